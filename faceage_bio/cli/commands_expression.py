@@ -1,6 +1,7 @@
 """Steps for gene expression: single cells, quality of samples, differential expression, gene sets, genes and survival."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,26 +15,6 @@ app = typer.Typer()
 Participants = Annotated[
     Path,
     typer.Option(help="A cohort's table with age_acceleration and chronological_age (.parquet, .tsv, .csv)."),
-]
-Samples = Annotated[
-    Path | None, typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id; with --counts.")
-]
-Counts = Annotated[
-    Path | None,
-    typer.Option(help="Raw counts: a table, featureCounts, h5ad, or a folder of STAR, HTSeq, RSEM, salmon."),
-]
-Pseudobulk = Annotated[Path | None, typer.Option(help="Instead of counts: written by aggregate-cells.")]
-Quality = Annotated[
-    Path | None,
-    typer.Option(
-        help="Written by check-expression: samples excluded or flagged; needed where expression.quality excludes."
-    ),
-]
-CountsKind = Annotated[
-    Literal["counts", "estimated"], typer.Option(help="estimated: of salmon, RSEM, tximport.")
-]
-CountsStrand = Annotated[
-    Literal["unstranded", "forward", "reverse"] | None, typer.Option(help="Which of STAR's three counts.")
 ]
 GeneIds = Annotated[Path | None, typer.Option(help="GTF, or a table gene_id, symbol.")]
 EXPRESSED = ("expression.min_count", "expression.min_samples", "expression.tissue")
@@ -57,26 +38,92 @@ def _people(participants: Path, needed: Sequence[str], cohort: str):
     return table, cohort or (str(table[COHORT].iloc[0]) if COHORT in table and len(table) else "")
 
 
-def _judged(quality: Path | None, chosen):
-    """What check-expression says of the samples; None without it.
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """Options of steps on RNA samples: whose they are, and their counts."""
 
-    Raises
-    ------
-    RunError
-        Samples are to be excluded by it.
-    """
-    from faceage_bio.core.errors import RunError
-    from faceage_bio.core.tables import read_table
+    participants: Participants
+    samples: Annotated[
+        Path | None,
+        typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id; with --counts."),
+    ] = None
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Raw counts: a table, featureCounts, h5ad, or a folder of STAR, HTSeq, RSEM, salmon."
+        ),
+    ] = None
+    pseudobulk: Annotated[
+        Path | None, typer.Option(help="Instead of counts: written by aggregate-cells.")
+    ] = None
+    counts_kind: Annotated[
+        Literal["counts", "estimated"], typer.Option(help="estimated: of salmon, RSEM, tximport.")
+    ] = "counts"
+    counts_strand: Annotated[
+        Literal["unstranded", "forward", "reverse"] | None, typer.Option(help="Which of STAR's three counts.")
+    ] = None
+    gene_ids: GeneIds = None
+    cohort: Cohort = ""
 
-    if quality is not None:
-        return read_table(quality)
-    rules = {name: getattr(chosen.quality, name).action for name in ("outlier", "sex_mismatch")}
-    if excluding := [name for name, action in rules.items() if action == "exclude"]:
-        raise RunError(
-            f"--quality: not given, but expression.quality.{excluding[0]} excludes samples. Expected sample_quality.parquet. Write it with "
-            "faceage-bio check-expression and give it with --quality."
-        )
-    return None
+    def read(self, *needed: str):
+        """Participants, the cohort's name, and what `read_inputs` gives: counts of each analysis, the samples, identifiers of genes."""
+        from faceage_bio.analyses.expression.inputs import read_inputs
+        from faceage_bio.core.columns import AGE_ACCELERATION, SUBJECT
+
+        table, cohort = _people(self.participants, (SUBJECT, AGE_ACCELERATION, *needed), self.cohort)
+        return table, cohort, *read_inputs(
+            cohort, self.samples, self.counts, self.pseudobulk, kind=self.counts_kind, strand=self.counts_strand, gene_ids=self.gene_ids
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedSamples(Samples):
+    """The same after check-expression."""
+
+    quality: Annotated[
+        Path | None,
+        typer.Option(
+            help="Written by check-expression: samples excluded or flagged; needed where expression.quality excludes."
+        ),
+    ] = None
+
+    def chosen(self, expression, repeated: str):
+        """The cohort's name, each analysis with the samples that its models take, all samples, and identifiers of genes.
+
+        Raises
+        ------
+        RunError
+            Samples are to be excluded by their quality, which is not given.
+        """
+        from faceage_bio.analyses.expression.counts import choose_samples
+        from faceage_bio.analyses.expression.quality import verdicts_of
+        from faceage_bio.core.columns import AGE
+        from faceage_bio.core.errors import RunError
+        from faceage_bio.core.tables import read_table
+
+        rules = {name: getattr(expression.quality, name).action for name in ("outlier", "sex_mismatch")}
+        excluding = [name for name, action in rules.items() if action == "exclude"]
+        if excluding and self.quality is None:
+            raise RunError(
+                f"--quality: not given, but expression.quality.{excluding[0]} excludes samples. Expected sample_quality.parquet. Write it with "
+                "faceage-bio check-expression and give it with --quality."
+            )
+        judged = read_table(self.quality) if self.quality else None
+        table, cohort, inputs, sheet, identifiers = self.read(AGE)
+
+        def analyses():
+            for analysis in list(inputs):
+                judged_here = verdicts_of(judged, analysis)
+                yield analysis, choose_samples(  # no name for the counts of all samples, which are 400 MB of 5,000
+                    table, *inputs.pop(analysis), expression.covariates, repeated, expression.tissue, judged_here
+                )
+
+        return cohort, analyses(), sheet, identifiers
+
+
+def _one_each(expression) -> str:
+    """Which of a person's samples counts where a model cannot take several: errors of their own are those of the main models."""
+    return "first" if expression.repeated_samples == "block" else expression.repeated_samples
 
 
 def _joined(tables: Sequence, empty=None):
@@ -203,17 +250,7 @@ def compare_composition(
     },
     hides=OUTCOMES,
 )
-def check_expression(
-    participants: Participants,
-    settings: Config,
-    samples: Samples = None,
-    counts: Counts = None,
-    pseudobulk: Pseudobulk = None,
-    counts_kind: CountsKind = "counts",
-    counts_strand: CountsStrand = None,
-    gene_ids: GeneIds = None,
-    cohort: Cohort = "",
-) -> Tables:
+def check_expression(given: Samples, settings: Config) -> Tables:
     """Depth, sex by RNA, components, outliers; batch against age acceleration; log2 counts per million; type I error of tests.
 
     The method of estimates and p-values is chosen here, from permuted exposures and before any real p-value.
@@ -224,7 +261,6 @@ def check_expression(
     import pandas as pd
 
     from faceage_bio.analyses.expression.counts import choose_samples
-    from faceage_bio.analyses.expression.inputs import read_inputs
     from faceage_bio.analyses.expression.levels import levels_table
     from faceage_bio.analyses.expression.permuted_acceleration import calibrate_tests
     from faceage_bio.analyses.expression.quality import (
@@ -235,13 +271,10 @@ def check_expression(
         without_excluded,
     )
     from faceage_bio.analyses.expression.quality_tables import quality_tables
-    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
+    from faceage_bio.core.columns import AGE
     from faceage_bio.core.results.row import result_rows
 
-    table, cohort = _people(participants, (SUBJECT, AGE_ACCELERATION), cohort)
-    inputs, *_ = read_inputs(
-        cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
-    )
+    table, cohort, inputs, *_ = given.read()
     chosen, rules = settings.expression, settings.expression.quality
     limits = Limits(
         rules.outlier.action, rules.outlier.threshold, rules.sex_mismatch.action, rules.sex_mismatch.threshold,
@@ -299,12 +332,8 @@ def check_expression(
     hides=OUTCOMES,
 )
 def fit_expression(
-    participants: Participants,
+    given: CheckedSamples,
     settings: Config,
-    samples: Samples = None,
-    counts: Counts = None,
-    pseudobulk: Pseudobulk = None,
-    quality: Quality = None,
     type_one_error: Annotated[
         Path | None,
         typer.Option(
@@ -312,10 +341,6 @@ def fit_expression(
         ),
     ] = None,
     workers: Annotated[int, typer.Option(help="Processor cores; 0: all.", min=0)] = 0,
-    counts_kind: CountsKind = "counts",
-    counts_strand: CountsStrand = None,
-    gene_ids: GeneIds = None,
-    cohort: Cohort = "",
 ) -> Tables:
     """Genes against age acceleration by DESeq2's method and limma-voom, with chronological age as comparison.
 
@@ -324,31 +349,20 @@ def fit_expression(
     Example: faceage-bio fit-expression --participants participants.tsv --counts counts.tsv --samples samples.tsv
     --set expression.covariates=chronological_age,sex --set expression.panel=CDK6 --output expression
     """
-    from faceage_bio.analyses.expression.counts import choose_samples, one_row_per_sample
+    from faceage_bio.analyses.expression.counts import one_row_per_sample
     from faceage_bio.analyses.expression.expression_stage import result_tables, with_identifiers
-    from faceage_bio.analyses.expression.inputs import read_inputs, read_profiles
+    from faceage_bio.analyses.expression.inputs import read_profiles
     from faceage_bio.analyses.expression.permuted_acceleration import headline_of
     from faceage_bio.analyses.expression.pseudobulk import donors_left_out
-    from faceage_bio.analyses.expression.quality import verdicts_of
-    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
     from faceage_bio.core.machine import usable_cores
     from faceage_bio.core.tables import read_table
 
-    table, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
     chosen = settings.expression
-    judged = _judged(quality, chosen)
-    inputs, sheet, identifiers = read_inputs(
-        cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
-    )
+    cohort, analyses, sheet, identifiers = given.chosen(chosen, chosen.repeated_samples)
     tried = read_table(type_one_error) if type_one_error else None
     outputs = []
-    for analysis in list(inputs):
-        matrix, mine = inputs.pop(analysis)
-        data = choose_samples(
-            table, matrix, mine, chosen.covariates, chosen.repeated_samples, chosen.tissue, verdicts_of(judged, analysis)
-        )  # fmt: skip
-        del matrix  # of 5,000 samples 400 MB
-        print(f"{cohort}, {analysis}: {len(data.people)} of {len(mine)} samples")
+    for analysis, data in analyses:
+        print(f"{cohort}, {analysis}: {len(data.people)} of {len(data.ledger)} samples")
         tested, declared = result_tables(
             data, cohort, analysis, chosen.covariates, chosen.panel, chosen.per_years, chosen.min_count, chosen.min_samples, workers or usable_cores(),
             headline_of(tried, analysis, chosen.headline, data.people), chosen.seed, chosen.engine,
@@ -358,7 +372,7 @@ def fit_expression(
             f"tests of age acceleration: {int((tested['exposure'] == 'age_acceleration').sum())} genes, "
             f"and {int(declared['n_tests'].max()) if declared['n_tests'].notna().any() else 0} of the {len(chosen.panel)} declared"
         )
-    left_out = donors_left_out(read_profiles(pseudobulk)) if pseudobulk else None
+    left_out = donors_left_out(read_profiles(given.pseudobulk)) if given.pseudobulk else None
     return {
         "genes": _joined([one for one, _, _ in outputs]),
         "panel": _joined([one for _, one, _ in outputs]),
@@ -380,48 +394,22 @@ def fit_expression(
     },
     hides=OUTCOMES,
 )
-def fit_expression_sensitivity(
-    participants: Participants,
-    settings: Config,
-    samples: Samples = None,
-    counts: Counts = None,
-    pseudobulk: Pseudobulk = None,
-    quality: Quality = None,
-    counts_kind: CountsKind = "counts",
-    counts_strand: CountsStrand = None,
-    gene_ids: GeneIds = None,
-    cohort: Cohort = "",
-) -> Tables:
+def fit_expression_sensitivity(given: CheckedSamples, settings: Config) -> Tables:
     """The prespecified genes with hidden components, cell composition, purity, each sample left out, a mediator; partial residuals.
 
     Example: faceage-bio fit-expression-sensitivity --participants participants.tsv --counts counts.tsv
     --samples samples.tsv --set expression.covariates=chronological_age,sex --set expression.mediator=smoking --output expression
     """
-    from faceage_bio.analyses.expression.counts import choose_samples
-    from faceage_bio.analyses.expression.inputs import read_inputs
     from faceage_bio.analyses.expression.partial import partial_residuals
-    from faceage_bio.analyses.expression.quality import verdicts_of
     from faceage_bio.analyses.expression.sensitivity import Choices, sensitivity_table
-    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
 
-    table, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
     chosen = settings.expression
-    judged = _judged(quality, chosen)
-    inputs, *_ = read_inputs(
-        cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
-    )
-    # a sample is left out of a model at a time, so the first of a person stands for him
-    repeated = "first" if chosen.repeated_samples == "block" else chosen.repeated_samples
+    cohort, analyses, *_ = given.chosen(chosen, _one_each(chosen))
     choices = Choices(
         chosen.hidden_components, tuple(chosen.composition), chosen.purity, chosen.mediator, chosen.bootstraps, chosen.seed
     )  # fmt: skip
     found, binned = [], []
-    for analysis in list(inputs):
-        matrix, mine = inputs.pop(analysis)
-        data = choose_samples(
-            table, matrix, mine, chosen.covariates, repeated, chosen.tissue, verdicts_of(judged, analysis)
-        )
-        del matrix  # of 5,000 samples 400 MB
+    for analysis, data in analyses:
         shared = {
             "cohort": cohort, "question": analysis, "per_years": chosen.per_years, "min_count": chosen.min_count,
             "min_samples": chosen.min_samples,
@@ -446,17 +434,9 @@ def fit_expression_sensitivity(
     hides=OUTCOMES,
 )
 def score_gene_sets(
-    participants: Participants,
+    given: CheckedSamples,
     genes: Annotated[Path, typer.Option(help="Genome-wide table written by fit-expression.")],
     settings: Config,
-    samples: Samples = None,
-    counts: Counts = None,
-    pseudobulk: Pseudobulk = None,
-    quality: Quality = None,
-    counts_kind: CountsKind = "counts",
-    counts_strand: CountsStrand = None,
-    gene_ids: GeneIds = None,
-    cohort: Cohort = "",
 ) -> Tables:
     """Sets of genes against age acceleration: a score per person, GSEA and over-representation.
 
@@ -465,11 +445,7 @@ def score_gene_sets(
     """
     import pandas as pd
 
-    from faceage_bio.analyses.expression.counts import choose_samples
-    from faceage_bio.analyses.expression.inputs import read_inputs
-    from faceage_bio.analyses.expression.quality import verdicts_of
     from faceage_bio.analyses.expression.sets import set_tables
-    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
     from faceage_bio.core.errors import TableError
     from faceage_bio.core.records import note_input
     from faceage_bio.core.tables import read_table
@@ -480,26 +456,16 @@ def score_gene_sets(
     for number, path in enumerate(gmt, start=1):
         note_input(f"gmt {number}", path)
     sets = choose_sets(chosen.gene_sets, gmt)
-    judged, found = _judged(quality, chosen), read_table(genes)
-    table, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
+    found = read_table(genes)
     needed = ("question", "term", "exposure", "estimate", "standard_error", "p_value", "q_value")
     if lacking := [name for name in needed if name not in found]:
         raise TableError(
             f"{genes}: lacks the column(s) {', '.join(lacking)}; found {', '.join(map(str, found.columns))}. Expected {', '.join(needed)}. "
             "Give the table of all genes that faceage-bio fit-expression writes."
         )
-    inputs, *_ = read_inputs(
-        cohort, samples, counts, pseudobulk, kind=counts_kind, strand=counts_strand, gene_ids=gene_ids
-    )
-    # a person's several samples cannot all be in a model without errors of their own, so the first stands for them
-    repeated = "first" if chosen.repeated_samples == "block" else chosen.repeated_samples
+    cohort, analyses, *_ = given.chosen(chosen, _one_each(chosen))
     parts: dict[str, list[pd.DataFrame]] = {}
-    for analysis in list(inputs):
-        matrix, mine = inputs.pop(analysis)
-        data = choose_samples(
-            table, matrix, mine, chosen.covariates, repeated, chosen.tissue, verdicts_of(judged, analysis)
-        )
-        del matrix  # of 5,000 samples 400 MB
+    for analysis, data in analyses:
         tables = set_tables(
             data, found[found["question"] == analysis] if len(found) else found, sets, cohort=cohort, question=analysis,
             covariates=chosen.covariates, headline=chosen.panel[0], per_years=chosen.per_years, min_coverage=chosen.min_coverage,

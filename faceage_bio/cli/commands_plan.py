@@ -70,7 +70,7 @@ def _survival(median: float | None, curve: Path | None):
         kept = np.linspace(0, max(len(points) - 1, 0), min(MOST_PIECES, len(points))).round().astype(int)
         points = points.iloc[kept]
     else:
-        problems = Problems()
+        problems = Problems(plain=True)
         read = read_user_table(curve, SURVIVAL_CURVE, problems)
         problems.stop_if_any()
         points = read.values[read.values["time"] > 0]

@@ -95,7 +95,7 @@ def _computed(
     if ours := clinical.suffix == ".parquet":
         table = read_table(clinical)
     else:
-        problems = Problems()
+        problems = Problems(plain=True)
         read = read_user_table(clinical, PEOPLE, problems)
         problems.stop_if_any()
         table = read.cells

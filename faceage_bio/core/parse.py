@@ -52,13 +52,16 @@ WORDS = {
         "other": "other",
     },
 }  # fmt: skip
-ADVICE = {
-    "sex": f'Expected {" or ".join(SEX_LEVELS)}. Write one of them, or declare what your codes mean in the config: codings: {{sex: {{"1": male, "2": female}}}}.',
-    "smoking": f"Expected {', '.join(SMOKING_LEVELS)}. Write one of them, or declare your codes under codings.",
-    "group": f"Expected {' or '.join(GROUP_LEVELS)}. Write one of them, or declare your codes under codings.",
-    "cause": f"Expected {', '.join(CAUSE_LEVELS)} or nothing. Write one of them, or declare what your codes mean in the config: codings: {{cause: {{C34: cancer}}}}.",
-    "event": "Expected 1 (died) or 0 (alive when last seen). Write one of them, or declare your codes under codings.",
-}
+EXPECTED = {
+    "sex": " or ".join(SEX_LEVELS), "smoking": ", ".join(SMOKING_LEVELS), "group": " or ".join(GROUP_LEVELS),
+    "cause": f"{', '.join(CAUSE_LEVELS)} or nothing", "event": "1 (died) or 0 (alive when last seen)",
+}  # fmt: skip
+CODED = {
+    "sex": ', or declare what your codes mean in the config: codings: {sex: {"1": male, "2": female}}',
+    "cause": ", or declare what your codes mean in the config: codings: {cause: {C34: cancer}}",
+}  # of others less
+UNREADABLE = f"Expected a date. Write it as {ISO}; day and month cannot be distinguished otherwise."
+FORMATTED = {UNREADABLE: ". Or declare date_format in the config, such as DD/MM/YYYY"}
 
 
 def is_missing(cells: pd.Series, further: Sequence[str | float] = ()) -> pd.Series:
@@ -81,7 +84,9 @@ def words(cells: pd.Series, column: str, file: str, problems: Problems) -> pd.Se
     """Values of a categorical column whose words are known; bare codes are refused."""
     values = cells.str.lower().str.split().str.join(" ").map(WORDS[column])
     for line in cells.index[values.isna() & ~is_missing(cells)]:
-        problems.cell(file, line, column, cells[line], ADVICE[column])
+        advice = f"Expected {EXPECTED[column]}. Write one of them."
+        declare = CODED.get(column, ", or declare your codes under codings")
+        problems.cell(file, line, column, cells[line], advice, declare=declare)
     return (
         values.astype("float64") if column == "event" else values.astype(object).where(values.notna(), None)
     )
@@ -111,12 +116,14 @@ def numbers(cells: pd.Series, column: str, file: str, problems: Problems, decima
     missing = is_missing(cells)
     values = to_numbers(cells.where(~missing, None), decimal)
     for line in cells.index[(values.isna() & ~missing) | values.abs().eq(float("inf"))]:
-        advice = "Expected a number. Write a plain number such as 57.4, without a unit."
+        advice, declare = "Expected a number. Write a plain number such as 57.4, without a unit.", ""
         if decimal == "," and "." in cells[line]:
-            advice = "Expected a number with a decimal comma, as this table has. Write it so, without dots, or declare `decimal` in the config."
+            advice = "Expected a number with a decimal comma, as this table has. Write it so, without dots."
+            declare = ", or declare `decimal` in the config"
         elif decimal == "." and COMMA.fullmatch(cells[line]):
-            advice = 'Expected a number. Write a decimal point, not a comma, or declare decimal: "," in the config.'
-        problems.cell(file, line, column, cells[line], advice)
+            advice = "Expected a number. Write a decimal point, not a comma."
+            declare = ', or declare decimal: "," in the config'
+        problems.cell(file, line, column, cells[line], advice, declare=declare)
     return values
 
 
@@ -156,7 +163,7 @@ def date_problem(cell: str, date_format: str = ISO) -> str:
             return f"Expected a date with its day. Write it as {date_format}; if the day is not known, give years (chronological_age, followup_years) instead."
         if date_format != ISO:
             return f"Expected a date written {date_format}, as date_format declares. Write it so."
-        return f"Expected a date. Write it as {ISO}; day and month cannot be distinguished otherwise. Or declare date_format in the config, such as DD/MM/YYYY."
+        return UNREADABLE
     try:
         day = date(*fields[:3])
     except ValueError:
@@ -182,7 +189,7 @@ def dates(
         if not advice:
             days[cell] = pd.Timestamp(*_fields(cell, date_format)[: 6 if clock else 3])
         for line in cells.index[cells == cell] if advice else ():
-            problems.cell(file, line, column, cell, advice)
+            problems.cell(file, line, column, cell, advice, declare=FORMATTED.get(advice, ""))
     return pd.to_datetime(cells.map(days))
 
 

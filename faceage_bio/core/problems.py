@@ -1,13 +1,11 @@
 """What is wrong in a user's tables, collected over all of them and told together."""
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 
 from faceage_bio.core.errors import CohortError, examples
 
 EXAMPLES = 5
-DECLARED = re.compile(r"(?:, or|\. Or) declare .*$")  # advice for who has a config, at the end of a line
 DOUBLED = "It stands more than once. Expected one row of each. Keep one, or give each a name of its own."
 NAMELESS = "This row needs an identifier. Write it, or leave the row out."
 
@@ -24,27 +22,34 @@ class Problems:
     others: list[str] = field(default_factory=list)
     marked: set[tuple[str, str, int]] = field(default_factory=set)  # file, column, line of each cell
 
-    def cell(self, file: str, line: int, column: str, value: object, advice: str) -> None:
-        """A cell that is not what its column needs; cells with the same advice are told in one sentence."""
+    def cell(
+        self, file: str, line: int, column: str, value: object, advice: str, *, declare: str = ""
+    ) -> None:
+        """A cell that is not what its column needs; cells with the same advice are told in one sentence.
+
+        ``declare``: how the advice ends where the table has a config, such as ", or declare your codes under codings".
+        """
         self.marked.add((str(file), column, line))
-        self.cells[file, column, advice].append(
+        self.cells[file, column, self._advice(advice, declare)].append(
             f"line {line}: {value!r}" if value is not None else f"line {line}"
         )
 
-    def other(self, message: str) -> None:
+    def other(self, message: str, *, declare: str = "") -> None:
         """Anything else; the message names file, what was found and what to do."""
-        self.others.append(message)
+        self.others.append(self._advice(message, declare))
+
+    def _advice(self, advice: str, declare: str) -> str:
+        return f"{advice.removesuffix('.')}{declare}." if declare and not self.plain else advice
 
     def lines(self) -> list[str]:
         """Each problem in a line."""
-        lines = [
+        return [
             *self.others,
             *(
                 f"{file}: column '{column}': {len(found)} row(s), {examples(found, EXAMPLES)}. {advice}"
                 for (file, column, advice), found in self.cells.items()
             ),
         ]
-        return [DECLARED.sub(".", line) for line in lines] if self.plain else lines
 
     def stop_if_any(self) -> None:
         """Raise one `CohortError` with every problem."""

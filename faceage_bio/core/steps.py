@@ -8,7 +8,7 @@ import difflib
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any
@@ -88,8 +88,8 @@ class Step:
             from faceage_bio.core.tables import hiding, identities, in_workflow, naming_tables, write_table
 
             resolved = self.resolve(config, set)
-            own = given if self.writes or output is None else given | {"output": output}
-            own = own | {
+            own = self._called_with(given if self.writes or output is None else given | {"output": output})
+            own |= {
                 name: value
                 for name, value in (("settings", Used(resolved, self.uses)), ("whole", resolved))
                 if name in mine.parameters
@@ -126,7 +126,11 @@ class Step:
                 further = [one for one in made_by.get("inputs", []) if one["role"] not in given]
                 kept.keep(output, self.name, written, key, software=made_by.get("software"), inputs=further)
 
-        options = [one for one in mine.parameters.values() if one.name not in ("settings", "whole")]
+        options = [
+            option
+            for one in mine.parameters.values() if one.name not in ("settings", "whole")
+            for option in (inspect.signature(one.annotation).parameters.values() if is_dataclass(one.annotation) else [one])
+        ]  # fmt: skip
         if self.writes:
             help_ = f"Folder of the result tables: {', '.join(f'{file} ({what})' for file, what in self.writes.items())}."
             options.append(_option("output", Annotated[Path, typer.Option(help=help_)]))
@@ -137,6 +141,15 @@ class Step:
         run.__annotations__ = {one.name: one.annotation for one in options}
         run.__doc__, run.__module__ = self.help(), self.function.__module__
         return run
+
+    def _called_with(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The options as the function takes them: those of a dataclass together."""
+        own = dict(given)
+        for name, one in inspect.signature(self.function).parameters.items():
+            if is_dataclass(one.annotation):
+                known = [part.name for part in fields(one.annotation)]
+                own[name] = one.annotation(**{part: own.pop(part) for part in known if part in own})
+        return own
 
     def help(self) -> str:
         """The function's docstring, each file that it writes itself, and each setting with its default and meaning."""
@@ -210,7 +223,7 @@ def step(
     files: Mapping[str, str] | None = None,
     hides: Sequence[str] = (),
 ) -> Callable:
-    """Declare a function to be a step.
+    """Declare a function to be a step. A parameter that is a dataclass stands for its fields: options that several steps share.
 
     Parameters
     ----------

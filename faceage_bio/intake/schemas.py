@@ -233,7 +233,8 @@ def check_needed(
     if lacking:
         problems.other(
             f"{file}: line {typed.attrs['header']} lacks the column(s) {', '.join(lacking)}; found {', '.join(typed)}. Expected {', '.join(needed)}. "
-            "Name them so, or declare yours in the config, such as columns: {subject_id: PatientNr}."
+            "Name them so.",
+            declare=", or declare yours in the config, such as columns: {subject_id: PatientNr}",
         )
     return not lacking
 
@@ -332,7 +333,8 @@ def check_spelling(values: pd.Series, file: str, problems: Problems) -> None:
             ]
             problems.other(
                 f"{file}: column '{values.name}': {examples(told)} differ in capitals or blanks alone, and would be groups of their own. Expected one "
-                f"spelling of each. Correct it, or declare it in the config: codings: {{{values.name}: {{{counts.index[-1]}: {counts.index[0]}}}}}."
+                "spelling of each. Correct it.",
+                declare=f", or declare it in the config: codings: {{{values.name}: {{{counts.index[-1]}: {counts.index[0]}}}}}",
             )
 
 
@@ -371,5 +373,5 @@ def _check_codes(values: pd.Series, cells: pd.Series, file: str, problems: Probl
         problems.cell(
             file, line, str(values.name), cells[line],
             "It lies far from all other values and is a usual code for an unknown one. Expected a measured value. Leave the cell empty, "
-            "correct it, or declare the code in the config, such as missing: [999].",
+            "correct it.", declare=", or declare the code in the config, such as missing: [999]",
         )  # fmt: skip

@@ -106,7 +106,7 @@ def read_cohorts(
             f"--moderator {', '.join(reserved)}: a column of result tables. Expected a column of numbers with a name of its own, or n or n_events. Name it otherwise."
         )
     moderators = list(dict.fromkeys(moderators))
-    source, problems = str(path), Problems()
+    source, problems = str(path), Problems(plain=True)
     read = read_user_table(
         path,
         ESTIMATES.add_columns({name: column(NUMBER) for name in moderators if name not in NUMBERS}),
