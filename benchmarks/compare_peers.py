@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.photos import make_photos, random_faceage
-from faceage_bio.cli.progress import counted
+from faceage_bio.cli.terminal import counted
 
 WIDTHS = (640, 2000)
 CORES = 2  # what the study's way was measured on

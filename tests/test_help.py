@@ -9,8 +9,7 @@ from rich.table import Table
 from typer.testing import CliRunner
 
 from faceage_bio.cli import terminal
-from faceage_bio.cli.main import GROUPS, app, commands
-from faceage_bio.cli.stages import STAGES, title_of
+from faceage_bio.cli.main import GROUPS, STAGES, app, commands, title_of
 from tests.conftest import ROOT
 
 WIDE = {"COLUMNS": "200"}

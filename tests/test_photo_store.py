@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.cli.commands_store import prune, verify
+from faceage_bio.cli.commands_faceage import prune, verify
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.faces.faceage.settings import settings_of

@@ -21,7 +21,7 @@ from faceage_bio.analyses.planning.pilot_precision import interval_widths, parti
 from faceage_bio.analyses.planning.plan_table import RESULT, value_of
 from faceage_bio.analyses.planning.prognostic_gain import prognostic_gain
 from faceage_bio.analyses.planning.trial import TrialPlan, selected_by
-from faceage_bio.cli.commands_plan import app
+from faceage_bio.cli.commands_plan import plan_app
 from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.plan_page import plan_page, read_plan
@@ -164,7 +164,7 @@ def test_an_interval_above_a_value():
 
 
 def run(capsys, *arguments):
-    typer.main.get_command(app)(list(map(str, arguments)), standalone_mode=False)
+    typer.main.get_command(plan_app)(list(map(str, arguments)), standalone_mode=False)
     return capsys.readouterr().out
 
 

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from faceage_bio.analyses.planning.cohort_study import CohortPlan, Photos, group_difference
 from faceage_bio.analyses.planning.plan_table import value_of
 from faceage_bio.analyses.planning.trial import TrialPlan
-from faceage_bio.cli import commands_randomise
-from faceage_bio.cli.commands_plan import app
+from faceage_bio.cli import commands_plan
+from faceage_bio.cli.commands_plan import plan_app
 from faceage_bio.cli.main import app as whole
 from faceage_bio.core.errors import FaceAgeBioError, RunError
 from faceage_bio.report.plan_page import plan_page, read_plan
@@ -166,7 +166,7 @@ def test_tables_that_are_no_curve(text, message, tmp_path, capsys):
 def test_lists_that_cannot_be_made(arguments, message, tmp_path, capsys):
     common = ["--arm", "control", "--per-stratum", "8", "--seed-file", f"{tmp_path}/seed", "--output", f"{tmp_path}/list.csv"]  # fmt: skip
     with pytest.raises(RunError, match=message):
-        run(capsys, *common, *arguments, command=commands_randomise.app)
+        run(capsys, *common, *arguments, command=commands_plan.app)
 
 
 @pytest.mark.parametrize("accrual", [1.5, 0])
@@ -196,7 +196,7 @@ def test_r_code_of_a_trial_gives_the_same_numbers(accrual):
     assert plan.trial.participants(0.9) == pytest.approx(n, rel=tolerance)
 
 
-def run(capsys, *arguments, command=app):
+def run(capsys, *arguments, command=plan_app):
     """Output of a command, which raises as it does under `faceage-bio`."""
     typer.main.get_command(command)(arguments, standalone_mode=False)
     return capsys.readouterr().out

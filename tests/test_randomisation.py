@@ -16,7 +16,7 @@ from faceage_bio.analyses.planning.randomisation import (
     read_or_make_seed,
     simulate_balance,
 )
-from faceage_bio.cli.commands_randomise import app
+from faceage_bio.cli.commands_plan import app
 from faceage_bio.core.errors import RunError
 
 ARMS, STRATA = {"treatment": 1, "control": 1}, {"sex": ["female", "male"], "site": ["A", "B", "C"]}

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from faceage_bio.cli.workflow_lock import MARK, RunLock, steps_of
-from faceage_bio.cli.workflow_progress import WorkflowProgress, duration
+from faceage_bio.cli.workflow_run import MARK, RunLock, WorkflowProgress, duration, steps_of
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.results.reasons import Reason

@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from faceage_bio.analyses.pooling.pooling_stage import pool_tables
-from faceage_bio.cli.commands_site import app
+from faceage_bio.cli.commands_release import site_app
 from faceage_bio.core.errors import ConfigError, FaceAgeBioError, PrivacyError, RunError
 from faceage_bio.core.settings.settings_pooling import Pooling
 from faceage_bio.core.tables import read_table, write_table, zipped
@@ -186,7 +186,7 @@ def test_data_that_come_twice_are_refused_whatever_the_name_key_and_rounding(res
 
 
 def test_settings_of_pooling_can_be_given(zips, tmp_path, capsys):
-    command = typer.main.get_command(app)
+    command = typer.main.get_command(site_app)
     command(["pool", *map(str, zips), "--output", str(tmp_path / "r"), "--set", "pooling.overlapping=[[north, south]]"], standalone_mode=False)  # fmt: skip
     assert "overlap" in (tmp_path / "r/tables/pooled/meta_analysis/estimates.tsv").read_text()
     with pytest.raises(ConfigError, match="--set: 1 problem"):
@@ -278,7 +278,7 @@ def test_what_would_leave_is_shown_before_it_is_written(results, tmp_path, capsy
             "--key",
             tmp_path / "key",
         ]
-        typer.main.get_command(app)([str(one) for one in (*command, *arguments)], standalone_mode=False)
+        typer.main.get_command(site_app)([str(one) for one in (*command, *arguments)], standalone_mode=False)
 
     said, read = [], []
 

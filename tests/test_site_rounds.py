@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import typer
 
-from faceage_bio.cli.commands_site import app
+from faceage_bio.cli.commands_release import site_app
 from faceage_bio.core.errors import FaceAgeBioError, PrivacyError, RunError
 from faceage_bio.release.sites.rounds import (
     MOST_ANSWERS,
@@ -48,7 +48,7 @@ def folder(tmp_path, tables):
 
 
 def run(*arguments):
-    typer.main.get_command(app)([str(one) for one in arguments], standalone_mode=False)
+    typer.main.get_command(site_app)([str(one) for one in arguments], standalone_mode=False)
 
 
 def ask(folder):

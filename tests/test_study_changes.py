@@ -13,8 +13,7 @@ from typer.testing import CliRunner
 
 from faceage_bio.cli import study_check
 from faceage_bio.cli.main import app
-from faceage_bio.cli.study_changes import time_of
-from faceage_bio.cli.study_check import check_study
+from faceage_bio.cli.study_check import check_study, time_of
 from faceage_bio.faces.faceage.shards import count_photos, shard_names
 from tests.conftest import add_mean_model
 

@@ -12,6 +12,7 @@ from faceage_bio.core.config import Config
 from faceage_bio.core.steps import PLAN, Cohort, Tables, Units, step
 
 app = typer.Typer()
+
 Participants = Annotated[
     Path,
     typer.Option(help="A cohort's table with age_acceleration and chronological_age (.parquet, .tsv, .csv)."),

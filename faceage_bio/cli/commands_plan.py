@@ -1,4 +1,4 @@
-"""faceage-bio plan: how many participants a study or a trial needs."""
+"""faceage-bio plan: how many participants a study or a trial needs; faceage-bio randomise: the allocation list of a trial."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True)
+plan_app = typer.Typer(no_args_is_help=True)
+app = typer.Typer()
+
 MOST_PIECES = 12  # of constant hazard, in place of the steps of a curve
 
 
@@ -94,7 +96,7 @@ def _save(table, output: Path | None) -> None:
         write_table(table, output)
 
 
-@app.command()
+@plan_app.command()
 def study(
     hazard_ratio: HazardRatio,
     sd: Annotated[float, typer.Option(help="SD of the exposure (years).")],
@@ -189,7 +191,7 @@ def study(
         print("Give --event-share, --median-survival or --survival-table for the number of participants.")
 
 
-@app.command("groups")
+@plan_app.command("groups")
 def groups(
     difference: Annotated[
         float, typer.Option(help="Smallest difference of mean age acceleration that matters (years).")
@@ -217,7 +219,7 @@ def groups(
     )
 
 
-@app.command()
+@plan_app.command()
 def genes(
     fold_change: Annotated[
         float,
@@ -286,7 +288,7 @@ def genes(
         print(f"Fold change {fold_change:g} per unit, {spread}, power {power:g}: {n:.0f} samples{of}")
 
 
-@app.command()
+@plan_app.command()
 def model(
     r_squared: Annotated[float, typer.Option(help="Cox-Snell R squared expected of the model.")],
     parameters: Annotated[int, typer.Option(help="Parameters of the model.", min=1)],
@@ -339,7 +341,7 @@ class Measure(StrEnum):
     hazard_ratio = "hazard-ratio"
 
 
-@app.command()
+@plan_app.command()
 def precision(
     pilot: Annotated[Path, typer.Option(help="Participants of a pilot with follow-up, as for plan trial.")],
     width: Annotated[
@@ -404,7 +406,7 @@ def precision(
         print(text)
 
 
-@app.command()
+@plan_app.command()
 def trial(
     hazard_ratio: HazardRatio,
     output: Annotated[Path, typer.Option(help="The plan (.tsv).")],
@@ -526,7 +528,7 @@ def trial(
     print(f"The same in R: {plan.rpact_call()}")
 
 
-@app.command("report")
+@plan_app.command("report")
 def report(
     plans: Annotated[list[Path], typer.Argument(help="Plans (.tsv), as the other commands write them.")],
     output: Annotated[Path, typer.Option(help="The page (.html).")],
@@ -541,3 +543,102 @@ def report(
 
     write_text(plan_page([read_plan(path) for path in plans], title), output)
     print(f"{output}: {len(plans)} plan(s)")
+
+
+@app.command()
+def randomise(
+    arm: Annotated[list[str], typer.Option(help="Name of an arm, or NAME:SHARE; repeat.")],
+    per_stratum: Annotated[int, typer.Option(help="Rows of each stratum.", min=1)],
+    seed_file: Annotated[
+        Path,
+        typer.Option(
+            help="Seed of the list, made if it is not there; readable by you alone, kept from those who recruit."
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="Allocation list for REDCap (.csv), readable by you alone. A list that is there can be lengthened, never changed."
+        ),
+    ],
+    stratum: Annotated[
+        list[str],
+        typer.Option(
+            help="FACTOR=LEVEL,LEVEL, or with the share of participants expected at each, FACTOR=LEVEL:SHARE,LEVEL:SHARE; repeat."
+        ),
+    ] = [],
+    block: Annotated[list[int], typer.Option(help="Size of blocks; repeat for random sizes.")] = [4, 6],
+    participants: Annotated[
+        int | None, typer.Option(help="Participants expected in all, for the warning and the balance.", min=2)
+    ] = None,
+    balance: Annotated[
+        Path | None,
+        typer.Option(
+            help="Simulated deviation from the planned ratio of the arms, by blocks, minimisation and chance (.tsv)."
+        ),
+    ] = None,
+) -> None:
+    """Allocation list of a trial: stratified permuted blocks of random sizes, as REDCap takes it.
+
+    Example: faceage-bio randomise --arm treatment --arm control --stratum sex=female,male --per-stratum 60 --seed-file seed.txt --output list.csv
+    """
+    from math import prod
+
+    from faceage_bio.analyses.planning.randomisation import (
+        allocation_list,
+        check_lengthens,
+        read_arms,
+        read_or_make_seed,
+        read_strata,
+        simulate_balance,
+    )
+    from faceage_bio.core.errors import RunError
+    from faceage_bio.core.tables import OWNER_ONLY, write_table, write_text
+
+    arms, strata = read_arms(arm), read_strata(stratum)
+    n_strata = prod(len(levels) for levels in strata.values())
+    if balance is not None and participants is None:
+        raise RunError("--balance needs --participants. Give the number expected in all.")
+    if participants is not None and n_strata > participants:
+        raise RunError(
+            f"{n_strata} strata and {participants} participants: more strata than participants. Expected several participants in each. Stratify by fewer factors."
+        )
+    table = allocation_list(
+        arms,
+        {factor: list(levels) for factor, levels in strata.items()},
+        n_per_stratum=per_stratum,
+        blocks=block,
+        seed=read_or_make_seed(seed_file),
+    )
+    before = check_lengthens(table, output)
+    write_text(table.to_csv(index=False, lineterminator="\n"), output, mode=OWNER_ONLY)
+    print(
+        f"{len(table)} allocations in {n_strata} strata. {output} and {seed_file} are for whoever runs the randomisation alone."
+    )
+    if before:
+        print(f"{before} of them stood there before and are the same; {len(table) - before} are new.")
+    smallest = prod(min(levels.values()) for levels in strata.values())
+    expected = per_stratum if participants is None else participants * smallest
+    if expected < max(block):
+        of = (
+            f"{per_stratum} allocations per stratum are"
+            if participants is None
+            else f"{participants} participants in {n_strata} strata are {expected:.1f} in the smallest stratum,"
+        )
+        print(
+            f"{of} fewer than a block of {max(block)}: blocks stay unfinished and balance is lost. Stratify by fewer factors."
+        )
+    if balance is not None:
+        found = simulate_balance(
+            {factor: list(levels.values()) for factor, levels in strata.items()},
+            participants,
+            shares=list(arms.values()),
+            blocks=block,
+        )
+        write_table(found, balance)
+        ratio = ":".join(map(str, arms.values()))
+        for row in found.itertuples():
+            print(
+                f"{row.method}: an arm deviates from the ratio {ratio} by {row.overall_mean:.1f} participants on average, "
+                f"by {row.level_mean:.1f} in the least balanced level"
+            )

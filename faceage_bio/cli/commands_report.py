@@ -1,14 +1,181 @@
-"""The step that makes the pages, their figures and the tables for authors."""
+"""Steps on the results of others: meta-analysis over cohorts, other software, pages with figures and tables."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from faceage_bio.cli.commands_survival import MODELS, read_followed
 from faceage_bio.core.config import Config
-from faceage_bio.core.steps import step
+from faceage_bio.core.steps import Tables, step
 
 app = typer.Typer()
+
+
+@step(uses=["pooling", "acceleration.fit_in"])
+def pool_cohorts(
+    table: Annotated[
+        list[Path],
+        typer.Option(
+            help="A plain table with one row per cohort; or a result table {cohort}/{folder}/{table}.tsv, repeat for each."
+        ),
+    ],
+    settings: Config,
+    output: Annotated[
+        Path, typer.Option(help="Result table: each pooled estimate, followed by those of its cohorts.")
+    ],
+    measure: Annotated[
+        str | None, typer.Option(help="Of a plain table: what its estimates are, such as 'hazard ratio'.")
+    ] = None,
+    sensitivity: Annotated[
+        Path | None,
+        typer.Option(
+            help="Result table: leave-one-out, cumulative, other models; from 10 cohorts influence, moderators, Egger's test."
+        ),
+    ] = None,
+    moderator: Annotated[list[str], typer.Option(help="Of a plain table: a column of numbers; repeat.")] = [],
+) -> None:
+    """Estimates of several cohorts as one: meta-analysis with 95% CI, heterogeneity and prediction interval.
+
+    Example: faceage-bio pool-cohorts --table cohorts.tsv --measure 'hazard ratio' --output pooled.tsv
+
+    cohorts.tsv:
+
+    cohort,estimate,ci_lower,ci_upper,p_value,n,n_events
+
+    north,1.151,1.056,1.254,0.0013,4906,2371
+
+    south,1.148,1.032,1.277,0.011,573,328
+
+    Without ci_lower and ci_upper, estimate and standard_error are on the analysis scale: logarithms of ratios, logits of C and AUC,
+    Fisher's z of correlations. Columns unit, per, adjustment, covariates, definition and model_id must be the same in all cohorts.
+    """
+    from faceage_bio.analyses.pooling import pooling_stage
+    from faceage_bio.core.tables import write_table
+
+    found = pooling_stage.pool_tables(
+        table, measure, settings.pooling, settings.acceleration.fit_in, moderator
+    )
+    write_table(found.estimates, output)
+    if sensitivity:
+        write_table(found.sensitivity, sensitivity)
+    for line in pooling_stage.sentences(found.estimates, measure):
+        print(line)
+
+
+@step(
+    uses=["pooling.reference_cohorts"], writes={"genes.tsv": "one row per gene that two cohorts or more have"}
+)
+def pool_genes(
+    table: Annotated[list[Path], typer.Option(help="A cohort's expression/genes.tsv; repeat.")],
+    settings: Config,
+) -> Tables:
+    """All genes pooled over cohorts: common effect with z, heterogeneity, random effects as sensitivity analysis, q over the pooled p.
+
+    Example: faceage-bio pool-genes --table results/north/expression/genes.tsv --table results/south/expression/genes.tsv --output pooled
+    """
+    from faceage_bio.analyses.pooling.pooled_genes import COLUMNS
+    from faceage_bio.analyses.pooling.pooled_genes import pool_genes as pool
+    from faceage_bio.core.tables import read_table
+
+    made = pool((read_table(path, COLUMNS) for path in table), settings.pooling.reference_cohorts)
+    print(f"{made['estimate'].notna().sum()} rows pooled over cohorts")
+    return {"genes": made}
+
+
+@step(
+    uses=MODELS, writes={"one_stage.tsv": "hazard ratios over all cohorts, and the tests that cohorts differ"}
+)
+def fit_one_stage(
+    participants: Annotated[
+        list[Path],
+        typer.Option(
+            help="A cohort's survival/follow_up.parquet, or a table with the column cohort; repeat."
+        ),
+    ],
+    settings: Config,
+) -> Tables:
+    """One Cox model of all cohorts, with a baseline hazard and covariates of their own, and the test that their hazard ratios differ.
+
+    Example: faceage-bio fit-one-stage --participants results/north/survival/follow_up.parquet
+    --participants results/south/survival/follow_up.parquet --set survival.sequential_adjustment=sex --output pooled
+    """
+    from faceage_bio.analyses.survival.cox_models import Choices, grouped
+    from faceage_bio.analyses.survival.one_stage import fit_one_stage as fit
+
+    survival = settings.survival
+    choices = Choices(
+        survival.per_years, survival.sequential_adjustment, survival.covariates, survival.groups, survival.strata, survival.cluster
+    )  # fmt: skip
+    people = [grouped(read_followed(path, choices.full)[1], choices.groups) for path in participants]
+    return {"one_stage": fit(people, choices)}
+
+
+@step(
+    uses=[
+        *(
+            f"survival.{name}"
+            for name in (
+                "sequential_adjustment", "covariates", "groups", "strata", "cluster", "per_years", "curves", "log_rank_strata",
+            )
+        ),
+        "phenotype.adjust_for",
+        *(
+            f"expression.{name}"
+            for name in ("covariates", "per_years", "min_count", "min_samples", "tissue", "repeated_samples", "seed")
+        ),
+    ],
+    writes={
+        "agreement.tsv": "what each comparison comes to",
+        "numbers.tsv": "both numbers of each comparison",
+    },
+    files={
+        "scripts/reproduce.R": "the headline by survival, sandwich and DESeq2",
+        "scripts/reproduce.py": "the headline by lifelines and pydeseq2",
+        "scripts/headline.tsv": "the study's own numbers",
+        "scripts/*": "rows that the scripts read (private)",
+    },
+)  # fmt: skip
+def verify_results(
+    tables: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Tables by their place {cohort}/{folder}/{table}: of participants, samples and counts, and the results made of them."
+        ),
+    ],
+    settings: Config,
+    scripts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of reproduce.R and reproduce.py, with the rows that they read. Exact rows: internal."
+        ),
+    ] = None,
+) -> Tables:
+    """The headline again by lifelines, statsmodels and pydeseq2; scripts by which a reader computes it with R and Python.
+
+    Cox models, curves, log-rank tests, adjusted contrasts, prespecified and 1,000 further genes; their pooled estimates.
+
+    Example: faceage-bio verify-results --output verification --scripts reproduce results/north/*/*.parquet results/north/*/*.tsv
+    """
+    import pandas as pd
+
+    from faceage_bio.analyses.verification import compared
+    from faceage_bio.analyses.verification.headline_models import headline_of
+    from faceage_bio.analyses.verification.reproduction import write_scripts
+    from faceage_bio.core.records import check_unchanged
+
+    check_unchanged(tables)
+    headline = headline_of(tables, settings)
+    rows = compared.compare_cox(headline.cox) + compared.compare_curves(headline.curves)
+    rows += compared.compare_contrasts(headline.contrasts) + compared.compare_pools(headline.pools)
+    for genes in headline.genes:
+        rows += compared.compare_genes(genes, settings.expression.seed)
+    if scripts is not None:
+        write_scripts(headline, scripts)
+    told = pd.Series([row["software"] for row in rows]).value_counts()
+    print(", ".join(f"{name}: {count} numbers" for name, count in told.items()) or "nothing to compare")
+    numbers = compared.numbers_table(rows)
+    return {"agreement": compared.agreement_table(numbers), "numbers": numbers}
 
 
 @step(

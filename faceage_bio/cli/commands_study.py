@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer()
+
 ConfigFile = Annotated[Path, typer.Option("--configfile", help="The study's config.yaml.")]
 
 

@@ -11,32 +11,86 @@ from typer.models import CommandInfo
 import faceage_bio
 from faceage_bio.cli import (
     commands_acceleration,
+    commands_associations,
     commands_cohort,
-    commands_demo,
     commands_expression,
     commands_faceage,
-    commands_fairness,
-    commands_phenotype,
+    commands_models,
     commands_plan,
-    commands_pooling,
-    commands_randomise,
-    commands_readers,
     commands_release,
     commands_report,
-    commands_review,
-    commands_scores,
-    commands_site,
-    commands_store,
     commands_study,
     commands_survival,
-    commands_train,
-    commands_verification,
-    commands_weights,
 )
-from faceage_bio.cli.stages import STAGES
 from faceage_bio.cli.terminal import VerbatimCommand, VerbatimGroup, speak_utf8
 from faceage_bio.core.errors import FaceAgeBioError, refusal_of
 from faceage_bio.core.steps import STEPS
+
+# in the order of `faceage-bio --help`: stage, command, and title of the step while it runs; "" where it is no step of the workflow
+STAGES: dict[str, dict[str, str]] = {
+    "Start here": {
+        "init": "", "check": "", "run": "", "publish": "Release", "weights": "",
+    },
+    "Planning": {
+        "plan": "", "freeze": "", "randomise": "",
+    },
+    "Input tables": {
+        "read-manifest": "Photos of the manifest", "check-cohort": "Input tables", "check-analyses": "Covariates and samples", "gather-ledger": "Participant flow",
+        "pseudonymise": "", "check-privacy": "",
+    },
+    "Photos and face age": {
+        "predict-face-age": "Face ages", "gather-face-ages": "Duplicate photos and exclusions", "read-face-ages": "Face ages given",
+        "summarise-photos": "Photo quality", "compare-models": "Agreement of age models", "make-review-sheet": "Review sheet of photos",
+        "read-review": "", "store": "", "summarise-review": "Manual review of photos",
+    },
+    "Age models of one's own": {
+        "train": "",
+    },
+    "Age acceleration": {
+        "compute-acceleration": "Age acceleration", "tabulate-definitions": "Definitions of age acceleration", "define-acceleration": "", "measure-repeats": "Reliability of one photo, face ageing rate",
+    },
+    "Associations and fairness": {
+        "test-phenotypes": "Table 1, smoking, BMI, ECOG", "compare-groups": "Group comparisons",
+        "fit-association-sensitivity": "Dose-response, subgroups, matched pairs, adjustment sets",
+        "assess-fairness": "Fairness", "stress-photos": "Robustness to image degradation",
+    },
+    "Genes": {
+        "aggregate-cells": "Pseudobulk of single cells", "compare-composition": "Cell composition",
+        "check-expression": "Quality of RNA samples, normalised expression",
+        "fit-expression": "Differential expression", "fit-expression-sensitivity": "Sensitivity of prespecified genes",
+        "score-gene-sets": "Gene sets", "list-gene-sets": "", "fit-gene-survival": "Genes and survival", "fit-variants": "DNA variants",
+    },
+    "Survival": {
+        "prepare-follow-up": "Follow-up", "fit-survival": "Cox models", "fit-survival-sensitivity": "Sensitivity of the hazard ratio",
+        "estimate-curves": "Kaplan-Meier curves and competing risks",
+    },
+    "Clinical scores and readers": {
+        "compute-scores": "Clinical scores", "show-score": "",
+        "compare-readers": "Reader study",
+    },
+    "Meta-analysis": {
+        "pool-cohorts": "Meta-analysis over cohorts", "pool-genes": "Meta-analysis of genes", "fit-one-stage": "One-stage Cox models",
+    },
+    "Verification": {
+        "verify-results": "Independent software",
+    },
+    "Reports": {
+        "render-report": "Pages, figures and tables for a paper", "draw-figures": "",
+    },
+    "Several hospitals": {
+        "site": "",
+    },
+    "Demo": {
+        "make-demo-cohorts": "Simulated participants", "fit-demo-model": "Demo model", "make-demo-photos": "",
+    },
+}  # fmt: skip
+_TITLES = {command: title for of_stage in STAGES.values() for command, title in of_stage.items()}
+
+
+def title_of(rule: str) -> str:
+    """What a rule of the workflow is called while it runs; rules are named as their commands."""
+    return _TITLES.get(rule.replace("_", "-"), "") or rule.replace("_", " ")
+
 
 app = typer.Typer(
     name="faceage-bio",
@@ -80,33 +134,25 @@ def _recorded(name: str, step: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-MODULES = (
-    commands_study,
-    commands_cohort,
-    commands_faceage,
-    commands_review,
-    commands_acceleration,
-    commands_phenotype,
-    commands_fairness,
-    commands_expression,
-    commands_survival,
-    commands_readers,
-    commands_scores,
-    commands_pooling,
-    commands_randomise,
-    commands_verification,
-    commands_report,
-    commands_release,
-    commands_demo,
-)
-
-
+APPS = [  # of commands that are no steps; the other modules declare steps alone
+    module.app
+    for module in (
+        commands_study, commands_cohort, commands_faceage, commands_acceleration, commands_associations, commands_expression,
+        commands_survival, commands_report, commands_plan, commands_release,
+    ) if hasattr(module, "app")
+]  # fmt: skip
 GROUPS = {
-    "weights": (commands_weights.app, "Import, check and show the published FaceAge weights."),
-    "train": (commands_train.app, "Train an age model on your own photos: prepare, fit, evaluate."),
-    "site": (commands_site.app, "Hospitals that share no rows: bundles to pool, or one Cox model by rounds."),
-    "plan": (commands_plan.app, "Participants that a cohort study or a trial with face age needs."),
-    "store": (commands_store.app, "Check and tidy up the results of photos that were computed before."),
+    "weights": (commands_models.weights_app, "Import, check and show the published FaceAge weights."),
+    "train": (commands_models.train_app, "Train an age model on your own photos: prepare, fit, evaluate."),
+    "site": (
+        commands_release.site_app,
+        "Hospitals that share no rows: bundles to pool, or one Cox model by rounds.",
+    ),
+    "plan": (commands_plan.plan_app, "Participants that a cohort study or a trial with face age needs."),
+    "store": (
+        commands_faceage.store_app,
+        "Check and tidy up the results of photos that were computed before.",
+    ),
 }
 
 
@@ -114,9 +160,8 @@ def commands() -> dict[str, CommandInfo]:
     """Every command by its name: those declared as steps, and those that have options of their own."""
     return {name: CommandInfo(name, callback=one.command()) for name, one in STEPS.items()} | {
         info.name or info.callback.__name__.replace("_", "-"): info
-        for module in MODULES
-        if hasattr(module, "app")
-        for info in module.app.registered_commands
+        for one in APPS
+        for info in one.registered_commands
     }
 
 
@@ -130,8 +175,6 @@ def _add_commands() -> None:
                 app.add_typer(group, name=name, cls=VerbatimGroup, help=words, rich_help_panel=stage)
             else:
                 app.add_typer(_one(name, found.pop(name), stage))
-    for name, info in found.items():
-        app.add_typer(_one(name, info, "Further steps"))
     for group, _ in GROUPS.values():
         for info in group.registered_commands:
             info.cls = VerbatimCommand
