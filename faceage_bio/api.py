@@ -17,8 +17,7 @@ from faceage_bio.analyses.survival.follow_up import prepare
 from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.core.columns import AGE, EVENT, FACE_AGE, FOLLOWUP, SAMPLE, SAMPLE_COLUMNS, SUBJECT
 from faceage_bio.core.config import check_config
-from faceage_bio.core.errors import CohortError, CountsError, TableError, examples
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import CohortError, CountsError, Problems, TableError, examples
 from faceage_bio.core.results.result_tables import is_declared, key_of, never_released
 from faceage_bio.core.results.row import KEPT, columns_of, restore
 from faceage_bio.core.settings.settings_genes import Expression

@@ -10,7 +10,7 @@ from faceage_bio.core.results.reasons import WHY_NOT
 
 PACKAGE = Path(__file__).parent.parent / "faceage_bio"
 ERRORS = ("ConfigError", "TableError", "CohortError", "CountsError", "WeightsError", "FitError", "PrivacyError", "RunError")  # fmt: skip
-SHARED = PACKAGE / "core" / "problems.py"  # holds what several modules say
+SHARED = PACKAGE / "core" / "errors.py"  # holds what several modules say
 HOLE = "\0"  # where a value stands
 
 

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.core.errors import CohortError
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import CohortError, Problems
 from faceage_bio.intake.age_reached import check_years
 from faceage_bio.intake.plain import read_plain
 

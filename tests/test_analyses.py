@@ -11,8 +11,7 @@ from faceage_bio.analyses.expression.counts import choose_samples
 from faceage_bio.analyses.expression.levels import levels_table
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import analysis_settings, check_config
-from faceage_bio.core.errors import CohortError
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import CohortError, Problems
 from faceage_bio.intake.cohort.analyses import check_analyses
 from faceage_bio.intake.rna.tissues import check_one_tissue
 from tests.expression_study import study

@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import ConfigError, RunError, TableError
-from faceage_bio.core.results.roles import with_roles
-from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.results.row import result_rows, with_roles
 from faceage_bio.core.settings.settings_study import planned
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.frozen_plan import freeze, read_frozen, since_freeze

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faceage_bio.core import archives
+from faceage_bio.core import user_files
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.faces.vision.decode import DecodeError, check_header
@@ -21,7 +21,7 @@ BOMB = r"bytes unpack to .* or more. Expected at most 250 times as many, as of a
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(archives, "HARMLESS", 1 << 20)
+    monkeypatch.setattr(user_files, "HARMLESS", 1 << 20)
 
 
 @pytest.mark.parametrize("name", ["counts.tsv.gz", "s1.rna_seq.augmented_star_gene_counts.tsv.gz"])

@@ -8,8 +8,7 @@ import pytest
 import yaml
 
 from faceage_bio.core.config import analysis_settings, load_config
-from faceage_bio.core.errors import CohortError
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import CohortError, Problems
 from faceage_bio.intake.cohort.intake import CohortTables, read_cohorts
 from faceage_bio.intake.cohort.names import check_names
 from faceage_bio.intake.plain import read_plain

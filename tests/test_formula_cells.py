@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.core.formula_cells import as_typed, harmless
 from faceage_bio.core.tables import read_ledger, read_table, write_table
+from faceage_bio.core.user_files import as_typed, harmless
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables_by_place import collect
 from tests.browser import UNFOLD

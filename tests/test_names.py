@@ -6,8 +6,7 @@ import pytest
 import yaml
 
 from faceage_bio.core.config import analysis_settings, load_config
-from faceage_bio.core.errors import CohortError, ConfigError, TableError
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import CohortError, ConfigError, Problems, TableError
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.intake.cohort.intake import read_cohorts
 from faceage_bio.intake.cohort.names import check_names

@@ -6,8 +6,7 @@ from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
-from faceage_bio.core.errors import RunError, TableError
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import Problems, RunError, TableError
 from faceage_bio.core.settings.settings_cohort import form_of
 from faceage_bio.intake.cohort.proposal import propose
 from faceage_bio.intake.schemas import CLINICAL, read_user_table

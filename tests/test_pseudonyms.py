@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import PrivacyError
-from faceage_bio.core.local_only import mark_local
+from faceage_bio.core.tables import mark_local
 from faceage_bio.release.pseudonyms import load_key, pseudonym, pseudonymise
 
 

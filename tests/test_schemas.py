@@ -12,9 +12,8 @@ from faceage_bio.analyses.age_residual import age_acceleration
 from faceage_bio.analyses.survival.check import read_people
 from faceage_bio.analyses.survival.follow_up import Time, prepare
 from faceage_bio.cli.main import app
-from faceage_bio.core.errors import CohortError, ConfigError
+from faceage_bio.core.errors import CohortError, ConfigError, Problems
 from faceage_bio.core.parse import date_problem, dates_of
-from faceage_bio.core.problems import Problems
 from faceage_bio.core.results.reasons import in_words
 from faceage_bio.intake.age_reached import in_years, parse_units
 from faceage_bio.intake.cohort.face_ages import read_face_ages

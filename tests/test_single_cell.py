@@ -16,8 +16,7 @@ from faceage_bio.analyses.expression.pseudobulk import (
     quality_table,
     samples_of,
 )
-from faceage_bio.core.errors import CohortError, CountsError
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import CohortError, CountsError, Problems
 from faceage_bio.intake.cohort.samples import read_samples
 from faceage_bio.intake.rna import cells as cell_files
 from faceage_bio.intake.rna.cells import open_cells

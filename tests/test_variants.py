@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from faceage_bio.analyses.variants.variants_stage import variant_tables
-from faceage_bio.core.errors import CohortError, ConfigError
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import CohortError, ConfigError, Problems
 from faceage_bio.core.tables import write_table
 from faceage_bio.demo.simulated_variants import PLANTED, write_variants
 from faceage_bio.intake.cohort.intake import read_cohorts

@@ -24,7 +24,7 @@ def read_manifest(
     """
     import pandas as pd
 
-    from faceage_bio.core.problems import Problems
+    from faceage_bio.core.errors import Problems
     from faceage_bio.core.records import note_input
     from faceage_bio.core.tables import write_table
     from faceage_bio.intake.cohort.photos import read_manifest as read
@@ -63,9 +63,8 @@ def check_cohort(
 
     Example: faceage-bio check-cohort --config my-study/config.yaml --cohort mine --results results
     """
-    from faceage_bio.core.local_only import mark_local
     from faceage_bio.core.records import note_input
-    from faceage_bio.core.tables import read_table
+    from faceage_bio.core.tables import mark_local, read_table
     from faceage_bio.intake.cohort.intake import KEPT, read_cohort, write_cohort
 
     files, photos = whole.cohorts[cohort].model_dump(mode="json"), None
@@ -94,7 +93,7 @@ def check_analyses(
 
     Example: faceage-bio check-analyses --config my-study/config.yaml --results results
     """
-    from faceage_bio.core.problems import Problems
+    from faceage_bio.core.errors import Problems
     from faceage_bio.core.tables import write_table
     from faceage_bio.intake.cohort.analyses import check_tables
     from faceage_bio.intake.cohort.intake import check_no_subject_twice, read_written

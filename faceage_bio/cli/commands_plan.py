@@ -48,8 +48,7 @@ Pilot = Annotated[
 def _survival(median: float | None, curve: Path | None):
     import numpy as np
 
-    from faceage_bio.core.errors import RunError
-    from faceage_bio.core.problems import Problems
+    from faceage_bio.core.errors import Problems, RunError
     from faceage_bio.core.tables import read_table
     from faceage_bio.intake.schemas import SURVIVAL_CURVE, read_user_table
     from faceage_bio.stats.sample_size import PiecewiseSurvival

@@ -131,7 +131,7 @@ def publish(
 
     Example: faceage-bio publish --results results --configfile my-study/config.yaml --output share.zip
     """
-    from faceage_bio.core.local_only import mark_local
+    from faceage_bio.core.tables import mark_local
     from faceage_bio.release.bundle import publish as write
     from faceage_bio.release.pseudonyms import default_key_path, load_key
 

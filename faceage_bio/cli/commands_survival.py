@@ -365,7 +365,7 @@ def _computed(
     import pandas as pd
 
     from faceage_bio.analyses.scores import calculate
-    from faceage_bio.core.problems import Problems
+    from faceage_bio.core.errors import Problems
     from faceage_bio.core.tables import read_table
     from faceage_bio.intake.schemas import PEOPLE, read_user_table
 

@@ -115,7 +115,7 @@ def _check_uses(cohorts: dict, tables: "dict[str, CohortTables]", settings: dict
     from rich.table import Table
 
     from faceage_bio.analyses.acceleration.too_small import too_small
-    from faceage_bio.core.problems import Problems
+    from faceage_bio.core.errors import Problems
     from faceage_bio.intake.cohort.analyses import check_tables
     from faceage_bio.intake.cohort.intake import overview, photographed
     from faceage_bio.intake.cohort.names import check_names

@@ -27,15 +27,11 @@ from pydantic.fields import FieldInfo
 from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.settings.closed import Closed, FilePath, located
 from faceage_bio.core.settings.renamed import old_keys, renamed, rewritten
-from faceage_bio.core.settings.results import Results
 from faceage_bio.core.settings.settings_acceleration import Acceleration, Covariate, Fairness, Phenotype
 from faceage_bio.core.settings.settings_cohort import Cohort, Demo
 from faceage_bio.core.settings.settings_genes import Expression, Variants
-from faceage_bio.core.settings.settings_photos import FaceAge, Rule
-from faceage_bio.core.settings.settings_pooling import Pooling
-from faceage_bio.core.settings.settings_release import Release
-from faceage_bio.core.settings.settings_report import Report
-from faceage_bio.core.settings.settings_review import Review
+from faceage_bio.core.settings.settings_photos import FaceAge, Review, Rule
+from faceage_bio.core.settings.settings_report import Pooling, Release, Report, Results
 from faceage_bio.core.settings.settings_study import DISEASE, FACES, PlannedQuestion, Study, nearest
 from faceage_bio.core.settings.settings_survival import Readers, Scores, Survival
 

@@ -9,8 +9,7 @@ from functools import lru_cache
 import pandas as pd
 
 from faceage_bio.core.columns import CAUSE_LEVELS, GROUP_LEVELS, SEX_LEVELS, SMOKING_LEVELS
-from faceage_bio.core.errors import CohortError, examples
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import CohortError, Problems, examples
 
 ISO = "YYYY-MM-DD"
 CLOCK = (

@@ -83,8 +83,7 @@ class Step:
         def run(*, config: Path | None = None, set: Sequence[str] = (), output: Path | None = None, **given: Any) -> None:  # fmt: skip
             from faceage_bio.core import kept
             from faceage_bio.core.records import read_record, record_of, recorded
-            from faceage_bio.core.results.roles import with_roles
-            from faceage_bio.core.results.row import identified
+            from faceage_bio.core.results.row import identified, with_roles
             from faceage_bio.core.tables import hiding, identities, in_workflow, naming_tables, write_table
 
             resolved = self.resolve(config, set)

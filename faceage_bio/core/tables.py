@@ -16,8 +16,8 @@ import pandas as pd
 
 from faceage_bio.core.columns import COHORT, DEFINITION, LEDGER_COLUMNS, MODEL_ID, PHOTO, SAMPLE, SUBJECT
 from faceage_bio.core.errors import CohortError, FitError, TableError, examples
-from faceage_bio.core.formula_cells import harmless_table, table_as_typed
 from faceage_bio.core.results.row import WORDS, is_result, restore, without_empty
+from faceage_bio.core.user_files import harmless_table, table_as_typed
 
 KEYS = (COHORT, SUBJECT, PHOTO, SAMPLE)
 ACCESS = "FACEAGE_BIO_ACCESS"  # the workflow sets it from results.access
@@ -51,7 +51,7 @@ def read_text_table(path: Path | str, sheet: str | None = None, decimal: str | N
     path = Path(path)
     note_reading(path)
     if path.suffix.lower() in (".xlsx", ".xlsm") and path.is_file():
-        from faceage_bio.core.workbook import read_sheet  # openpyxl, which few tables need
+        from faceage_bio.core.user_files import read_sheet  # openpyxl, which few tables need
 
         return _frame(*read_sheet(path, sheet, decimal or "."), "", path)
     try:
@@ -288,7 +288,7 @@ def results_mode() -> int:
 def write_table(table: pd.DataFrame, path: Path | str, *, mode: int | None = None) -> None:
     """Write ``.parquet`` or ``.tsv`` atomically, readable by whom `results_mode` says unless ``mode`` is given.
 
-    Text that a spreadsheet would run is written as `formula_cells` says; `read_table` gives it as it was.
+    Text that a spreadsheet would run is written as `user_files.harmless` says; `read_table` gives it as it was.
     """
     path = Path(path)
     with atomic_path(path, mode=mode) as temporary:
@@ -446,3 +446,14 @@ def ledger_rows(rows: Sequence[dict] | pd.DataFrame) -> pd.DataFrame:
 def read_ledger(path: Path | str) -> pd.DataFrame:
     """A ledger as text, so that identifiers such as 007 stay what they are."""
     return table_as_typed(pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False))
+
+
+MARKER = "LOCAL_ONLY.txt"
+LOCAL = """This folder holds data on single participants, exact tables and pages, and logs that may name participants.
+It stays on this machine. What may be handed to others is what `faceage-bio publish` writes, and nothing else.
+"""
+
+
+def mark_local(results: Path) -> None:
+    """Say in the folder of a run that it stays where it is."""
+    write_text(LOCAL, Path(results) / MARKER)

@@ -6,8 +6,7 @@ import pandas as pd
 
 from faceage_bio.core import parse
 from faceage_bio.core.columns import AGE, ENTRY, FOLLOWUP
-from faceage_bio.core.errors import ConfigError, examples
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import ConfigError, Problems, examples
 
 # ages that more than this share of the participants, and at least so many of them, do not reach
 LIVED = ((100.0, 0.1, 2), (110.0, 0.01, 1), (120.0, 0.0, 1))

@@ -4,7 +4,7 @@ import pandas as pd
 
 from faceage_bio.core import parse
 from faceage_bio.core.columns import ENTRY, EVENT, FOLLOWUP
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import Problems
 
 BEFORE_ZERO = -1.0  # entry of those observed from time 0 on, who are at risk at a death on that day too
 

@@ -18,8 +18,7 @@ from faceage_bio.core.columns import (
     FOLLOWUP,
     SUBJECT,
 )
-from faceage_bio.core.errors import examples
-from faceage_bio.core.problems import DOUBLED, Problems
+from faceage_bio.core.errors import DOUBLED, Problems, examples
 from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.tables import KEYS, read_table
 from faceage_bio.intake.age_reached import check_years

@@ -27,8 +27,7 @@ from faceage_bio.core.columns import (
     SPECIMEN,
     SUBJECT,
 )
-from faceage_bio.core.errors import TableError, examples
-from faceage_bio.core.problems import DOUBLED, NAMELESS, Problems
+from faceage_bio.core.errors import DOUBLED, NAMELESS, Problems, TableError, examples
 from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.intake.age_reached import in_years

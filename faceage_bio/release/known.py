@@ -26,9 +26,9 @@ import pandas as pd
 
 import faceage_bio
 from faceage_bio.core.errors import TableError
-from faceage_bio.core.formula_cells import as_typed
 from faceage_bio.core.results.result_tables import is_declared
 from faceage_bio.core.tables import read_text_table
+from faceage_bio.core.user_files import as_typed
 from faceage_bio.release.dates import days_in, days_of_cell, masked_day
 
 IDENTIFIERS = r"(^|_)(id|ids|identifier|mrn|nhs|donor|subject|patient|photo|sample|specimen|case|reader|reviewer|barcode|library)(_id|_name|_number)?$"

@@ -17,8 +17,8 @@ import pandas as pd
 
 from faceage_bio.core.columns import COHORT
 from faceage_bio.core.errors import PrivacyError
-from faceage_bio.core.local_only import MARKER
 from faceage_bio.core.records import read_record
+from faceage_bio.core.tables import MARKER
 from faceage_bio.release.known import identifying_kind
 
 LENGTH = 12  # letters (a to z, 2 to 7) of a pseudonym: 60 bits, so that two of a million people share one with a chance of 4 in 10 million

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pandas as pd
 from markupsafe import Markup
 
-from faceage_bio.core.formula_cells import harmless_table
+from faceage_bio.core.user_files import harmless_table
 
 MOST_ROWS = 5000  # what draws more has a table of its own beside it
 

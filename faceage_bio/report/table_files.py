@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.core.formula_cells import harmless
 from faceage_bio.core.tables import write_bytes
+from faceage_bio.core.user_files import harmless
 from faceage_bio.report.exclusions import PHOTOS, PREFIX, SAMPLES, photos_not_used, samples_flagged
 from faceage_bio.report.journal_tables import Cell, Gene, JournalTable, journal_tables, plain
 from faceage_bio.report.tables_by_place import ReportTables

@@ -8,7 +8,7 @@ import pandas as pd
 
 from faceage_bio.core.columns import PER_SD, POOLED
 from faceage_bio.core.results.reasons import decode
-from faceage_bio.core.results.roles import answers
+from faceage_bio.core.results.row import answers
 from faceage_bio.core.settings.settings_study import ADDED, GENES, SURVIVAL, Planned, planned
 from faceage_bio.report import words
 from faceage_bio.report.sections_associations import paired

@@ -7,8 +7,7 @@ import pandas as pd
 
 from faceage_bio.analyses.expression.pseudobulk import ABOUT, samples_of
 from faceage_bio.core.columns import COHORT, SAMPLE, SAMPLE_COLUMNS, SUBJECT
-from faceage_bio.core.errors import CohortError, RunError, TableError, examples
-from faceage_bio.core.problems import DOUBLED, Problems
+from faceage_bio.core.errors import DOUBLED, CohortError, Problems, RunError, TableError, examples
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.rna.cells import CELL_TYPE
 from faceage_bio.intake.rna.count_files import CountTable, read_counts

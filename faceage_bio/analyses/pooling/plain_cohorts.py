@@ -15,8 +15,7 @@ from faceage_bio.analyses.pooling.scales import BACK, LIMITS, NORMAL_975, null_o
 from faceage_bio.analyses.pooling.scales import IDENTITY as AS_IT_IS
 from faceage_bio.core import parse
 from faceage_bio.core.columns import COHORT, POOLED
-from faceage_bio.core.errors import RunError, examples
-from faceage_bio.core.problems import DOUBLED, Problems
+from faceage_bio.core.errors import DOUBLED, Problems, RunError, examples
 from faceage_bio.core.results.measures import COUNT, EXTREME, MEASURES, TEST
 from faceage_bio.core.results.reasons import OK
 from faceage_bio.core.results.row import columns_of

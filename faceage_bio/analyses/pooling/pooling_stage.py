@@ -15,7 +15,7 @@ from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.results.reasons import in_words
 from faceage_bio.core.results.result_tables import key_of
-from faceage_bio.core.settings.settings_pooling import Pooling
+from faceage_bio.core.settings.settings_report import Pooling
 from faceage_bio.core.tables import read_table
 
 

@@ -13,7 +13,7 @@ from faceage_bio.analyses.readers.outcome import KNOWN, count_cases, followed
 from faceage_bio.analyses.readers.reader_study import RANDOM, gather
 from faceage_bio.analyses.readers.readings import TYPE, read_cases, read_readings
 from faceage_bio.core.columns import COHORT, FACE_AGE, POOLED, SUBJECT
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import Problems
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.settings.settings_survival import Readers

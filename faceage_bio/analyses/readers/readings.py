@@ -14,7 +14,7 @@ import pandas as pd
 
 from faceage_bio.core import parse
 from faceage_bio.core.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP, SUBJECT
-from faceage_bio.core.problems import NAMELESS, Problems
+from faceage_bio.core.errors import NAMELESS, Problems
 from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.age_reached import check_years

@@ -9,8 +9,7 @@ import pandas as pd
 from faceage_bio.analyses.scores.definition import Item, Score
 from faceage_bio.core import parse
 from faceage_bio.core.columns import COHORT, SUBJECT
-from faceage_bio.core.errors import CohortError
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import CohortError, Problems
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows
 

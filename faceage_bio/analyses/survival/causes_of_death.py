@@ -30,8 +30,7 @@ from faceage_bio.core.columns import (
     FACE_AGE,
     FOLLOWUP,
 )  # fmt: skip
-from faceage_bio.core.errors import FitError
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import FitError, Problems
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows, tested
 from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test

@@ -20,8 +20,7 @@ from faceage_bio.core.columns import (
     FOLLOWUP,
     SUBJECT,
 )  # fmt: skip
-from faceage_bio.core.errors import FitError, examples
-from faceage_bio.core.problems import NAMELESS, Problems
+from faceage_bio.core.errors import NAMELESS, FitError, Problems, examples
 from faceage_bio.intake.plain import read_plain
 
 NEEDED = (FACE_AGE, AGE, FOLLOWUP, EVENT)

@@ -1,15 +1,35 @@
 """The result row: the columns that every result table has, in their order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, DEFINITION, FACE_AGE, MODEL_ID
+from faceage_bio.core.columns import (
+    AGE,
+    AGE_ACCELERATION,
+    AGE_GAP,
+    COHORT,
+    DEFINITION,
+    FACE_AGE,
+    MODEL_ID,
+    PER_SD,
+)
 from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, Reason, encode, status_of
 from faceage_bio.core.results.result_tables import NUMBERS as NUMBER_KEYS
 from faceage_bio.core.results.result_tables import TABLES, key_of
-from faceage_bio.core.settings.settings_study import EXPLORATORY, PRIMARY, SECONDARY
+from faceage_bio.core.settings.settings_study import (
+    ADDED,
+    DISEASE,
+    EXPLORATORY,
+    FACES,
+    GENES,
+    PRIMARY,
+    SECONDARY,
+    SURVIVAL,
+    Planned,
+    planned,
+)
 
 FIRST = (
     "cohort", "question", "role", "outcome", "exposure", "definition", "model_id", "term", "level", "reference", "subgroup", "horizon",
@@ -28,7 +48,11 @@ ESTIMATES = (
 )  # a row that was not estimated has none
 NUMBERS = (*ESTIMATES, "horizon", "df", "n", "n_events")
 WORDS = tuple(name for name in (*FIRST, *LAST) if name not in NUMBERS)
-ROLES = (PRIMARY, SECONDARY, EXPLORATORY)  # of a step alone exploratory, until the plan marks the answers to its questions (roles.py)
+ROLES = (
+    PRIMARY,
+    SECONDARY,
+    EXPLORATORY,
+)  # of a step alone exploratory, until the plan marks the answers to its questions (roles.py)
 ADJUSTMENTS = {  # closed words; ``covariates`` names the columns
     "unadjusted": "no covariate",
     "age": "chronological age",
@@ -54,7 +78,11 @@ def columns_of(table: str) -> list[str]:
 def number_columns(table: str) -> list[str]:
     """The columns of a result table that hold numbers and are no counts."""
     declared = TABLES[table]
-    return [*(NUMBERS if declared.rows else ()), *NUMBER_KEYS.intersection(declared.keys), *declared.statistics]
+    return [
+        *(NUMBERS if declared.rows else ()),
+        *NUMBER_KEYS.intersection(declared.keys),
+        *declared.statistics,
+    ]
 
 
 def result_rows(rows: Sequence[dict] | pd.DataFrame, table: str) -> pd.DataFrame:
@@ -99,7 +127,7 @@ def result_rows(rows: Sequence[dict] | pd.DataFrame, table: str) -> pd.DataFrame
     return made
 
 
-FACES = {  # words of rows that are about face ages, in the columns that say what a row is about
+OF_FACES = {  # words of rows that are about face ages, in the columns that say what a row is about
     FACE_AGE, AGE_GAP, AGE_ACCELERATION, "face age", "age gap", "age acceleration", "error of face age", "difference",
 }  # fmt: skip
 ACCELERATION = {AGE_ACCELERATION, "age acceleration", "difference"}
@@ -119,13 +147,17 @@ def identified(table: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
     made = table.copy()
     named = table[[name for name in ABOUT if name in table]]
     held = table["covariates"].fillna("").astype(str).str.split(", ").map(set)
-    for name, words in ((DEFINITION, ACCELERATION), (MODEL_ID, FACES)):
+    for name, words in ((DEFINITION, ACCELERATION), (MODEL_ID, OF_FACES)):
         given = made[name].fillna("").ne("")
-        uses = named.isin(words).any(axis=1) | ~held.map(words.isdisjoint) | made[DEFINITION].fillna("").ne("")
+        uses = (
+            named.isin(words).any(axis=1) | ~held.map(words.isdisjoint) | made[DEFINITION].fillna("").ne("")
+        )
         if name in participants:
             of_cohort = participants.groupby(COHORT)[name].agg(each_once) if COHORT in participants else {}
             of_all = each_once(participants[name])
-            told = made[COHORT].map(lambda cohort, of_cohort=of_cohort, of_all=of_all: of_cohort.get(cohort, of_all))
+            told = made[COHORT].map(
+                lambda cohort, of_cohort=of_cohort, of_all=of_all: of_cohort.get(cohort, of_all)
+            )
             made[name] = made[name].where(given | ~uses, told)
     return made
 
@@ -184,3 +216,43 @@ def _cell(value: object) -> str:
     if isinstance(value, list | tuple):
         return encode(value)
     return value if isinstance(value, str) else ""
+
+
+UNADJUSTED, JOINT = "unadjusted", "together"
+ANSWERING = ("cox", "added_value", "panel", "phenotypes", "groups")  # tables that answer a question
+HARRELL = "difference of Harrell's C"
+
+
+def answers(table: pd.DataFrame, name: str, plan: Planned) -> pd.Series:
+    """Whether each row of a result table, such as ``cox``, answers a question of the plan."""
+    asked = (plan.question, name)
+    own = table["exposure"].eq(plan.exposure)
+    if asked == (SURVIVAL, "cox"):
+        # per so many years, as they are pooled; penalised models come after the plain ones
+        own &= (
+            table["term"].eq(plan.exposure)
+            & table["adjustment"].eq(plan.adjustment)
+            & table["per"].ne(PER_SD)
+        )
+        return own & own.groupby(table[COHORT]).cumsum().eq(1)
+    if asked == (ADDED, "added_value"):
+        full = table["adjustment"].eq("full") & table["comparison"].ne(
+            table["comparison"].groupby(table[COHORT]).transform("first")
+        )
+        own &= full if plan.adjustment == "full" else ~table["adjustment"].isin([UNADJUSTED, "full"]) & ~full
+        return own & table["measure"].eq(HARRELL)
+    if asked == (GENES, "panel"):
+        return own & table["model"].eq(JOINT)
+    if plan.question == FACES and name == ("groups" if plan.exposure == DISEASE else "phenotypes"):
+        return own & (table["adjustment"].eq(UNADJUSTED) == (plan.adjustment == UNADJUSTED))
+    return own & False
+
+
+def with_roles(table: pd.DataFrame, name: str, config: Mapping) -> pd.DataFrame:
+    """A result table with the roles of the plan of a config."""
+    if name not in ANSWERING:
+        return table
+    made = table.copy()
+    for one in reversed(planned(config)):
+        made.loc[answers(table, name, one), "role"] = one.role
+    return made

@@ -8,8 +8,7 @@ import pandera.pandas as pa
 
 from faceage_bio.core import parse
 from faceage_bio.core.columns import COHORT, PHOTO
-from faceage_bio.core.errors import examples
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import Problems, examples
 from faceage_bio.faces.faceage.review_codes import DECISIONS, REASONS
 from faceage_bio.intake.schemas import REVIEW, REVIEW_SHEET, read_user_table
 

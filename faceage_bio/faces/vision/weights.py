@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 import faceage_bio
-from faceage_bio.core.archives import check_zip
 from faceage_bio.core.errors import WeightsError
 from faceage_bio.core.tables import READABLE, atomic_path, read_json, sha256_of, write_json
+from faceage_bio.core.user_files import check_zip
 from faceage_bio.faces.vision.card import CARD_FILE, INPUT, WEIGHTS_FILE
 from faceage_bio.faces.vision.crop import CROP_SIZE
 from faceage_bio.faces.vision.keras_file import read_keras_file

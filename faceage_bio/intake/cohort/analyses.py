@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from faceage_bio.core.columns import AGE, COHORT, EVENT, FOLLOWUP, LATER, SAMPLE, SUBJECT
-from faceage_bio.core.errors import CohortError
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import CohortError, Problems
 from faceage_bio.intake.cohort.intake import CohortTables
 from faceage_bio.intake.rna.tissues import TISSUE, check_one_tissue, is_of_tissue
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.core.columns import COHORT, FACE_AGE, FACE_AGE_COLUMNS, MODEL_ID, PHOTO, SUBJECT
-from faceage_bio.core.problems import DOUBLED, Problems
+from faceage_bio.core.errors import DOUBLED, Problems
 from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.schemas import FACE_AGES, complete, read_user_table

@@ -3,8 +3,7 @@
 import pandas as pd
 
 from faceage_bio.core.columns import COHORT, SAMPLE, SUBJECT
-from faceage_bio.core.errors import examples
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import Problems, examples
 from faceage_bio.core.settings.settings_cohort import form_of
 from faceage_bio.intake.dna.genotype_calls import of_people, read_genotypes
 from faceage_bio.intake.schemas import (

@@ -8,8 +8,7 @@ import pandas as pd
 
 from faceage_bio.core import parse
 from faceage_bio.core.columns import AGE, CAUSE, COHORT, PHOTO, SAMPLE, SUBJECT, SUBJECT_COLUMNS
-from faceage_bio.core.errors import examples
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import Problems, examples
 from faceage_bio.core.settings.settings_cohort import form_of
 from faceage_bio.core.tables import ledger_rows, read_ledger, read_table, write_table
 from faceage_bio.intake.cohort.face_ages import check_face_ages

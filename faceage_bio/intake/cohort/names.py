@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from faceage_bio.core.columns import LATER, SUBJECT_COLUMNS
 from faceage_bio.core.config import DEFAULT_COLUMNS
-from faceage_bio.core.errors import TableError
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import Problems, TableError
 from faceage_bio.core.settings.settings_cohort import TABLES, SheetForm, as_list, form_of
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.intake.cohort.answerable import cannot_answer

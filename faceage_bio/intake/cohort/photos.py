@@ -9,8 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.core.columns import COHORT, PHOTO_COLUMNS, SUBJECT
-from faceage_bio.core.errors import examples
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import Problems, examples
 from faceage_bio.core.settings.settings_cohort import form_of
 from faceage_bio.intake.schemas import MANIFEST, complete, read_user_table
 

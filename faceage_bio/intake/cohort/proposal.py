@@ -14,8 +14,7 @@ import yaml
 
 from faceage_bio.core import parse
 from faceage_bio.core.columns import AGE, EVENT, FACE_AGE, FOLLOWUP, PHOTO, SAMPLE, SUBJECT
-from faceage_bio.core.errors import TableError
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import Problems, TableError
 from faceage_bio.core.settings.settings_cohort import SheetForm, as_list
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.intake import schemas

@@ -18,8 +18,7 @@ from faceage_bio.core.columns import (
     SUBJECT,
     SUBJECT_COLUMNS,
 )
-from faceage_bio.core.errors import CountsError, TableError, examples
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import CountsError, Problems, TableError, examples
 from faceage_bio.core.settings.settings_cohort import form_of
 from faceage_bio.intake.rna.cells import open_cells
 from faceage_bio.intake.rna.count_files import CountTable

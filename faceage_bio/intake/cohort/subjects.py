@@ -16,7 +16,7 @@ from faceage_bio.core.columns import (
     SUBJECT,
     SUBJECT_COLUMNS,
 )
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import Problems
 from faceage_bio.core.settings.settings_cohort import form_of
 from faceage_bio.intake.age_reached import check_years
 from faceage_bio.intake.observation import check_follow_up

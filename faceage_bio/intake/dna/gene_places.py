@@ -7,8 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.core import parse
-from faceage_bio.core.errors import TableError
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import Problems, TableError
 from faceage_bio.core.tables import read_text_table
 
 GENE_SEPARATOR = ";"  # a variant may lie in several

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core import parse
-from faceage_bio.core.errors import TableError, examples
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import Problems, TableError, examples
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.intake.dna.gene_places import GENE_SEPARATOR, GeneMap, chromosome, read_gene_map
 from faceage_bio.intake.dna.vcf import Site, is_vcf, read_sites

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import Problems
 from faceage_bio.intake.dna.gene_places import chromosome
 
 FIXED = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from faceage_bio.core.archives import check_hdf5
 from faceage_bio.core.columns import SUBJECT
 from faceage_bio.core.errors import CountsError, examples
+from faceage_bio.core.user_files import check_hdf5
 from faceage_bio.intake.rna import gene_ids
 
 CELL_TYPE = "cell_type"

@@ -11,9 +11,9 @@ from typing import TextIO
 import numpy as np
 import pandas as pd
 
-from faceage_bio.core.archives import check_hdf5, open_packed
 from faceage_bio.core.errors import CountsError, examples
 from faceage_bio.core.tables import said_delimiter
+from faceage_bio.core.user_files import check_hdf5, open_packed
 
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+$")
 MOST_CELLS = 2**31  # values of a table of bulk RNA, 35,000 samples of 60,000 genes

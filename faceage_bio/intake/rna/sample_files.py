@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
-from faceage_bio.core.archives import open_packed
 from faceage_bio.core.errors import CountsError, TableError, examples
+from faceage_bio.core.user_files import open_packed
 from faceage_bio.intake.rna.count_formats import FEATURE_COUNTS_COLUMNS, Raw, is_feature_counts, sample_of
 
 STAR_STRANDS = {"unstranded": 1, "forward": 2, "reverse": 3}

@@ -5,8 +5,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from faceage_bio.core.columns import SAMPLE, SUBJECT
-from faceage_bio.core.errors import CohortError, examples
-from faceage_bio.core.problems import Problems
+from faceage_bio.core.errors import CohortError, Problems, examples
 
 TISSUE = "tissue"
 

@@ -24,7 +24,6 @@ from faceage_bio.analyses.pooling.pooled_genes import COLUMNS as GENE_COLUMNS
 from faceage_bio.analyses.pooling.pooled_genes import pool_genes
 from faceage_bio.analyses.pooling.pooling_stage import pool_tables
 from faceage_bio.analyses.pooling.sources import SOURCES
-from faceage_bio.core.archives import check_zip
 from faceage_bio.core.columns import COHORT
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import RunError
@@ -32,8 +31,9 @@ from faceage_bio.core.records import version
 from faceage_bio.core.results.measures import MEASURES, MODEL
 from faceage_bio.core.results.result_tables import NEVER, TABLES, count_columns, key_of
 from faceage_bio.core.results.row import columns_of, is_result, number_columns
-from faceage_bio.core.settings.settings_pooling import Pooling
+from faceage_bio.core.settings.settings_report import Pooling
 from faceage_bio.core.tables import read_table, write_bytes, write_json, write_table
+from faceage_bio.core.user_files import check_zip
 from faceage_bio.release.building import building_folder, take_place
 from faceage_bio.release.bundle import MANIFEST, released_config, result_tables, write_pages, write_released
 from faceage_bio.release.findings import stop_if_any

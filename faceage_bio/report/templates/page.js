@@ -1,5 +1,5 @@
 "use strict";
-// text that a spreadsheet would run, with an apostrophe before it (formula_cells.py)
+// text that a spreadsheet would run, with an apostrophe before it (core/user_files.py)
 const harmless = (text) => (/^'*[=+\-@＝＋－＠]/.test(text) && !/^[+-]?(\d+\.?\d*(e[+-]?\d+)?)?%?$/i.test(text) ? "'" + text : text);
 // all that is folded away, opened at once: to search in, and to print
 for (const button of document.querySelectorAll("button.unfold")) {

@@ -1,0 +1,266 @@
+"""Files that users give: packed ones, workbooks, and cells that a spreadsheet would run as formulas."""
+
+import datetime
+import difflib
+import gzip
+import io
+import re
+import zipfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import pandas as pd
+
+from faceage_bio.core.errors import TableError, examples
+
+# a file that unpacks to more than real data do is refused, not unpacked
+LARGEST_RATIO = 250  # a table of zeros alone packs by about 100, deflate by 1,032 at most
+HARMLESS = 256 * 2**20  # bytes; what unpacks to less is no danger whatever its ratio
+
+
+def open_packed(path: Path) -> BinaryIO:
+    """A binary file for reading, unpacked if its name ends in .gz or .bgz.
+
+    Reading raises `TableError` where it unpacks to more than ``HARMLESS`` bytes and ``LARGEST_RATIO`` times its size.
+    """
+    if path.suffix not in {".gz", ".bgz"}:
+        return path.open("rb")
+    return io.BufferedReader(_Bounded(gzip.open(path), path), 1 << 20)
+
+
+def check_zip(path: Path) -> None:
+    """Refuse a zip (an xlsx, an npz) whose members unpack to too much, by its table of contents.
+
+    Raises
+    ------
+    TableError
+        As above; other faults are told by who unpacks it.
+    """
+    try:
+        with zipfile.ZipFile(path) as packed:
+            unpacked = sum(member.file_size for member in packed.infolist())
+    except (OSError, zipfile.BadZipFile):
+        return
+    check_ratio(unpacked, path.stat().st_size, path)
+
+
+def check_ratio(unpacked: int, packed: int, path: Path) -> None:
+    """Refuse a file of so many bytes that unpacks to so many.
+
+    Raises
+    ------
+    TableError
+        More than ``HARMLESS`` bytes, and more than ``LARGEST_RATIO`` times the packed ones.
+    """
+    if unpacked > max(HARMLESS, LARGEST_RATIO * packed):
+        raise TableError(
+            f"{path}: {packed:,} bytes unpack to {unpacked:,} or more. Expected at most {LARGEST_RATIO} times as many, as of any table of "
+            "measurements. Make the file again, or give it unpacked."
+        )
+
+
+def check_hdf5(path: Path) -> None:
+    """Refuse an HDF5 file (an h5ad) whose arrays are far larger than the file, by their declared shapes.
+
+    Raises
+    ------
+    TableError
+        As above; other faults are told by who reads it.
+    """
+    import h5py
+
+    sizes = []
+    try:
+        with h5py.File(path) as file:
+            file.visititems(
+                lambda _, item: sizes.append(item.nbytes) if isinstance(item, h5py.Dataset) else None
+            )
+    except (OSError, RuntimeError, ValueError):
+        return
+    check_ratio(sum(sizes), path.stat().st_size, path)
+
+
+class _Bounded(io.RawIOBase):
+    """What a packed file holds, counted while it is read."""
+
+    def __init__(self, packed: gzip.GzipFile, path: Path) -> None:
+        self._packed, self._path, self._size, self._done = packed, path, path.stat().st_size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:
+        n = self._packed.readinto(buffer)
+        self._done += n
+        check_ratio(self._done, self._size, self._path)
+        return n
+
+    def close(self) -> None:
+        self._packed.close()
+        super().close()
+
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet.worksheet import Worksheet
+
+
+def read_sheet(path: Path, sheet: str | None, decimal: str) -> tuple[list[list[str]], list[int]]:
+    """Rows with anything in them, and their numbers in the sheet.
+
+    Parameters
+    ----------
+    path : .xlsx or .xlsm
+    sheet : its name; None if one alone holds anything
+    decimal : mark with which numbers are written
+
+    Raises
+    ------
+    TableError
+        No workbook, several sheets and none chosen, merged cells, formulas without a value.
+    """
+    import openpyxl
+
+    check_zip(path)
+    try:
+        book = openpyxl.load_workbook(path, data_only=True)
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        raise TableError(
+            f"{path}: not a workbook that can be read ({error}). Expected .xlsx. Save it again as a workbook, without a password, or as CSV UTF-8."
+        ) from None
+    chosen = _chosen(path, {one.title: one for one in book.worksheets}, sheet)
+    _check_merged(path, chosen)
+    rows, lines = [], []
+    for line, cells in enumerate(chosen.iter_rows(), start=1):
+        row = [_typed(cell.value, cell.number_format, decimal) for cell in cells]
+        if any(row):
+            rows.append(row)
+            lines.append(line)
+    _check_formulas(path, chosen.title, rows, lines)
+    return rows, lines
+
+
+def _chosen(path: Path, sheets: "dict[str, Worksheet]", wanted: str | None) -> "Worksheet":
+    held = [
+        name for name, one in sheets.items() if any(cell is not None for row in one.values for cell in row)
+    ]
+    if wanted is not None:
+        if wanted not in sheets:
+            near = difflib.get_close_matches(wanted, list(sheets), n=1)
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            raise TableError(
+                f"{path}: no sheet {wanted!r}; it has {', '.join(map(repr, sheets))}. Expected one of them.{meant} Correct `sheet` in the config."
+            )
+        return sheets[wanted]
+    if len(held) > 1:
+        raise TableError(
+            f"{path}: {len(held)} sheets hold something: {', '.join(map(repr, held))}. Expected one to be named. Declare it in the config or by --sheet, "
+            f"such as tables: {{clinical: {{sheet: {held[0]}}}}}, or save that sheet alone."
+        )
+    return sheets[held[0] if held else next(iter(sheets))]
+
+
+def _check_merged(path: Path, sheet: "Worksheet") -> None:
+    """A merged cell has its value in its first cell, and none in the others."""
+    if merged := sorted(str(one) for one in sheet.merged_cells.ranges):
+        raise TableError(
+            f"{path}: sheet {sheet.title!r} has merged cells: {examples(merged)}. Expected one value in each cell and one row of column names. "
+            "Unmerge them and fill each cell, or take the rows above the column names out; save again."
+        )
+
+
+def _check_formulas(path: Path, title: str, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> None:
+    """Formulas have the value that the spreadsheet program saved; without one the cell would be missing."""
+    import openpyxl
+    from openpyxl.utils import get_column_letter
+
+    empty = {
+        (line, k) for row, line in zip(rows, lines, strict=True) for k, cell in enumerate(row) if not cell
+    }
+    if not empty:
+        return
+    with closing(openpyxl.load_workbook(path, read_only=True)) as book:
+        bare = [
+            f"{get_column_letter(k + 1)}{line}"
+            for line, row in enumerate(book[title].iter_rows(values_only=True), start=1)
+            for k, cell in enumerate(row)
+            if (line, k) in empty and isinstance(cell, str) and cell.startswith("=")
+        ]
+    if bare:
+        raise TableError(
+            f"{path}: sheet {title!r} has formulas without a saved value: {examples(bare)}. Expected values. Open it in the spreadsheet program "
+            "and save it there, or paste values in their place."
+        )
+
+
+def _typed(value: Any, number_format: str, decimal: str) -> str:
+    """A cell as it would be typed; zeros in front stay where the cell's format shows them."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(sep=" ").removesuffix(" 00:00:00")
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        whole = float(value).is_integer() and abs(value) < 1e15
+        text = str(int(value)) if whole else repr(value)
+        padded = set(number_format) == {"0"} and whole and value >= 0
+        return text.zfill(len(number_format)) if padded else text.replace(".", decimal)
+    return str(value).strip()
+
+
+# Text that a spreadsheet would run: written with an apostrophe before it, and read without (OWASP, "CSV Injection").
+#
+# ``=HYPERLINK(...)`` in a name of a participant becomes ``'=HYPERLINK(...)``. A number, also one in a column of text, and a lone plus
+# or minus stay. What begins with apostrophes before such a sign gets another one, so that each text comes back as it was.
+
+
+SIGNS = "=+\\-@\t\r\n＝＋－＠"
+FIRST = frozenset("'=+-@\t\r\n＝＋－＠")  # of the cells that either function changes
+RUN = re.compile(rf"'*[{SIGNS}]")
+NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?)?")
+
+
+def harmless(cell: str) -> str:
+    """A cell that a spreadsheet shows as text, whatever it begins with."""
+    return f"'{cell}" if RUN.match(cell) and not NUMBER.fullmatch(cell) else cell
+
+
+def as_typed(cell: str) -> str:
+    """What `harmless` was given."""
+    return cell[1:] if cell.startswith("'") and RUN.match(cell) else cell
+
+
+def harmless_table(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with `harmless` text in cells and head."""
+    return _changed(table, harmless)
+
+
+def table_as_typed(table: pd.DataFrame) -> pd.DataFrame:
+    """What `harmless_table` was given."""
+    return _changed(table, as_typed)
+
+
+def _changed(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    changed = {}
+    for place, (_, column) in enumerate(table.items()):
+        if not (
+            pd.api.types.is_object_dtype(column)
+            or isinstance(column.dtype, (pd.StringDtype, pd.CategoricalDtype))
+        ):
+            continue
+        new = {
+            text: told
+            for text in pd.unique(column)
+            if isinstance(text, str) and text[:1] in FIRST and (told := change(text)) != text
+        }
+        if new:
+            changed[place] = column.astype(object).map(
+                lambda cell, new=new: new.get(cell, cell) if isinstance(cell, str) else cell
+            )
+    heads = [change(name) if isinstance(name, str) else name for name in table]
+    if not changed and heads == list(table):
+        return table
+    table = table.copy()
+    for place, column in changed.items():
+        table.isetitem(place, column)
+    return table.set_axis(heads, axis=1)
