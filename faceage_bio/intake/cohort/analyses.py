@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from faceage_bio.core.columns import AGE, COHORT, EVENT, FOLLOWUP, LATER, SAMPLE, SUBJECT
 from faceage_bio.core.errors import CohortError, Problems
-from faceage_bio.intake.cohort.intake import CohortTables
 from faceage_bio.intake.rna.tissues import TISSUE, check_one_tissue, is_of_tissue
+
+if TYPE_CHECKING:
+    from faceage_bio.intake.cohort.intake import CohortTables
 
 LEAST = 0.05  # share of the samples or participants that an analysis must keep
 COLUMNS = [COHORT, "setting", "column", "n", "n_known", "n_complete"]
@@ -36,7 +39,7 @@ class Needed:
 
 def check_tables(
     cohorts: Mapping[str, Mapping],
-    tables: Mapping[str, Tables | CohortTables],
+    tables: "Mapping[str, Tables | CohortTables]",
     settings: Mapping[str, object],
 ) -> dict[str, pd.DataFrame]:
     """`check_analyses` of all cohorts.

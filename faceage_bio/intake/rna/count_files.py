@@ -122,7 +122,7 @@ def _read(path: Path, strand: str | None) -> Raw:
     header = count_formats.first_line(path)
     if count_formats.is_feature_counts(header):
         return sample_files.read_feature_counts(path)
-    table = count_formats.read_table(path)
+    table = count_formats.read_count_table(path)
     if (table.index.name or "").lower() == "gene_id" and [str(name).lower() for name in table][:1] == [
         "gene_name"
     ]:

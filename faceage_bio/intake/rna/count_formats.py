@@ -92,7 +92,7 @@ def is_feature_counts(header: str) -> bool:
     return header.startswith("# Program:featureCounts") or header.startswith("Geneid\tChr\tStart")
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_count_table(path: Path) -> pd.DataFrame:
     """A plain table with names in the first column, read as they are typed; the separator is told from the header.
 
     Raises
