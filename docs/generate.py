@@ -24,10 +24,9 @@ PACKAGE = ROOT / "faceage_bio"
 PACKAGES = {  # what a package holds, in one line; packages that are not named have no page
     "core": "Errors, names of columns, config, steps, records, reading and writing of tables.",
     "stats": "Statistical methods that know nothing of faces, each validated against R.",
-    "intake": "Tables of the user as they are declared.",
+    "intake": "Tables of the user as they are declared, genotype files.",
     "intake/cohort": "The study's tables, checked together, and the ledger.",
     "intake/rna": "Count files, gene identifiers and gene sets.",
-    "intake/dna": "Genotype files.",
     "faces/vision": "Photos and networks that know nothing of patients.",
     "faces/faceage": "From photo to face age.",
     "analyses": "Age acceleration as all analyses take it.",

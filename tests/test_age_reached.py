@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from faceage_bio.core.errors import CohortError, Problems
-from faceage_bio.intake.age_reached import check_years
+from faceage_bio.intake.observation import check_years
 from faceage_bio.intake.plain import read_plain
 
 PEOPLE = 60

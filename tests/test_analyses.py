@@ -12,8 +12,8 @@ from faceage_bio.analyses.expression.levels import levels_table
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import analysis_settings, check_config
 from faceage_bio.core.errors import CohortError, Problems
-from faceage_bio.intake.cohort.analyses import check_analyses
-from faceage_bio.intake.rna.tissues import check_one_tissue
+from faceage_bio.intake.cohort.config_checks import check_analyses
+from faceage_bio.intake.cohort.samples import check_one_tissue
 from tests.expression_study import study
 
 N = 40

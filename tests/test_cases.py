@@ -9,8 +9,8 @@ import yaml
 
 from faceage_bio.core.config import analysis_settings, load_config
 from faceage_bio.core.errors import CohortError, Problems
+from faceage_bio.intake.cohort.config_checks import check_names
 from faceage_bio.intake.cohort.intake import CohortTables, read_cohorts
-from faceage_bio.intake.cohort.names import check_names
 from faceage_bio.intake.plain import read_plain
 
 CLINICAL = """subject_id	chronological_age	sex	smoking	bmi	ecog	site	followup_years	event

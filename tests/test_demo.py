@@ -9,7 +9,7 @@ from faceage_bio.core.tables import read_json
 from faceage_bio.demo.model import fit_ridge, training_people
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.demo.simulated_cohorts import DAMAGES, skin_type
-from faceage_bio.demo.simulated_people import (
+from faceage_bio.demo.simulated_participants import (
     LOG2_PER_DECADE,
     NULL_PANEL,
     simulate_composition,

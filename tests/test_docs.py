@@ -22,8 +22,8 @@ from faceage_bio.core.results.row import FIRST, LAST
 from faceage_bio.core.settings.settings_photos import Rule
 from faceage_bio.core.settings.settings_survival import Readers
 from faceage_bio.core.tables import read_table
-from faceage_bio.intake.cohort.face_ages import read_face_ages
 from faceage_bio.intake.cohort.intake import read_cohorts
+from faceage_bio.intake.cohort.photos import read_face_ages
 from faceage_bio.intake.schemas import READINGS, SCHEMAS
 from faceage_bio.report.checks import LIMITS
 from tests.documented_commands import EACH

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from faceage_bio.cli.main import app
-from faceage_bio.demo.simulated_people import simulate_people
+from faceage_bio.demo.simulated_participants import simulate_people
 from tests.documented_commands import EACH
 from tests.pages_of_docs import DOCS, PAGES, ROOT, blocks, commands
 

@@ -27,7 +27,7 @@ from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.shards import photos_of, shard_names
 from faceage_bio.faces.faceage.store import PhotoStore, engine_of
 from faceage_bio.faces.vision.detect import Detector
-from faceage_bio.intake.cohort.face_ages import read_face_ages
+from faceage_bio.intake.cohort.photos import read_face_ages
 from tests.conftest import add_mean_model
 
 CARDS = ({"name": "brightness", "sha256": "0" * 64},)

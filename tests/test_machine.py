@@ -13,7 +13,7 @@ from faceage_bio.core import machine
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.machine import Computer, Size
 from faceage_bio.core.settings.settings_photos import FaceAge
-from faceage_bio.demo.noise import draw_noise
+from faceage_bio.demo.simulated_cohorts import draw_noise
 from faceage_bio.faces.faceage import timing
 from faceage_bio.faces.faceage.settings import settings_of
 

@@ -8,8 +8,8 @@ import yaml
 from faceage_bio.core.config import analysis_settings, load_config
 from faceage_bio.core.errors import CohortError, ConfigError, Problems, TableError
 from faceage_bio.core.tables import read_text_table
+from faceage_bio.intake.cohort.config_checks import check_names
 from faceage_bio.intake.cohort.intake import read_cohorts
-from faceage_bio.intake.cohort.names import check_names
 
 CLINIC = "subject_id\tchronological_age\tsex\tsmoking\tBMI_baseline\tecog\tnotes\na1\t60\tf\tnever\t22.5\t0\tx\na2\t61\tm\tformer\t24\t1\ty\n"
 FACES = "subject_id\tface_age\na1\t65\na2\t60\n"

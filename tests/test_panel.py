@@ -4,7 +4,7 @@ import re
 
 from faceage_bio.core.config import check_config
 from faceage_bio.core.settings.settings_genes import Expression
-from faceage_bio.intake.rna.panel import NO_REASON, panel_reasons, shipped_reasons
+from faceage_bio.intake.rna.gene_sets import NO_REASON, panel_reasons, shipped_reasons
 from faceage_bio.report.sections_genes import why_these
 
 

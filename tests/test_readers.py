@@ -16,8 +16,7 @@ from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.tables import write_table
 from faceage_bio.demo.plans import PLANS
 from faceage_bio.demo.simulated_cohorts import make_readings
-from faceage_bio.demo.simulated_people import simulate_people
-from faceage_bio.demo.simulated_readings import simulate_readings
+from faceage_bio.demo.simulated_participants import simulate_people, simulate_readings
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.delong import delong

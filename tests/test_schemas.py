@@ -15,9 +15,9 @@ from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError, ConfigError, Problems
 from faceage_bio.core.parse import date_problem, dates_of
 from faceage_bio.core.results.reasons import in_words
-from faceage_bio.intake.age_reached import in_years, parse_units
-from faceage_bio.intake.cohort.face_ages import read_face_ages
 from faceage_bio.intake.cohort.intake import read_cohorts
+from faceage_bio.intake.cohort.photos import read_face_ages
+from faceage_bio.intake.observation import in_years, parse_units
 from faceage_bio.intake.plain import read_plain
 from faceage_bio.intake.schemas import CLINICAL, read_user_table
 

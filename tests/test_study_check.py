@@ -13,8 +13,8 @@ from faceage_bio.core.tables import read_json, write_json
 from faceage_bio.faces.faceage.store import content_of
 from faceage_bio.faces.training.seen_photos import keyed_hashes
 from faceage_bio.intake.cohort import samples
-from faceage_bio.intake.rna import count_store
-from faceage_bio.intake.rna.count_store import read_counts_once
+from faceage_bio.intake.rna import count_files
+from faceage_bio.intake.rna.count_files import read_counts_once
 from tests.conftest import add_mean_model
 
 N = 12
@@ -156,10 +156,10 @@ def test_a_cohort_whose_photos_the_model_has_seen_is_no_validation(study, capsys
 
 
 def test_counts_are_read_once_by_their_content(tmp_path, monkeypatch):
-    monkeypatch.setattr(count_store, "WORTH_KEEPING", 1)
-    calls, real = [], count_store.read_counts
+    monkeypatch.setattr(count_files, "WORTH_KEEPING", 1)
+    calls, real = [], count_files.read_counts
     monkeypatch.setattr(
-        count_store, "read_counts", lambda path, **options: calls.append(path) or real(path, **options)
+        count_files, "read_counts", lambda path, **options: calls.append(path) or real(path, **options)
     )
     path, kept = tmp_path / "counts.tsv", tmp_path / "results" / ".inputs" / "mine_counts.parquet"
     COUNTS.set_axis(["ENSG00000105810.12", "TP53", "GDF15", "XIST"]).rename_axis("gene").to_csv(
@@ -181,7 +181,7 @@ def test_counts_are_read_once_by_their_content(tmp_path, monkeypatch):
 
 
 def test_counts_that_cannot_be_kept_are_read_all_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr(count_store, "WORTH_KEEPING", 1)
+    monkeypatch.setattr(count_files, "WORTH_KEEPING", 1)
     COUNTS.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
     (tmp_path / "file").write_text("no folder")
     assert (

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import RunError
-from faceage_bio.demo.noise import draw_noise
+from faceage_bio.demo.simulated_cohorts import draw_noise
 from faceage_bio.intake.cohort.example import write_example
 from tests.commands import faceage_bio
 

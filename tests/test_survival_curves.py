@@ -21,7 +21,7 @@ from faceage_bio.analyses.survival.groupings import part
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError
-from faceage_bio.demo.simulated_people import simulate_people
+from faceage_bio.demo.simulated_participants import simulate_people
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median
 from tests.curve_people import late, with_causes
 from tests.rows import worded

@@ -15,7 +15,7 @@ from faceage_bio.cli.main import app
 from faceage_bio.core.errors import RunError, TableError, WeightsError
 from faceage_bio.core.settings.settings_training import Augmentation, Fit, Training
 from faceage_bio.core.tables import read_json, read_table, write_json, write_table
-from faceage_bio.demo.labelled import make_labelled_photos
+from faceage_bio.demo.simulated_cohorts import make_labelled_photos
 from faceage_bio.faces.training import evaluation
 from faceage_bio.faces.training.evaluation import accuracies, accuracy_table, note_evaluation, person_weights
 from faceage_bio.faces.training.faces import FaceStore, keep_part

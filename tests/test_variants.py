@@ -9,9 +9,9 @@ import pytest
 from faceage_bio.analyses.variants.variants_stage import variant_tables
 from faceage_bio.core.errors import CohortError, ConfigError, Problems
 from faceage_bio.core.tables import write_table
-from faceage_bio.demo.simulated_variants import PLANTED, write_variants
+from faceage_bio.demo.simulated_participants import PLANTED_GENE, write_variants
 from faceage_bio.intake.cohort.intake import read_cohorts
-from faceage_bio.intake.dna.genotype_calls import Genotypes, of_people, read_genotypes
+from faceage_bio.intake.genotype_files import Genotypes, of_people, read_genotypes
 from faceage_bio.report.sections_variants import PUBLISHED, variant_section
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.linear import fit_linear
@@ -399,7 +399,7 @@ def test_demo_variants_are_read_and_the_planted_carriers_look_older(tmp_path):
     write_variants(people, seed, tmp_path)
     found = read(tmp_path / "variants.vcf.gz", tmp_path / "variant_genes.bed")
     samples = pd.read_csv(tmp_path / "variant_samples.tsv", sep="\t").set_index("sample_id").subject_id
-    mine = found.copies[(found.variants.gene == PLANTED).to_numpy()].rename(columns=samples)
+    mine = found.copies[(found.variants.gene == PLANTED_GENE).to_numpy()].rename(columns=samples)
     rare = mine[mine.mean(axis=1) < 0.05]
     carriers = rare.columns[(rare > 0).any()]
     older = people.set_index("subject_id").acceleration

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.intake.dna.genotype_calls import Genotypes
+from faceage_bio.intake.genotype_files import Genotypes
 
 
 def study(n=300, seed=1, years=8.0, per_gene=8, genes=("CDK6", "CDKN2A", "TP53")):

@@ -165,7 +165,7 @@ def define_acceleration(
     from faceage_bio.analyses.acceleration.acceleration_stage import describe, plain_people
     from faceage_bio.analyses.acceleration.hazards import definition_hazards
     from faceage_bio.core.tables import write_table
-    from faceage_bio.intake.age_reached import parse_units
+    from faceage_bio.intake.observation import parse_units
     from faceage_bio.intake.plain import read_plain
 
     people = read_plain(table, units=parse_units(unit))
@@ -233,7 +233,7 @@ def measure_repeats(
         strata_of,
     )
     from faceage_bio.core.columns import AGE, AGE_ACCELERATION, FACE_AGE, PHOTO, SUBJECT
-    from faceage_bio.intake.age_reached import parse_units
+    from faceage_bio.intake.observation import parse_units
     from faceage_bio.intake.plain import read_plain
 
     chosen, units = settings.acceleration, parse_units(unit)

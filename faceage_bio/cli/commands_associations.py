@@ -21,7 +21,7 @@ Participants = Annotated[
 def _gathered(paths: Sequence[Path], unit: Sequence[str]):
     """The tables below each other; a plain table is called by its file's name."""
     from faceage_bio.analyses.phenotype.people import gather
-    from faceage_bio.intake.age_reached import parse_units
+    from faceage_bio.intake.observation import parse_units
     from faceage_bio.intake.plain import read_plain
 
     units = parse_units(unit)
@@ -60,7 +60,7 @@ def test_phenotypes(
     from faceage_bio.analyses.phenotype.people import gather
     from faceage_bio.analyses.phenotype.table_one import table_one
     from faceage_bio.core.columns import AGE, AGE_ACCELERATION, FACE_AGE
-    from faceage_bio.intake.age_reached import parse_units
+    from faceage_bio.intake.observation import parse_units
     from faceage_bio.intake.plain import read_plain
 
     phenotype, name = settings.phenotype, cohort or participants.stem
@@ -234,7 +234,7 @@ def assess_fairness(
     from faceage_bio.core.errors import RunError
     from faceage_bio.core.results.row import identified
     from faceage_bio.core.tables import read_table, write_table
-    from faceage_bio.intake.age_reached import parse_units
+    from faceage_bio.intake.observation import parse_units
     from faceage_bio.intake.plain import read_plain
 
     if photos and len(photos) != len(participants):

@@ -95,9 +95,8 @@ def check_analyses(
     """
     from faceage_bio.core.errors import Problems
     from faceage_bio.core.tables import write_table
-    from faceage_bio.intake.cohort.analyses import check_tables
+    from faceage_bio.intake.cohort.config_checks import check_names, check_tables
     from faceage_bio.intake.cohort.intake import check_no_subject_twice, read_written
-    from faceage_bio.intake.cohort.names import check_names
 
     content, problems = whole.model_dump(mode="json"), Problems()
     cohorts, settings = content["cohorts"], analysis_settings(content)
@@ -179,7 +178,7 @@ def make_demo_photos(
     Example: faceage-bio make-demo-photos --output my-demo/training
     """
     from faceage_bio.cli.terminal import counted
-    from faceage_bio.demo.labelled import make_labelled_photos
+    from faceage_bio.demo.simulated_cohorts import make_labelled_photos
 
     with counted("photos simulated", 2 * persons + followed) as progress:
         make_labelled_photos(output, persons, followed, settings.demo.seed, progress)

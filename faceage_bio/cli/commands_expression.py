@@ -517,7 +517,7 @@ def fit_gene_survival(
     from faceage_bio.analyses.survival.check import read_people
     from faceage_bio.analyses.survival.follow_up import prepare
     from faceage_bio.analyses.survival.gene_hazards import gene_survival, read_levels
-    from faceage_bio.intake.age_reached import parse_units
+    from faceage_bio.intake.observation import parse_units
 
     survival = settings.survival
     table = read_people(participants, parse_units(unit))

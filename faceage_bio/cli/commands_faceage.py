@@ -301,7 +301,7 @@ def read_face_ages(
     """
     from faceage_bio.core.tables import write_table
     from faceage_bio.faces.faceage.photo_ledger import ledger_of
-    from faceage_bio.intake.cohort.face_ages import read_face_ages as read
+    from faceage_bio.intake.cohort.photos import read_face_ages as read
 
     table = read(face_ages, cohort)
     write_table(ledger_of(table), ledger)

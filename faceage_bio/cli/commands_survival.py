@@ -30,7 +30,7 @@ def read_followed(path: Path, covariates: Sequence[str] = (), units: Sequence[st
     """The checked table, and of it those with usable follow-up; what models will not be able to tell goes to the log."""
     from faceage_bio.analyses.survival.check import hints, read_people
     from faceage_bio.analyses.survival.follow_up import prepare
-    from faceage_bio.intake.age_reached import parse_units
+    from faceage_bio.intake.observation import parse_units
 
     table = read_people(path, parse_units(units))
     usable, _ = prepare(table)
@@ -84,7 +84,7 @@ def prepare_follow_up(
     """
     from faceage_bio.analyses.survival.check import read_people
     from faceage_bio.analyses.survival.follow_up import REASON, Time, mark, survival_ledger
-    from faceage_bio.intake.age_reached import parse_units
+    from faceage_bio.intake.observation import parse_units
 
     survival = settings.survival
     table = read_people(participants, parse_units(unit))

@@ -116,9 +116,8 @@ def _check_uses(cohorts: dict, tables: "dict[str, CohortTables]", settings: dict
 
     from faceage_bio.analyses.acceleration.too_small import too_small
     from faceage_bio.core.errors import Problems
-    from faceage_bio.intake.cohort.analyses import check_tables
+    from faceage_bio.intake.cohort.config_checks import check_names, check_tables
     from faceage_bio.intake.cohort.intake import overview, photographed
-    from faceage_bio.intake.cohort.names import check_names
     from faceage_bio.intake.rna.raw import caution_of_sizes
 
     rows = overview(tables)
@@ -327,7 +326,7 @@ def _time_photos(config: "Config", paths: list[Path], n: int, photos: int, megap
     """Photos per second of as many processes as a run would have; None where the GPU that is asked for is not there."""
     import torch
 
-    from faceage_bio.demo.noise import draw_noise
+    from faceage_bio.demo.simulated_cohorts import draw_noise
     from faceage_bio.faces.faceage.predict import choose_device, count_workers
     from faceage_bio.faces.faceage.settings import settings_of
     from faceage_bio.faces.faceage.timing import photos_per_second

@@ -21,8 +21,7 @@ from faceage_bio.core.columns import (
 from faceage_bio.core.errors import DOUBLED, Problems, examples
 from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.tables import KEYS, read_table
-from faceage_bio.intake.age_reached import check_years
-from faceage_bio.intake.observation import check_follow_up
+from faceage_bio.intake.observation import check_follow_up, check_years
 from faceage_bio.intake.schemas import PEOPLE, check_spelling, read_user_table
 
 NUMBERS = (AGE, FACE_AGE, AGE_ACCELERATION, AGE_GAP, "bmi", "pack_years", FOLLOWUP, ENTRY, EVENT)

@@ -30,7 +30,7 @@ from faceage_bio.core.columns import (
 from faceage_bio.core.errors import DOUBLED, NAMELESS, Problems, TableError, examples
 from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.tables import read_text_table
-from faceage_bio.intake.age_reached import in_years
+from faceage_bio.intake.observation import in_years
 
 OLDEST_FACE = 130.0  # years
 UNKNOWN = "Correct it, or leave the cell empty if it is not known."

@@ -4,7 +4,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.core.results.reasons import decode
-from faceage_bio.intake.rna.panel import panel_reasons
+from faceage_bio.intake.rna.gene_sets import panel_reasons
 from faceage_bio.report import figures, words
 from faceage_bio.report.colours import BROWN, VERMILLION, VIOLET
 from faceage_bio.report.formats import increase, p_scientific

@@ -9,7 +9,7 @@ from faceage_bio.analyses.expression.formula import columns_of
 from faceage_bio.core.columns import AGE_ACCELERATION, COHORT, SAMPLE, SPECIMEN, SUBJECT
 from faceage_bio.core.errors import CohortError, Problems, examples
 from faceage_bio.core.tables import ledger_rows
-from faceage_bio.intake.rna.tissues import check_one_tissue, is_of_tissue
+from faceage_bio.intake.cohort.samples import check_one_tissue, is_of_tissue
 
 
 @dataclass(frozen=True)

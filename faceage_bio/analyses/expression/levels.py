@@ -6,7 +6,7 @@ import pandas as pd
 from faceage_bio.analyses.expression.counts import of_samples, settle_repeats
 from faceage_bio.core.columns import SAMPLE, SUBJECT
 from faceage_bio.core.errors import CohortError, Problems, examples
-from faceage_bio.intake.rna.tissues import check_one_tissue, is_of_tissue
+from faceage_bio.intake.cohort.samples import check_one_tissue, is_of_tissue
 from faceage_bio.stats.blocks import split
 
 ABOUT = ["analysis", SAMPLE, SUBJECT, "sample_date", "batch"]  # columns before the genes

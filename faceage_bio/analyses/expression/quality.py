@@ -9,7 +9,7 @@ import pandas as pd
 from faceage_bio.analyses.expression.counts import of_samples
 from faceage_bio.core.columns import SAMPLE, SUBJECT
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.intake.rna.tissues import is_of_tissue
+from faceage_bio.intake.cohort.samples import is_of_tissue
 from faceage_bio.stats.voom import log_counts_per_million
 
 X_GENE = "XIST"  # of inactivated X chromosomes

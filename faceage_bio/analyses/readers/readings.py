@@ -17,8 +17,7 @@ from faceage_bio.core.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOW
 from faceage_bio.core.errors import NAMELESS, Problems
 from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.tables import read_table
-from faceage_bio.intake.age_reached import check_years
-from faceage_bio.intake.observation import check_follow_up
+from faceage_bio.intake.observation import check_follow_up, check_years
 from faceage_bio.intake.schemas import PEOPLE, READINGS, complete, read_user_table
 
 READER, TYPE, CASE, CONDITION = "reader_id", "reader_type", "case_id", "condition"

@@ -7,7 +7,7 @@ import pandas as pd
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SAMPLE, SUBJECT
 from faceage_bio.core.errors import Problems
-from faceage_bio.intake.dna.genotype_calls import Genotypes, of_people, read_genotypes
+from faceage_bio.intake.genotype_files import Genotypes, of_people, read_genotypes
 from faceage_bio.intake.plain import read_plain
 from faceage_bio.intake.schemas import ANCESTRY, VARIANT_SAMPLES, check_components, component_names
 

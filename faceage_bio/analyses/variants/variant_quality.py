@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.columns import AGE_ACCELERATION, SUBJECT
-from faceage_bio.intake.dna.gene_places import GENE_SEPARATOR
-from faceage_bio.intake.dna.genotype_calls import GENE, VARIANT, Genotypes
+from faceage_bio.intake.genotype_files import GENE, GENE_SEPARATOR, VARIANT, Genotypes
 from faceage_bio.stats.rare_variants import allele_frequency, hardy_weinberg
 
 RARE, COMMON = "rare", "common"

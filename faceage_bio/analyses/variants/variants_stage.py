@@ -10,8 +10,7 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, LEVELS, SUBJ
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import adjusted_for, result_rows
-from faceage_bio.intake.dna.gene_places import GENE_SEPARATOR
-from faceage_bio.intake.dna.genotype_calls import GENE, VARIANT, Genotypes
+from faceage_bio.intake.genotype_files import GENE, GENE_SEPARATOR, VARIANT, Genotypes
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni

@@ -11,11 +11,9 @@ from faceage_bio.core.columns import AGE, CAUSE, COHORT, PHOTO, SAMPLE, SUBJECT,
 from faceage_bio.core.errors import Problems, examples
 from faceage_bio.core.settings.settings_cohort import form_of
 from faceage_bio.core.tables import ledger_rows, read_ledger, read_table, write_table
-from faceage_bio.intake.cohort.face_ages import check_face_ages
-from faceage_bio.intake.cohort.genotypes import read_variant_people
-from faceage_bio.intake.cohort.names import check_columns, check_settings
-from faceage_bio.intake.cohort.photos import check_subjects_known, read_manifest
-from faceage_bio.intake.cohort.samples import read_samples
+from faceage_bio.intake.cohort.config_checks import check_columns, check_settings
+from faceage_bio.intake.cohort.photos import check_face_ages, check_subjects_known, read_manifest
+from faceage_bio.intake.cohort.samples import read_samples, read_variant_people
 from faceage_bio.intake.cohort.subjects import read_clinical
 from faceage_bio.intake.rna.count_files import GENE, CountTable
 

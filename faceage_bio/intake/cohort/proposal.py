@@ -18,7 +18,7 @@ from faceage_bio.core.errors import Problems, TableError
 from faceage_bio.core.settings.settings_cohort import SheetForm, as_list
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.intake import schemas
-from faceage_bio.intake.age_reached import fitting_units
+from faceage_bio.intake.observation import fitting_units
 
 # usual names of our columns, in lower case with _ between words, the likeliest first
 USUAL = {

@@ -1,4 +1,4 @@
-"""RNA samples: whose they are, and whether the counts are raw counts."""
+"""RNA samples and genotypes at intake: whose they are, whether the counts are raw counts, of which tissue."""
 
 import re
 from collections.abc import Collection
@@ -18,12 +18,19 @@ from faceage_bio.core.columns import (
     SUBJECT,
     SUBJECT_COLUMNS,
 )
-from faceage_bio.core.errors import CountsError, Problems, TableError, examples
+from faceage_bio.core.errors import CohortError, CountsError, Problems, TableError, examples
 from faceage_bio.core.settings.settings_cohort import form_of
+from faceage_bio.intake.genotype_files import of_people, read_genotypes
 from faceage_bio.intake.rna.cells import open_cells
-from faceage_bio.intake.rna.count_files import CountTable
-from faceage_bio.intake.rna.count_store import read_counts_once
-from faceage_bio.intake.schemas import SAMPLES, read_user_table
+from faceage_bio.intake.rna.count_files import CountTable, read_counts_once
+from faceage_bio.intake.schemas import (
+    ANCESTRY,
+    SAMPLES,
+    VARIANT_SAMPLES,
+    check_components,
+    component_names,
+    read_user_table,
+)
 
 # what the clinical table and the photos say of people; a file of RNA does not
 OF_PEOPLE = (*SUBJECT_COLUMNS, FACE_AGE, AGE_GAP, AGE_ACCELERATION)
@@ -180,3 +187,119 @@ def _donors(
         table["sample_date"] = parse.dates(words, "sample_date", path, problems)
     names = [*SAMPLE_COLUMNS, *(name for name in further if name not in SAMPLE_COLUMNS)]
     return table.reindex(columns=names), cells.genes
+
+
+def read_variant_people(
+    cohort: str, settings: dict, samples: pd.DataFrame, known: set[str], problems: Problems
+) -> pd.DataFrame | None:
+    """One row per sample of the cohort's variants: cohort, sample_id, subject_id and the ancestry components; None without any.
+
+    A sample is named by its subject_id, by a sample_id of ``variant_samples``, or by that of the RNA ``samples``.
+    """
+    if not settings.get("variants"):
+        return None
+    genotypes = read_genotypes(settings["variants"], settings.get("variant_genes"), problems)
+    aliases = dict(zip(samples[SAMPLE], samples[SUBJECT], strict=True))
+    file = settings.get("variant_samples")
+    if file:
+        read = read_user_table(file, VARIANT_SAMPLES, problems, form_of(settings, "variant_samples"))
+        if read is None:
+            return None
+        table = read.values
+        for line in table.index[~table[SUBJECT].isin(known)]:
+            problems.cell(
+                file, line, SUBJECT, table.at[line, SUBJECT], "Expected a subject of the clinical table, which has none of that name. Correct it, or leave the row out."
+            )  # fmt: skip
+        aliases |= dict(zip(table[SAMPLE], table[SUBJECT], strict=True))
+    components = _components(settings, known, problems)
+    if genotypes is None:
+        return None
+    named = of_people(genotypes, known, aliases, settings["variants"], problems)
+    names = {sample: sample if sample in known else aliases.get(sample) for sample in genotypes.copies.columns}  # fmt: skip
+    people = pd.DataFrame({COHORT: cohort, SAMPLE: list(names), SUBJECT: list(names.values())})
+    people = people[people[SUBJECT].isin(named.copies.columns)]
+    if components is None:
+        return people.reset_index(drop=True)
+    return people.merge(components, on=SUBJECT, how="left")
+
+
+def _components(settings: dict, known: set[str], problems: Problems) -> pd.DataFrame | None:
+    """subject_id and the numbers beside it."""
+    file = settings.get("ancestry")
+    if not file:
+        return None
+    read = read_user_table(file, ANCESTRY, problems, form_of(settings, "ancestry"))
+    if read is None:
+        return None
+    table = read.values
+    check_components(table, file, problems)
+    strangers = [f"line {line}: {cell!r}" for line, cell in table[SUBJECT].items() if cell not in known]
+    if strangers:
+        problems.other(f"{file}: {len(strangers)} subject(s) that the cohort does not have: {examples(strangers)}. Expected subjects of the clinical table. Correct the name, or leave the row out.")  # fmt: skip
+    return table[[SUBJECT, *component_names(table)]].drop_duplicates(SUBJECT)
+
+
+TISSUE = "tissue"
+
+
+def is_of_tissue(samples: pd.DataFrame, tissue: str) -> pd.Series:
+    """Which samples are of this tissue.
+
+    Raises
+    ------
+    CohortError
+        No column ``tissue``, or no sample of it.
+    """
+    if TISSUE not in samples:
+        raise CohortError(
+            f"expression.tissue is {tissue!r}, but the samples table has no column '{TISSUE}'. Expected one that tells each sample's tissue. Add it, or leave the setting out."
+        )
+    mine = samples[TISSUE].astype(str) == tissue
+    if not mine.any():
+        there = sorted(samples[TISSUE].dropna().astype(str).unique())
+        raise CohortError(
+            f"expression.tissue is {tissue!r}, but the samples are of: {', '.join(there)}. Expected one of these. Name it, or leave the setting out."
+        )
+    return mine
+
+
+def check_one_tissue(
+    samples: pd.DataFrame, repeated: str, covariates: Collection[str], source: str, problems: Problems
+) -> None:
+    """Add a problem if participants have samples of several tissues, and no date says which of them counts.
+
+    Parameters
+    ----------
+    samples : DataFrame, one row per sample of all tissues
+        subject_id, sample_id, sample_date and, if known, tissue.
+    repeated : what becomes of several samples of a participant, as in ``expression.repeated_samples``
+    covariates : columns of the model; with tissue among them all samples may enter it together ("block")
+    source : what the samples are called in the message
+    """
+    if TISSUE not in samples or (repeated == "block" and TISSUE in covariates):
+        return
+    known = samples[samples[TISSUE].notna()]
+    known = known.assign(**{TISSUE: known[TISSUE].astype(str)})
+    several = known[known.groupby(SUBJECT)[TISSUE].transform("nunique") > 1]
+    found = [
+        f"{subject}: {', '.join(f'{sample} ({tissue})' for sample, tissue in zip(mine[SAMPLE], mine[TISSUE], strict=True))}"
+        for subject, mine in several.groupby(SUBJECT, sort=False)
+        if not _decided(mine, repeated)
+    ]
+    if not found:
+        return
+    sizes = known[TISSUE].value_counts()
+    counted = ", ".join(f"{tissue} ({n})" for tissue, n in sizes.items())
+    problems.other(
+        f"{source}: {len(found)} of {samples[SUBJECT].nunique()} participants have RNA samples of several tissues, and no sample_date "
+        f"says which of them counts ({examples(found, 3)}). The {len(samples)} samples are of: {counted}. Expected one tissue in the "
+        f"models of genes. Set it in the config, such as expression: {{tissue: {sizes.index[0]}}}."
+    )
+
+
+def _decided(mine: pd.DataFrame, repeated: str) -> bool:
+    """Whether the dates of a participant's samples say which tissue counts."""
+    if repeated not in ("first", "last") or mine["sample_date"].isna().any():
+        return False
+    day = mine["sample_date"].min() if repeated == "first" else mine["sample_date"].max()
+    return mine.loc[mine["sample_date"] == day, TISSUE].nunique() == 1

@@ -18,8 +18,7 @@ from faceage_bio.core.columns import (
 )
 from faceage_bio.core.errors import Problems
 from faceage_bio.core.settings.settings_cohort import form_of
-from faceage_bio.intake.age_reached import check_years
-from faceage_bio.intake.observation import check_follow_up
+from faceage_bio.intake.observation import check_follow_up, check_years
 from faceage_bio.intake.schemas import CLINICAL, DATE, complete, read_user_table
 
 DAYS_PER_YEAR_OF_AGE = 365.25

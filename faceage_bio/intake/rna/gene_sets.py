@@ -1,8 +1,9 @@
-"""Sets of genes with the direction each takes in senescence: those that ship, and the user's own in GMT."""
+"""Sets of genes with the direction each takes in senescence, shipped or in GMT, and why genes are declared beforehand."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -136,3 +137,29 @@ def choose_sets(names: Collection[str], gmt: Collection[Path | str] = ()) -> dic
             )
         chosen |= own
     return chosen
+
+
+NO_REASON = "declared without a reason"
+
+
+@cache
+def shipped_reasons() -> pd.DataFrame:
+    """symbol, expected (up, down or either with senescence), why, source (DOI)."""
+    return pd.read_csv(Path(__file__).with_name("panel.tsv"), sep="\t", dtype=str)
+
+
+def panel_reasons(panel: Sequence[str], given: Mapping[str, Mapping[str, str]] | None = None) -> pd.DataFrame:
+    """One row per gene of the panel, in its order; what is given goes before what is shipped.
+
+    Parameters
+    ----------
+    panel : symbols
+    given : by symbol, with why, source and perhaps expected
+    """
+    shipped = shipped_reasons().set_index("symbol")
+    nothing = {"expected": "", "why": NO_REASON, "source": ""}
+    rows = []
+    for symbol in panel:
+        known = shipped.loc[symbol].to_dict() if symbol in shipped.index else nothing
+        rows.append({"symbol": symbol, **known, **(given or {}).get(symbol, {})})
+    return pd.DataFrame(rows, columns=["symbol", "expected", "why", "source"])
