@@ -19,7 +19,6 @@ from faceage_bio.intake.rna.gene_ids import human_genes
 from faceage_bio.intake.rna.gene_sets import choose_sets
 from faceage_bio.intake.schemas import CLINICAL, SAMPLES, SCHEMAS, check_needed, check_spelling
 
-
 WITHOUT = {  # settings whose columns an analysis goes without
     "phenotype.exposures": "associations with", "phenotype.factors": "comparisons by", "survival.covariates": "survival models adjusted for",
 }  # fmt: skip
@@ -161,18 +160,18 @@ def _check_form(
     """A problem for each name under ``columns`` and ``codings`` at a place of the config that none of its tables has."""
     every = list(dict.fromkeys(name for header in headers.values() for name in header))
     columns = form.get("columns") or {}
-    lacking = f"but {_among(settings[table] for table in headers)} have no such column. Expected one of them."
+    unknown = f"but {_among(settings[table] for table in headers)} have no such column. Expected one of them."
     for ours, theirs in columns.items():
         for name in as_list(theirs):
             if name not in every:
                 problems.other(
-                    f"{place}.columns says that '{ours}' is called {name!r}, {lacking}{_nearest(name, every)} Correct the name."
+                    f"{place}.columns says that '{ours}' is called {name!r}, {unknown}{_nearest(name, every)} Correct the name."
                 )
     known = [*every, *columns, *(settings.get("columns") or {})]
     for column in form.get("codings") or {}:
         if column not in known:
             problems.other(
-                f"{place}.codings declares codes of {column!r}, {lacking}{_nearest(column, known)} Correct the name."
+                f"{place}.codings declares codes of {column!r}, {unknown}{_nearest(column, known)} Correct the name."
             )
 
 
