@@ -8,7 +8,7 @@ import difflib
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any
@@ -128,7 +128,7 @@ class Step:
         options = [
             option
             for one in mine.parameters.values() if one.name not in ("settings", "whole")
-            for option in (inspect.signature(one.annotation).parameters.values() if is_dataclass(one.annotation) else [one])
+            for option in (_fields_of(one.annotation) or [one])
         ]  # fmt: skip
         if self.writes:
             help_ = f"Folder of the result tables: {', '.join(f'{file} ({what})' for file, what in self.writes.items())}."
@@ -145,9 +145,8 @@ class Step:
         """The options as the function takes them: those of a dataclass together."""
         own = dict(given)
         for name, one in inspect.signature(self.function).parameters.items():
-            if is_dataclass(one.annotation):
-                known = [part.name for part in fields(one.annotation)]
-                own[name] = one.annotation(**{part: own.pop(part) for part in known if part in own})
+            if shared := _fields_of(one.annotation):
+                own[name] = one.annotation(**{part.name: own.pop(part.name) for part in shared if part.name in own})  # fmt: skip
         return own
 
     def help(self) -> str:
@@ -190,6 +189,12 @@ class Step:
         return check_config(
             content, source=str(config or "--set"), folder=config.parent if config else None, study=False
         )
+
+
+def _fields_of(annotation: Any) -> list[inspect.Parameter]:
+    """Options that stand together in a dataclass; none if it is no dataclass."""
+    together: bool = is_dataclass(annotation)
+    return list(inspect.signature(annotation).parameters.values()) if together else []
 
 
 def _option(name: str, annotation: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
