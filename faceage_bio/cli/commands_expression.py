@@ -114,10 +114,12 @@ class CheckedSamples(Samples):
 
         def analyses():
             for analysis in list(inputs):
-                judged_here = verdicts_of(judged, analysis)
-                yield analysis, choose_samples(  # no name for the counts of all samples, which are 400 MB of 5,000
-                    table, *inputs.pop(analysis), expression.covariates, repeated, expression.tissue, judged_here
-                )
+                verdicts = verdicts_of(judged, analysis)
+                chosen = (expression.covariates, repeated, expression.tissue, verdicts)
+                yield (
+                    analysis,
+                    choose_samples(table, *inputs.pop(analysis), *chosen),
+                )  # 400 MB of 5,000 samples
 
         return cohort, analyses(), sheet, identifiers
 
