@@ -6,9 +6,12 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from markupsafe import Markup
 
+from faceage_bio.core.errors import FaceAgeBioError
 from faceage_bio.report import colours, figures, figures_readers, sections_genes, volcano
-from faceage_bio.report.figure_files import figures_of, standalone, write_figures
+from faceage_bio.report.figure_files import Figures, Picture, copy_figures, write_figures
+from faceage_bio.report.provenance import Provenance
 from tests.gene_pages import page_of
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -69,11 +72,10 @@ def test_colours_stand_out_from_the_paper(paper):
 
 def test_each_figure_is_a_file_that_stands_alone(tmp_path):
     page = page_of(["one"], 300)
-    (tmp_path / "first.html").write_text(page)
-    written = write_figures([tmp_path / "first.html"], tmp_path / "figures")
+    written = write_figures({"first.html": page}, tmp_path / "figures")
     svgs = [path for path in written if path.suffix == ".svg"]
     names = {path.relative_to(tmp_path / "figures").as_posix() for path in svgs}
-    assert len(svgs) == len(names) == len(figures_of(page)) == page.count("<figure")
+    assert len(svgs) == len(names) == len(page.figures) == page.count("<figure")
     assert names >= {"first/expression/genes/one-1.svg", "first/expression/panel/one-1.svg"}
     for path in svgs:
         picture = ElementTree.parse(path).getroot()
@@ -85,8 +87,8 @@ def test_each_figure_is_a_file_that_stands_alone(tmp_path):
 
 
 def test_each_figure_has_a_pdf_with_its_fonts(tmp_path):
-    (tmp_path / "first.html").write_text(page_of(["one"], 3_000))
-    written = write_figures([tmp_path / "first.html"], tmp_path / "figures")
+    page = page_of(["one"], 3_000)
+    written = write_figures({"first.html": page}, tmp_path / "figures")
     pdfs = [path for path in written if path.suffix == ".pdf"]
     assert {path.with_suffix(".svg") for path in pdfs} == {path for path in written if path.suffix == ".svg"}
     for path in pdfs:
@@ -96,20 +98,39 @@ def test_each_figure_has_a_pdf_with_its_fonts(tmp_path):
         assert not re.search(
             rb"/BaseFont */(?![A-Z]{6}\+)", raw
         )  # a font that is embedded has a tag of six letters
-    svgs = write_figures([tmp_path / "first.html"], tmp_path / "alone", pdf=False)
+    svgs = write_figures({"first.html": page}, tmp_path / "alone", pdf=False)
     assert {path.suffix for path in svgs} == {".svg"}
 
 
+def test_the_figures_beside_a_page_are_copied_with_a_pdf_each(tmp_path):
+    written = write_figures({"first.html": page_of(["one"], 300)}, tmp_path / "figures", pdf=False)
+    copied = copy_figures([tmp_path / "first.html"], tmp_path / "copy")
+    names = {path.relative_to(tmp_path / "figures") for path in written}
+    assert {path.relative_to(tmp_path / "copy") for path in copied} == names | {
+        name.with_suffix(".pdf") for name in names
+    }
+    with pytest.raises(FaceAgeBioError, match=r"elsewhere/page\.html: no figures beside it"):
+        copy_figures([tmp_path / "elsewhere" / "page.html"], tmp_path / "copy")
+
+
 def test_the_caption_of_a_figure_is_its_description():
-    page = '<figure data-from="one/survival/cox one/x/y"><svg viewBox="0 0 1 1"><path stroke="var(--paper,#fff)"/></svg><figcaption>a &lt; <b>b</b></figcaption></figure>'
-    (figure,) = figures_of(page + "<figure><svg></svg></figure>")
-    assert (figure.cohort, figure.analysis, figure.table, figure.caption) == (
-        "one",
-        "survival",
-        "cox",
-        "a < b",
-    )
-    assert "<desc>a &lt; b</desc>" in standalone(figure)
-    (flow,) = figures_of('<figure class="x" data-from="one/flow"><svg></svg></figure>')
-    assert (flow.cohort, flow.analysis, flow.table) == ("one", "participants", "flow")
-    assert 'stroke="#fff"' in standalone(figure)
+    include = Figures(Provenance())
+    picture = Picture('<svg viewBox="0 0 1 1"><path stroke="var(--paper,#fff)"/></svg>')
+    include(picture, "one", "survival/cox", "x/y", caller=lambda: Markup("a &lt; <b>b</b>"))
+    include(picture, "one", "flow", caller=str, kind="x")
+    assert include("", "one", "survival/cox", caller=str) == ""
+    figure, flow = include.included
+    assert (figure.name, figure.caption) == ("survival/cox/one-1", "a < b")
+    assert "<desc>a &lt; b</desc>" in figure.standalone()
+    assert 'stroke="#fff"' in figure.standalone()
+    assert flow.name == "participants/flow/one-1"
+
+
+def test_names_within_a_picture_are_those_of_the_page():
+    include = Figures(Provenance())
+    for n in (7, 8):
+        picture = Picture(f'<svg><clipPath id="clip{n}"/><g clip-path="url(#clip{n})"/></svg>')
+        shown = include(picture, "one", "survival/cox", caller=str)
+    assert 'id="clip2"' in shown
+    assert "clip8" not in shown
+    assert [figure.svg.count("clip1") for figure in include.included] == [2, 0]

@@ -15,9 +15,9 @@ from PIL import Image
 from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.core.tables import write_table
 from faceage_bio.report import figures, figures_people
-from faceage_bio.report.figure_data import packed
-from faceage_bio.report.figure_files import write_figures
+from faceage_bio.report.figure_files import Figures, Page, write_figures
 from faceage_bio.report.plot import MOST_POINTS, Scale, dots, inner_ticks, text_width, ticks
+from faceage_bio.report.provenance import Provenance
 from faceage_bio.report.sections_people import face_age_figure
 from faceage_bio.report.tables_by_place import collect
 
@@ -173,12 +173,8 @@ def test_data_of_a_figure_whose_layers_lack_a_column():
         for name in ("a", "b")
     ]
     rows = {"a": [{"years": 1.0, "ci_lower": 0.5}], "b": [{"years": 2.0, "ci_lower": None}]}
-    data = re.search(r">([^<]*)<", packed({"layer": layers, "datasets": rows}))[1]
-    assert gzip.decompress(base64.b64decode(data)).decode().splitlines() == [
-        "years\tci_lower",
-        "1\t0.5",
-        "2\t",
-    ]
+    data = figures.data_of({"layer": layers, "datasets": rows})
+    assert data.to_csv(sep="\t", index=False).splitlines() == ["years\tci_lower", "1.0\t0.5", "2.0\t"]
 
 
 @pytest.mark.parametrize("n", [50, 2500])
@@ -273,11 +269,11 @@ def test_a_figure_of_the_plotting_library_is_xml_as_wide_as_its_column(tmp_path)
     curve = pd.DataFrame({
         "age_mean": [45.0, 55], "face_age_mean": [46.0, 57], "face_age_q25": [40.0, 50], "face_age_q75": [50.0, 60], "cohort": "a",
     })  # fmt: skip
-    page = tmp_path / "page.html"
-    page.write_text(
-        f'<figure data-from="a/acceleration/age_bands">{figures.age_bands(curve, list(dict.fromkeys(curve["cohort"])))}</figure>'
-    )
-    picture, pdf = write_figures([page], tmp_path / "figures")
+    include = Figures(Provenance())
+    include(figures.age_bands(curve, ["a"]), "a", "acceleration/age_bands", caller=str)
+    page = Page()
+    page.figures = include.included
+    picture, pdf = write_figures({"page.html": page}, tmp_path / "figures")
     assert ElementTree.parse(picture).getroot().get("class") == "plot"
     assert pdf.read_bytes().startswith(b"%PDF")
 

@@ -18,7 +18,6 @@ from faceage_bio.cli.main import app
 from faceage_bio.core import records, tables
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.tables import sha256_of, write_json, write_table
-from faceage_bio.report.figure_data import packed
 from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.provenance import File, Provenance, read_provenance
@@ -147,14 +146,12 @@ def test_a_record_of_another_file_of_that_name_is_not_believed(study, tmp_path):
 def test_a_figures_data_hold_what_it_draws_and_nothing_else():
     import altair as alt
 
-    from faceage_bio.report.figures import _specification
+    from faceage_bio.report.figures import to_svg
 
     rows = pd.DataFrame({"x": [1.23456, 2], "y": [3, 4], "kind": ["a", "b"], "n_events": [1, 2]})
     line = alt.Chart(pd.DataFrame({"x": [0, 9]})).mark_rule().encode(x="x:Q")
-    script = packed(
-        _specification(line + alt.Chart(rows).mark_point().encode(x="x:Q", y="y:Q", color="kind:N"))
-    )
-    body = script.split(">")[1].split("<")[0]
+    points = alt.Chart(rows).mark_point().encode(x="x:Q", y="y:Q", color="kind:N")
+    body = to_svg(line + points, "").split('class="data">')[1].split("<")[0]
     assert gzip.decompress(base64.b64decode(body)).decode() == "x\ty\tkind\n1.23456\t3\ta\n2\t4\tb\n"
 
 
@@ -184,7 +181,8 @@ return new Promise((done) => setTimeout(() => done(provenance.textContent), 200)
 def test_every_figure_and_table_gives_its_data_its_picture_and_its_provenance(study, tmp_path, browser):  # noqa: F811
     tables = tables_of(study)
     page = tmp_path / "survival.html"
-    page.write_text(survival_page(collect(tables), config_of(["one"]), [CARD], read_provenance(tables)))
+    made = survival_page(collect(tables), config_of(["one"]), [CARD], read_provenance(tables))
+    page.write_text(made)
     browser.get(page.as_uri())
     for kind, made_from, buttons in browser.execute_script(PARTS):
         kinds = ["TSV", "SVG", "PDF", "PNG, 300 dpi", "PNG, 600 dpi"] if kind == "FIGURE" else ["Copy", "TSV"]
@@ -200,7 +198,7 @@ def test_every_figure_and_table_gives_its_data_its_picture_and_its_provenance(st
     links = browser.execute_script(
         "return [...document.querySelectorAll('a.take')].map((one) => one.getAttribute('href'))"
     )
-    files = write_figures([page], tmp_path / "figures")
+    files = write_figures({page.name: made}, tmp_path / "figures")
     assert links
     assert set(links) == {path.relative_to(tmp_path).as_posix() for path in files if path.suffix == ".pdf"}
     browser.set_script_timeout(120)

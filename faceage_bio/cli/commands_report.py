@@ -237,15 +237,15 @@ def render_report(
     run = history.keep(history.record(found, config), output / "history") | {"plan": since_freeze(config)}
     write_json(run, output / "run.json")
     made = {
-        "index": pages.index_page(found, config, cards, read_provenance(tables), run=run),
-        "association": pages.association_page(found, config, cards, read_provenance(tables)),
-        "survival": pages.survival_page(found, config, cards, read_provenance(tables)),
-        "photos": pages.photo_page(found, config, cards, read_provenance(tables)),
+        "index.html": pages.index_page(found, config, cards, read_provenance(tables), run=run),
+        "association.html": pages.association_page(found, config, cards, read_provenance(tables)),
+        "survival.html": pages.survival_page(found, config, cards, read_provenance(tables)),
+        "photos.html": pages.photo_page(found, config, cards, read_provenance(tables)),
     }
     for name, text in made.items():
-        write_text(text, output / f"{name}.html")
+        write_text(text, output / name)
     (output / "figures").mkdir(parents=True, exist_ok=True)
-    figures = write_figures([output / f"{name}.html" for name in made], output / "figures")
+    figures = write_figures(made, output / "figures")
     written = write_tables(found, [read_ledger(path) for path in ledger], config, output / "tables")
     print(f"{output}: {len(made)} pages, {len(figures)} files of figures, {len(written)} tables")
 
@@ -259,7 +259,7 @@ def draw_figures(
 
     Example: faceage-bio draw-figures --output figures association.html survival.html photos.html
     """
-    from faceage_bio.report.figure_files import write_figures
+    from faceage_bio.report.figure_files import copy_figures
 
     output.mkdir(parents=True, exist_ok=True)
-    print(f"{output}: {len(write_figures(pages, output))} files")
+    print(f"{output}: {len(copy_figures(pages, output))} files")

@@ -152,11 +152,12 @@ def write_released(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
 def write_pages(bundle: Path, config: Mapping, cards: Sequence[dict]) -> None:
     """Everything else, from the released tables of a bundle alone."""
     tables = collect(sorted((bundle / "tables").glob("*/**/*.tsv")), released=True)
-    for name, page in RENDERERS.items():
-        write_bytes(page(tables, config, list(cards), internal=False).encode(), bundle / name)
+    pages = {name: page(tables, config, list(cards), internal=False) for name, page in RENDERERS.items()}
+    for name, page in pages.items():
+        write_bytes(page.encode(), bundle / name)
     for name, content in rendered(tables, config, internal=False).items():
         write_bytes(content, bundle / "tables" / name)
-    write_figures([bundle / name for name in RENDERERS], bundle / "figures", pdf=False)
+    write_figures(pages, bundle / "figures", pdf=False)
     write_bytes(README.format(version=version(), k=config["release"]["rounding"]).encode(), bundle / ABOUT)
 
 

@@ -1,4 +1,4 @@
-"""The section on RNA samples: what was found, which covariate loads on which component, batch (expression_quality.html.j2)."""
+"""The section on RNA samples: what was found, which covariate loads on which component, batch."""
 
 import pandas as pd
 

@@ -1,7 +1,6 @@
-"""The section on the declared genes under other models (expression_sensitivity.html.j2)."""
+"""The section on the declared genes under other models."""
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.report import figures
 from faceage_bio.report.colours import VERMILLION
@@ -37,7 +36,7 @@ def _part(table: pd.DataFrame, analysis: str, settings: dict) -> dict:
         "analysis": analysis,
         "gene": gene,
         "rows": own.assign(held=own.covariates.map(covariates)).to_dict("records"),
-        "figure": Markup(figures.forest(shown, "variant", "kind", [(gene, VERMILLION)], 0, title)) if len(shown) else "",
+        "figure": figures.forest(shown, "variant", "kind", [(gene, VERMILLION)], 0, title) if len(shown) else "",
         "left_out": left_out_sentence(table, gene),
         "mediation": mediation_sentence(own, settings["mediator"]),
         "variants": variants,

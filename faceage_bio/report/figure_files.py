@@ -1,79 +1,166 @@
-"""The figures of the pages as files, SVG and PDF: for papers, slides and Snakemake's own report."""
+"""A figure is drawn once: the page includes it, and the same picture is written as a file (SVG, PDF), for papers, slides and Snakemake's report."""
 
+import base64
+import gzip
 import html
+import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from faceage_bio.core.tables import atomic_path, write_text
+import pandas as pd
+from markupsafe import Markup
 
-FIGURE = re.compile(r"<figure([^>]*)>(.*?)</figure>", flags=re.DOTALL)
-PICTURE = re.compile(r"<svg\b.*?</svg>", flags=re.DOTALL)
-CAPTION = re.compile(r"<figcaption>(.*?)</figcaption>", flags=re.DOTALL)
-ORIGIN = re.compile(r'data-from="(\w+)/(?:(\w+)/)?(\w+)')
+from faceage_bio.core.errors import FaceAgeBioError
+from faceage_bio.core.user_files import harmless_table
+from faceage_bio.core.tables import atomic_path, write_text
+from faceage_bio.report.provenance import Provenance
+
+MOST_ROWS = 5000  # what draws more has a table of its own beside it
 FLOW = "participants"  # in place of an analysis, of the table of the participant flow
 INK, PAPER = "#1c2430", "#ffffff"
+# names that the renderer numbers through all figures that it ever drew
+DRAWN = re.compile(r"(clip|gradient_)\d+")
+
+
+class Picture(Markup):
+    """What a drawing function gives: an SVG element (``svg``), and after it the data that it draws, so that the page can hand them out."""
+
+    svg: str
+
+    def __new__(cls, svg: str = "", data: pd.DataFrame | None = None) -> "Picture":
+        made = super().__new__(cls, svg + ("" if data is None else _packed(data)))
+        made.svg = svg
+        return made
+
+
+def _packed(data: pd.DataFrame) -> str:
+    """TSV with six digits, gzip, base64, in a script element that nothing runs; empty where there are no rows or too many."""
+    table = data.dropna(axis=1, how="all")
+    if not 0 < len(table) <= MOST_ROWS:
+        return ""
+    stream = io.BytesIO()
+    with gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as writer:
+        writer.write(
+            harmless_table(table)
+            .to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.6g")
+            .encode()
+        )
+    text = base64.b64encode(stream.getvalue()).decode()
+    return f'<script type="application/gzip" class="data">{text}</script>'
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One picture of a page: of which cohort (or pooled), from which result table, with the words below it."""
+    """A figure of a page: the file that it is without its ending (``survival/cox/north-1``), the picture, and the words below it."""
 
-    cohort: str
-    analysis: str
-    table: str
+    name: str
     svg: str
     caption: str
 
-
-def figures_of(page: str) -> list[Figure]:
-    """The figures of a page, in its order; those that are not tied to a result table are left out."""
-    found = []
-    for attributes, body in FIGURE.findall(page):
-        origin, picture, caption = ORIGIN.search(attributes), PICTURE.search(body), CAPTION.search(body)
-        if origin and picture:
-            cohort, analysis, table = origin.groups(FLOW)
-            words = html.unescape(re.sub(r"<[^>]+>", "", caption[1])) if caption else ""
-            found.append(Figure(cohort, analysis, table, picture[0], " ".join(words.split())))
-    return found
+    def standalone(self) -> str:
+        """The picture as a file: on white, with its caption as description, without the page's colours."""
+        start = self.svg.index(">") + 1
+        head = self.svg[:start]
+        if "xmlns=" not in head:
+            head = head.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+        ground = f'<desc>{html.escape(self.caption)}</desc><rect width="100%" height="100%" fill="{PAPER}"/>'
+        picture = (head + ground + self.svg[start:]).replace("currentColor", INK)
+        return re.sub(r"var\(--\w+, ?(#\w+)\)", r"\1", picture) + "\n"
 
 
-def standalone(figure: Figure) -> str:
-    """The picture as a file: on white, with its caption as description, without the page's colours."""
-    start = figure.svg.index(">") + 1
-    head = figure.svg[:start]
-    if "xmlns=" not in head:
-        head = head.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
-    caption = html.escape(figure.caption)
-    ground = f'<desc>{caption}</desc><rect width="100%" height="100%" fill="{PAPER}"/>'
-    picture = head + ground + figure.svg[start:]
-    picture = picture.replace("currentColor", INK)
-    return re.sub(r"var\(--\w+, ?(#\w+)\)", r"\1", picture) + "\n"
+class Figures:
+    """The figures that a page includes, in its order; templates call it with the caption as the body of the call."""
+
+    def __init__(self, provenance: Provenance):
+        self.included: list[Figure] = []
+        self._provenance = provenance
+        self._places: Counter[str] = Counter()
+        self._numbers: dict[str, str] = {}  # of what a picture names within itself, from 1 on each page
+
+    def __call__(
+        self,
+        picture: Picture | str,
+        cohort: str,
+        *tables: str,
+        caller: Callable[[], str],
+        kind: str = "",
+        wide: bool = False,
+    ) -> Markup:
+        """The figure element; empty where nothing was drawn.
+
+        Parameters
+        ----------
+        cohort, tables : what it was made of, as for `Provenance.of`; the first table names the file
+        kind : class of the element
+        wide : whether it may be wider than its column
+        """
+        if not picture:
+            return Markup("")
+        names = self._provenance.names(cohort, *tables)
+        drawn = Markup(DRAWN.sub(self._number, picture))
+        caption, file = caller(), ""
+        if names:
+            of, *analysis, table = names[0].split("/")
+            place = "/".join([*(analysis or [FLOW]), table, of])
+            self._places[place] += 1
+            file = f"{place}-{self._places[place]}"
+            svg = DRAWN.sub(self._number, picture.svg)
+            self.included.append(Figure(file, svg, Markup(caption).striptags()))
+        return Markup('<figure{} data-from="{}"{}>{}{}</figure>').format(
+            Markup(' class="{}"').format(kind) if kind else "",
+            " ".join(names),
+            Markup(' data-file="{}"').format(file) if file else "",
+            Markup('<div class="scroll wide" tabindex="0">{}</div>').format(drawn) if wide else drawn,
+            Markup("<figcaption>{}</figcaption>").format(caption) if caption else "",
+        )
+
+    def _number(self, found: re.Match) -> str:
+        return self._numbers.setdefault(found[0], f"{found[1]}{len(self._numbers) + 1}")
 
 
-def write_figures(pages: Sequence[Path], folder: Path, pdf: bool = True) -> list[Path]:
-    """Write each figure of the pages as ``page/analysis/table/cohort-1.svg``, ``-2`` and so on, in the order of its page.
+class Page(str):
+    """The HTML of a page, with the figures that it includes."""
+
+    figures: list[Figure]
+
+
+def write_figures(pages: Mapping[str, Page], folder: Path, pdf: bool = True) -> list[Path]:
+    """Write each figure of the pages, by the name of their files, as ``page/analysis/table/cohort-1.svg``, ``-2`` and so on, in the order of its page.
 
     Parameters
     ----------
     pdf : a PDF of each besides, with its fonts embedded; the page links it by the same name (downloads.js)
     """
     written = []
+    for name, page in pages.items():
+        for figure in page.figures:
+            written.append(folder / Path(name).stem / f"{figure.name}.svg")
+            write_text(figure.standalone(), written[-1])
+    return [*written, *map(_pdf, written)] if pdf else written
+
+
+def copy_figures(pages: Sequence[Path], folder: Path) -> list[Path]:
+    """The figures that lie beside pages, also published ones, as SVG and PDF in another folder (or the same).
+
+    Raises
+    ------
+    FaceAgeBioError
+        A page without its folder of figures.
+    """
+    written = []
     for page in pages:
-        counted: Counter[tuple[str, str, str]] = Counter()
-        for figure in figures_of(page.read_text(encoding="utf-8")):
-            place = (figure.analysis, figure.table, figure.cohort)
-            counted[place] += 1
-            path = (
-                folder / page.stem / figure.analysis / figure.table / f"{figure.cohort}-{counted[place]}.svg"
+        beside = page.parent / "figures"
+        if not beside.is_dir():
+            raise FaceAgeBioError(
+                f"{page}: no figures beside it. Expected the folder {beside}. Name the page where a run or publish wrote it."
             )
-            write_text(standalone(figure), path)
-            written.append(path)
-            if pdf:
-                written.append(_pdf(path))
-    return written
+        for path in sorted((beside / page.stem).rglob("*.svg")):
+            written.append(folder / path.relative_to(beside))
+            write_text(path.read_text(encoding="utf-8"), written[-1])
+    return [*written, *map(_pdf, written)]
 
 
 def _pdf(path: Path) -> Path:

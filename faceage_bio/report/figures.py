@@ -4,20 +4,21 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import pandas as pd
 
 from faceage_bio.report import plot
 from faceage_bio.report.colours import GREY, INK, VERMILLION, VIOLET, of_cohorts
-from faceage_bio.report.figure_data import packed, packed_rows
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.formats import count, p_value, with_ci
 from faceage_bio.report.svg import FONT, lighter
 
 RAW_AND_ADJUSTED = [("unadjusted", GREY), ("adjusted for age", VERMILLION)]
 
 
-def to_svg(chart, label: str) -> str:
+def to_svg(chart, label: str) -> Picture:
     """An Altair chart as an accessible SVG element, followed by its data for those who want them as a table."""
     import vl_convert
 
@@ -25,7 +26,8 @@ def to_svg(chart, label: str) -> str:
     svg = lighter(vl_convert.vegalite_to_svg(specification)).replace(INK, "currentColor")
     svg = svg.replace(' class="marks"', ' class="plot"', 1)
     start = svg.index("<svg") + 4
-    return f'{svg[:start]} role="img" aria-label="{_escape(label)}"{svg[start:]}{packed(specification)}'
+    labelled = f'{svg[:start]} role="img" aria-label="{escape(label, quote=True)}"{svg[start:]}'
+    return Picture(labelled, data_of(specification))
 
 
 INNER = plot.WIDTH - 130  # of a plot with its axis of heights in a figure as wide as its column
@@ -78,6 +80,39 @@ def _specification(chart) -> dict:
     return specification | {"datasets": datasets}
 
 
+def data_of(specification: dict) -> pd.DataFrame:
+    """The rows of a chart, with what it encodes alone: what no reader can see in the picture is not in its data either.
+
+    A row of a layer that holds nothing but a reference line is left out.
+    """
+    known = (table.dropna(axis=1, how="all") for table in _drawn(specification))
+    drawn = [table for table in known if len(table) and set(table.columns) - {"x", "y"}]
+    return pd.concat(drawn, ignore_index=True).drop_duplicates() if drawn else pd.DataFrame()
+
+
+def _drawn(specification: dict) -> Iterator[pd.DataFrame]:
+    """For each table of the chart, the columns that some encoding of it names."""
+    fields: dict[str, dict[str, None]] = {}
+    _collect(specification, "", fields)
+    for name, rows in specification.get("datasets", {}).items():
+        table = pd.DataFrame(rows)
+        yield table[[column for column in table if column in fields.get(name, {})]]
+
+
+def _collect(node: object, data: str, fields: dict[str, dict[str, None]]) -> None:
+    """Note under the name of its data each field that a mark encodes; a layer without data has those of what holds it."""
+    if isinstance(node, list):
+        for part in node:
+            _collect(part, data, fields)
+    elif isinstance(node, dict):
+        data = node["data"].get("name", data) if isinstance(node.get("data"), dict) else data
+        if isinstance(node.get("field"), str):
+            fields.setdefault(data, {})[node["field"]] = None
+        for key, part in node.items():
+            if key not in {"data", "datasets", "transform", "params", "sort"}:
+                _collect(part, data, fields)
+
+
 def _rows(table: pd.DataFrame) -> list[dict]:
     """Numbers, words and truth values as JSON has them, what is missing or infinite as null."""
     columns = [_plain(column) for _, column in table.items()]
@@ -90,19 +125,13 @@ def _plain(column: pd.Series) -> list:
     return [None if gone else value for value, gone in zip(values, lacking, strict=True)]
 
 
-def _escape(text: str) -> str:
-    from html import escape
-
-    return escape(text, quote=True)
-
-
 def adjusted(table: pd.DataFrame) -> pd.Series:
     """Of `RAW_AND_ADJUSTED`, the name that each result row has."""
     names = [name for name, _ in RAW_AND_ADJUSTED]
     return (table["adjustment"] == "unadjusted").map({True: names[0], False: names[1]})
 
 
-def age_bands(table: pd.DataFrame, cohorts: Sequence[str]) -> str:
+def age_bands(table: pd.DataFrame, cohorts: Sequence[str]) -> Picture:
     """Mean face age and its IQR by decade of age, one colour per cohort, with the line of identity."""
     import altair as alt
 
@@ -132,7 +161,7 @@ def age_bands(table: pd.DataFrame, cohorts: Sequence[str]) -> str:
     return to_svg(chart, "Mean face age by chronological age in each cohort, with the line of identity")
 
 
-def agreement(bands: pd.DataFrame, rows: pd.DataFrame) -> str:
+def agreement(bands: pd.DataFrame, rows: pd.DataFrame) -> Picture:
     """Mean difference by band of age for each further model, with its bias and limits of agreement."""
     import altair as alt
 
@@ -186,7 +215,7 @@ def forest(
     p: Callable[[float], str] = p_value,
     italic: bool = False,
     width: float = plot.WIDTH,
-) -> str:
+) -> Picture:
     """Estimates with 95% CIs, one line each, and n, events, estimate and p as columns of text.
 
     A CI that leaves the frame ends in an arrow, so that one imprecise estimate does not flatten the others. A pooled estimate is a
@@ -244,9 +273,7 @@ def forest(
     columns_of_text = ['<g text-anchor="end">', *cells, "</g>"]
     drawn = [rule, ground, key, *heads, *parts, *columns_of_text, plot.x_axis(across, marked, bottom, title)]
     told = [name for name in (section, label, colour, *COUNTED) if name in shown]
-    return (
-        f"{plot.svg(f'Estimates with 95% CIs: {title}', width, bottom + 46, drawn)}{packed_rows(shown[told])}"
-    )
+    return plot.svg(f"Estimates with 95% CIs: {title}", width, bottom + 46, drawn, shown[told])
 
 
 COUNTED = (

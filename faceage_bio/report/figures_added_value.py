@@ -3,6 +3,7 @@
 import pandas as pd
 
 from faceage_bio.report.colours import BROWN, GREY, INK, VERMILLION
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, to_svg
 from faceage_bio.report.formats import time_words
 
@@ -18,7 +19,7 @@ def _colour(alt, names: list[str], column: str = "model"):
     )  # fmt: skip
 
 
-def areas(rows: pd.DataFrame) -> str:
+def areas(rows: pd.DataFrame) -> Picture:
     """Areas under the curve at each time, without and with face age, a panel per question."""
     import altair as alt
 
@@ -54,7 +55,7 @@ def areas(rows: pd.DataFrame) -> str:
     return to_svg(chart, "Areas under the curve by time, without and with face age, with 95% CIs")
 
 
-def calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) -> str:
+def calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) -> Picture:
     """Observed against predicted risk, a panel per time and model: smooth curve with its band, groups with their intervals."""
     import altair as alt
 
@@ -103,7 +104,7 @@ def calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) -> str:
     return to_svg(alt.hconcat(*columns, spacing=18), "Observed against predicted risk of death, with 95% CIs")
 
 
-def decisions(rows: pd.DataFrame, titles: list[str]) -> str:
+def decisions(rows: pd.DataFrame, titles: list[str]) -> Picture:
     """Net benefit by threshold, a panel per time: either model, treat all, treat none."""
     import altair as alt
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.report.colours import BROWN, GREY, INK, VERMILLION
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, RAW_AND_ADJUSTED, adjusted, forest, to_svg
 from faceage_bio.report.formats import p_value
 from faceage_bio.report.words import label, term
@@ -22,7 +23,7 @@ def _colour(alt):
     )
 
 
-def means(table: pd.DataFrame) -> str:
+def means(table: pd.DataFrame) -> Picture:
     """Mean age gap and age acceleration in each group, factor by factor."""
     shown = table.assign(kind=adjusted(table))
     return forest(
@@ -36,7 +37,7 @@ def means(table: pd.DataFrame) -> str:
     )
 
 
-def pairs(table: pd.DataFrame) -> str:
+def pairs(table: pd.DataFrame) -> Picture:
     """Differences between all pairs of groups."""
     shown = table.assign(kind=adjusted(table))
     return forest(
@@ -44,7 +45,7 @@ def pairs(table: pd.DataFrame) -> str:
     )
 
 
-def dose(curves: pd.DataFrame) -> str:
+def dose(curves: pd.DataFrame) -> Picture:
     """Years against the reference value, by amount, with a band."""
     import altair as alt
 
@@ -73,7 +74,7 @@ def dose(curves: pd.DataFrame) -> str:
     )
 
 
-def subgroups(table: pd.DataFrame) -> str:
+def subgroups(table: pd.DataFrame) -> Picture:
     """The first contrast of each exposure in each subgroup, with p and q for interaction."""
     shown = table.assign(kind=adjusted(table), subgroup=table["subgroup"].map(_subgroup))
     shown = shown[shown["estimate"].notna()]
@@ -94,7 +95,7 @@ def _subgroup(name: str) -> str:
     return f"{term(modifier)}: {level}"
 
 
-def adjustments(table: pd.DataFrame) -> str:
+def adjustments(table: pd.DataFrame) -> Picture:
     """Each contrast under each adjustment set, complete cases and multiple imputation, and unadjusted."""
     shown = table[table["estimate"].notna()]
     raw = adjusted(shown) == NAMES[0]
@@ -108,13 +109,13 @@ def adjustments(table: pd.DataFrame) -> str:
     return forest(shown, "set", "kind", kinds, 0, title, section="shown", digits=1)
 
 
-def specifications(table: pd.DataFrame) -> str:
+def specifications(table: pd.DataFrame) -> Picture:
     """Estimates in order of size, and below each the choices that gave it."""
     import altair as alt
 
     shown = table[table.estimate.notna()].sort_values("estimate", kind="stable").reset_index(drop=True)
     if not len(shown):
-        return ""
+        return Picture()
     shown["place"] = shown.index + 1
     raw = adjusted(shown) == NAMES[0]
     kinds = [NAMES[0], "p < 0.05", "p ≥ 0.05"]
@@ -157,7 +158,7 @@ def _choice(option: str) -> str:
     return term(option).replace("_", " ")
 
 
-def balance(table: pd.DataFrame) -> str:
+def balance(table: pd.DataFrame) -> Picture:
     """Standardised differences before and after matching."""
     import altair as alt
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION
 from faceage_bio.report.colours import VERMILLION, VIOLET
-from faceage_bio.report.figure_data import packed_rows
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.formats import number
 from faceage_bio.report.plot import WIDTH, Scale, dots, line, svg, text
 
@@ -16,7 +16,7 @@ PANELS = (
 DRAWN = ["exposure", "bin_centre", "estimate", "ci_lower", "ci_upper"]
 
 
-def partial_residual_figure(bins: pd.DataFrame, gene: str) -> str:
+def partial_residual_figure(bins: pd.DataFrame, gene: str) -> Picture:
     """Means with 95% CIs over both ages on one scale, and the line through the means by least squares weighted by n.
 
     Parameters
@@ -52,7 +52,7 @@ def partial_residual_figure(bins: pd.DataFrame, gene: str) -> str:
             text(start + inner / 2, bottom + 29, title, "middle"),
         ]  # fmt: skip
     label = f"{gene}: mean partial residuals in groups of samples by age acceleration and by age"
-    return f"{svg(label, WIDTH, HEIGHT, parts)}{packed_rows(bins[DRAWN])}"
+    return svg(label, WIDTH, HEIGHT, parts, bins[DRAWN])
 
 
 def _line(bins: pd.DataFrame) -> tuple[float, float]:

@@ -9,13 +9,13 @@ import pandas as pd
 from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.report import plot
 from faceage_bio.report.colours import GREY, INK, VERMILLION
-from faceage_bio.report.figure_data import packed_rows
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, to_svg
 from faceage_bio.report.formats import count, number
 from faceage_bio.report.words import term
 
 
-def spread(table: pd.DataFrame) -> str:
+def spread(table: pd.DataFrame) -> Picture:
     """Age acceleration in each group: line q10 to q90, bar q25 to q75, stroke the median, dot the mean."""
     import altair as alt
 
@@ -66,7 +66,7 @@ class Line:
 
 def scatter(
     people: pd.DataFrame, lines: Mapping[str, Line], colours: Mapping[str, str], width: float = plot.WIDTH
-) -> str:
+) -> Picture:
     """Face age against chronological age, one point per participant, with the line of identity and each cohort's regression line.
 
     Parameters
@@ -91,13 +91,11 @@ def scatter(
         layers.append(plot.dots(x, y, 2.6, colours[name], 0.55))
     straight = [_straight(one.slope, one.intercept, across, up, colours[name]) for name, one in lines.items()]
     label = f"Face age against chronological age, one point per participant, with identity and regression line: {', '.join(lines)}"
-    figure = plot.svg(
-        label, width, bottom + 46, [drawn, axes, *layers, _straight(1, 0, across, up), *straight]
-    )
-    return f"{figure}{packed_rows(people[[COHORT, AGE, FACE_AGE]])}"
+    parts = [drawn, axes, *layers, _straight(1, 0, across, up), *straight]
+    return plot.svg(label, width, bottom + 46, parts, people[[COHORT, AGE, FACE_AGE]])
 
 
-def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = plot.WIDTH) -> str:
+def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = plot.WIDTH) -> Picture:
     """The same as numbers of participants in squares of both ages, a panel per cohort, for where no participant's row may be shown.
 
     Parameters
@@ -134,7 +132,7 @@ def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = plo
         ]
     bottom = top + HEAD + -(-len(lines) // columns) * (high + 50 + HEAD) - HEAD - 4
     label = f"Face age against chronological age: participants in squares of {side:g} years, with identity and regression line: {', '.join(lines)}"
-    return f"{plot.svg(label, width, bottom, parts)}{packed_rows(table[[COHORT, 'age_lower', 'face_age_lower', 'width', 'n']])}"
+    return plot.svg(label, width, bottom, parts, table[[COHORT, "age_lower", "face_age_lower", "width", "n"]])
 
 
 LEFT = 56

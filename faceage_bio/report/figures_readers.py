@@ -3,12 +3,13 @@
 import pandas as pd
 
 from faceage_bio.report.colours import BETWEEN, GREY, INK, VERMILLION
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, to_svg
 
 KINDS = [GREY, *BETWEEN]
 
 
-def areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> str:
+def areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> Picture:
     """Area of each reader from condition to condition, the mean with its interval, and the model alone as a line.
 
     Parameters
@@ -22,7 +23,7 @@ def areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> str:
     shown = rows.assign(condition=rows["condition"].str.replace("_", " "))
     readers, mean, model = (shown[shown["rater"] == rater] for rater in ("reader", "group", "model"))
     if readers.empty:
-        return ""
+        return Picture()
     kinds = list(dict.fromkeys(readers["kind"]))
     names = [*kinds, *dict.fromkeys(mean["kind"]), *dict.fromkeys(model["kind"])]
     colours = [*KINDS[: len(kinds)], *([INK] if len(mean) else []), *([VERMILLION] if len(model) else [])]

@@ -3,10 +3,11 @@
 import pandas as pd
 
 from faceage_bio.report.colours import BROWN, GREY, INK, VERMILLION
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, to_svg
 
 
-def medians(table: pd.DataFrame, versions: list[str]) -> str:
+def medians(table: pd.DataFrame, versions: list[str]) -> Picture:
     """Median survival with its interval per group, one colour per version; an interval without an end runs to the edge.
 
     Parameters

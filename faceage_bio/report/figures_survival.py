@@ -8,7 +8,7 @@ import pandas as pd
 
 from faceage_bio.report import plot
 from faceage_bio.report.colours import of_groups
-from faceage_bio.report.figure_data import packed_rows
+from faceage_bio.report.figure_files import Picture
 
 DASHES = ["", "7 3", "3 3", "9 3 2 3", "2 2", "5 2"]
 LINE = 18  # units of a row of the risk table
@@ -36,7 +36,7 @@ def step_curves(
     *,
     medians: Mapping[str, float] | None = None,
     width: float = plot.WIDTH,
-) -> str:
+) -> Picture:
     """Steps with 95% bands and a tick at each censoring time, and below them the numbers at risk.
 
     Parameters
@@ -100,7 +100,7 @@ def step_curves(
             for years, n in zip(mine["years"], mine["shown"], strict=True)
         ]
     told = curves[["group", "panel", "years", "height", "ci_lower", "ci_upper", "censored"]]
-    return f"{plot.svg(label, width, top + 14, parts)}{packed_rows(told)}"
+    return plot.svg(label, width, top + 14, parts, told)
 
 
 def _style(style: tuple[str, str]) -> tuple[str, float, float, str]:

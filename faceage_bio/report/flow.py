@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from textwrap import wrap
 
 import pandas as pd
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from faceage_bio.intake.cohort.ledger import MISSING
 from faceage_bio.report import words
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.formats import count
 from faceage_bio.report.tables_by_place import ReportTables
 
@@ -132,13 +133,15 @@ def flag_line(box: Box) -> str:
 WIDTH, MAIN, SIDE, GAP, LINE, PAD = 760, 290, 410, 60, 17, 10
 
 
-def draw(boxes: dict[str, list[Box]], cohort: str) -> Markup:
+def draw(boxes: dict[str, list[Box]], cohort: str) -> Picture:
     """The diagram of a cohort; stages that did not run are named below it."""
     title = f"Participant flow in {cohort} with exclusions; the list below is its text alternative"
-    return picture(boxes, title, not_run(boxes)) if boxes else Markup("")
+    return picture(boxes, title, not_run(boxes), _as_rows(boxes)) if boxes else Picture()
 
 
-def picture(boxes: dict[str, list[Box]], title: str, absent: Sequence[str] = ()) -> Markup:
+def picture(
+    boxes: dict[str, list[Box]], title: str, absent: Sequence[str] = (), data: pd.DataFrame | None = None
+) -> Picture:
     """Chains of boxes below each other as an SVG element in the page's own colours; ``absent``: what did not run."""
     parts: list[str] = []
     top = 2
@@ -153,10 +156,11 @@ def picture(boxes: dict[str, list[Box]], title: str, absent: Sequence[str] = ())
         parts.append(_text(14, top + 22, f"{missing}: not run", ' opacity="0.8"'))
         top += 46
     height = top - 20
-    return Markup(
+    return Picture(
         f'<svg xmlns="http://www.w3.org/2000/svg" class="strobe" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
         f'role="img" aria-label="{escape(title)}" '
-        'font-family="Arial, Helvetica, sans-serif" font-size="13" fill="currentColor">' + "".join(parts) + "</svg>"
+        'font-family="Arial, Helvetica, sans-serif" font-size="13" fill="currentColor">' + "".join(parts) + "</svg>",
+        data,
     )  # fmt: skip
 
 
@@ -201,6 +205,15 @@ def _arrow(parts: list[str], top: int, box: Box) -> int:
                 )
             )
     return below
+
+
+def _as_rows(boxes: dict[str, list[Box]]) -> pd.DataFrame:
+    """The boxes as rows, for whoever takes the data of the figure."""
+    rows = [
+        {"box": title, "n": n, "left out or flagged before": "; ".join(lost)}
+        for title, n, lost in as_list(boxes)
+    ]
+    return pd.DataFrame(rows)
 
 
 def as_list(boxes: dict[str, list[Box]]) -> list[tuple[str, str, list[str]]]:

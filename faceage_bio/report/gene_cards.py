@@ -1,7 +1,6 @@
-"""A card per declared gene: partial residuals, estimate per model, leverage, sets (gene_cards.html.j2)."""
+"""A card per declared gene: partial residuals, estimate per model, leverage, sets."""
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.analyses.survival.gene_hazards import question_of
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
@@ -46,7 +45,7 @@ def _card(
     notes = [note for note in binned.note if note]
     return {
         "gene": gene,
-        "figure": Markup(partial_residual_figure(shown, gene)) if len(shown) else "",
+        "figure": partial_residual_figure(shown, gene) if len(shown) else "",
         "why": notes[0] if notes else "",
         "estimates": _estimates(panel, main),
         "survival": next(

@@ -1,4 +1,4 @@
-"""The section on independent software: what each comparison came to, and both numbers where they differ (verification.html.j2)."""
+"""The section on independent software: what each comparison came to, and both numbers where they differ."""
 
 import math
 

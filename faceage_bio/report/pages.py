@@ -17,6 +17,7 @@ from faceage_bio.report.checklists import checklists
 from faceage_bio.report.exclusions import LINKS
 from faceage_bio.report.expression_quality import quality_section, rule_words
 from faceage_bio.report.expression_sensitivity import sensitivity_section
+from faceage_bio.report.figure_files import Figures, Page, Picture
 from faceage_bio.report.gene_cards import gene_cards
 from faceage_bio.report.places import (
     ASSOCIATION,
@@ -49,22 +50,21 @@ from faceage_bio.report.tables_by_place import ReportTables
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("page.js", "genes.js", "downloads.js")
 LINK = re.compile(r'<a href="#([^"]+)"')
-DRAWN = re.compile(
-    r"(clip|gradient_)\d+"
-)  # names that the renderer numbers through all figures that it ever drew
 METHODS = {
     ASSOCIATION: (
         "age_acceleration", "table_one", "acceleration", "agreement", "phenotypes", "associations", "fairness", "expression_quality", "genes",
         "expression_sensitivity", "gene_sets", "single_cell", "variants", "meta_analysis",
     ),
-    SURVIVAL: ("age_acceleration", "survival", "meta_analysis"),
+    SURVIVAL: (
+        "age_acceleration", "ageing_rate", "curves", "sequential_models", "added_value", "gene_survival", "readers", "scores", "meta_analysis",
+    ),
     PHOTOS: ("stress",),
 }  # fmt: skip
 
 
 def index_page(
     tables: ReportTables, config: dict, cards: list[dict], provenance: Provenance | None = None, run: dict | None = None, internal: bool = True,
-) -> str:  # fmt: skip
+) -> Page:  # fmt: skip
     """The summary: participant flow, key results, figures, checks, methods in brief, limitations.
 
     ``run`` (of `history.keep`): what changed since the last run. ``internal``: whether the page is marked as not for release.
@@ -80,7 +80,7 @@ def association_page(
     cards: list[dict],
     provenance: Provenance | None = None,
     internal: bool = True,
-) -> str:
+) -> Page:
     """What is associated with age acceleration: exposures, disease, genes. ``internal`` as for `index_page`."""
     found = association_sections(tables, config)
     content = {
@@ -107,7 +107,7 @@ def survival_page(
     cards: list[dict],
     provenance: Provenance | None = None,
     internal: bool = True,
-) -> str:
+) -> Page:
     """Whether face age is associated with overall survival. ``internal`` as for `index_page`."""
     content = {
         "cohorts": [_survival_cohort(tables, name, config) for name in config["cohorts"]],
@@ -123,7 +123,7 @@ def photo_page(
     cards: list[dict],
     provenance: Provenance | None = None,
     internal: bool = True,
-) -> str:
+) -> Page:
     """Which photos were usable, why others were not, and how they measure; no photo and no name."""
     found = sections_photos.section(tables, config)
     robust = sections_fairness.section(tables, config)
@@ -166,14 +166,14 @@ def _first_upper(words: str) -> str:
 
 def _sections(
     page: str, config: dict, cards: list[dict], tables: ReportTables, provenance: Provenance | None, internal: bool, content: dict
-) -> str:  # fmt: skip
+) -> Page:  # fmt: skip
     """A page of sections: those with content, the others as one line each."""
     full, empty = shown(SECTIONS[page], content)
     named = {"exposures": _exposures(config), "cause": config["survival"]["cause_of_interest"]}
     titles = {section.name: section.title.format(**named) for section in SECTIONS[page]}
     return _render(
         page, config, cards, tables, provenance, internal, **content, titles=titles, main_sections=[one for one in full if not one.more],
-        more_sections=[one for one in full if one.more], empty_sections=[(titles[one.name], reason(one, content)) for one in empty if runs(one.table, config["report"]["sections"])], methods=[f"{name}_methods.html.j2" for name in METHODS[page]],
+        more_sections=[one for one in full if one.more], empty_sections=[(titles[one.name], reason(one, content)) for one in empty if runs(one.table, config["report"]["sections"])], methods=list(METHODS[page]),
     )  # fmt: skip
 
 
@@ -191,11 +191,12 @@ def _render(
     provenance: Provenance | None,
     internal: bool,
     **content,
-) -> str:
+) -> Page:
     provenance, citations = provenance or Provenance(), Citations()
+    drawn = Figures(provenance)
     told = about(tables, provenance, config, cards)
     names = list(config["cohorts"])
-    text = templates().get_template("index.html.j2" if page == INDEX else "sections.html.j2").render(
+    text = templates().get_template(f"{page}.j2").render(
         page=page, page_name=page.partition(".")[0], page_titles=PAGES, not_run_id=NOT_RUN, switch=names if page in (ASSOCIATION, SURVIVAL) and len(names) > 1 else [],
         title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
@@ -204,15 +205,11 @@ def _render(
         photographed=any(not cohort.get("face_ages") for cohort in config["cohorts"].values()),
         style=Markup((TEMPLATES / "style.css").read_text()), script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
         gene_ids=PageGenes.of(tables).packed if page in (ASSOCIATION, SURVIVAL) else "",
-        of=provenance.of, cite=citations.cite, citations=citations, **told, **content,
+        of=provenance.of, figure=drawn, cite=citations.cite, citations=citations, **told, **content,
     )  # fmt: skip
-    return _renumbered(only_known_links(text))
-
-
-def _renumbered(page: str) -> str:
-    """The page with the clips and gradients of its figures numbered from 1, so that the same tables give the same bytes."""
-    numbers: dict[str, str] = {}
-    return DRAWN.sub(lambda found: numbers.setdefault(found[0], f"{found[1]}{len(numbers) + 1}"), page)
+    made = Page(only_known_links(text))
+    made.figures = drawn.included
+    return made
 
 
 def only_known_links(page: str) -> str:
@@ -225,11 +222,11 @@ def _rows(table: pd.DataFrame) -> list[dict]:
     return table.to_dict("records")
 
 
-def _bands(tables: ReportTables, cohorts: list[str]) -> Markup:
+def _bands(tables: ReportTables, cohorts: list[str]) -> Picture:
     """Face age by decade of age, all cohorts in one figure."""
     bands = tables.get("acceleration", "age_bands")
-    return Markup(
-        figures.age_bands(bands, cohorts) if len(bands) and bands.face_age_mean.notna().any() else ""
+    return (
+        figures.age_bands(bands, cohorts) if len(bands) and bands.face_age_mean.notna().any() else Picture()
     )
 
 
@@ -275,12 +272,12 @@ def _agreement(tables: ReportTables, name: str) -> dict:
     return {
         "agreement": _rows(rows),
         "agreement_sentences": [words.agreement_sentence(rows[rows.term == term]) for term in terms],
-        "agreement_figure": Markup(figure),
+        "agreement_figure": figure,
         "model_comparison": _rows(tables.get("faceage", "model_comparison", name)),
     }
 
 
-RENDERERS: dict[str, Callable[..., str]] = {
+RENDERERS: dict[str, Callable[..., Page]] = {
     INDEX: index_page,
     ASSOCIATION: association_page,
     SURVIVAL: survival_page,

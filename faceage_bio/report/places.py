@@ -28,8 +28,9 @@ class Section:
     table: str = ""
 
     @property
-    def template(self) -> str:
-        return f"{self.name.replace('-', '_')}.html.j2"
+    def block(self) -> str:
+        """Of the page's template."""
+        return self.name.replace("-", "_")
 
     def has_content(self, content: dict) -> bool:
         first, _, rest = self.key.partition(".")

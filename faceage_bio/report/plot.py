@@ -12,7 +12,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 import numpy as np
+import pandas as pd
 
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.svg import FONT
 
 WIDTH = 960  # of the text column at 1440 pixels, about
@@ -212,9 +214,17 @@ def _picture(x, y, radius: float, colour: str, opacity: float) -> str:
     return f'<image class="points" x="{left}" y="{top}" width="{wide}" height="{high}" href="data:image/png;base64,{data}"/>'
 
 
-def svg(label: str, width: float, height: float, parts: Iterable[str], further: str = "") -> str:
-    """The whole figure, as wide as its column."""
-    return (
+def svg(
+    label: str,
+    width: float,
+    height: float,
+    parts: Iterable[str],
+    data: pd.DataFrame | None = None,
+    further: str = "",
+) -> Picture:
+    """The whole figure, as wide as its column, with the data that it draws."""
+    return Picture(
         f'<svg class="plot" role="img" aria-label="{escape(label, quote=True)}" viewBox="0 0 {width:g} {height:g}" '
-        f'width="{width:g}" height="{height:g}" fill="currentColor" font-size="12" font-family="{FONT}"{further}>{"".join(parts)}</svg>'
+        f'width="{width:g}" height="{height:g}" fill="currentColor" font-size="12" font-family="{FONT}"{further}>{"".join(parts)}</svg>',
+        data,
     )

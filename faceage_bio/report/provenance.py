@@ -39,9 +39,13 @@ class Provenance:
 
         Tables of all cohorts together lie under "pooled"; without a cohort, the tables of all are meant.
         """
+        return Markup('data-from="{}"').format(" ".join(self.names(cohort, *tables)))
+
+    def names(self, cohort: str, *tables: str) -> list[str]:
+        """The result tables that ``of`` names; they are shown from now on."""
         names = [name for table in tables for name in self._found(cohort, table)]
         self.shown |= dict.fromkeys(names)
-        return Markup('data-from="{}"').format(" ".join(names))
+        return names
 
     def _found(self, cohort: str, table: str) -> list[str]:
         if not self.files:

@@ -1,10 +1,10 @@
 """Age acceleration: its definitions, participants outside of the model's test, repeated photos."""
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.core.errors import TableError
 from faceage_bio.report import figures, figures_acceleration, words
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.tables_by_place import ReportTables
 
 ICC = ("ICC(1,1)", "ICC(A,1)")
@@ -55,7 +55,7 @@ def ageing_rate_section(tables: ReportTables, name: str) -> dict:
     return {
         "ageing_rate": table[table["measure"] != "hazard ratio"].to_dict("records") if len(table) else [],
         "ageing_rate_cox": cox.to_dict("records"),
-        "ageing_rate_figure": Markup(figure),
+        "ageing_rate_figure": figure,
     }
 
 
@@ -76,7 +76,7 @@ def _hazards(tables: ReportTables, name: str) -> dict:
     """Hazard ratios of face age and of each definition, without and with age, and their figure."""
     table = tables.get("acceleration", "definition_hazards", name)
     if not len(table):
-        return {"hazards": [], "hazard_figure": Markup("")}
+        return {"hazards": [], "hazard_figure": Picture()}
     known = tables.get("acceleration", "definitions", name)
     titles = {} if not len(known) else dict(zip(known["term"], known["model"], strict=True))
     in_controls = (
@@ -107,7 +107,7 @@ def _hazards(tables: ReportTables, name: str) -> dict:
         figure = figures.forest(
             shown, "label", "kind", figures_acceleration.HAZARDS, 1, title, logarithmic=True
         )
-    return {"hazards": pairs, "hazard_figure": Markup(figure)}
+    return {"hazards": pairs, "hazard_figure": figure}
 
 
 def _spoken(title: str) -> str:
@@ -121,14 +121,14 @@ def _true(value: object) -> bool:
     return str(value) == "True"
 
 
-def _curves(bands: pd.DataFrame, fit_in: str) -> Markup:
+def _curves(bands: pd.DataFrame, fit_in: str) -> Picture:
     if not len(bands):
-        return Markup("")
+        return Picture()
     ending = "_reference" if fit_in == "reference" else ""
     kinds = {f"{column}{'' if column == 'age_gap' else ending}": kind for column, kind in KINDS.items()}
     shown = bands[bands["definition"].isin(kinds)]
     shown = shown.assign(kind=shown["definition"].map(kinds))
-    return Markup(figures_acceleration.definition_curves(shown)) if len(shown) else Markup("")
+    return figures_acceleration.definition_curves(shown) if len(shown) else Picture()
 
 
 def _validity(table: pd.DataFrame) -> list[dict]:
@@ -140,31 +140,31 @@ def _validity(table: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def _validity_forest(table: pd.DataFrame) -> Markup:
+def _validity_forest(table: pd.DataFrame) -> Picture:
     shown = table[(table["measure"] == "mean") & table["estimate"].notna()] if len(table) else table
     if not len(shown):
-        return Markup("")
+        return Picture()
     kinds = {"age_gap": "age gap", "age_acceleration": "age acceleration"}
     shown = shown.assign(kind=shown["term"].map(kinds), label=shown["subgroup"].replace("", ALL))
-    return Markup(figures.forest(shown, "label", "kind", figures_acceleration.TERMS, 0, "Mean, years"))
+    return figures.forest(shown, "label", "kind", figures_acceleration.TERMS, 0, "Mean, years")
 
 
-def _reliability_forest(table: pd.DataFrame) -> Markup:
+def _reliability_forest(table: pd.DataFrame) -> Picture:
     """Intraclass correlations, which have no unit."""
     shown = table[table["measure"].isin(ICC) & table["estimate"].notna()] if len(table) else table
     if not len(shown):
-        return Markup("")
+        return Picture()
     shown = shown.assign(label=shown["term"].map(words.term), kind=shown["measure"])
     title = "Intraclass correlation of one photo (1: two photos agree fully)"
-    return Markup(figures.forest(shown, "label", "kind", figures_acceleration.RELIABILITIES, 1, title))
+    return figures.forest(shown, "label", "kind", figures_acceleration.RELIABILITIES, 1, title)
 
 
-def _attenuation_figure(table: pd.DataFrame) -> Markup:
+def _attenuation_figure(table: pd.DataFrame) -> Picture:
     shown = table[table["estimate"].notna()] if len(table) else table
     if not len(shown):
-        return Markup("")
+        return Picture()
     kinds = {"least": "as measured", "regression": "regression calibration", "SIMEX,": "SIMEX"}
     shown = shown.assign(
         kind=shown["model"].str.split().str[0].map(kinds), outcome=shown["term"].map(words.term)
     )
-    return Markup(figures_acceleration.corrected_slopes(shown))
+    return figures_acceleration.corrected_slopes(shown)

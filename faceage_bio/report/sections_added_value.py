@@ -1,7 +1,6 @@
-"""The section on what face age adds to what is known without it (added_value.html.j2)."""
+"""The section on what face age adds to what is known without it."""
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.report import figures_added_value as figures
 from faceage_bio.report import words
@@ -33,9 +32,7 @@ def added_value_section(tables: ReportTables, name: str, config: dict) -> dict:
     areas = rows[(rows.measure == "AUC") & (rows.kind == "model") & rows.estimate.notna()]
     return {
         "added": told,
-        "added_figure": Markup(
-            figures.areas(areas.assign(model=_in_words(areas.model))) if len(areas) else ""
-        ),
+        "added_figure": figures.areas(areas.assign(model=_in_words(areas.model))) if len(areas) else "",
     }
 
 
@@ -62,8 +59,8 @@ def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataF
         "measures": _measures(rows[rows.kind != "test"], models),
         "calibrated": _calibrated(calibration, titles),
         "large_times": [time_words(time) for time in sorted(calibration.loc[calibration.kind == "in the large", "horizon"].unique())],
-        "calibration_figure": Markup(figures.calibration(shown, names, titles) if len(names) and (shown.kind == "curve").any() else ""),
-        "decision_figure": Markup(figures.decisions(curves, titles) if len(names) and len(curves) else ""),
+        "calibration_figure": figures.calibration(shown, names, titles) if len(names) and (shown.kind == "curve").any() else "",
+        "decision_figure": figures.decisions(curves, titles) if len(names) and len(curves) else "",
     }  # fmt: skip
 
 

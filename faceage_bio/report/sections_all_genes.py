@@ -1,4 +1,4 @@
-"""Every gene of an analysis on the page: a volcano, and a table to search and to sort (all_genes.html.j2, genes.js).
+"""Every gene of an analysis on the page: a volcano, and a table to search and to sort.
 
 The numbers travel as columns of JSON, compressed, each with as many digits as its printed form needs. Identifiers of genes travel once
 for all tables of a page (`PageGenes`).
@@ -133,7 +133,7 @@ def all_genes(
         "names": [column.title for column in columns], "data": packed,
     }  # fmt: skip
     return {
-        "svg": Markup(volcano(drawn, panel, axis, f"Volcano plot: {what}", raster=not page.released)),
+        "svg": volcano(drawn, panel, axis, f"Volcano plot: {what}", raster=not page.released),
         "columns": columns,
         "rows": [[_printed(column, row) for column in columns] for row in rows.head(ROWS_SHOWN).to_dict("records")],
         "n": len(rows),

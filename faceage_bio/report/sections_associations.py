@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.errors import TableError
 from faceage_bio.report import figures_associations, words
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.formats import interval, number, signed
 from faceage_bio.report.tables_by_place import ReportTables
 
@@ -132,8 +132,8 @@ def _before_and_after(balance: pd.DataFrame) -> list[dict]:
     ]
 
 
-def _figure(draw: Callable[[pd.DataFrame], str], table: pd.DataFrame) -> Markup:
-    return Markup(draw(table)) if len(table) and table["estimate"].notna().any() else Markup("")
+def _figure(draw: Callable[[pd.DataFrame], str], table: pd.DataFrame) -> Picture:
+    return draw(table) if len(table) and table["estimate"].notna().any() else Picture()
 
 
 def _roles(roles: pd.DataFrame) -> list[dict]:

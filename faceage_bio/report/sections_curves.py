@@ -1,10 +1,10 @@
 """Kaplan-Meier curves by group and competing risks on the survival page."""
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode, encode, in_words
 from faceage_bio.report import figures_survival
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.formats import p_equals, people
 from faceage_bio.report.plot import WIDTH
 from faceage_bio.report.tables_by_place import ReportTables
@@ -17,7 +17,7 @@ CURVE = ["group", "panel", "years", "height", "ci_lower", "ci_upper", "censored"
 
 
 def curves_section(tables: ReportTables, name: str, config: dict, width: float = WIDTH) -> dict:
-    """Kaplan-Meier curves and what is read off them, one part for each declared grouping (curves.html.j2)."""
+    """Kaplan-Meier curves and what is read off them, one part for each declared grouping."""
     settings = config["survival"]
     summary = tables.get("survival", "summary", name)
     if not len(summary):
@@ -42,7 +42,7 @@ def curves_section(tables: ReportTables, name: str, config: dict, width: float =
 
 
 def competing_section(tables: ReportTables, name: str, config: dict) -> dict:
-    """Cumulative incidence by group, Gray's tests and both kinds of hazard ratio (competing_risks.html.j2)."""
+    """Cumulative incidence by group, Gray's tests and both kinds of hazard ratio."""
     rows = tables.get("survival", "competing_risks", name)
     none = {"competing": [], "competing_models": [], "competing_why": "", "competing_note": ""}
     if not len(rows):
@@ -153,12 +153,12 @@ def _km_figure(
     tests: list[dict],
     config: dict,
     width: float = WIDTH,
-) -> Markup:
+) -> Picture:
     """Kaplan-Meier curves of a grouping, with the log-rank p and the medians of its table."""
     mine = curves[curves["grouping"] == grouping] if len(curves) else curves
     order = [line["group"] for line in lines if len(mine) and (mine["group"] == line["group"]).any()]
     if not order:
-        return Markup("")
+        return Picture()
     medians = {line["group"]: line["median"]["estimate"] for line in lines if line["median"]}
     test = next((_test("Log-rank", row) for row in tests if row["measure"] == "log-rank chi-square"), "")
     shown = mine.rename(columns={"survival": "height"}).assign(panel="survival")
@@ -168,7 +168,7 @@ def _km_figure(
         f"Kaplan-Meier curves by {term(grouping).replace('_', ' ')} with 95% confidence bands, censoring ticks and numbers at risk",
         medians=medians, width=width,
     )  # fmt: skip
-    return Markup(figure)
+    return figure
 
 
 def _test(name: str, row: dict) -> str:
@@ -183,12 +183,12 @@ def _incidence_figure(
     tests: list[dict],
     causes: list[str],
     config: dict,
-) -> Markup:
+) -> Picture:
     """Cumulative incidence of each cause, with the p of Gray's test."""
     mine = curves[curves["grouping"] == grouping] if len(curves) else curves
     order = [group for group in order if len(mine) and (mine["group"] == group).any()]
     if not order:
-        return Markup("")
+        return Picture()
     gray = {row["cause"]: _test("Gray's test", row) for row in tests if row["measure"] == "Gray chi-square"}
     shown = mine.rename(columns={"incidence": "height", "cause": "panel"})
     figure = figures_survival.step_curves(
@@ -197,7 +197,7 @@ def _incidence_figure(
         time_title(config["survival"]),
         f"Cumulative incidence of death by cause and {term(grouping).replace('_', ' ')} with 95% confidence bands, censoring ticks and numbers at risk",
     )  # fmt: skip
-    return Markup(figure)
+    return figure
 
 
 def _risk_rows(at_risk: pd.DataFrame, grouping: str, order: list[str]) -> dict:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.core.columns import POOLED
 from faceage_bio.core.results.reasons import SPARSE, decode, in_words
@@ -85,8 +84,8 @@ def _block(cohort: str, population: str, rows: pd.DataFrame) -> dict:
         "differences_within": _compared(differences[~main & ~differences["sparse"]]),
         "n_sparse": int((~main & differences["sparse"]).sum()),
         "sentences": _sentences(groups, differences),
-        "figure": Markup(_error_figure(groups)),
-        "difference_figure": Markup(_difference_figure(differences[main])),
+        "figure": _error_figure(groups),
+        "difference_figure": _difference_figure(differences[main]),
     }
 
 
@@ -190,7 +189,7 @@ def _stress(cohort: str, rows: pd.DataFrame) -> dict:
         "n": as_it_is["n"].iloc[0] if len(as_it_is) else 0,
         "n_unusable": as_it_is["n_events"].iloc[0] if len(as_it_is) else 0,
         "sentence": _stress_sentence(everybody),
-        "figure": Markup(_stress_figure(steps)),
+        "figure": _stress_figure(steps),
     }
 
 

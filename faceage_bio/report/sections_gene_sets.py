@@ -1,7 +1,6 @@
-"""The section on sets of senescence genes: how much of each was measured, scores per person, enrichment (gene_sets.html.j2)."""
+"""The section on sets of senescence genes: how much of each was measured, scores per person, enrichment."""
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.report import figures
@@ -46,7 +45,7 @@ def _part(
         "analysis": analysis,
         "sentences": [sentence(main[main.term == one]) for one in dict.fromkeys(main.term)],
         "coverage": coverage.to_dict("records"),
-        "figure": Markup(figures.forest(shown, "term", "kind", colours, 0, title)) if len(shown) else "",
+        "figure": figures.forest(shown, "term", "kind", colours, 0, title) if len(shown) else "",
         "rows": _side_by_side(found),
         "gsea": _with_age(gsea),
         "ora": _with_age(ora),

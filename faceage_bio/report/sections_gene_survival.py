@@ -1,7 +1,6 @@
-"""The section on genes and survival: the panel declared beforehand, then all genes (gene_survival.html.j2)."""
+"""The section on genes and survival: the panel declared beforehand, then all genes."""
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.core.results.reasons import SPARSE
 from faceage_bio.report import figures
@@ -47,7 +46,7 @@ def _panel(panel: pd.DataFrame, headline: str) -> dict:
     return {
         "sentence": sentence(panel, headline),
         "panel": panel.to_dict("records"),
-        "forest": Markup(forest),
+        "forest": forest,
         "adjustment": held(panel.iloc[0]),
     }
 

@@ -1,7 +1,6 @@
-"""The gene section: age acceleration compared with chronological age, their difference, and the second opinion (genes.html.j2)."""
+"""The gene section: age acceleration compared with chronological age, their difference, and the second opinion."""
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.intake.rna.gene_sets import panel_reasons
@@ -146,7 +145,7 @@ def _panel(analysis: str, panel: pd.DataFrame) -> dict:
         "other": " or ".join(sorted(names)),
         "any_disagree": any(row["disagree"] for row in rows),
         "rows": rows,
-        "figure": Markup(_forest(together)),
+        "figure": _forest(together),
         "n_tests": int(max([row["n_tests"] for row in rows if row["n_tests"] == row["n_tests"]], default=0)),
         "tests": [
             row | _second(row)

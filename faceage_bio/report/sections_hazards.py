@@ -2,7 +2,6 @@
 sensitivity analyses."""
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.report import figures, figures_hazards, words
 from faceage_bio.report.colours import VERMILLION
@@ -50,7 +49,7 @@ def _proportional(tests: pd.DataFrame, curve: pd.DataFrame, remedies: pd.DataFra
         shown = curve[(curve["term"] == "face_age") | keys.isin(wanted)]
         figure = figures_hazards.over_time(shown) if len(shown) else ""
     return {
-        "ph": words.with_measures(tests), "ph_sentence": sentence, "ph_figure": Markup(figure),
+        "ph": words.with_measures(tests), "ph_sentence": sentence, "ph_figure": figure,
         "remedies": _remedies(remedies),
     }  # fmt: skip
 
@@ -72,7 +71,7 @@ def _remedies(remedies: pd.DataFrame) -> list[dict]:
 def _curve(tests: pd.DataFrame, curve: pd.DataFrame, people: pd.DataFrame) -> dict:
     people = people[people["n"].notna()] if len(people) else people
     figure = figures_hazards.curve(curve, people) if len(curve) and len(people) else ""
-    return {"curvature": words.with_measures(tests), "curvature_figure": Markup(figure)}
+    return {"curvature": words.with_measures(tests), "curvature_figure": figure}
 
 
 def _sites(sites: pd.DataFrame) -> dict:
@@ -88,7 +87,7 @@ def _sites(sites: pd.DataFrame) -> dict:
         )
     return {
         "sites": words.with_measures(sites),
-        "sites_figure": Markup(figure),
+        "sites_figure": figure,
         "sites_by": str(sites["by"].iloc[0]),
     }
 
@@ -111,7 +110,7 @@ def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame) -> dict:
     shown = rows[rows["estimate"].notna() & ~classes]
     return {
         "choices": choices,
-        "choices_figure": Markup(figures_hazards.choices(shown) if len(shown) else ""),
+        "choices_figure": figures_hazards.choices(shown) if len(shown) else "",
         "gap_classes": rows[classes].to_dict("records"),
         "imputed": _complete_and_imputed(imputed),
     }

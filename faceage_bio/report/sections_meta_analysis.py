@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.core.columns import POOLED
 from faceage_bio.report import figures, words
@@ -26,7 +25,7 @@ INTERACTION = "cohort interaction chi-square"
 
 
 def meta_analysis_section(tables: ReportTables, config: Mapping, *, survival: bool) -> dict:
-    """What the section shows, of survival or of everything else (meta_analysis_macros.html.j2)."""
+    """What the section shows, of survival or of everything else."""
     estimates = _of_page(tables.get("meta_analysis", "estimates"), survival)
     pooled = estimates[estimates["cohort"] == POOLED]
     done = pooled["estimate"].notna()
@@ -85,7 +84,7 @@ def _forest(block: Pools) -> dict:
     return {
         "title": block.title,
         "of": block.of,
-        "svg": Markup(svg),
+        "svg": svg,
         "sentences": said,
         "of_two": not several,
     }

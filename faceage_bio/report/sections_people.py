@@ -1,15 +1,14 @@
-"""Who was analysed: the flow, Table 1, how age acceleration is spread, face age against chronological age (table_one.html.j2)."""
+"""Who was analysed: the flow, Table 1, how age acceleration is spread, face age against chronological age."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.core.columns import COHORT, FACE_AGE
 from faceage_bio.report import figures_people, flow, words
 from faceage_bio.report.colours import of_cohorts
-from faceage_bio.report.figure_data import packed_rows
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.formats import count, interval, number
 from faceage_bio.report.plot import WIDTH
 from faceage_bio.report.tables_by_place import ReportTables
@@ -22,27 +21,20 @@ DIFFERENCES = ("standardised difference", "standardised difference of shares")
 def people_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Flow, Table 1 and distributions of one cohort."""
     boxes = flow.cohort_flow(tables, name, given=bool(config["cohorts"][name].get("face_ages")))
-    lines = flow.as_list(boxes)
     spread = tables.get("phenotype", "distributions", name)
     drawn = len(spread) and spread["estimate"].notna().any()
     return {
         "name": name,
-        "flow_figure": flow.draw(boxes, name) + packed_rows(_as_rows(lines)),
-        "flow_lines": lines,
+        "flow_figure": flow.draw(boxes, name),
+        "flow_lines": flow.as_list(boxes),
         "table_one": table_one(tables.get("phenotype", "table_one", name)),
-        "spread_figure": Markup(figures_people.spread(spread)) if drawn else "",
+        "spread_figure": figures_people.spread(spread) if drawn else "",
     }
-
-
-def _as_rows(lines: list) -> pd.DataFrame:
-    """The flow's boxes as rows, for whoever takes its data."""
-    rows = [{"box": title, "n": n, "left out or flagged before": "; ".join(lost)} for title, n, lost in lines]
-    return pd.DataFrame(rows)
 
 
 def face_age_figure(
     tables: ReportTables, names: Sequence[str], cohorts: Sequence[str], width: float = WIDTH
-) -> Markup:
+) -> Picture:
     """Face age against chronological age of some of the study's cohorts: participants as points where their rows came in, else a 2-D histogram."""
     points, squares = tables.get("acceleration", "acceleration"), tables.get("phenotype", "age_histogram")
     squares = squares[squares["n"].notna()] if len(squares) else squares
@@ -53,11 +45,11 @@ def face_age_figure(
         if len(table) and (table[COHORT] == name).any()
     }
     if not lines:
-        return Markup("")
+        return Picture()
     shown = table[table[COHORT].isin(lines)]
     if len(points):
-        return Markup(figures_people.scatter(shown, lines, of_cohorts(cohorts), width))
-    return Markup(figures_people.histogram(shown, lines, width))
+        return figures_people.scatter(shown, lines, of_cohorts(cohorts), width)
+    return figures_people.histogram(shown, lines, width)
 
 
 def _line(summary: pd.DataFrame) -> figures_people.Line:

@@ -1,7 +1,6 @@
-"""Cancer against controls, and each exposure on its own: unadjusted and adjusted (phenotypes.html.j2)."""
+"""Cancer against controls, and each exposure on its own: unadjusted and adjusted."""
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.report import figures, words
 from faceage_bio.report import table_rows as select
@@ -22,7 +21,7 @@ def phenotype_section(tables: ReportTables, name: str, config: dict) -> dict:
     """A cohort's exposures, one at a time."""
     table = tables.get("phenotype", "phenotypes", name)
     drawn = len(table) and table.estimate.notna().any()
-    return {"phenotypes": _both(table), "phenotype_figure": Markup(_forest(table)) if drawn else ""}
+    return {"phenotypes": _both(table), "phenotype_figure": _forest(table) if drawn else ""}
 
 
 def _both(table: pd.DataFrame) -> list[dict]:

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.report import figures_photos as figures
 from faceage_bio.report import words
@@ -65,7 +64,7 @@ def section(tables: ReportTables, config: dict) -> dict:
     ]
     return {
         "cohorts": cohorts,
-        "figure": Markup(_figure(cohorts, names)),
+        "figure": _figure(cohorts, names),
         "measures": [one for one in shown if one["bins"]],
         "speeds": _speeds(tables.get("faceage", "photo_speed")),
         "review": review_sentences(tables.get("faceage", "review"), config["review"]),
@@ -177,7 +176,7 @@ def measure_section(bins: pd.DataFrame, title: str, unit: str, names: list[str])
     ])  # fmt: skip
     name = f"{title}{f', {unit}' if unit else ''}"
     figure = figures.measure(rows, [labels[k] for k in shown], name, names)
-    return {"bins": table, "names": list(counts), "figure": Markup(figure)}
+    return {"bins": table, "names": list(counts), "figure": figure}
 
 
 def _with_share(n: float, of: float) -> str:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.report import figures_readers
 from faceage_bio.report.formats import interval, number, p_equals, people, signed
@@ -18,7 +17,7 @@ ERRORS = ("mean error", "mean absolute error")
 
 
 def section(tables: ReportTables, config: dict) -> dict:
-    """What readers.html.j2 shows; ``ran`` is False where no readings table is given."""
+    """What the page shows; ``ran`` is False where no readings table is given."""
     settings = config["readers"]
     rows = tables.get("readers", "readers")
     if rows.empty:
@@ -35,7 +34,7 @@ def section(tables: ReportTables, config: dict) -> dict:
         "conditions": conditions,
         "cases": rows[rows["question"] == "cases"].to_dict("records"),
         "sentences": _sentences(areas, gains, conditions),
-        "figure": Markup(figures_readers.areas_by_condition(_areas(areas, conditions), conditions)),
+        "figure": figures_readers.areas_by_condition(_areas(areas, conditions), conditions),
         "areas": {
             status: _by_condition(
                 areas[(areas["censoring"] == status) & (areas["rater"] != "reader")], conditions

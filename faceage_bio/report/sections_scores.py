@@ -1,10 +1,9 @@
-"""The scores section: a clinical score with age and with face age, and who moves (scores.html.j2)."""
+"""The scores section: a clinical score with age and with face age, and who moves."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.core.results.reasons import NOT_ESTIMATED
 from faceage_bio.report import figures_scores as figures
@@ -64,7 +63,7 @@ def _block(scored: pd.DataFrame, rows: pd.DataFrame) -> dict:
         "reference": next(
             (f"against group {one}" for one in rows.loc[rows["question"] == "cox", "reference"] if one), ""
         ),
-        "figure": Markup(_figure(groups, versions)),
+        "figure": _figure(groups, versions),
         "moves": moves,
         "discrimination": _discrimination(rows),
         "method": next(iter(rows.loc[rows["question"] == "discrimination", "method"]), ""),

@@ -1,7 +1,6 @@
 """The survival page's first answer: hazard ratios of both ages in sequentially adjusted Cox models, and face age against age."""
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.report import figures, words
 from faceage_bio.report.colours import VERMILLION
@@ -52,7 +51,7 @@ def sequential_models_section(tables: ReportTables, name: str, config: dict) -> 
         "sequential": sequential_rows(cox) if len(models) else [],
         "step_notes": notes,
         "size_sentence": size_sentence(cox),
-        "sequential_figure": Markup(_figure(models)) if len(models) else "",
+        "sequential_figure": _figure(models) if len(models) else "",
         "ages": age_rows(comparison) if len(models) else [],
         "ages_sentence": ages_sentence(comparison),
         "calibration_sentence": calibration_sentence(tables.get("survival", "type_one_error", name)),

@@ -1,11 +1,11 @@
-"""The section on single cells: quality, what each cell type could have told, composition (single_cell.html.j2)."""
+"""The section on single cells: quality, what each cell type could have told, composition."""
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.report import figures, words
 from faceage_bio.report.colours import GREY, VERMILLION, VIOLET
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.formats import interval, number, p_equals, people, signed
 from faceage_bio.report.tables_by_place import ReportTables
 
@@ -151,12 +151,12 @@ def composition_sentence(row: dict) -> str:
     return f"{told}; {number(own['detectable'])} would have been found with 80% power."
 
 
-def _forest(composition: pd.DataFrame) -> Markup:
+def _forest(composition: pd.DataFrame) -> Picture:
     shown = composition[composition.estimate.notna()] if len(composition) else composition
     if not len(shown):
-        return Markup("")
+        return Picture()
     kinds = {exposure: spoken for exposure, spoken, _ in KINDS}
     shown = shown.assign(kind=shown.exposure.map(kinds))
     colours = [(spoken, colour) for _, spoken, colour in KINDS if spoken in set(shown.kind)]
     title = f"Log2 change of the share per {shown['per'].iloc[0]}"
-    return Markup(figures.forest(shown, "term", "kind", colours, 0, title))
+    return figures.forest(shown, "term", "kind", colours, 0, title)

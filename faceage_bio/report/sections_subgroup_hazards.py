@@ -1,7 +1,6 @@
 """The survival page's subgroups: hazard ratios of age acceleration in each, and the tests that they differ."""
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.report import figures_hazards, words
 from faceage_bio.report.formats import p_value
@@ -9,7 +8,7 @@ from faceage_bio.report.tables_by_place import ReportTables
 
 
 def subgroup_section(tables: ReportTables, name: str, config: dict) -> dict:
-    """Forest and table of one cohort (subgroup_hazards.html.j2)."""
+    """Forest and table of one cohort."""
     table = tables.get("survival", "subgroups", name)
     if not len(table):
         return {"subgroups": [], "subgroup_figure": ""}
@@ -18,7 +17,7 @@ def subgroup_section(tables: ReportTables, name: str, config: dict) -> dict:
     figure = table[groups & table["estimate"].notna()]
     figure = figure.assign(label=figure["shown"], test=[_test(row) for row in figure.itertuples()])
     drawn = figures_hazards.subgroups(figure) if len(figure) else ""
-    return {"subgroups": words.with_measures(table.assign(is_test=~groups)), "subgroup_figure": Markup(drawn)}
+    return {"subgroups": words.with_measures(table.assign(is_test=~groups)), "subgroup_figure": drawn}
 
 
 def _shown(row) -> str:

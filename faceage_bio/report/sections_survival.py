@@ -1,4 +1,4 @@
-"""What is shown of survival: for each cohort the sections of survival_sections.html.j2, each a function of the tables it shows."""
+"""What is shown of survival: for each cohort the sections, each a function of the tables it shows."""
 
 from faceage_bio.report.sections_acceleration import ageing_rate_section
 from faceage_bio.report.sections_added_value import added_value_section

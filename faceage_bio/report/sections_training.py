@@ -49,10 +49,8 @@ def training_page(
         rows = accuracy[(accuracy["measure"] == measure) & accuracy["estimate"].notna()]
         if len(rows):
             drawn = rows.assign(label=rows["subgroup"], p_value=float("nan"))
-            forests[measure] = Markup(
-                figures.forest(
-                    drawn, "label", "term", colours, 0, f"{measure.capitalize()} (years)", digits=1
-                )
+            forests[measure] = figures.forest(
+                drawn, "label", "term", colours, 0, f"{measure.capitalize()} (years)", digits=1
             )
     return templates().get_template("training.html.j2").render(
         card=card, flow=flow.to_dict("records"), flow_figure=picture({"photo": chain}, title), history=history.to_dict("records"), accuracy=_said(accuracy), forests=forests,

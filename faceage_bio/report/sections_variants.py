@@ -1,7 +1,6 @@
-"""The section on DNA variants of the declared genes: burden and SKAT, age as negative control, what was left out (variants.html.j2)."""
+"""The section on DNA variants of the declared genes: burden and SKAT, age as negative control, what was left out."""
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION
 from faceage_bio.report import figures
@@ -44,7 +43,7 @@ def variant_section(tables: ReportTables, name: str, config: dict) -> dict | Non
     own = genes[genes.outcome == AGE_ACCELERATION]
     return {
         "sentences": sentences(own, per, config["expression"]["panel"][0]),
-        "figure": Markup(figure),
+        "figure": figure,
         "rows": side_by_side(genes),
         "common": _with_age(common),
         "quality": quality.to_dict("records"),

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import pandas as pd
-from markupsafe import Markup
 
 from faceage_bio.report import figures, flow
 from faceage_bio.report.checks import (
@@ -229,5 +228,5 @@ def _forest(
         **style,
     )
     return {
-        "svg": Markup(svg), "title": f"{title}.", "caption": caption, "cohort": "", "tables": [source], "link": link,
+        "svg": svg, "title": f"{title}.", "caption": caption, "cohort": "", "tables": [source], "link": link,
     }  # fmt: skip

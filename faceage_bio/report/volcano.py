@@ -9,6 +9,7 @@ import pandas as pd
 
 from faceage_bio.report import plot
 from faceage_bio.report.colours import GREY, VERMILLION, VIOLET
+from faceage_bio.report.figure_files import Picture
 
 UP, DOWN = VERMILLION, VIOLET
 HEIGHT, LEFT, RIGHT, TOP, FOOT = 520, 58, 20, 40, 50
@@ -19,7 +20,7 @@ NAME_HEIGHT = 14
 NAME_LIMIT = 24  # letters; the whole name stands in the table
 
 
-def volcano(genes: pd.DataFrame, panel: list[str], title: str, label: str, raster: bool = True) -> str:
+def volcano(genes: pd.DataFrame, panel: list[str], title: str, label: str, raster: bool = True) -> Picture:
     """The figure.
 
     Parameters
@@ -67,7 +68,9 @@ def volcano(genes: pd.DataFrame, panel: list[str], title: str, label: str, raste
         *_names(np.column_stack([x, y])[named], shown["term"][named].tolist(), np.column_stack([x, y])[found | declared]),
         _legend(estimate, found, declared, apart),
     ]  # fmt: skip
-    return plot.svg(label, plot.WIDTH, HEIGHT, parts, f' data-across="{across.ends()}" data-up="{up.ends()}"')
+    return plot.svg(
+        label, plot.WIDTH, HEIGHT, parts, further=f' data-across="{across.ends()}" data-up="{up.ends()}"'
+    )
 
 
 def _threshold(strength: np.ndarray, found: np.ndarray, up: plot.Scale) -> str:

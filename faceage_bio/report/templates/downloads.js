@@ -78,15 +78,12 @@
     return new Blob([drawn.slice(0, 33), chunk.buffer, drawn.slice(33)]);
   }
 
-  // the file that draw-figures writes beside an internal page
-  const counted = {};
+  // the file that lies beside an internal page
   function pdf(figure) {
-    const page = document.documentElement.dataset.page, [, cohort, analysis = "participants", table] = /^([\p{L}\d_]+)\/(?:(\w+)\/)?(\w+)/u.exec(figure.dataset.from) ?? [];
-    if (!page || !table) return null;
-    const place = [analysis, table, cohort].join("/");
-    counted[place] = (counted[place] ?? 0) + 1;
+    const page = document.documentElement.dataset.page, file = figure.dataset.file;
+    if (!page || !file) return null;
     const link = make("a", "PDF", "take");
-    link.href = ["figures", page, place].join("/") + "-" + counted[place] + ".pdf";
+    link.href = ["figures", page, file].join("/") + ".pdf";
     link.download = named(figure, ".pdf");
     return link;
   }

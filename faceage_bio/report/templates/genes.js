@@ -95,7 +95,10 @@
     });
 
     // the dot under the pointer, or of the row in focus
-    const picture = place.querySelector("svg"), tip = place.querySelector(".tip");
+    const picture = place.querySelector("svg"), tip = make("p");
+    tip.className = "tip";
+    tip.hidden = true;
+    picture.after(tip);
     const scale = (ends) => (value) => ends[2] + (value - ends[0]) / (ends[1] - ends[0]) * (ends[3] - ends[2]);
     const [across, up] = [picture.dataset.across, picture.dataset.up].map((text) => scale(text.split(" ").map(Number)));
     const xs = columns[told.x].map((value) => value === null ? NaN : across(told.log ? Math.log2(value) : value));
