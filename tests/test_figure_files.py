@@ -102,14 +102,14 @@ def test_each_figure_has_a_pdf_with_its_fonts(tmp_path):
     assert {path.suffix for path in svgs} == {".svg"}
 
 
-def test_the_figures_beside_a_page_are_copied_with_a_pdf_each(tmp_path):
+def test_the_figures_of_a_page_are_copied_with_a_pdf_each(tmp_path):
     written = write_figures({"first.html": page_of(["one"], 300)}, tmp_path / "figures", pdf=False)
     copied = copy_figures([tmp_path / "first.html"], tmp_path / "copy")
     names = {path.relative_to(tmp_path / "figures") for path in written}
     assert {path.relative_to(tmp_path / "copy") for path in copied} == names | {
         name.with_suffix(".pdf") for name in names
     }
-    with pytest.raises(FaceAgeBioError, match=r"elsewhere/page\.html: no figures beside it"):
+    with pytest.raises(FaceAgeBioError, match=r"elsewhere/page\.html: without its figures"):
         copy_figures([tmp_path / "elsewhere" / "page.html"], tmp_path / "copy")
 
 

@@ -18,7 +18,7 @@ from faceage_bio.core.user_files import harmless_table
 from faceage_bio.core.tables import atomic_path, write_text
 from faceage_bio.report.provenance import Provenance
 
-MOST_ROWS = 5000  # what draws more has a table of its own beside it
+MOST_ROWS = 5000  # what draws more has a table of its own
 FLOW = "participants"  # in place of an analysis, of the table of the participant flow
 INK, PAPER = "#1c2430", "#ffffff"
 # names that the renderer numbers through all figures that it ever drew
@@ -132,7 +132,7 @@ def write_figures(pages: Mapping[str, Page], folder: Path, pdf: bool = True) -> 
 
     Parameters
     ----------
-    pdf : a PDF of each besides, with its fonts embedded; the page links it by the same name (downloads.js)
+    pdf : also a PDF of each, with its fonts embedded; the page links it by the same name (downloads.js)
     """
     written = []
     for name, page in pages.items():
@@ -143,7 +143,7 @@ def write_figures(pages: Mapping[str, Page], folder: Path, pdf: bool = True) -> 
 
 
 def copy_figures(pages: Sequence[Path], folder: Path) -> list[Path]:
-    """The figures that lie beside pages, also published ones, as SVG and PDF in another folder (or the same).
+    """The figures of pages in the folder of each, also of published ones, as SVG and PDF in another folder (or the same).
 
     Raises
     ------
@@ -152,13 +152,13 @@ def copy_figures(pages: Sequence[Path], folder: Path) -> list[Path]:
     """
     written = []
     for page in pages:
-        beside = page.parent / "figures"
-        if not beside.is_dir():
+        drawn = page.parent / "figures"
+        if not drawn.is_dir():
             raise FaceAgeBioError(
-                f"{page}: no figures beside it. Expected the folder {beside}. Name the page where a run or publish wrote it."
+                f"{page}: without its figures. Expected the folder {drawn}. Name the page where a run or publish wrote it."
             )
-        for path in sorted((beside / page.stem).rglob("*.svg")):
-            written.append(folder / path.relative_to(beside))
+        for path in sorted((drawn / page.stem).rglob("*.svg")):
+            written.append(folder / path.relative_to(drawn))
             write_text(path.read_text(encoding="utf-8"), written[-1])
     return [*written, *map(_pdf, written)]
 
