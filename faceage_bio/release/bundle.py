@@ -153,12 +153,12 @@ def write_pages(bundle: Path, config: Mapping, cards: Sequence[dict]) -> None:
     """Everything else, from the released tables of a bundle alone."""
     tables = collect(sorted((bundle / "tables").glob("*/**/*.tsv")), released=True)
     pages = {name: page(tables, config, list(cards), internal=False) for name, page in RENDERERS.items()}
-    for name, page in pages.items():
-        write_bytes(page.encode(), bundle / name)
-    for name, content in rendered(tables, config, internal=False).items():
-        write_bytes(content, bundle / "tables" / name)
+    files = {name: page.encode() for name, page in pages.items()}
+    files |= {f"tables/{name}": made for name, made in rendered(tables, config, internal=False).items()}
+    files[ABOUT] = README.format(version=version(), k=config["release"]["rounding"]).encode()
+    for name, content in files.items():
+        write_bytes(content, bundle / name)
     write_figures(pages, bundle / "figures", pdf=False)
-    write_bytes(README.format(version=version(), k=config["release"]["rounding"]).encode(), bundle / ABOUT)
 
 
 def _not_of_tables(bundle: Path, config: Mapping, cards: Sequence[dict]) -> list[Finding]:

@@ -14,8 +14,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.core.errors import FaceAgeBioError
-from faceage_bio.core.user_files import harmless_table
 from faceage_bio.core.tables import atomic_path, write_text
+from faceage_bio.core.user_files import harmless_table
 from faceage_bio.report.provenance import Provenance
 
 MOST_ROWS = 5000  # what draws more has a table of its own
