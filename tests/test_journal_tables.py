@@ -25,7 +25,7 @@ from faceage_bio.faces.faceage.photo_quality import count_photos
 from faceage_bio.release.bundle import MANIFEST, _not_of_tables, publish, released_config
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import Known
-from faceage_bio.release.rounding import midpoint
+from faceage_bio.release.rule import midpoint
 from faceage_bio.report.formats import confidence_interval
 from faceage_bio.report.journal_tables import Gene, JournalTable, Row, journal_tables, plain
 from faceage_bio.report.pages import association_page, photo_page

@@ -17,8 +17,7 @@ from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import write_table
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import Known
-from faceage_bio.release.rounding import midpoint, significant
-from faceage_bio.release.rule import changes, release
+from faceage_bio.release.rule import changes, midpoint, release, significant
 from faceage_bio.stats.competing_risks import cumulative_incidence
 
 COX = result_rows(

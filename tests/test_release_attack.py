@@ -21,8 +21,7 @@ from faceage_bio.analyses.survival.groupings import TERTILES, part
 from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.core.columns import THIRDS
 from faceage_bio.core.results.result_tables import TABLES
-from faceage_bio.release.rounding import midpoint
-from faceage_bio.release.rule import release
+from faceage_bio.release.rule import midpoint, release
 
 K = 6
 STUDIES = (0, 1, 2, 5, 9, 14, 18, 19, 23, 28, 33, 36, 37, 41)

@@ -10,8 +10,7 @@ from faceage_bio.core.columns import LEDGER_COLUMNS
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.intake.cohort.ledger import flow, with_totals
-from faceage_bio.release.rounding import midpoint
-from faceage_bio.release.rule import release
+from faceage_bio.release.rule import midpoint, release
 from faceage_bio.report import history
 from faceage_bio.report.checks import (
     CAUTION,

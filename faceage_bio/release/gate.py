@@ -19,7 +19,7 @@ from faceage_bio.core.tables import parse_text_table
 from faceage_bio.release import content
 from faceage_bio.release.findings import Finding, masked
 from faceage_bio.release.known import Known, identifying_kind
-from faceage_bio.release.rounding import midpoint
+from faceage_bio.release.rule import midpoint
 from faceage_bio.report.exclusions import PREFIX
 
 TEXTS = {

@@ -20,7 +20,7 @@ import faceage_bio
 from faceage_bio.core.columns import ENTRY, EVENT, FOLLOWUP, SUBJECT
 from faceage_bio.core.errors import PrivacyError, RunError
 from faceage_bio.core.tables import OWNER_ONLY, write_text
-from faceage_bio.release.rounding import midpoint
+from faceage_bio.release.rule import midpoint
 from faceage_bio.stats.cox_fit import numbers
 from faceage_bio.stats.federated_cox import (
     SiteEstimate,
