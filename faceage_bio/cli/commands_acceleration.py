@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from faceage_bio.core.config import Config
 from faceage_bio.core.steps import Cohort, Tables, Units, step
 
@@ -43,14 +41,12 @@ def _defined(settings: Config):
     },
 )
 def compute_acceleration(
-    subjects: Annotated[
-        list[Path], typer.Option(help="The cohort's subjects.parquet; repeat for each cohort.")
-    ],
-    photos: Annotated[list[Path], typer.Option(help="Its photos.parquet, in the same order.")],
-    face_ages: Annotated[list[Path], typer.Option(help="Its face_age.parquet, in the same order.")],
-    results: Annotated[Path, typer.Option(help="Results folder.")],
+    subjects: Annotated[list[Path], "The cohort's subjects.parquet; repeat for each cohort."],
+    photos: Annotated[list[Path], "Its photos.parquet, in the same order."],
+    face_ages: Annotated[list[Path], "Its face_age.parquet, in the same order."],
+    results: Annotated[Path, "Results folder."],
     settings: Config,
-    cohort: Annotated[str, typer.Option(help="Write the tables of this cohort alone.")] = "",
+    cohort: Annotated[str, "Write the tables of this cohort alone."] = "",
 ) -> None:
     """Age gap and age acceleration of a cohort; with acceleration.fit_in=reference, from the controls of all cohorts that are given.
 
@@ -97,14 +93,10 @@ def compute_acceleration(
     },
 )
 def tabulate_definitions(
-    participants: Annotated[
-        list[Path], typer.Option(help="A cohort's acceleration.parquet; repeat for each cohort.")
-    ],
-    results: Annotated[Path, typer.Option(help="Results folder.")],
+    participants: Annotated[list[Path], "A cohort's acceleration.parquet; repeat for each cohort."],
+    results: Annotated[Path, "Results folder."],
     settings: Config,
-    followed: Annotated[
-        list[Path], typer.Option(help="follow_up.parquet of each cohort that has one; repeat.")
-    ] = [],
+    followed: Annotated[list[Path], "follow_up.parquet of each cohort that has one; repeat."] = [],
 ) -> None:
     """Every definition of age acceleration side by side, those fitted in the controls of all cohorts among them, and their hazard ratios.
 
@@ -137,23 +129,15 @@ def tabulate_definitions(
 def define_acceleration(
     table: Annotated[
         Path,
-        typer.Option(
-            help="One row per person: subject_id, face_age, chronological_age; sex, group, cohort; for --hazards followup_years, event."
-        ),
+        "One row per person: subject_id, face_age, chronological_age; sex, group, cohort; for --hazards followup_years, event.",
     ],
-    definitions: Annotated[
-        Path, typer.Option(help="Result table: every definition and how it depends on age.")
-    ],
+    definitions: Annotated[Path, "Result table: every definition and how it depends on age."],
     settings: Config,
-    sensitivity: Annotated[
-        Path | None, typer.Option(help="Result table: without ages and faces outside of the test.")
-    ] = None,
+    sensitivity: Annotated[Path | None, "Result table: without ages and faces outside of the test."] = None,
     participants: Annotated[
-        Path | None, typer.Option(help="The table with a column per definition, for its owner only.")
+        Path | None, "The table with a column per definition, for its owner only."
     ] = None,
-    hazards: Annotated[
-        Path | None, typer.Option(help="Result table: hazard ratio of each definition.")
-    ] = None,
+    hazards: Annotated[Path | None, "Result table: hazard ratio of each definition."] = None,
     unit: Units = [],
 ) -> None:
     """Every definition of age acceleration side by side, from a plain table of participants with both ages.
@@ -193,23 +177,15 @@ def define_acceleration(
 def measure_repeats(
     face_ages: Annotated[
         Path,
-        typer.Option(
-            help="One row per photo: subject_id, face_age; photo_date and chronological_age there or in --photos."
-        ),
+        "One row per photo: subject_id, face_age; photo_date and chronological_age there or in --photos.",
     ],
     settings: Config,
-    photos: Annotated[
-        Path | None, typer.Option(help="Its photos.parquet, if dates do not stand among the face ages.")
-    ] = None,
+    photos: Annotated[Path | None, "Its photos.parquet, if dates do not stand among the face ages."] = None,
     subjects: Annotated[
-        Path | None,
-        typer.Option(
-            help="One row per person: chronological_age and followup_years from the first photo, event."
-        ),
+        Path | None, "One row per person: chronological_age and followup_years from the first photo, event."
     ] = None,
     participants: Annotated[
-        Path | None,
-        typer.Option(help="The table with age acceleration, for slopes corrected for the error of a photo."),
+        Path | None, "The table with age acceleration, for slopes corrected for the error of a photo."
     ] = None,
     cohort: Cohort = "",
     unit: Units = [],

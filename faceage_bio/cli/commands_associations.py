@@ -12,9 +12,7 @@ from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, st
 
 Participants = Annotated[
     list[Path],
-    typer.Option(
-        help="A cohort's table (.parquet, .tsv, .csv) with face_age, chronological_age (years) and what is compared; repeat.",
-    ),
+    "A cohort's table (.parquet, .tsv, .csv) with face_age, chronological_age (years) and what is compared; repeat.",
 ]
 
 
@@ -42,8 +40,7 @@ def _gathered(paths: Sequence[Path], unit: Sequence[str]):
 )
 def test_phenotypes(
     participants: Annotated[
-        Path,
-        typer.Option(help="A cohort's table (.parquet, .tsv, .csv) with both ages and age_acceleration."),
+        Path, "A cohort's table (.parquet, .tsv, .csv) with both ages and age_acceleration."
     ],
     settings: Config,
     cohort: Cohort = "",  # noqa: PT028
@@ -203,20 +200,13 @@ FACES = tuple(
 def assess_fairness(
     participants: Annotated[
         list[Path],
-        typer.Option(
-            help="A cohort's table with chronological_age, face_age and groups, one row per person; repeat for each cohort."
-        ),
+        "A cohort's table with chronological_age, face_age and groups, one row per person; repeat for each cohort.",
     ],
-    output: Annotated[
-        Path,
-        typer.Option(help="Folder of the result tables; a plain table is called by its file's name."),
-    ],
+    output: Annotated[Path, "Folder of the result tables; a plain table is called by its file's name."],
     settings: Config,
     photos: Annotated[
         list[Path],
-        typer.Option(
-            help="Their photos' face ages (subject_id, status, reason), for failures; repeat in the same order."
-        ),
+        "Their photos' face ages (subject_id, status, reason), for failures; repeat in the same order.",
     ] = [],
     unit: Units = [],
 ) -> None:
@@ -267,20 +257,16 @@ def assess_fairness(
     hides=(*OUTCOMES, *COVARIATES, "group", "age_*", "acceleration_*", "flags"),
 )
 def stress_photos(
-    photo_folder: Annotated[list[Path], typer.Option(help="Folder with photos; repeat for each cohort.")],
-    model: Annotated[Path, typer.Option(help="Folder written by `weights import`.")],
+    photo_folder: Annotated[list[Path], "Folder with photos; repeat for each cohort."],
+    model: Annotated[Path, "Folder written by `weights import`."],
     settings: Config,
     photos: Annotated[
         list[Path],
-        typer.Option(
-            help="Photo table (path, subject_id) of each folder, in order; without it all pictures of the folder."
-        ),
+        "Photo table (path, subject_id) of each folder, in order; without it all pictures of the folder.",
     ] = [],
-    face_ages: Annotated[
-        list[Path], typer.Option(help="The run's face ages, in order: only photos with one are drawn.")
-    ] = [],
+    face_ages: Annotated[list[Path], "The run's face ages, in order: only photos with one are drawn."] = [],
     participants: Annotated[
-        list[Path], typer.Option(help="Table with the groups (subject_id, sex, chronological_age), in order.")
+        list[Path], "Table with the groups (subject_id, sex, chronological_age), in order."
     ] = [],
     workers: Annotated[int, typer.Option(help="Processes side by side; 0: one per core.", min=0)] = 0,
 ) -> Tables:

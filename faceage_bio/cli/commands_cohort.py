@@ -5,17 +5,18 @@ from typing import Annotated
 
 import typer
 
+from faceage_bio.cli.terminal import Commands
 from faceage_bio.core.config import ANALYSIS_SETTINGS, COLUMN_SETTINGS, Config, analysis_settings
 from faceage_bio.core.steps import step
 
-app = typer.Typer()
+app = Commands()
 
 
 @step(uses=["cohorts"])
 def read_manifest(
-    cohort: Annotated[str, typer.Option(help="Name of the cohort in the config.")],
-    output: Annotated[Path, typer.Option(help="Its photos (private).")],
-    unlisted: Annotated[Path, typer.Option(help="Files in the folder that the manifest does not name.")],
+    cohort: Annotated[str, "Name of the cohort in the config."],
+    output: Annotated[Path, "Its photos (private)."],
+    unlisted: Annotated[Path, "Files in the folder that the manifest does not name."],
     whole: Config,
 ) -> None:
     """Check a cohort's manifest against its photo folder. Face ages depend on what this writes, and on no clinical data.
@@ -51,13 +52,13 @@ def read_manifest(
     },
 )
 def check_cohort(
-    cohort: Annotated[str, typer.Option(help="Name of the cohort in the config.")],
-    results: Annotated[Path, typer.Option(help="Results folder.")],
+    cohort: Annotated[str, "Name of the cohort in the config."],
+    results: Annotated[Path, "Results folder."],
     whole: Config,
     manifest: Annotated[
-        Path | None, typer.Option(help="Its photos, written by read-manifest; otherwise they are read here.")
+        Path | None, "Its photos, written by read-manifest; otherwise they are read here."
     ] = None,
-    unlisted: Annotated[Path | None, typer.Option(help="Written by read-manifest.")] = None,
+    unlisted: Annotated[Path | None, "Written by read-manifest."] = None,
 ) -> None:
     """Check a cohort's tables and write them in one form.
 
@@ -86,7 +87,7 @@ def check_cohort(
     files={"results/{cohort}/cohort/covariates.tsv": "columns that the analyses of a cohort use"},
 )
 def check_analyses(
-    results: Annotated[Path, typer.Option(help="Results folder, into which check-cohort has written.")],
+    results: Annotated[Path, "Results folder, into which check-cohort has written."],
     whole: Config,
 ) -> None:
     """Check all cohorts together: subjects of two of them, names in the config that no table has, and what the analyses ask of the tables.
@@ -111,9 +112,9 @@ def check_analyses(
 
 @app.command()
 def gather_ledger(
-    ledger: Annotated[list[Path], typer.Option(help="A stage's ledger; repeat in the order of the stages.")],
-    output: Annotated[Path, typer.Option(help="The whole ledger (private).")],
-    flow: Annotated[Path, typer.Option(help="The same as counts.")],
+    ledger: Annotated[list[Path], "A stage's ledger; repeat in the order of the stages."],
+    output: Annotated[Path, "The whole ledger (private)."],
+    flow: Annotated[Path, "The same as counts."],
 ) -> None:
     """Join the ledgers of all stages and make sure that nothing disappeared.
 
@@ -130,7 +131,7 @@ def gather_ledger(
 
 @step(uses=["demo.seed"])
 def make_demo_cohorts(
-    output: Annotated[Path, typer.Option(help="Folder for the cohorts north, south and healthy.")],
+    output: Annotated[Path, "Folder for the cohorts north, south and healthy."],
     settings: Config,
 ) -> None:
     """Draw three cohorts (photos, manifest, clinical data, samples and counts, or single cells) and the readings of a reader study.
@@ -150,7 +151,7 @@ def make_demo_cohorts(
 
 @step(uses=["demo.seed"])
 def fit_demo_model(
-    output: Annotated[Path, typer.Option(help="Folder for model.safetensors and card.json.")],
+    output: Annotated[Path, "Folder for model.safetensors and card.json."],
     settings: Config,
 ) -> None:
     """Fit the demo's age model on other simulated participants. It is not FaceAge.
@@ -168,7 +169,7 @@ def fit_demo_model(
 
 @step(uses=["demo.seed"])
 def make_demo_photos(
-    output: Annotated[Path, typer.Option(help="Folder for photos, labels.tsv, followed.tsv and train.yaml.")],
+    output: Annotated[Path, "Folder for photos, labels.tsv, followed.tsv and train.yaml."],
     settings: Config,
     persons: Annotated[int, typer.Option(help="With two photos each, to train on.", min=10)] = 200,
     followed: Annotated[int, typer.Option(help="Others, with follow-up.", min=10)] = 100,

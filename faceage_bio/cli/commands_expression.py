@@ -7,17 +7,17 @@ from typing import Annotated, Literal
 
 import typer
 
+from faceage_bio.cli.terminal import Commands
 from faceage_bio.core.columns import OUTCOMES
 from faceage_bio.core.config import Config
 from faceage_bio.core.steps import PLAN, Cohort, Tables, Units, step
 
-app = typer.Typer()
+app = Commands()
 
 Participants = Annotated[
-    Path,
-    typer.Option(help="A cohort's table with age_acceleration and chronological_age (.parquet, .tsv, .csv)."),
+    Path, "A cohort's table with age_acceleration and chronological_age (.parquet, .tsv, .csv)."
 ]
-GeneIds = Annotated[Path | None, typer.Option(help="GTF, or a table gene_id, symbol.")]
+GeneIds = Annotated[Path | None, "GTF, or a table gene_id, symbol."]
 EXPRESSED = ("expression.min_count", "expression.min_samples", "expression.tissue")
 MODELS = (
     *EXPRESSED,
@@ -45,23 +45,15 @@ class Samples:
 
     participants: Participants
     samples: Annotated[
-        Path | None,
-        typer.Option(help="samples.parquet, or a .tsv with sample_id, subject_id; with --counts."),
+        Path | None, "samples.parquet, or a .tsv with sample_id, subject_id; with --counts."
     ] = None
     counts: Annotated[
-        Path | None,
-        typer.Option(
-            help="Raw counts: a table, featureCounts, h5ad, or a folder of STAR, HTSeq, RSEM, salmon."
-        ),
+        Path | None, "Raw counts: a table, featureCounts, h5ad, or a folder of STAR, HTSeq, RSEM, salmon."
     ] = None
-    pseudobulk: Annotated[
-        Path | None, typer.Option(help="Instead of counts: written by aggregate-cells.")
-    ] = None
-    counts_kind: Annotated[
-        Literal["counts", "estimated"], typer.Option(help="estimated: of salmon, RSEM, tximport.")
-    ] = "counts"
+    pseudobulk: Annotated[Path | None, "Instead of counts: written by aggregate-cells."] = None
+    counts_kind: Annotated[Literal["counts", "estimated"], "estimated: of salmon, RSEM, tximport."] = "counts"
     counts_strand: Annotated[
-        Literal["unstranded", "forward", "reverse"] | None, typer.Option(help="Which of STAR's three counts.")
+        Literal["unstranded", "forward", "reverse"] | None, "Which of STAR's three counts."
     ] = None
     gene_ids: GeneIds = None
     cohort: Cohort = ""
@@ -83,9 +75,7 @@ class CheckedSamples(Samples):
 
     quality: Annotated[
         Path | None,
-        typer.Option(
-            help="Written by check-expression: samples excluded or flagged; needed where expression.quality excludes."
-        ),
+        "Written by check-expression: samples excluded or flagged; needed where expression.quality excludes.",
     ] = None
 
     def chosen(self, expression, repeated: str):
@@ -164,8 +154,7 @@ def list_gene_sets() -> None:
 )
 def aggregate_cells(
     single_cell: Annotated[
-        Path,
-        typer.Option(help="h5ad: raw counts in layers['counts'] or X; obs with subject_id and cell_type."),
+        Path, "h5ad: raw counts in layers['counts'] or X; obs with subject_id and cell_type."
     ],
     settings: Config,
     gene_ids: GeneIds = None,
@@ -203,7 +192,7 @@ def aggregate_cells(
 )
 def compare_composition(
     participants: Participants,
-    pseudobulk: Annotated[Path, typer.Option(help="Written by aggregate-cells.")],
+    pseudobulk: Annotated[Path, "Written by aggregate-cells."],
     settings: Config,
     cohort: Cohort = "",
 ) -> Tables:
@@ -339,9 +328,7 @@ def fit_expression(
     settings: Config,
     type_one_error: Annotated[
         Path | None,
-        typer.Option(
-            help="Written by check-expression: the method that leads. For auto needed from 50 participants on."
-        ),
+        "Written by check-expression: the method that leads. For auto needed from 50 participants on.",
     ] = None,
     workers: Annotated[int, typer.Option(help="Processor cores; 0: all.", min=0)] = 0,
 ) -> Tables:
@@ -438,7 +425,7 @@ def fit_expression_sensitivity(given: CheckedSamples, settings: Config) -> Table
 )
 def score_gene_sets(
     given: CheckedSamples,
-    genes: Annotated[Path, typer.Option(help="Genome-wide table written by fit-expression.")],
+    genes: Annotated[Path, "Genome-wide table written by fit-expression."],
     settings: Config,
 ) -> Tables:
     """Sets of genes against age acceleration: a score per person, GSEA and over-representation.
@@ -496,16 +483,10 @@ def score_gene_sets(
 )
 def fit_gene_survival(
     participants: Annotated[
-        Path,
-        typer.Option(
-            help="Participants: subject_id, followup_years, event (1 = died), covariates (.parquet or .tsv)."
-        ),
+        Path, "Participants: subject_id, followup_years, event (1 = died), covariates (.parquet or .tsv)."
     ],
     levels: Annotated[
-        Path,
-        typer.Option(
-            help="log_cpm.parquet of check-expression, or a table with subject_id and log2 levels per gene."
-        ),
+        Path, "log_cpm.parquet of check-expression, or a table with subject_id and log2 levels per gene."
     ],
     settings: Config,
     cohort: Cohort = "",
@@ -548,31 +529,20 @@ def fit_gene_survival(
 )
 def fit_variants(
     participants: Annotated[
-        Path,
-        typer.Option(
-            help="A table subject_id, age_acceleration, chronological_age, covariates (.parquet, .tsv, .csv)."
-        ),
+        Path, "A table subject_id, age_acceleration, chronological_age, covariates (.parquet, .tsv, .csv)."
     ],
     variants: Annotated[
-        Path,
-        typer.Option(
-            help="VCF (.vcf, .vcf.gz), or a table variant_id, gene, one column per sample (0, 1, 2 or empty)."
-        ),
+        Path, "VCF (.vcf, .vcf.gz), or a table variant_id, gene, one column per sample (0, 1, 2 or empty)."
     ],
     settings: Config,
     variant_genes: Annotated[
         Path | None,
-        typer.Option(
-            help="Gene of each variant: variant_id, gene; or chrom, pos, ref, alt, gene; or chrom, start, end, gene (BED)."
-        ),
+        "Gene of each variant: variant_id, gene; or chrom, pos, ref, alt, gene; or chrom, start, end, gene (BED).",
     ] = None,
     samples: Annotated[
-        Path | None,
-        typer.Option(help="A table sample_id, subject_id, where samples are not named by subject_id."),
+        Path | None, "A table sample_id, subject_id, where samples are not named by subject_id."
     ] = None,
-    ancestry: Annotated[
-        Path | None, typer.Option(help="A table subject_id, PC1, PC2 ...; all enter every model.")
-    ] = None,
+    ancestry: Annotated[Path | None, "A table subject_id, PC1, PC2 ...; all enter every model."] = None,
     cohort: Cohort = "",
 ) -> Tables:
     """Rare variants of each prespecified gene against age acceleration, and against age as negative control: burden and SKAT.

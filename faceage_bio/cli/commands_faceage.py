@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
+from faceage_bio.cli.terminal import Commands
 from faceage_bio.core.config import Config
 from faceage_bio.core.steps import Tables, step
 
-app = typer.Typer()
-store_app = typer.Typer(no_args_is_help=True)
+app = Commands()
+store_app = Commands(no_args_is_help=True)
 
 
 FEW_PHOTOS = 32  # one process computes them
@@ -25,24 +26,18 @@ FACES = tuple(
 
 @step(uses=FACES)
 def predict_face_age(
-    photos: Annotated[Path, typer.Option(help="Photo table written by read-manifest.")],
-    photo_folder: Annotated[Path, typer.Option(help="Folder that the paths in it start from.")],
-    model: Annotated[
-        list[Path], typer.Option(help="Folder written by `weights import`; repeat for further models.")
-    ],
-    output: Annotated[Path, typer.Option(help="Table of face ages, one row per photo (private).")],
+    photos: Annotated[Path, "Photo table written by read-manifest."],
+    photo_folder: Annotated[Path, "Folder that the paths in it start from."],
+    model: Annotated[list[Path], "Folder written by `weights import`; repeat for further models."],
+    output: Annotated[Path, "Table of face ages, one row per photo (private)."],
     settings: Config,
-    shard: Annotated[str, typer.Option(help="Which part of the photos, such as 2-of-5.")] = "1-of-1",
+    shard: Annotated[str, "Which part of the photos, such as 2-of-5."] = "1-of-1",
     workers: Annotated[int, typer.Option(help="Processes side by side; 0: one per core.", min=0)] = 0,
     store: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder with the results of photos computed before; default: faceage_store next to the output."
-        ),
+        "Folder with the results of photos computed before; default: faceage_store next to the output.",
     ] = None,
-    speed: Annotated[
-        Path | None, typer.Option(help="Where to write photos, seconds and device (.json).")
-    ] = None,
+    speed: Annotated[Path | None, "Where to write photos, seconds and device (.json)."] = None,
 ) -> None:
     """Find the face in each photo and predict its age; a photo that fails becomes a row with a reason.
 
@@ -107,22 +102,15 @@ def predict_face_age(
     },
 )
 def gather_face_ages(
-    shard: Annotated[
-        list[Path], typer.Option(help="Written by predict-face-age; repeat for all of a cohort.")
-    ],
+    shard: Annotated[list[Path], "Written by predict-face-age; repeat for all of a cohort."],
     manifest: Annotated[
-        list[Path],
-        typer.Option(
-            help="manifest.parquet of each cohort with shards, with --review of all with photos; repeat."
-        ),
+        list[Path], "manifest.parquet of each cohort with shards, with --review of all with photos; repeat."
     ],
-    results: Annotated[Path, typer.Option(help="Results folder.")],
-    model: Annotated[list[Path], typer.Option(help="The models' folders, the first gave the ages; repeat.")],
+    results: Annotated[Path, "Results folder."],
+    model: Annotated[list[Path], "The models' folders, the first gave the ages; repeat."],
     settings: Config,
-    cohort: Annotated[str, typer.Option(help="Write the tables of this cohort alone.")] = "",
-    review: Annotated[
-        Path | None, typer.Option(help="What reviewers decided on photos, written by read-review.")
-    ] = None,
+    cohort: Annotated[str, "Write the tables of this cohort alone."] = "",
+    review: Annotated[Path | None, "What reviewers decided on photos, written by read-review."] = None,
 ) -> None:
     """Join the shards of a cohort in the order of its manifest, look for photos that occur twice, and write the model card.
 
@@ -173,18 +161,12 @@ def gather_face_ages(
 )
 def summarise_photos(
     face_ages: Annotated[
-        list[Path],
-        typer.Option(help="Face ages of a cohort, written by gather-face-ages; repeat for each cohort."),
+        list[Path], "Face ages of a cohort, written by gather-face-ages; repeat for each cohort."
     ],
-    participants: Annotated[
-        list[Path], typer.Option(help="Table with subject_id and the groups; repeat in the same order.")
-    ],
-    results: Annotated[
-        Path,
-        typer.Option(help="Results folder."),
-    ],
+    participants: Annotated[list[Path], "Table with subject_id and the groups; repeat in the same order."],
+    results: Annotated[Path, "Results folder."],
     settings: Config,
-    speed: Annotated[list[Path], typer.Option(help="Written by predict-face-age --speed; repeat.")] = [],
+    speed: Annotated[list[Path], "Written by predict-face-age --speed; repeat."] = [],
 ) -> None:
     """Flag photos that stand in two cohorts, write each cohort's ledger of photos, and count photos for the page on photo quality.
 
@@ -242,13 +224,13 @@ def summarise_photos(
     ]
 )
 def compare_models(
-    face_age: Annotated[Path, typer.Option(help="Face ages of a cohort, written by gather-face-ages.")],
-    model: Annotated[list[Path], typer.Option(help="The models' folders, in their order; repeat.")],
-    agreement: Annotated[Path, typer.Option(help="Result table (.tsv).")],
-    bands: Annotated[Path, typer.Option(help="Differences by band of age, for the figure (.tsv).")],
-    subjects: Annotated[Path, typer.Option(help="The cohort's subjects.parquet.")],
-    photos: Annotated[Path, typer.Option(help="Its photos.parquet, with the dates.")],
-    comparison: Annotated[Path, typer.Option(help="Result table of accuracy and prognosis (.tsv).")],
+    face_age: Annotated[Path, "Face ages of a cohort, written by gather-face-ages."],
+    model: Annotated[list[Path], "The models' folders, in their order; repeat."],
+    agreement: Annotated[Path, "Result table (.tsv)."],
+    bands: Annotated[Path, "Differences by band of age, for the figure (.tsv)."],
+    subjects: Annotated[Path, "The cohort's subjects.parquet."],
+    photos: Annotated[Path, "Its photos.parquet, with the dates."],
+    comparison: Annotated[Path, "Result table of accuracy and prognosis (.tsv)."],
     settings: Config,
 ) -> None:
     """How far further age models agree with the first (Bland-Altman), which is more accurate, and which predicts death better.
@@ -289,10 +271,10 @@ def compare_models(
 
 @app.command()
 def read_face_ages(
-    cohort: Annotated[str, typer.Option(help="Name of the cohort.")],
-    face_ages: Annotated[Path, typer.Option(help="TSV or CSV with subject_id and face_age.")],
-    output: Annotated[Path, typer.Option(help="Table of face ages, one row per photo.")],
-    ledger: Annotated[Path, typer.Option(help="Ledger of this stage.")],
+    cohort: Annotated[str, "Name of the cohort."],
+    face_ages: Annotated[Path, "TSV or CSV with subject_id and face_age."],
+    output: Annotated[Path, "Table of face ages, one row per photo."],
+    ledger: Annotated[Path, "Ledger of this stage."],
 ) -> None:
     """Take face ages that were computed elsewhere.
 
@@ -311,15 +293,11 @@ def read_face_ages(
 
 @step(uses=["review.photos", "review.seed"])
 def make_review_sheet(
-    photo_folder: Annotated[list[Path], typer.Option(help="Folder with photos; repeat for each cohort.")],
-    photos: Annotated[list[Path], typer.Option(help="Photo table of each folder, in order.")],
-    face_ages: Annotated[list[Path], typer.Option(help="The run's face ages, in order.")],
-    output: Annotated[
-        Path, typer.Option(help="The sheet (.html). It holds faces and stays on this computer.")
-    ],
-    key: Annotated[
-        Path, typer.Option(help="Private table (.tsv) of number and photo_id; keeps those of earlier sheets.")
-    ],
+    photo_folder: Annotated[list[Path], "Folder with photos; repeat for each cohort."],
+    photos: Annotated[list[Path], "Photo table of each folder, in order."],
+    face_ages: Annotated[list[Path], "The run's face ages, in order."],
+    output: Annotated[Path, "The sheet (.html). It holds faces and stays on this computer."],
+    key: Annotated[Path, "Private table (.tsv) of number and photo_id; keeps those of earlier sheets."],
     settings: Config,
     every: Annotated[bool, typer.Option("--all", help="All photos that have a face age.")] = False,
 ) -> None:
@@ -371,11 +349,9 @@ def make_review_sheet(
 
 @step(uses=["review.disagreement"])
 def read_review(
-    decisions: Annotated[
-        list[Path], typer.Option(help="Table that the sheet saved; repeat for each reviewer.")
-    ],
-    key: Annotated[Path, typer.Option(help="Written with the sheet.")],
-    output: Annotated[Path, typer.Option(help="The review by photo_id (.tsv, private), for the config.")],
+    decisions: Annotated[list[Path], "Table that the sheet saved; repeat for each reviewer."],
+    key: Annotated[Path, "Written with the sheet."],
+    output: Annotated[Path, "The review by photo_id (.tsv, private), for the config."],
     settings: Config,
     partial: Annotated[
         bool, typer.Option("--partial", help="Photos may be left undecided; they stay as they are.")
@@ -410,8 +386,8 @@ def read_review(
     writes={"review.tsv": "photos that reviewers looked at, and their agreement; numbers only"},
 )
 def summarise_review(
-    review: Annotated[Path, typer.Option(help="Written by read-review.")],
-    photos: Annotated[list[Path], typer.Option(help="Face ages or photo tables of the study; repeat.")],
+    review: Annotated[Path, "Written by read-review."],
+    photos: Annotated[list[Path], "Face ages or photo tables of the study; repeat."],
     settings: Config,
 ) -> Tables:
     """How many photos reviewers looked at, and how far they agree (Cohen's kappa).

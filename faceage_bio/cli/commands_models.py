@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-weights_app = typer.Typer(no_args_is_help=True)
-train_app = typer.Typer(no_args_is_help=True)
+from faceage_bio.cli.terminal import Commands
+
+weights_app = Commands(no_args_is_help=True)
+train_app = Commands(no_args_is_help=True)
 
 
 @weights_app.command("import")
@@ -18,10 +20,9 @@ def import_(
             help="faceage_model.h5, the Keras file of the authors' release; or with --card a checkpoint of PyTorch."
         ),
     ],
-    output: Annotated[Path, typer.Option(help="Folder for model.safetensors and card.json.")],
+    output: Annotated[Path, "Folder for model.safetensors and card.json."],
     card: Annotated[
-        Path | None,
-        typer.Option(help="Declaration of another model (.yaml): its architecture and its input."),
+        Path | None, "Declaration of another model (.yaml): its architecture and its input."
     ] = None,
 ) -> None:
     """Convert the published Keras file, or a state dict of a declared architecture; no code in either is ever run.
@@ -70,21 +71,18 @@ class Standardisation(StrEnum):
 @weights_app.command()
 def add(
     file: Annotated[Path, typer.Argument(help="A TorchScript (.pt, .ts) or ONNX (.onnx) file.")],
-    output: Annotated[Path, typer.Option(help="Folder for the model and its card.json.")],
-    name: Annotated[str, typer.Option(help="What the reports call it.")],
+    output: Annotated[Path, "Folder for the model and its card.json."],
+    name: Annotated[str, "What the reports call it."],
     size: Annotated[
         int, typer.Option(help="Width and height of its input, in pixels.", min=16, max=1024)
     ] = 160,
     alignment: Annotated[
-        Alignment,
-        typer.Option(
-            help="How the face is cut: the detected box, or five landmarks moved to ArcFace's template."
-        ),
+        Alignment, "How the face is cut: the detected box, or five landmarks moved to ArcFace's template."
     ] = Alignment.box,
     standardisation: Annotated[
-        Standardisation, typer.Option(help="How 0 to 255 becomes its input.")
+        Standardisation, "How 0 to 255 becomes its input."
     ] = Standardisation.per_photo,
-    source: Annotated[str, typer.Option(help="Where it comes from: paper, version, licence.")] = "",
+    source: Annotated[str, "Where it comes from: paper, version, licence."] = "",
     trust: Annotated[
         bool, typer.Option("--trust", help="You know who made a TorchScript file, which is a program.")
     ] = False,
@@ -112,7 +110,7 @@ def add(
 @weights_app.command()
 def verify(
     folder: Annotated[Path, typer.Argument(help="Folder written by `weights import`.")],
-    reference: Annotated[Path, typer.Option(help=".npz with inputs (n, 160, 160, 3) and ages (n,).")],
+    reference: Annotated[Path, ".npz with inputs (n, 160, 160, 3) and ages (n,)."],
     tolerance: Annotated[float, typer.Option(help="Largest difference allowed, in years.", min=0)] = 1e-3,
 ) -> None:
     """Measure the largest difference from reference ages; exit status 1 above the tolerance. A match is noted in the model's card.
@@ -133,11 +131,9 @@ def verify(
 
 @weights_app.command()
 def fetch(
-    url: Annotated[str, typer.Option(help="Address of the file.")] = "",
-    folder: Annotated[Path | None, typer.Option(help="Where to keep it; a cache by default.")] = None,
-    sha256: Annotated[
-        str, typer.Option(help="Hash that the file must have, if its source publishes one.")
-    ] = "",
+    url: Annotated[str, "Address of the file."] = "",
+    folder: Annotated[Path | None, "Where to keep it; a cache by default."] = None,
+    sha256: Annotated[str, "Hash that the file must have, if its source publishes one."] = "",
 ) -> None:
     """Download the weights from the authors' release, going on where an earlier try broke off.
 
@@ -182,14 +178,14 @@ def show(folder: Annotated[Path, typer.Argument(help="A model folder.")]) -> Non
 ConfigFile = Annotated[
     Path, typer.Option("--config", help="train.yaml: sources, rules, split and fit (docs/training.md).")
 ]
-Device = Annotated[str, typer.Option(help="For finding faces: auto, cpu or cuda.")]
+Device = Annotated[str, "For finding faces: auto, cpu or cuda."]
 Workers = Annotated[int, typer.Option(help="Processes side by side; 0: one per core.", min=0)]
 
 
 @train_app.command()
 def prepare(
     config: ConfigFile,
-    output: Annotated[Path, typer.Option(help="Folder for the faces, the split and the flow; private.")],
+    output: Annotated[Path, "Folder for the faces, the split and the flow; private."],
     device: Device = "auto",
     workers: Workers = 0,
 ) -> None:
@@ -232,10 +228,8 @@ def prepare(
 @train_app.command()
 def fit(
     config: ConfigFile,
-    prepared: Annotated[Path, typer.Option(help="Folder written by `train prepare`.")],
-    output: Annotated[
-        Path, typer.Option(help="Folder of the run: checkpoints, logs, history.tsv and model/.")
-    ],
+    prepared: Annotated[Path, "Folder written by `train prepare`."],
+    output: Annotated[Path, "Folder of the run: checkpoints, logs, history.tsv and model/."],
 ) -> None:
     """Fit an age model; the weights of the least validation error become a model folder that `models:` takes.
 
@@ -265,18 +259,14 @@ def fit(
 
 @train_app.command()
 def evaluate(
-    run: Annotated[Path, typer.Option(help="Folder written by `train fit`.")],
-    prepared: Annotated[Path, typer.Option(help="Folder written by `train prepare`.")],
-    incumbent: Annotated[
-        Path | None, typer.Option(help="Model folder to compare with, such as FaceAge's.")
-    ] = None,
+    run: Annotated[Path, "Folder written by `train fit`."],
+    prepared: Annotated[Path, "Folder written by `train prepare`."],
+    incumbent: Annotated[Path | None, "Model folder to compare with, such as FaceAge's."] = None,
     followed: Annotated[
         Path | None,
-        typer.Option(
-            help="Participants with follow-up: path, chronological_age, followup_years, event; needs --incumbent."
-        ),
+        "Participants with follow-up: path, chronological_age, followup_years, event; needs --incumbent.",
     ] = None,
-    cohort: Annotated[str, typer.Option(help="What the card calls them.")] = "follow-up",
+    cohort: Annotated[str, "What the card calls them."] = "follow-up",
     device: Device = "auto",
     workers: Workers = 0,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 1,

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-plan_app = typer.Typer(no_args_is_help=True)
-app = typer.Typer()
+from faceage_bio.cli.terminal import Commands
+
+plan_app = Commands(no_args_is_help=True)
+app = Commands()
 
 MOST_PIECES = 12  # of constant hazard, in place of the steps of a curve
 
@@ -17,31 +19,27 @@ class Scale(StrEnum):
     true = "true"
 
 
-HazardRatio = Annotated[float, typer.Option(help="The smallest hazard ratio for death that matters.")]
-Power = Annotated[float, typer.Option(help="Chance to show it.")]
-Alpha = Annotated[float, typer.Option(help="Type I error.")]
+HazardRatio = Annotated[float, "The smallest hazard ratio for death that matters."]
+Power = Annotated[float, "Chance to show it."]
+Alpha = Annotated[float, "Type I error."]
 Sided = Annotated[int, typer.Option(help="1 or 2.", min=1, max=2)]
 Median = Annotated[
     float | None, typer.Option(help="Median survival (years), where the hazard is constant.", min=0.001)
 ]
 Curve = Annotated[
     Path | None,
-    typer.Option(
-        help="Survival instead of its median: a table with time (years) and survival, or survival/kaplan_meier.tsv of a finished study."
-    ),
+    "Survival instead of its median: a table with time (years) and survival, or survival/kaplan_meier.tsv of a finished study.",
 ]
 Accrual = Annotated[float, typer.Option(help="Years of recruitment, at a constant rate.", min=0)]
 FollowUp = Annotated[float, typer.Option(help="Years from the last recruitment to the end.", min=0)]
 DropOut = Annotated[float, typer.Option(help="Share lost to follow-up each year.", min=0, max=0.99)]
 
 
-Output = Annotated[Path | None, typer.Option(help="The plan (.tsv), for `plan report`.")]
+Output = Annotated[Path | None, "The plan (.tsv), for `plan report`."]
 Pilot = Annotated[
     Path | None,
-    typer.Option(
-        help="Participants of a pilot with follow-up: follow_up.parquet of a finished study, or a table with face_age, chronological_age, "
-        "followup_years, event."
-    ),
+    "Participants of a pilot with follow-up: follow_up.parquet of a finished study, or a table with face_age, chronological_age, "
+    "followup_years, event.",
 ]
 
 
@@ -98,19 +96,17 @@ def _save(table, output: Path | None) -> None:
 @plan_app.command()
 def study(
     hazard_ratio: HazardRatio,
-    sd: Annotated[float, typer.Option(help="SD of the exposure (years).")],
-    output: Annotated[Path, typer.Option(help="The plan (.tsv).")],
-    per: Annotated[float, typer.Option(help="Years that the hazard ratio is for.")] = 10,
+    sd: Annotated[float, "SD of the exposure (years)."],
+    output: Annotated[Path, "The plan (.tsv)."],
+    per: Annotated[float, "Years that the hazard ratio is for."] = 10,
     power: Power = 0.8,
     alpha: Alpha = 0.05,
     sided: Sided = 2,
     r_squared: Annotated[
-        float,
-        typer.Option(help="Of the exposure on the covariates; 0 if the SD is that of age acceleration."),
+        float, "Of the exposure on the covariates; 0 if the SD is that of age acceleration."
     ] = 0,
     event_share: Annotated[
-        float | None,
-        typer.Option(help="Share of participants who die within the study, in place of survival."),
+        float | None, "Share of participants who die within the study, in place of survival."
     ] = None,
     median_survival: Median = None,
     survival_table: Curve = None,
@@ -118,26 +114,19 @@ def study(
     follow_up: FollowUp = 5,
     drop_out: DropOut = 0,
     reliability: Annotated[
-        float | None,
-        typer.Option(help="Of age acceleration from one photo (ICC); default: no error is added."),
+        float | None, "Of age acceleration from one photo (ICC); default: no error is added."
     ] = None,
-    photos: Annotated[float, typer.Option(help="Photos per participant whose mean is used.")] = 1,
+    photos: Annotated[float, "Photos per participant whose mean is used."] = 1,
     published_reliability: Annotated[
-        float | None,
-        typer.Option(help="Reliability in the study that the hazard ratio comes from; default: the same."),
+        float | None, "Reliability in the study that the hazard ratio comes from; default: the same."
     ] = None,
     hr_scale: Annotated[
-        Scale,
-        typer.Option(
-            help="observed: the hazard ratio of measured face age; true: free of measurement error."
-        ),
+        Scale, "observed: the hazard ratio of measured face age; true: free of measurement error."
     ] = Scale.observed,
-    sd_scale: Annotated[Scale, typer.Option(help="The same of --sd.")] = Scale.observed,
+    sd_scale: Annotated[Scale, "The same of --sd."] = Scale.observed,
     modifier_share: Annotated[
         float | None,
-        typer.Option(
-            help="Plan an interaction: --hazard-ratio is the ratio of two subgroups', this the share of one."
-        ),
+        "Plan an interaction: --hazard-ratio is the ratio of two subgroups', this the share of one.",
     ] = None,
     simulate: Annotated[int, typer.Option(help="Check the power by so many simulated studies.", min=0)] = 0,
 ) -> None:
@@ -192,15 +181,11 @@ def study(
 
 @plan_app.command("groups")
 def groups(
-    difference: Annotated[
-        float, typer.Option(help="Smallest difference of mean age acceleration that matters (years).")
-    ],
-    sd: Annotated[float, typer.Option(help="SD of age acceleration within a group (years).")],
+    difference: Annotated[float, "Smallest difference of mean age acceleration that matters (years)."],
+    sd: Annotated[float, "SD of age acceleration within a group (years)."],
     power: Power = 0.8,
     alpha: Alpha = 0.05,
-    allocation: Annotated[
-        float, typer.Option(help="Participants of the second group per participant of the first.")
-    ] = 1,
+    allocation: Annotated[float, "Participants of the second group per participant of the first."] = 1,
     output: Output = None,
 ) -> None:
     """Participants for a difference of age acceleration between two groups, such as smokers and never smokers.
@@ -239,15 +224,11 @@ def genes(
     power: Power = 0.8,
     alpha: Annotated[
         float,
-        typer.Option(
-            help="Type I error for one gene, or divided by the number of genes; with --pilot-counts the false discovery rate."
-        ),
+        "Type I error for one gene, or divided by the number of genes; with --pilot-counts the false discovery rate.",
     ] = 0.05,
     pilot_counts: Annotated[
         Path | None,
-        typer.Option(
-            help="Raw counts of a pilot: all genes are simulated with its means and dispersions, instead of --depth and --cv."
-        ),
+        "Raw counts of a pilot: all genes are simulated with its means and dispersions, instead of --depth and --cv.",
     ] = None,
     changed: Annotated[
         float,
@@ -289,7 +270,7 @@ def genes(
 
 @plan_app.command()
 def model(
-    r_squared: Annotated[float, typer.Option(help="Cox-Snell R squared expected of the model.")],
+    r_squared: Annotated[float, "Cox-Snell R squared expected of the model."],
     parameters: Annotated[int, typer.Option(help="Parameters of the model.", min=1)],
     event_rate: Annotated[float, typer.Option(help="Deaths per participant and year.", min=1e-6)],
     mean_follow_up: Annotated[float, typer.Option(help="Years.", min=0.01)],
@@ -342,26 +323,19 @@ class Measure(StrEnum):
 
 @plan_app.command()
 def precision(
-    pilot: Annotated[Path, typer.Option(help="Participants of a pilot with follow-up, as for plan trial.")],
+    pilot: Annotated[Path, "Participants of a pilot with follow-up, as for plan trial."],
     width: Annotated[
-        float | None,
-        typer.Option(help="Wished width of the 95% CI; of a hazard ratio its upper end over the lower one."),
+        float | None, "Wished width of the 95% CI; of a hazard ratio its upper end over the lower one."
     ] = None,
     above: Annotated[
         float | None,
-        typer.Option(
-            help="Instead: what the lower end of the 95% CI is expected to reach, such as a C-index of 0.6; about half of such studies reach it."
-        ),
+        "Instead: what the lower end of the 95% CI is expected to reach, such as a C-index of 0.6; about half of such studies reach it.",
     ] = None,
     measure: Annotated[
         Measure,
-        typer.Option(
-            help="Harrell's C of a model with face age, its difference to the model without, or the hazard ratio of face age."
-        ),
+        "Harrell's C of a model with face age, its difference to the model without, or the hazard ratio of face age.",
     ] = Measure.c_index,
-    covariate: Annotated[list[str], typer.Option(help="Column of the model besides face age; repeat.")] = [
-        "chronological_age"
-    ],
+    covariate: Annotated[list[str], "Column of the model besides face age; repeat."] = ["chronological_age"],
     per: Annotated[float, typer.Option(help="Years that the hazard ratio is for.", min=0.01)] = 10,
     repeats: Annotated[int, typer.Option(help="Samples of each size.", min=50, max=10_000)] = 200,
     seed: Annotated[int, typer.Option(help="The same seed gives the same samples.", min=0)] = 1,
@@ -408,15 +382,13 @@ def precision(
 @plan_app.command()
 def trial(
     hazard_ratio: HazardRatio,
-    output: Annotated[Path, typer.Option(help="The plan (.tsv).")],
+    output: Annotated[Path, "The plan (.tsv)."],
     median_survival: Median = None,
     survival_table: Curve = None,
     accrual: Accrual = 2,
     follow_up: FollowUp = 1,
     drop_out: DropOut = 0,
-    allocation: Annotated[
-        float, typer.Option(help="Participants under treatment per participant under control.")
-    ] = 1,
+    allocation: Annotated[float, "Participants under treatment per participant under control."] = 1,
     power: Power = 0.8,
     alpha: Alpha = 0.05,
     sided: Sided = 2,
@@ -431,25 +403,19 @@ def trial(
     pilot: Pilot = None,
     base: Annotated[
         list[str],
-        typer.Option(
-            help="Column of the pilot that a trial knows anyway; repeat. Default: those of chronological_age, ecog, stage that it has."
-        ),
+        "Column of the pilot that a trial knows anyway; repeat. Default: those of chronological_age, ecog, stage that it has.",
     ] = [],
     repeats: Annotated[int, typer.Option(help="Bootstrap samples of the pilot.", min=100, max=10_000)] = 500,
     threshold: Annotated[
-        float | None,
-        typer.Option(help="Select patients with more years of age acceleration than this; needs a pilot."),
+        float | None, "Select patients with more years of age acceleration than this; needs a pilot."
     ] = None,
     selected_share: Annotated[
-        float | None,
-        typer.Option(help="Instead of a pilot: share of patients above a threshold of age acceleration."),
+        float | None, "Instead of a pilot: share of patients above a threshold of age acceleration."
     ] = None,
     selected_hazard_ratio: Annotated[
-        float | None, typer.Option(help="Hazard ratio for death of those, compared with all patients.")
+        float | None, "Hazard ratio for death of those, compared with all patients."
     ] = None,
-    screening_cost: Annotated[
-        float, typer.Option(help="Cost of screening a patient over that of a patient in the trial.")
-    ] = 0,
+    screening_cost: Annotated[float, "Cost of screening a patient over that of a patient in the trial."] = 0,
 ) -> None:
     """Events and patients for a two-arm trial with a log-rank test; what adjustment for, or selection by, face age would save.
 
@@ -530,8 +496,8 @@ def trial(
 @plan_app.command("report")
 def report(
     plans: Annotated[list[Path], typer.Argument(help="Plans (.tsv), as the other commands write them.")],
-    output: Annotated[Path, typer.Option(help="The page (.html).")],
-    title: Annotated[str, typer.Option(help="Heads the page.")] = "Sample size",
+    output: Annotated[Path, "The page (.html)."],
+    title: Annotated[str, "Heads the page."] = "Sample size",
 ) -> None:
     """One page with curves, tables to cite, methods with formulas and references, and R code with the same numbers.
 
@@ -546,35 +512,26 @@ def report(
 
 @app.command()
 def randomise(
-    arm: Annotated[list[str], typer.Option(help="Name of an arm, or NAME:SHARE; repeat.")],
+    arm: Annotated[list[str], "Name of an arm, or NAME:SHARE; repeat."],
     per_stratum: Annotated[int, typer.Option(help="Rows of each stratum.", min=1)],
     seed_file: Annotated[
-        Path,
-        typer.Option(
-            help="Seed of the list, made if it is not there; readable by you alone, kept from those who recruit."
-        ),
+        Path, "Seed of the list, made if it is not there; readable by you alone, kept from those who recruit."
     ],
     output: Annotated[
         Path,
-        typer.Option(
-            help="Allocation list for REDCap (.csv), readable by you alone. A list that is there can be lengthened, never changed."
-        ),
+        "Allocation list for REDCap (.csv), readable by you alone. A list that is there can be lengthened, never changed.",
     ],
     stratum: Annotated[
         list[str],
-        typer.Option(
-            help="FACTOR=LEVEL,LEVEL, or with the share of participants expected at each, FACTOR=LEVEL:SHARE,LEVEL:SHARE; repeat."
-        ),
+        "FACTOR=LEVEL,LEVEL, or with the share of participants expected at each, FACTOR=LEVEL:SHARE,LEVEL:SHARE; repeat.",
     ] = [],
-    block: Annotated[list[int], typer.Option(help="Size of blocks; repeat for random sizes.")] = [4, 6],
+    block: Annotated[list[int], "Size of blocks; repeat for random sizes."] = [4, 6],
     participants: Annotated[
         int | None, typer.Option(help="Participants expected in all, for the warning and the balance.", min=2)
     ] = None,
     balance: Annotated[
         Path | None,
-        typer.Option(
-            help="Simulated deviation from the planned ratio of the arms, by blocks, minimisation and chance (.tsv)."
-        ),
+        "Simulated deviation from the planned ratio of the arms, by blocks, minimisation and chance (.tsv).",
     ] = None,
 ) -> None:
     """Allocation list of a trial: stratified permuted blocks of random sizes, as REDCap takes it.

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer()
-site_app = typer.Typer(no_args_is_help=True)
+from faceage_bio.cli.terminal import Commands
+
+app = Commands()
+site_app = Commands(no_args_is_help=True)
 
 Results = Annotated[
-    list[Path],
-    typer.Option(help="Folder of a run, whose participants must not be found in what leaves; repeat."),
+    list[Path], "Folder of a run, whose participants must not be found in what leaves; repeat."
 ]
 Table = Annotated[
     list[Path],
@@ -112,19 +113,15 @@ def check_privacy(
 @app.command()
 def publish(
     results: Annotated[
-        Path | None, typer.Option(help="Folder of a finished run; the config's results_dir if not given.")
+        Path | None, "Folder of a finished run; the config's results_dir if not given."
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option(help="Folder or .zip to write; share/ in the results if not given.")
-    ] = None,
+    output: Annotated[Path | None, "Folder or .zip to write; share/ in the results if not given."] = None,
     table: Table = [],
     configfile: ConfigFile = None,
     rounding: Rounding = None,
     key: Annotated[
         Path | None,
-        typer.Option(
-            help="File of the secret key of the data's fingerprints, made if absent; in your folder of settings if not given."
-        ),
+        "File of the secret key of the data's fingerprints, made if absent; in your folder of settings if not given.",
     ] = None,
 ) -> None:
     """Write what may be handed to others: rounded tables, and pages and figures rendered from them. All of it, or nothing.
@@ -153,12 +150,9 @@ def pseudonymise(
     table: Annotated[
         Path, typer.Argument(help="A table with a row per person, photo or sample (.parquet, .tsv, .csv).")
     ],
-    output: Annotated[
-        Path, typer.Option(help="The same with pseudonyms, without dates and file names; for its owner only.")
-    ],
+    output: Annotated[Path, "The same with pseudonyms, without dates and file names; for its owner only."],
     key: Annotated[
-        Path | None,
-        typer.Option(help="File of the secret key, made if absent; in your folder of settings if not given."),
+        Path | None, "File of the secret key, made if absent; in your folder of settings if not given."
     ] = None,
     results: Results = [Path("results")],
 ) -> None:
@@ -185,26 +179,21 @@ Request = Annotated[Path, typer.Argument(help="The coordinator's request (.json)
 
 @site_app.command()
 def export(
-    site: Annotated[str, typer.Option(help="Name of this site.")],
-    output: Annotated[Path, typer.Option(help="The bundle (.zip).")],
-    configfile: Annotated[Path, typer.Option(help="The study's config.yaml.")],
+    site: Annotated[str, "Name of this site."],
+    output: Annotated[Path, "The bundle (.zip)."],
+    configfile: Annotated[Path, "The study's config.yaml."],
     results: Annotated[
-        Path | None, typer.Option(help="Folder of a finished run; the config's results_dir if not given.")
+        Path | None, "Folder of a finished run; the config's results_dir if not given."
     ] = None,
-    cohort: Annotated[list[str], typer.Option(help="Cohort that takes part; repeat. All if not given.")] = [],
+    cohort: Annotated[list[str], "Cohort that takes part; repeat. All if not given."] = [],
     rounding: Annotated[
         int | None,
         typer.Option(help="Rounding of counts; the config's release.rounding if not given.", min=1),
     ] = None,
     key: Annotated[
-        Path | None,
-        typer.Option(
-            help="Secret key of this site, made if absent; in your folder of settings if not given."
-        ),
+        Path | None, "Secret key of this site, made if absent; in your folder of settings if not given."
     ] = None,
-    sign: Annotated[
-        Path | None, typer.Option(help="OpenSSH key with which the bundle is signed (bundle.zip.sig).")
-    ] = None,
+    sign: Annotated[Path | None, "OpenSSH key with which the bundle is signed (bundle.zip.sig)."] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
 ) -> None:
     """Show what would leave, ask, and write this site's bundle: released tables with model estimates in full precision.
@@ -246,12 +235,10 @@ def export(
 @site_app.command()
 def pool(
     bundles: Annotated[list[Path], typer.Argument(help="The sites' bundles (.zip).")],
-    output: Annotated[Path, typer.Option(help="Folder of the multi-site report.")],
+    output: Annotated[Path, "Folder of the multi-site report."],
     allowed_signers: Annotated[
         Path | None,
-        typer.Option(
-            help="OpenSSH's file of who may sign, with the sites' names; each bundle needs its signature (.zip.sig) then."
-        ),
+        "OpenSSH's file of who may sign, with the sites' names; each bundle needs its signature (.zip.sig) then.",
     ] = None,
     sets: Annotated[
         list[str], typer.Option("--set", help="A setting of pooling, as pooling.method=DL; repeat.")
@@ -286,14 +273,12 @@ def pool(
 
 @site_app.command()
 def request(
-    term: Annotated[
-        list[str], typer.Option(help="COLUMN, COLUMN/UNITS (such as face_age/10) or COLUMN=LEVEL; repeat.")
-    ],
-    model_id: Annotated[str, typer.Option(help="SHA-256 of the face-age weights, from card.json.")],
-    output: Annotated[Path, typer.Option(help="The request (.json), for all sites.")],
-    definition: Annotated[str, typer.Option(help="Definition of age acceleration.")] = "linear",
+    term: Annotated[list[str], "COLUMN, COLUMN/UNITS (such as face_age/10) or COLUMN=LEVEL; repeat."],
+    model_id: Annotated[str, "SHA-256 of the face-age weights, from card.json."],
+    output: Annotated[Path, "The request (.json), for all sites."],
+    definition: Annotated[str, "Definition of age acceleration."] = "linear",
     outcome: Annotated[
-        str, typer.Option(help="event: a Cox model of follow-up; a column of numbers: a linear model of it.")
+        str, "event: a Cox model of follow-up; a column of numbers: a linear model of it."
     ] = "event",
 ) -> None:
     """Write the first request: the terms of the model, coded alike at all sites.
@@ -321,17 +306,13 @@ def request(
 @site_app.command()
 def answer(
     file: Request,
-    follow_up: Annotated[Path, typer.Option(help="The site's follow_up.parquet.")],
-    site: Annotated[str, typer.Option(help="Name of this site.")],
-    model_id: Annotated[
-        str, typer.Option(help="SHA-256 of this site's face-age weights, from its card.json.")
-    ],
-    key: Annotated[
-        Path, typer.Option(help="Secret key of this site, made if it is not there; it never leaves.")
-    ],
-    log: Annotated[Path, typer.Option(help="Log of this site's answers (.jsonl).")],
-    output: Annotated[Path, typer.Option(help="The answer (.json).")],
-    definition: Annotated[str, typer.Option(help="Definition of age acceleration.")] = "linear",
+    follow_up: Annotated[Path, "The site's follow_up.parquet."],
+    site: Annotated[str, "Name of this site."],
+    model_id: Annotated[str, "SHA-256 of this site's face-age weights, from its card.json."],
+    key: Annotated[Path, "Secret key of this site, made if it is not there; it never leaves."],
+    log: Annotated[Path, "Log of this site's answers (.jsonl)."],
+    output: Annotated[Path, "The answer (.json)."],
+    definition: Annotated[str, "Definition of age acceleration."] = "linear",
     rounding: Annotated[int, typer.Option(help="Counts are rounded to multiples of this.", min=1)] = 6,
     yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
 ) -> None:
@@ -367,10 +348,8 @@ def answer(
 def combine(
     file: Request,
     answers: Annotated[list[Path], typer.Argument(help="The sites' answers (.json).")],
-    estimate: Annotated[Path, typer.Option(help="The pooled model (.tsv).")],
-    output: Annotated[
-        Path | None, typer.Option(help="The next request (.json); a linear model needs none.")
-    ] = None,
+    estimate: Annotated[Path, "The pooled model (.tsv)."],
+    output: Annotated[Path | None, "The next request (.json); a linear model needs none."] = None,
 ) -> None:
     """Combine the answers of all sites: the pooled model so far, and the next request.
 

@@ -6,34 +6,29 @@ from typing import Annotated
 import typer
 
 from faceage_bio.cli.commands_survival import MODELS, read_followed
+from faceage_bio.cli.terminal import Commands
 from faceage_bio.core.config import Config
 from faceage_bio.core.steps import Tables, step
 
-app = typer.Typer()
+app = Commands()
 
 
 @step(uses=["pooling", "acceleration.fit_in"])
 def pool_cohorts(
     table: Annotated[
         list[Path],
-        typer.Option(
-            help="A plain table with one row per cohort; or a result table {cohort}/{folder}/{table}.tsv, repeat for each."
-        ),
+        "A plain table with one row per cohort; or a result table {cohort}/{folder}/{table}.tsv, repeat for each.",
     ],
     settings: Config,
-    output: Annotated[
-        Path, typer.Option(help="Result table: each pooled estimate, followed by those of its cohorts.")
-    ],
+    output: Annotated[Path, "Result table: each pooled estimate, followed by those of its cohorts."],
     measure: Annotated[
-        str | None, typer.Option(help="Of a plain table: what its estimates are, such as 'hazard ratio'.")
+        str | None, "Of a plain table: what its estimates are, such as 'hazard ratio'."
     ] = None,
     sensitivity: Annotated[
         Path | None,
-        typer.Option(
-            help="Result table: leave-one-out, cumulative, other models; from 10 cohorts influence, moderators, Egger's test."
-        ),
+        "Result table: leave-one-out, cumulative, other models; from 10 cohorts influence, moderators, Egger's test.",
     ] = None,
-    moderator: Annotated[list[str], typer.Option(help="Of a plain table: a column of numbers; repeat.")] = [],
+    moderator: Annotated[list[str], "Of a plain table: a column of numbers; repeat."] = [],
 ) -> None:
     """Estimates of several cohorts as one: meta-analysis with 95% CI, heterogeneity and prediction interval.
 
@@ -67,7 +62,7 @@ def pool_cohorts(
     uses=["pooling.reference_cohorts"], writes={"genes.tsv": "one row per gene that two cohorts or more have"}
 )
 def pool_genes(
-    table: Annotated[list[Path], typer.Option(help="A cohort's expression/genes.tsv; repeat.")],
+    table: Annotated[list[Path], "A cohort's expression/genes.tsv; repeat."],
     settings: Config,
 ) -> Tables:
     """All genes pooled over cohorts: common effect with z, heterogeneity, random effects as sensitivity analysis, q over the pooled p.
@@ -88,10 +83,7 @@ def pool_genes(
 )
 def fit_one_stage(
     participants: Annotated[
-        list[Path],
-        typer.Option(
-            help="A cohort's survival/follow_up.parquet, or a table with the column cohort; repeat."
-        ),
+        list[Path], "A cohort's survival/follow_up.parquet, or a table with the column cohort; repeat."
     ],
     settings: Config,
 ) -> Tables:
@@ -146,9 +138,7 @@ def verify_results(
     settings: Config,
     scripts: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of reproduce.R and reproduce.py, with the rows that they read. Exact rows: internal."
-        ),
+        "Folder of reproduce.R and reproduce.py, with the rows that they read. Exact rows: internal.",
     ] = None,
 ) -> Tables:
     """The headline again by lifelines, statsmodels and pydeseq2; scripts by which a reader computes it with R and Python.
@@ -206,13 +196,10 @@ def render_report(
         list[Path],
         typer.Argument(help="Result tables, known by their place {cohort}/{analysis}/{table}.tsv."),
     ],
-    output: Annotated[
-        Path,
-        typer.Option(help="Folder of the pages, figures and tables."),
-    ],
+    output: Annotated[Path, "Folder of the pages, figures and tables."],
     whole: Config,
-    model_card: Annotated[list[Path], typer.Option(help="Card of a model; repeat.")] = [],
-    ledger: Annotated[list[Path], typer.Option(help="A cohort's ledger.tsv; repeat.")] = [],
+    model_card: Annotated[list[Path], "Card of a model; repeat."] = [],
+    ledger: Annotated[list[Path], "A cohort's ledger.tsv; repeat."] = [],
 ) -> None:
     """The summary page and three pages, their figures (SVG, PDF), and tables as a journal prints them (Word, LaTeX, TSV).
 
@@ -253,7 +240,7 @@ def render_report(
 @app.command()
 def draw_figures(
     pages: Annotated[list[Path], typer.Argument(help="Pages of the report (.html).")],
-    output: Annotated[Path, typer.Option(help="The folder of the figures.")],
+    output: Annotated[Path, "The folder of the figures."],
 ) -> None:
     """The figures of pages as SVG and PDF files, {page}/{analysis}/{table}/{cohort}-{number}.svg; also of published pages.
 

@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer()
+from faceage_bio.cli.terminal import Commands
+
+app = Commands()
 
 ConfigFile = Annotated[Path, typer.Option("--configfile", help="The study's config.yaml.")]
 
@@ -14,8 +16,7 @@ ConfigFile = Annotated[Path, typer.Option("--configfile", help="The study's conf
 def init(
     folder: Annotated[Path | None, typer.Argument(help="A new folder for the study.")] = None,
     update: Annotated[
-        Path | None,
-        typer.Option(help="Instead: a config of an earlier version, whose keys get their new names."),
+        Path | None, "Instead: a config of an earlier version, whose keys get their new names."
     ] = None,
     table: Annotated[
         Path | None,
@@ -25,10 +26,9 @@ def init(
         ),
     ] = None,
     redcap: Annotated[
-        Path | None,
-        typer.Option(help="Instead, or with --from: REDCap's data dictionary (.csv), which becomes codings."),
+        Path | None, "Instead, or with --from: REDCap's data dictionary (.csv), which becomes codings."
     ] = None,
-    sheet: Annotated[str | None, typer.Option(help="Sheet of the workbook.")] = None,
+    sheet: Annotated[str | None, "Sheet of the workbook."] = None,
 ) -> None:
     """Write a commented config and example tables for a study of your own, or bring an old config up to date.
 
@@ -126,7 +126,7 @@ def freeze(configfile: ConfigFile) -> None:
 def run(
     context: typer.Context,
     configfile: ConfigFile,
-    cores: Annotated[str, typer.Option(help="Processor cores, or all.")] = "all",
+    cores: Annotated[str, "Processor cores, or all."] = "all",
 ) -> None:
     """Run the whole workflow; anything else on the line is passed on to snakemake.
 

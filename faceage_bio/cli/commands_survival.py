@@ -7,17 +7,16 @@ from typing import Annotated, Literal
 
 import typer
 
+from faceage_bio.cli.terminal import Commands
 from faceage_bio.core.config import Config
 from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, step
 
-app = typer.Typer()
+app = Commands()
 
 Participants = Annotated[
     Path,
-    typer.Option(
-        help="A table (.parquet, .tsv, .csv) with face_age, chronological_age and followup_years (years), event (1 = died), "
-        "and covariates.",
-    ),
+    "A table (.parquet, .tsv, .csv) with face_age, chronological_age and followup_years (years), event (1 = died), "
+    "and covariates.",
 ]
 MODELS = tuple(
     f"survival.{name}"
@@ -289,9 +288,7 @@ def estimate_curves(
 
 WhenAbsent = Annotated[
     Literal["stop", "tell"],
-    typer.Option(
-        help="What happens where the table lacks columns of a score: an error, or a row that says so."
-    ),
+    "What happens where the table lacks columns of a score: an error, or a row that says so.",
 ]
 
 
@@ -320,18 +317,14 @@ def show_score(
 def compute_scores(
     clinical: Annotated[
         Path,
-        typer.Option(
-            help="A table (.tsv, .csv, .xlsx, .parquet); for TEACHH: primary_cancer, chronological_age, ecog, chemotherapy_courses, "
-            "hospitalisations_3_months, liver_metastases, and subject_id."
-        ),
+        "A table (.tsv, .csv, .xlsx, .parquet); for TEACHH: primary_cancer, chronological_age, ecog, chemotherapy_courses, "
+        "hospitalisations_3_months, liver_metastases, and subject_id.",
     ],
     settings: Config,
     participants: Annotated[
         Path | None,
-        typer.Option(
-            help="A table (.parquet, .tsv, .csv) with the columns of the scores and face_age, chronological_age, "
-            "followup_years (years), event (1 = died)."
-        ),
+        "A table (.parquet, .tsv, .csv) with the columns of the scores and face_age, chronological_age, "
+        "followup_years (years), event (1 = died).",
     ] = None,
     column: Annotated[
         list[str], typer.Option("--column", help="ours=yours, where a column has another name; repeat.")
@@ -426,11 +419,8 @@ def _compared(participants: Path, scores: dict, settings: Config, cohort: str, u
     writes={"readers.tsv": "areas, contrasts, decisions, ages; names no case and no reader"},
 )
 def compare_readers(
-    readings: Annotated[Path, typer.Option(help="Table with one row per reader, case and condition.")],
-    cases: Annotated[
-        list[Path],
-        typer.Option(help="Table of the cases, or a cohort's analysis table; repeat to join several."),
-    ],
+    readings: Annotated[Path, "Table with one row per reader, case and condition."],
+    cases: Annotated[list[Path], "Table of the cases, or a cohort's analysis table; repeat to join several."],
     settings: Config,
 ) -> Tables:
     """Discrimination of readers: areas under the curve per reader, and conditions compared over readers and cases.

@@ -175,9 +175,6 @@ def _add_commands() -> None:
                 app.add_typer(group, name=name, cls=VerbatimGroup, help=words, rich_help_panel=stage)
             else:
                 app.add_typer(_one(name, found.pop(name), stage))
-    for group, _ in GROUPS.values():
-        for info in group.registered_commands:
-            info.cls = VerbatimCommand
 
 
 def _one(name: str, info: CommandInfo, stage: str) -> typer.Typer:

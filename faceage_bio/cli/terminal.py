@@ -10,9 +10,11 @@ from contextlib import ExitStack, contextmanager
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+import typer
 from typer.core import TyperCommand, TyperGroup
 
 from faceage_bio.core.settings.renamed import COMMANDS, OPTIONS
+from faceage_bio.core.steps import with_help
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -75,6 +77,21 @@ class VerbatimCommand(TyperCommand):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         with _escaped(self, *self.params):
             super().format_help(ctx, formatter)
+
+
+class Commands(typer.Typer):
+    """Commands whose options may be written ``Annotated[Path, "help"]``."""
+
+    def command(self, *names: str, **settings: Any) -> Callable[[Callable], Callable]:
+        register = super().command(*names, cls=VerbatimCommand, **settings)
+
+        def add(function: Callable) -> Callable:
+            function.__annotations__ |= {
+                name: with_help(one) for name, one in function.__annotations__.items()
+            }
+            return register(function)
+
+        return add
 
 
 class VerbatimGroup(TyperGroup):

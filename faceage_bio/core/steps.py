@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
@@ -36,7 +36,7 @@ Sets = Annotated[
     list[str],
     typer.Option("--set", help="A setting of those below, as survival.per_years=5; lists as a,b; repeat."),
 ]
-Cohort = Annotated[str, typer.Option(help="The cohort's name in the tables; by default as the table says.")]
+Cohort = Annotated[str, "The cohort's name in the tables; by default as the table says."]
 Units = Annotated[
     list[str],
     typer.Option(
@@ -46,9 +46,7 @@ Units = Annotated[
 ]
 SharedPhotos = Annotated[
     list[Path],
-    typer.Option(
-        help="Photos of a cohort that stand in another one too, written by summarise-photos; their participants count as flagged; repeat."
-    ),
+    "Photos of a cohort that stand in another one too, written by summarise-photos; their participants count as flagged; repeat.",
 ]
 PLAN = ("study.primary", "study.secondary")  # of steps that answer questions of the analysis plan
 Tables = Mapping[str, Any]  # result tables by file name without ending
@@ -132,12 +130,12 @@ class Step:
         ]  # fmt: skip
         if self.writes:
             help_ = f"Folder of the result tables: {', '.join(f'{file} ({what})' for file, what in self.writes.items())}."
-            options.append(_option("output", Annotated[Path, typer.Option(help=help_)]))
+            options.append(_option("output", Annotated[Path, help_]))
         if self.uses:
             options += [_option("config", ConfigFile, None), _option("set", Sets, [])]
-        given_options = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in options]
+        given_options = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=with_help(one.annotation)) for one in options]  # fmt: skip
         run.__signature__ = inspect.Signature(given_options)  # type: ignore[attr-defined]
-        run.__annotations__ = {one.name: one.annotation for one in options}
+        run.__annotations__ = {one.name: one.annotation for one in given_options}
         run.__doc__, run.__module__ = self.help(), self.function.__module__
         return run
 
@@ -191,6 +189,12 @@ class Step:
         )
 
 
+def with_help(annotation: Any) -> Any:
+    """``Annotated[Path, "The plan."]`` as typer takes it: an option, the text is its help."""
+    parts = get_args(annotation) if get_origin(annotation) is Annotated else ()
+    return Annotated[parts[0], typer.Option(help=parts[1])] if parts and isinstance(parts[1], str) else annotation
+
+
 def _fields_of(annotation: Any) -> list[inspect.Parameter]:
     """Options that stand together in a dataclass; none if it is no dataclass."""
     together: bool = is_dataclass(annotation)
@@ -227,7 +231,7 @@ def step(
     files: Mapping[str, str] | None = None,
     hides: Sequence[str] = (),
 ) -> Callable:
-    """Declare a function to be a step. A parameter that is a dataclass stands for its fields: options that several steps share.
+    """Declare a function to be a step. Its parameters are options: ``Annotated[Path, "help"]``, or a dataclass of such that several steps share.
 
     Parameters
     ----------
