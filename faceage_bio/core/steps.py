@@ -191,8 +191,8 @@ class Step:
 
 def with_help(annotation: Any) -> Any:
     """``Annotated[Path, "The plan."]`` as typer takes it: an option, the text is its help."""
-    parts = get_args(annotation) if get_origin(annotation) is Annotated else ()
-    return Annotated[parts[0], typer.Option(help=parts[1])] if parts and isinstance(parts[1], str) else annotation
+    kind, help_ = get_args(annotation)[:2] if get_origin(annotation) is Annotated else (annotation, None)
+    return Annotated[kind, typer.Option(help=help_)] if isinstance(help_, str) else annotation
 
 
 def _fields_of(annotation: Any) -> list[inspect.Parameter]:
