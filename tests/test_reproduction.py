@@ -99,14 +99,29 @@ def test_python_gives_the_numbers_of_the_study(folder):
     assert (found["standard_error"] / found["standard_error_study"] - 1)[known].abs().max() < 1e-6
 
 
-def test_a_model_that_a_package_fails_at_leaves_the_others(folder, tmp_path):
+def spoiled(tmp_path):
+    """A folder of scripts of which the first model cannot be fitted."""
     (curve,) = (one for one in curves(people()) if one.column == "all")
     models = list(cox(people())[1]())
-    spoiled = replace(models[1], people=models[1].people.assign(face_age=1.0))
-    write_scripts(Headline([spoiled, models[-1]], [curve]), tmp_path)
-    found = run([sys.executable, str(tmp_path / "reproduce.py")], tmp_path)
+    constant = replace(models[1], people=models[1].people.assign(face_age=1.0))
+    write_scripts(Headline([constant, models[-1]], [curve]), tmp_path)
+    return tmp_path
+
+
+def test_a_model_that_a_package_fails_at_leaves_the_others(tmp_path):
+    found = run([sys.executable, str(spoiled(tmp_path) / "reproduce.py")], tmp_path)
     assert found["note"].iloc[0].startswith("no result: ")
     assert (found["difference"].iloc[1:] < 1e-6).all()
+
+
+def test_a_model_that_r_fails_at_leaves_the_others(tmp_path):
+    if shutil.which("Rscript") is None:
+        pytest.skip("Rscript is not installed")
+    (spoiled(tmp_path) / "north_cox_age.tsv").write_text("face_age\nmany\n")
+    found = run(["Rscript", str(tmp_path / "reproduce.R")], tmp_path)
+    failed = found["difference"].isna()
+    assert failed.sum() == 1
+    assert (found["difference"][~failed] < 1e-6).all()
 
 
 def test_the_rows_hold_no_identifier(folder):
