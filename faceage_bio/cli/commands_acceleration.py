@@ -4,12 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 from faceage_bio.core.config import Config
-from faceage_bio.core.steps import Cohort, Tables, Units, step
+from faceage_bio.core.steps import PHOTO_THAT_COUNTS, Cohort, Tables, Units, in_section, step
 
-DEFINED = tuple(
-    f"acceleration.{name}"
-    for name in ("definition", "fit_in", "folds", "adjust_for", "valid_ages", "low_resolution")
-)
+DEFINED = in_section("acceleration", "definition fit_in folds adjust_for valid_ages low_resolution")
 SLOPES_PER_YEARS = 10.0  # slopes on age acceleration are corrected per so many
 
 
@@ -25,13 +22,7 @@ def _defined(settings: Config):
 
 
 @step(
-    uses=[
-        "acceleration.repeat_photos",
-        "acceleration.nearest_to",
-        "acceleration.session_days",
-        "acceleration.session_minutes",
-        *DEFINED,
-    ],
+    uses=[*PHOTO_THAT_COUNTS, *DEFINED],
     files={
         "results/{cohort}/acceleration/acceleration.parquet": "participants with face age, age gap and age acceleration (private)",
         "results/{cohort}/acceleration/ledger.tsv": "who was excluded, and why (private)",
@@ -165,7 +156,7 @@ def define_acceleration(
 
 @step(
     uses=[
-        *(f"acceleration.{name}" for name in ("repeats_within_days", "outcomes", "repeat_photos", "ageing_rate_days", "ageing_rate_strata")),
+        *in_section("acceleration", "repeats_within_days outcomes repeat_photos ageing_rate_days ageing_rate_strata"),
         "phenotype.adjust_for", "survival.per_years", "survival.covariates",
     ],
     writes={

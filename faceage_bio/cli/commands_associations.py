@@ -8,7 +8,7 @@ import typer
 
 from faceage_bio.core.columns import COVARIATES, OUTCOMES
 from faceage_bio.core.config import Config
-from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, step
+from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, in_section, step
 
 Participants = Annotated[
     list[Path],
@@ -108,7 +108,7 @@ def compare_groups(participants: Participants, settings: Config, unit: Units = [
 
 @step(
     uses=[
-        *(f"phenotype.{name}" for name in ("exposures", "adjust_for", "dose_response", "modifiers", "split_age", "full_adjustment")),
+        *in_section("phenotype", "exposures adjust_for dose_response modifiers split_age full_adjustment"),
         "phenotype.covariates", "phenotype.matching", "phenotype.imputation", "acceleration.adjust_for",
     ],
     writes={
@@ -175,19 +175,8 @@ def fit_association_sensitivity(
 
 
 GROUPS = ("fairness.by", "fairness.age_cut_points", "fairness.min_n")
-FACES = tuple(
-    f"faceage.{name}"
-    for name in (
-        "device",
-        "batch_size",
-        "precision",
-        "detection",
-        "face_choice",
-        "min_probability",
-        "box_mode",
-        "resize",
-        "quality",
-    )
+FACES = in_section(
+    "faceage", "device batch_size precision detection face_choice min_probability box_mode resize quality"
 )
 
 

@@ -10,7 +10,7 @@ import typer
 from faceage_bio.cli.terminal import Commands
 from faceage_bio.core.columns import OUTCOMES
 from faceage_bio.core.config import Config
-from faceage_bio.core.steps import PLAN, Cohort, Tables, Units, step
+from faceage_bio.core.steps import PLAN, Cohort, Tables, Units, in_section, step
 
 app = Commands()
 
@@ -21,12 +21,9 @@ GeneIds = Annotated[Path | None, "GTF, or a table gene_id, symbol."]
 EXPRESSED = ("expression.min_count", "expression.min_samples", "expression.tissue")
 MODELS = (
     *EXPRESSED,
-    "expression.covariates",
-    "expression.panel",
-    "expression.per_years",
-    "expression.repeated_samples",
-    "expression.quality.outlier",
-    "expression.quality.sex_mismatch",
+    *in_section(
+        "expression", "covariates panel per_years repeated_samples quality.outlier quality.sex_mismatch"
+    ),
 )
 
 
@@ -142,10 +139,7 @@ def list_gene_sets() -> None:
 
 
 @step(
-    uses=[
-        f"expression.{name}"
-        for name in ("min_genes_per_cell", "max_mitochondrial", "min_cells", "min_profile_counts")
-    ],
+    uses=in_section("expression", "min_genes_per_cell max_mitochondrial min_cells min_profile_counts"),
     writes={
         "pseudobulk.parquet": "profiles per person and cell type",
         "cells_ledger.tsv": "what became of the cells of each person and cell type",
@@ -186,7 +180,7 @@ def aggregate_cells(
 
 
 @step(
-    uses=[f"expression.{name}" for name in ("covariates", "per_years", "min_cells", "min_donors")],
+    uses=in_section("expression", "covariates per_years min_cells min_donors"),
     writes={"composition.tsv": "change of each cell type's share, by exposure"},
     hides=OUTCOMES,
 )
@@ -219,18 +213,7 @@ def compare_composition(
 @step(
     uses=[
         *EXPRESSED,
-        *(
-            f"expression.{name}"
-            for name in (
-                "covariates",
-                "quality",
-                "repeated_samples",
-                "panel",
-                "headline",
-                "permutations",
-                "seed",
-            )
-        ),
+        *in_section("expression", "covariates quality repeated_samples panel headline permutations seed"),
     ],
     writes={
         "type_one_error.tsv": "each test of genes on permuted exposures, and the method that leads",
@@ -373,10 +356,7 @@ def fit_expression(
 @step(
     uses=[
         *MODELS,
-        *(
-            f"expression.{name}"
-            for name in ("hidden_components", "composition", "purity", "mediator", "bootstraps", "seed")
-        ),
+        *in_section("expression", "hidden_components composition purity mediator bootstraps seed"),
     ],
     writes={
         "sensitivity.tsv": "the coefficient of age acceleration in each variant",
@@ -413,7 +393,7 @@ def fit_expression_sensitivity(given: CheckedSamples, settings: Config) -> Table
 
 
 @step(
-    uses=[*MODELS, *(f"expression.{name}" for name in ("gene_sets", "gmt", "min_coverage", "seed"))],
+    uses=[*MODELS, *in_section("expression", "gene_sets gmt min_coverage seed")],
     writes={
         "set_associations.tsv": "scores of gene sets against age acceleration",
         "set_coverage.tsv": "how much of each set has enough counts",
@@ -470,10 +450,7 @@ def score_gene_sets(
 
 @step(
     uses=[
-        *(
-            f"survival.{name}"
-            for name in ("gene_covariates", "strata", "time_zero", "landmark_years", "year_days")
-        ),
+        *in_section("survival", "gene_covariates strata time_zero landmark_years year_days"),
         "expression.panel",
     ],
     writes={

@@ -7,7 +7,7 @@ import typer
 
 from faceage_bio.cli.terminal import Commands
 from faceage_bio.core.config import Config
-from faceage_bio.core.steps import Tables, step
+from faceage_bio.core.steps import PHOTO_THAT_COUNTS, Tables, in_section, step
 
 app = Commands()
 store_app = Commands(no_args_is_help=True)
@@ -16,12 +16,7 @@ store_app = Commands(no_args_is_help=True)
 FEW_PHOTOS = 32  # one process computes them
 
 
-FACES = tuple(
-    f"faceage.{name}"
-    for name in (
-        "device", "batch_size", "precision", "detection", "face_choice", "min_probability", "box_mode", "resize", "jitters", "quality",
-    )
-)  # fmt: skip
+FACES = in_section("faceage", "device batch_size precision detection face_choice min_probability box_mode resize jitters quality")  # fmt: skip
 
 
 @step(uses=FACES)
@@ -215,14 +210,7 @@ def summarise_photos(
         print(f"{name}: {len(table)} photos")
 
 
-@step(
-    uses=[
-        "acceleration.repeat_photos",
-        "acceleration.nearest_to",
-        "acceleration.session_days",
-        "acceleration.session_minutes",
-    ]
-)
+@step(uses=PHOTO_THAT_COUNTS)
 def compare_models(
     face_age: Annotated[Path, "Face ages of a cohort, written by gather-face-ages."],
     model: Annotated[list[Path], "The models' folders, in their order; repeat."],

@@ -8,7 +8,7 @@ import typer
 from faceage_bio.cli.commands_survival import MODELS, read_followed
 from faceage_bio.cli.terminal import Commands
 from faceage_bio.core.config import Config
-from faceage_bio.core.steps import Tables, step
+from faceage_bio.core.steps import Tables, in_section, step
 
 app = Commands()
 
@@ -105,17 +105,9 @@ def fit_one_stage(
 
 @step(
     uses=[
-        *(
-            f"survival.{name}"
-            for name in (
-                "sequential_adjustment", "covariates", "groups", "strata", "cluster", "per_years", "curves", "log_rank_strata",
-            )
-        ),
+        *in_section("survival", "sequential_adjustment covariates groups strata cluster per_years curves log_rank_strata"),
         "phenotype.adjust_for",
-        *(
-            f"expression.{name}"
-            for name in ("covariates", "per_years", "min_count", "min_samples", "tissue", "repeated_samples", "seed")
-        ),
+        *in_section("expression", "covariates per_years min_count min_samples tissue repeated_samples seed"),
     ],
     writes={
         "agreement.tsv": "what each comparison comes to",

@@ -9,7 +9,7 @@ import typer
 
 from faceage_bio.cli.terminal import Commands
 from faceage_bio.core.config import Config
-from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, step
+from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, in_section, step
 
 app = Commands()
 
@@ -18,10 +18,7 @@ Participants = Annotated[
     "A table (.parquet, .tsv, .csv) with face_age, chronological_age and followup_years (years), event (1 = died), "
     "and covariates.",
 ]
-MODELS = tuple(
-    f"survival.{name}"
-    for name in ("sequential_adjustment", "covariates", "groups", "strata", "cluster", "per_years")
-)
+MODELS = in_section("survival", "sequential_adjustment covariates groups strata cluster per_years")
 GROUPS = ("survival.curves", "survival.times_years", "survival.interval")
 
 
@@ -56,18 +53,10 @@ def _modelled(participants: Path, settings: Config, cohort: str, unit: Sequence[
 
 
 @step(
-    uses=[
-        f"survival.{name}"
-        for name in (
-            "time_zero",
-            "landmark_years",
-            "horizon_years",
-            "end_date",
-            "year_days",
-            "sequential_adjustment",
-            "covariates",
-        )
-    ],
+    uses=in_section(
+        "survival",
+        "time_zero landmark_years horizon_years end_date year_days sequential_adjustment covariates",
+    ),
     writes={
         "follow_up.parquet": "participants on the chosen time",
         "ledger.tsv": "who is in the full model, and why not",
@@ -412,10 +401,7 @@ def _compared(participants: Path, scores: dict, settings: Config, cohort: str, u
 
 
 @step(
-    uses=[
-        f"readers.{name}"
-        for name in ("conditions", "types", "groups", "rating_of", "horizon_years", "model_column", "tables")
-    ],
+    uses=in_section("readers", "conditions types groups rating_of horizon_years model_column tables"),
     writes={"readers.tsv": "areas, contrasts, decisions, ages; names no case and no reader"},
 )
 def compare_readers(

@@ -28,6 +28,12 @@ from faceage_bio.core.config import (
 from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.settings.closed import Closed
 
+
+def in_section(section: str, names: str) -> tuple[str, ...]:
+    """Settings of a section by their dotted names; ``names`` has blanks between them."""
+    return tuple(f"{section}.{name}" for name in names.split())
+
+
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", help="A study's config; settings that it does not name have their defaults."),
@@ -48,6 +54,7 @@ SharedPhotos = Annotated[
     list[Path],
     "Photos of a cohort that stand in another one too, written by summarise-photos; their participants count as flagged; repeat.",
 ]
+PHOTO_THAT_COUNTS = in_section("acceleration", "repeat_photos nearest_to session_days session_minutes")
 PLAN = ("study.primary", "study.secondary")  # of steps that answer questions of the analysis plan
 Tables = Mapping[str, Any]  # result tables by file name without ending
 
