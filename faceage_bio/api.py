@@ -21,6 +21,7 @@ from faceage_bio.core.errors import CohortError, CountsError, Problems, TableErr
 from faceage_bio.core.results.result_tables import is_declared, key_of, never_released
 from faceage_bio.core.results.row import KEPT, columns_of, restore
 from faceage_bio.core.settings.settings_genes import Expression
+from faceage_bio.core.tables import cohort_of
 from faceage_bio.intake.observation import check_follow_up
 from faceage_bio.intake.rna.raw import problems_of_values
 from faceage_bio.release.rule import release
@@ -82,15 +83,11 @@ def cox_models(
         "cox_models", "survival", per_years=per_years, sequential_adjustment=sequential_adjustment, covariates=covariates,
         groups={name: _listed(cuts) for name, cuts in (groups or {}).items()}, strata=strata, cluster=cluster,
     )  # fmt: skip
-    chosen = Choices(
-        survival.per_years, survival.sequential_adjustment, survival.covariates, survival.groups, survival.strata, survival.cluster
-    )  # fmt: skip
+    chosen = Choices.of(survival)
     needed = (FACE_AGE, AGE, FOLLOWUP, EVENT, *chosen.groups)
     table = complete(_checked(participants, needed), "participants")
     usable, _ = prepare(table)
-    return sequential_cox_models(
-        grouped(usable, chosen.groups), chosen, str(table["cohort"].iloc[0]) if len(table) else ""
-    )
+    return sequential_cox_models(grouped(usable, chosen.groups), chosen, cohort_of(table))
 
 
 def gene_panel(

@@ -97,7 +97,7 @@ def tabulate_definitions(
     from faceage_bio.analyses.acceleration.hazards import definition_hazards
     from faceage_bio.core.columns import COHORT, SUBJECT
     from faceage_bio.core.results.row import identified
-    from faceage_bio.core.tables import read_table, write_table
+    from faceage_bio.core.tables import cohort_of, read_table, write_table
 
     tables = [read_table(path) for path in participants]
     own = {str(table[COHORT].iloc[0]): table for table in tables if len(table)}
@@ -108,7 +108,7 @@ def tabulate_definitions(
         for part in ("definitions", "definition_bands"):
             write_table(identified(getattr(made, part), made.table), folder / f"{part}.tsv")
     for people in map(read_table, followed):
-        name = str(people[COHORT].iloc[0]) if len(people) else ""
+        name = cohort_of(people)
         if name in found:
             new = [column for column in found[name].table if column not in people]
             whole = people.merge(found[name].table[[SUBJECT, *new]], on=SUBJECT, how="left")

@@ -209,10 +209,10 @@ def assess_fairness(
     import pandas as pd
 
     from faceage_bio.analyses.fairness.error import assess_fairness as assess
-    from faceage_bio.core.columns import COHORT, POOLED
+    from faceage_bio.core.columns import POOLED
     from faceage_bio.core.errors import RunError
     from faceage_bio.core.results.row import identified
-    from faceage_bio.core.tables import read_table, write_table
+    from faceage_bio.core.tables import cohort_of, read_table, write_table
     from faceage_bio.intake.observation import parse_units
     from faceage_bio.intake.plain import read_plain
 
@@ -224,11 +224,7 @@ def assess_fairness(
     people = [read_plain(path, units=parse_units(unit)) for path in participants]
     judged = [read_table(path) for path in photos]
     parts = {
-        str(table[COHORT].iloc[0]) if COHORT in table and len(table) else path.stem: (
-            table,
-            judged[k] if judged else None,
-            None,
-        )
+        cohort_of(table, path.stem): (table, judged[k] if judged else None, None)
         for k, (table, path) in enumerate(zip(people, participants, strict=True))
     }
     if len(people) > 1:

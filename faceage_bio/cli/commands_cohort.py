@@ -87,8 +87,7 @@ def check_cohort(
     files={"results/{cohort}/cohort/covariates.tsv": "columns that the analyses of a cohort use"},
 )
 def check_analyses(
-    results: Annotated[Path, "Results folder, into which check-cohort has written."],
-    whole: Config,
+    results: Annotated[Path, "Results folder, into which check-cohort has written."], whole: Config
 ) -> None:
     """Check all cohorts together: subjects of two of them, names in the config that no table has, and what the analyses ask of the tables.
 
@@ -131,8 +130,7 @@ def gather_ledger(
 
 @step(uses=["demo.seed"])
 def make_demo_cohorts(
-    output: Annotated[Path, "Folder for the cohorts north, south and healthy."],
-    settings: Config,
+    output: Annotated[Path, "Folder for the cohorts north, south and healthy."], settings: Config
 ) -> None:
     """Draw three cohorts (photos, manifest, clinical data, samples and counts, or single cells) and the readings of a reader study.
 
@@ -151,8 +149,7 @@ def make_demo_cohorts(
 
 @step(uses=["demo.seed"])
 def fit_demo_model(
-    output: Annotated[Path, "Folder for model.safetensors and card.json."],
-    settings: Config,
+    output: Annotated[Path, "Folder for model.safetensors and card.json."], settings: Config
 ) -> None:
     """Fit the demo's age model on other simulated participants. It is not FaceAge.
 

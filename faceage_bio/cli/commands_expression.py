@@ -29,11 +29,11 @@ MODELS = (
 
 def _people(participants: Path, needed: Sequence[str], cohort: str):
     """The participants, and the cohort's name."""
-    from faceage_bio.core.columns import COHORT
+    from faceage_bio.core.tables import cohort_of
     from faceage_bio.intake.plain import read_plain
 
     table = read_plain(participants, needed)
-    return table, cohort or (str(table[COHORT].iloc[0]) if COHORT in table and len(table) else "")
+    return table, cohort or cohort_of(table)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -477,12 +477,13 @@ def fit_gene_survival(
     from faceage_bio.analyses.survival.check import read_people
     from faceage_bio.analyses.survival.follow_up import prepare
     from faceage_bio.analyses.survival.gene_hazards import gene_survival, read_levels
+    from faceage_bio.core.tables import cohort_of
     from faceage_bio.intake.observation import parse_units
 
     survival = settings.survival
     table = read_people(participants, parse_units(unit))
     usable, _ = prepare(table)
-    name = cohort or (str(table["cohort"].iloc[0]) if len(table) else participants.stem)
+    name = cohort or cohort_of(table, participants.stem)
     found, declared = gene_survival(
         usable, read_levels(levels), survival.gene_covariates, settings.expression.panel, name, strata=survival.strata,
         zero="photo_date" if survival.time_zero == "photo" else survival.time_zero, landmark_years=survival.landmark_years,
@@ -529,13 +530,10 @@ def fit_variants(
     """
     from faceage_bio.analyses.variants.variant_inputs import read_inputs
     from faceage_bio.analyses.variants.variants_stage import variant_tables
-    from faceage_bio.core.columns import COHORT
+    from faceage_bio.core.tables import cohort_of
 
     people, genotypes, components = read_inputs(participants, variants, variant_genes, samples, ancestry)
-    cohort, chosen = (
-        cohort or (str(people[COHORT].iloc[0]) if COHORT in people and len(people) else ""),
-        settings.variants,
-    )
+    cohort, chosen = cohort or cohort_of(people), settings.variants
     tables = variant_tables(
         people, genotypes, components, cohort=cohort, panel=settings.expression.panel, covariates=chosen.covariates,
         max_maf=chosen.maf, min_call_rate=chosen.call_rate, burden=chosen.weights, min_carriers=chosen.min_carriers,

@@ -51,12 +51,7 @@ def predict_face_age(
         start_worker_server()  # it loads its libraries while this process does
     from faceage_bio.faces.faceage.photo import load_tools
     from faceage_bio.faces.faceage.precision import precision_sentence
-    from faceage_bio.faces.faceage.predict import (
-        choose_device,
-        count_workers,
-        device_name,
-        predict_face_ages,
-    )
+    from faceage_bio.faces.faceage.predict import choose_device, count_workers, device_name, predict_face_ages
     from faceage_bio.faces.faceage.settings import settings_of
     from faceage_bio.faces.faceage.store import PhotoStore, engine_of
     from faceage_bio.faces.vision.card import read_card
@@ -231,8 +226,8 @@ def compare_models(
     --subjects subjects.parquet --photos photos.parquet --agreement agreement.tsv --bands agreement_bands.tsv --comparison comparison.tsv
     """
     from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
-    from faceage_bio.core.columns import COHORT, FACE_AGE, SUBJECT
-    from faceage_bio.core.tables import read_table, write_table
+    from faceage_bio.core.columns import FACE_AGE, SUBJECT
+    from faceage_bio.core.tables import cohort_of, read_table, write_table
     from faceage_bio.faces.faceage.model_agreement import compare_models as compare
     from faceage_bio.faces.faceage.model_comparison import age_columns, compare_predictions
     from faceage_bio.faces.vision.card import read_card
@@ -253,7 +248,7 @@ def compare_models(
     people = counting(ages)
     for column in age_columns(len(model))[1:]:
         people[column] = counting(ages, column)[FACE_AGE]
-    cohort = str(ages[COHORT].iloc[0]) if len(ages) else ""
+    cohort = cohort_of(ages)
     write_table(compare_predictions(people.reset_index(), cards, cohort), comparison)
 
 

@@ -231,8 +231,7 @@ def genes(
         "Raw counts of a pilot: all genes are simulated with its means and dispersions, instead of --depth and --cv.",
     ] = None,
     changed: Annotated[
-        float,
-        typer.Option(help="With --pilot-counts: share of genes that change.", min=0.001, max=0.999),
+        float, typer.Option(help="With --pilot-counts: share of genes that change.", min=0.001, max=0.999)
     ] = 0.05,
     output: Output = None,
 ) -> None:

@@ -62,8 +62,7 @@ def pool_cohorts(
     uses=["pooling.reference_cohorts"], writes={"genes.tsv": "one row per gene that two cohorts or more have"}
 )
 def pool_genes(
-    table: Annotated[list[Path], "A cohort's expression/genes.tsv; repeat."],
-    settings: Config,
+    table: Annotated[list[Path], "A cohort's expression/genes.tsv; repeat."], settings: Config
 ) -> Tables:
     """All genes pooled over cohorts: common effect with z, heterogeneity, random effects as sensitivity analysis, q over the pooled p.
 
@@ -95,10 +94,7 @@ def fit_one_stage(
     from faceage_bio.analyses.survival.cox_models import Choices, grouped
     from faceage_bio.analyses.survival.one_stage import fit_one_stage as fit
 
-    survival = settings.survival
-    choices = Choices(
-        survival.per_years, survival.sequential_adjustment, survival.covariates, survival.groups, survival.strata, survival.cluster
-    )  # fmt: skip
+    choices = Choices.of(settings.survival)
     people = [grouped(read_followed(path, choices.full)[1], choices.groups) for path in participants]
     return {"one_stage": fit(people, choices)}
 

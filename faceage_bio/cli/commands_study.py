@@ -124,9 +124,7 @@ def freeze(configfile: ConfigFile) -> None:
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(
-    context: typer.Context,
-    configfile: ConfigFile,
-    cores: Annotated[str, "Processor cores, or all."] = "all",
+    context: typer.Context, configfile: ConfigFile, cores: Annotated[str, "Processor cores, or all."] = "all"
 ) -> None:
     """Run the whole workflow; anything else on the line is passed on to snakemake.
 

@@ -35,21 +35,14 @@ def read_followed(path: Path, covariates: Sequence[str] = (), units: Sequence[st
     return table, usable
 
 
-def name_of(table, path: Path) -> str:
-    """The cohort's name."""
-    return str(table["cohort"].iloc[0]) if len(table) else path.stem
-
-
 def _modelled(participants: Path, settings: Config, cohort: str, unit: Sequence[str]):
     """Participants with follow-up, their covariates grouped, the choices of all models, and the cohort's name."""
     from faceage_bio.analyses.survival.cox_models import Choices, grouped
+    from faceage_bio.core.tables import cohort_of
 
-    survival = settings.survival
-    choices = Choices(
-        survival.per_years, survival.sequential_adjustment, survival.covariates, survival.groups, survival.strata, survival.cluster
-    )  # fmt: skip
+    choices = Choices.of(settings.survival)
     table, usable = read_followed(participants, choices.full, unit)
-    return grouped(usable, choices.groups), choices, cohort or name_of(table, participants)
+    return grouped(usable, choices.groups), choices, cohort or cohort_of(table, participants.stem)
 
 
 @step(
@@ -72,6 +65,7 @@ def prepare_follow_up(
     """
     from faceage_bio.analyses.survival.check import read_people
     from faceage_bio.analyses.survival.follow_up import REASON, Time, mark, survival_ledger
+    from faceage_bio.core.tables import cohort_of
     from faceage_bio.intake.observation import parse_units
 
     survival = settings.survival
@@ -82,7 +76,7 @@ def prepare_follow_up(
     marked = mark(table, time)
     followed = marked[marked[REASON] == ""]
     print(
-        f"{cohort or name_of(table, participants)}: {len(followed)} of {len(table)} subjects with follow-up, {int(followed['event'].sum())} deaths"
+        f"{cohort or cohort_of(table, participants.stem)}: {len(followed)} of {len(table)} subjects with follow-up, {int(followed['event'].sum())} deaths"
     )
     return {
         "follow_up": marked,
@@ -245,6 +239,7 @@ def estimate_curves(
     from faceage_bio.analyses.survival.curve_summary import Reading, summarise
     from faceage_bio.analyses.survival.curves import curves_by_group, risk_by_group
     from faceage_bio.analyses.survival.groupings import part
+    from faceage_bio.core.tables import cohort_of
 
     survival, cause, interval = (
         settings.survival,
@@ -253,7 +248,7 @@ def estimate_curves(
     )
     table, usable = read_followed(participants, units=unit)
     check_causes(table, str(participants), 1 if participants.suffix == ".parquet" else 2)
-    name = cohort or name_of(table, participants)
+    name = cohort or cohort_of(table, participants.stem)
     groups = [part(usable, column, rule) for column, rule in survival.curves.items()]
     reading = Reading(
         survival.times_years, survival.rmst_years, interval, survival.log_rank_strata, survival.fleming_harrington
@@ -348,7 +343,7 @@ def _computed(
 
     from faceage_bio.analyses.scores import calculate
     from faceage_bio.core.errors import Problems
-    from faceage_bio.core.tables import read_table
+    from faceage_bio.core.tables import cohort_of, read_table
     from faceage_bio.intake.schemas import PEOPLE, read_user_table
 
     if ours := clinical.suffix == ".parquet":
@@ -360,7 +355,7 @@ def _computed(
         table = read.cells
     table = calculate.renamed(table, column, str(clinical))
     lines = [row + 1 for row in range(len(table))] if ours else list(table.index)
-    cohort = cohort or (str(table["cohort"].iloc[0]) if "cohort" in table and len(table) else clinical.stem)
+    cohort = cohort or cohort_of(table, clinical.stem)
     people, summaries = [], []
     for name, score in scores.items():
         missing = calculate.absent_columns(table, score) if when_absent == "tell" else []
@@ -381,6 +376,7 @@ def _computed(
 def _compared(participants: Path, scores: dict, settings: Config, cohort: str, unit: Sequence[str]) -> list:
     """A table of each score with chronological age and with face age."""
     from faceage_bio.analyses.scores.compare import Choices, compare_score
+    from faceage_bio.core.tables import cohort_of
 
     table, followed = read_followed(participants, units=unit)
     first_line = 1 if participants.suffix == ".parquet" else 2
@@ -393,7 +389,7 @@ def _compared(participants: Path, scores: dict, settings: Config, cohort: str, u
         chosen.seed,
         settings.survival.per_years,
     )
-    name = cohort or name_of(table, participants)
+    name = cohort or cohort_of(table, participants.stem)
     return [
         compare_score(followed, score, title, choices, name, str(participants), lines)
         for title, score in scores.items()

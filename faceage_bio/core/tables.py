@@ -280,6 +280,11 @@ def identities(given: Iterable[object]) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
+def cohort_of(table: pd.DataFrame, otherwise: str = "") -> str:
+    """The cohort's name, as the column of a table of one cohort says."""
+    return str(table[COHORT].iloc[0]) if COHORT in table and len(table) else otherwise
+
+
 def results_mode() -> int:
     """Who may read what a step writes: the owner, or the group too where results.access is "group"."""
     return MODES[os.environ.get(ACCESS, "owner")]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,13 @@ class Choices:
     cluster: str | None = None
     firth: bool = False
     further_levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, survival: Any) -> "Choices":
+        """Those of the settings under ``survival``."""
+        return cls(
+            survival.per_years, survival.sequential_adjustment, survival.covariates, survival.groups, survival.strata, survival.cluster
+        )  # fmt: skip
 
     @property
     def full(self) -> list[str]:

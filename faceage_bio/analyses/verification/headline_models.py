@@ -115,10 +115,7 @@ def _contrasts(
 def _survival(headline: Headline, own: Mapping[str, Path], settings: Config, cohort: str) -> None:
     usable, _ = prepare(read_table(own["survival/follow_up"]))
     if "survival/cox" in own:
-        choices = Choices(
-            settings.per_years, settings.sequential_adjustment, settings.covariates, settings.groups, settings.strata, settings.cluster
-        )  # fmt: skip
-        headline.cox.extend(cox_models(usable, read_table(own["survival/cox"]), choices, cohort))
+        headline.cox.extend(cox_models(usable, read_table(own["survival/cox"]), Choices.of(settings), cohort))
     if {"survival/kaplan_meier", "survival/summary"} <= own.keys() and len(usable):
         groupings = [part(usable, column, rule) for column, rule in settings.curves.items()]
         tables = (read_table(own[f"survival/{name}"]) for name in ("kaplan_meier", "summary"))
