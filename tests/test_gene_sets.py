@@ -1,5 +1,6 @@
 """Sets of senescence genes: shipped tables, GMT files, scores, enrichment. Golden: tests/golden/gene_sets (R)."""
 
+import re
 import stat
 from pathlib import Path
 
@@ -12,9 +13,22 @@ from scipy.stats import kstest
 
 from faceage_bio.analyses.expression.counts import choose_samples
 from faceage_bio.analyses.expression.sets import enrichment_tables, set_tables
+from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import TableError
-from faceage_bio.intake.rna.gene_sets import GeneSet, choose_sets, digest, read_gmt, shipped_sets, sources
+from faceage_bio.core.settings.settings_genes import Expression
+from faceage_bio.intake.rna.gene_sets import (
+    NO_REASON,
+    GeneSet,
+    choose_sets,
+    digest,
+    panel_reasons,
+    read_gmt,
+    shipped_reasons,
+    shipped_sets,
+    sources,
+)
 from faceage_bio.report.sections_gene_sets import sentence
+from faceage_bio.report.sections_genes import why_these
 from faceage_bio.stats.enrichment import SMALLEST_P, over_representation, preranked
 from faceage_bio.stats.set_scores import METHODS, mean_z, score
 from tests.commands import faceage_bio
@@ -289,3 +303,33 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     private = tmp_path / "set_scores.parquet"
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert not {"sample_id", "subject_id"} & set(rows)
+
+
+# The panel of genes: each with why, direction and source; genes of one's own too.
+
+
+def test_every_gene_of_the_default_panel_has_a_reason_and_a_source():
+    told = panel_reasons(Expression().panel)
+    assert told.symbol.tolist() == Expression().panel
+    assert told.symbol[0] == "CDK6"
+    assert (told.why.str.len() > 10).all()
+    assert not (told.why == NO_REASON).any()
+    assert told.source.map(lambda source: bool(re.fullmatch(r"doi:10\.\d{4,}/\S+", source))).all()
+    assert set(told.expected) <= {"up", "down", "either"}
+    assert shipped_reasons().symbol.is_unique
+
+
+def test_a_gene_of_ones_own_has_the_reason_given_or_none():
+    reasons = {"MYC": {"why": "amplified in this tumour", "source": "doi:10.1000/mine", "expected": "up"}}
+    config = check_config({
+        "cohorts": {"mine": {"face_ages": "ages.tsv"}},
+        "expression": {"panel": ["MYC", "CDK6", "ABCB1"], "panel_reasons": reasons},
+    }).model_dump(mode="json")  # fmt: skip
+    mine, shipped, bare = why_these(config)
+    assert (mine["why"], mine["source"], mine["expected"]) == (
+        "amplified in this tumour",
+        "doi:10.1000/mine",
+        "up",
+    )
+    assert shipped["source"].startswith("doi:")
+    assert (bare["why"], bare["source"]) == (NO_REASON, "")
