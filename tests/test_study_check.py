@@ -266,7 +266,7 @@ def photo(folder, k):
 
 def manifest(folder, n):
     rows = pd.DataFrame(
-        {"photo_id": [f"p{k}" for k in range(n)], "subject_id": [f"P{k % N}" for k in range(n)]}
+        {"photo_id": [f"p{k}" for k in range(n)], "subject_id": [f"P{k % N_PHOTOS}" for k in range(n)]}
     )
     rows.assign(path=[f"{k}.png" for k in range(n)]).to_csv(folder / "manifest.tsv", sep="\t", index=False)
 
@@ -336,7 +336,7 @@ def checked(folder, capsys) -> str:
 
 def test_only_new_photos_are_computed_and_check_says_so_beforehand(computed_study, capsys):
     told = checked(computed_study, capsys)
-    assert f"mine: {N} of {N} photos will be computed: " in told
+    assert f"mine: {N_PHOTOS} of {N_PHOTOS} photos will be computed: " in told
     assert "hours on the processor, 0 GPU-hours (an estimate; no run before)" in told
     assert "mine: genes are fitted for the first time" in told
     assert run(computed_study) == N_PHOTOS
@@ -345,19 +345,21 @@ def test_only_new_photos_are_computed_and_check_says_so_beforehand(computed_stud
 
     people = pd.read_csv("clinical.tsv", sep="\t")  # one BMI
     people.assign(bmi=people.bmi + (people.index == 2)).to_csv("clinical.tsv", sep="\t", index=False)
-    assert f"mine: 0 of {N} photos will be computed: 0 hours, 0 GPU-hours" in checked(computed_study, capsys)
+    assert f"mine: 0 of {N_PHOTOS} photos will be computed: 0 hours, 0 GPU-hours" in checked(
+        computed_study, capsys
+    )
     assert run(computed_study) == 0
 
     photo(computed_study, N_PHOTOS)  # one photo more
     manifest(computed_study, N_PHOTOS + 1)
     told = checked(computed_study, capsys)
-    assert f"mine: 1 of {N + 1} photos will be computed: " in told
+    assert f"mine: 1 of {N_PHOTOS + 1} photos will be computed: " in told
     assert "0 GPU-hours (at" in told
     assert "photos a second on CPU, as before)" in told
     assert run(computed_study) == 1
 
     configure(computed_study, name="renamed")
-    assert f"renamed: 0 of {N + 1} photos will be computed" in checked(computed_study, capsys)
+    assert f"renamed: 0 of {N_PHOTOS + 1} photos will be computed" in checked(computed_study, capsys)
     assert run(computed_study, name="renamed") == 0
 
     configure(computed_study, shard_size=2)
@@ -365,7 +367,7 @@ def test_only_new_photos_are_computed_and_check_says_so_beforehand(computed_stud
 
     for path in computed_study.rglob("*"):
         os.utime(path, (10**9, 10**9))
-    assert f"0 of {N + 1} photos will be computed ({N + 1} were touched or moved, and are the same)" in checked(computed_study, capsys)  # fmt: skip
+    assert f"0 of {N_PHOTOS + 1} photos will be computed ({N_PHOTOS + 1} were touched or moved, and are the same)" in checked(computed_study, capsys)  # fmt: skip
     assert run(computed_study) == 0
 
 
