@@ -85,6 +85,7 @@ def sheets_of_figures(browser) -> tuple[int, dict[str, list[int]]]:
     A link at both ends of each figure is an annotation of one sheet in the PDF, which needs no reader of PDF.
     """
     browser.execute_script("""
+        document.querySelectorAll("a[href^='https://mark.invalid/']").forEach((mark) => mark.remove());
         [...document.querySelectorAll("figure")].forEach((figure, k) => {
           figure.style.position = "relative";
           for (const end of ["top", "bottom"]) {

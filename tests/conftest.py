@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,13 +41,19 @@ class Run:
     output: str
 
 
-def snakemake(folder: Path, *arguments: str, configfile: Path = DEMO_CONFIG, sections: str = "full") -> Run:
+def snakemake(
+    folder: Path,
+    *arguments: str,
+    configfile: Path = DEMO_CONFIG,
+    sections: str = "full",
+    environment: Mapping[str, str] | None = None,
+) -> Run:
     """Start the workflow in ``folder`` with the interpreter of the tests, which need not be activated."""
     command = [
         sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),
         "--configfile", str(configfile), "--config", f"report={{sections: {sections}}}", "--cores", str(os.cpu_count()), "--show-failed-logs", *arguments,
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | (environment or {}))
     return Run(done.returncode, done.stdout + done.stderr)
 
 

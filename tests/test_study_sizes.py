@@ -12,6 +12,7 @@ from faceage_bio.cli.main import app
 from faceage_bio.core.tables import read_table, read_text_table
 from tests.conftest import ROOT
 from tests.sized_studies import RESULTS, SIZES, write_study
+from tests.started_steps import forked
 
 pytestmark = pytest.mark.workflow
 
@@ -21,7 +22,7 @@ def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
     command = [
         sys.executable, "-m", "faceage_bio", "run", "--configfile", "config.yaml", "--config", "report={sections: full}",
     ]  # fmt: skip
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | forked()
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stderr[-4000:]
     results = [line for line in run.stdout.splitlines() if line.startswith("  ")]

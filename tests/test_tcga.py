@@ -15,6 +15,7 @@ from faceage_bio.cli.main import app
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.rna.gene_ids import human_genes
 from tests.conftest import ROOT
+from tests.started_steps import forked
 
 CONFIG = """\
 cohorts:
@@ -151,7 +152,7 @@ def test_the_download_runs_to_both_reports(tmp_path):
     write_download(tmp_path)
     done = subprocess.run(
         [sys.executable, "-m", "faceage_bio", "run", "--configfile", "config.yaml"],
-        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)} | forked(), capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     results = tmp_path / "results"

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lifelines.exceptions import ConvergenceError
-from pydeseq2.default_inference import DefaultInference
 from scipy.stats import norm
 
 from faceage_bio.analyses.pooling.estimates import Choices, pool_rows
@@ -200,6 +199,8 @@ def test_whatever_another_package_fails_at_is_a_reason_and_a_bug_of_ours_is_not(
     spoiled = replace(contrast, people=contrast.people.iloc[:0])
     told = compared.compare_contrasts([spoiled])
     assert {str(row["reason"])[:27] for row in told} == {"statsmodels gives no result"}
+    from pydeseq2.default_inference import DefaultInference  # 1.5 seconds, for this test alone
+
     monkeypatch.setattr(DefaultInference, "irls", lambda *arguments, **options: np.zeros(0).reshape(2, 2))
     (genetic,) = genes(40)
     (row,) = compared.compare_genes(genetic, seed=1)

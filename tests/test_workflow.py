@@ -25,6 +25,7 @@ from tests.conftest import (
     snakemake,
     write_config,
 )
+from tests.started_steps import forked
 
 pytestmark = pytest.mark.workflow
 CONFIG = yaml.safe_load(DEMO_CONFIG.read_text())
@@ -452,7 +453,7 @@ def shuffled(demo, tmp_path_factory) -> Path:
         for cohort in ("north", "south")
         for table in ("survival/cox", "phenotype/phenotypes", "expression/panel", "expression/genes")
     ]
-    run = snakemake(folder, *asserted, configfile=configfile)
+    run = snakemake(folder, *asserted, configfile=configfile, environment=forked())
     assert run.status == 0, run.output[-8000:]
     return folder
 
@@ -483,7 +484,7 @@ def test_shards_and_a_second_opinion_in_a_study_of_ones_own(demo, tmp_path):
     configfile.write_text(yaml.safe_dump(content))
     plan = jobs_planned(snakemake(tmp_path, "--dry-run", configfile=configfile).output)
     assert plan["predict_face_age"] == 3
-    run = snakemake(tmp_path, configfile=configfile, sections="core")
+    run = snakemake(tmp_path, configfile=configfile, sections="core", environment=forked())
     assert run.status == 0, run.output[-8000:]
 
     ages = table(tmp_path, "mine/faceage/face_age.parquet")
@@ -511,7 +512,12 @@ def test_given_face_ages_are_the_same_acceleration_as_the_photos_they_came_from(
     study = {"cohorts": {"mine": {"face_ages": "face_ages.tsv", "clinical": "clinical.tsv"}}}
     configfile = tmp_path / "config.yaml"
     configfile.write_text(yaml.safe_dump(study))
-    run = snakemake(tmp_path, "results/mine/acceleration/acceleration.parquet", configfile=configfile)
+    run = snakemake(
+        tmp_path,
+        "results/mine/acceleration/acceleration.parquet",
+        configfile=configfile,
+        environment=forked(),
+    )
     assert run.status == 0, run.output[-8000:]
     mine = (
         table(tmp_path, "mine/acceleration/acceleration.parquet")
@@ -565,7 +571,7 @@ def test_the_same_subject_in_two_cohorts_stops_before_anything_is_computed(drawn
     configfile = write_config(
         tmp_path / "config.yaml", **study, readers=None, report=None, pooling={"reference_cohorts": []}
     )
-    run = snakemake(tmp_path, configfile=configfile)
+    run = snakemake(tmp_path, configfile=configfile, environment=forked())
     assert run.status != 0
     assert "60 subject(s) are in cohort 'a' and in cohort 'b'" in run.output
     assert {path.parent.name for path in (tmp_path / "results").rglob("*.parquet")} == {"cohort"}

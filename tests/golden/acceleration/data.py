@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
+from statsmodels import datasets
 from scipy.stats import norm
 
 STEPS, DRAWS = 4, 30
@@ -15,7 +15,7 @@ STEPS, DRAWS = 4, 30
 
 def engel() -> pd.DataFrame:
     """Food expenditure on income: curved, and its spread grows."""
-    return sm.datasets.engel.load_pandas().data[["income", "foodexp"]].reset_index(drop=True)
+    return datasets.engel.load_pandas().data[["income", "foodexp"]].reset_index(drop=True)
 
 
 def weyl(n: int, start: float) -> np.ndarray:

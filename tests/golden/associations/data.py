@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
+from statsmodels import datasets
 
 PARTIES = ["democrat", "independent", "republican"]
 
 
 def voters() -> pd.DataFrame:
     """400 voters of 1996: income, age, schooling, party (three levels), vote (two), and sets that no one shares."""
-    table = sm.datasets.anes96.load_pandas().data.head(400)
+    table = datasets.anes96.load_pandas().data.head(400)
     party = pd.cut(table["PID"], [-1, 1, 4, 6], labels=PARTIES).astype(str)
     return pd.DataFrame({
         "income": table["income"], "age": table["age"], "schooling": table["educ"], "party": party,

@@ -7,7 +7,7 @@ golden.tsv and versions.txt.
 from pathlib import Path
 
 import pandas as pd
-import statsmodels.api as sm
+from statsmodels import datasets
 
 FOLDER = Path(__file__).parent
 ORIGINS = ["PERASIAN", "PERBLACK", "PERHISP"]
@@ -15,7 +15,7 @@ ORIGINS = ["PERASIAN", "PERBLACK", "PERHISP"]
 
 def districts() -> pd.DataFrame:
     """Every third district."""
-    return sm.datasets.star98.load_pandas().data.iloc[::3].head(100).reset_index(drop=True)
+    return datasets.star98.load_pandas().data.iloc[::3].head(100).reset_index(drop=True)
 
 
 def numbers() -> pd.DataFrame:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
+from statsmodels import datasets
 
 OUTCOMES = ["income", "liking_clinton", "liking_dole", "own_place", "news"]
 
 
 def voters() -> pd.DataFrame:
     """300 voters of 1996: five outcomes, age, schooling, party (three levels), vote (two)."""
-    table = sm.datasets.anes96.load_pandas().data.head(300)
+    table = datasets.anes96.load_pandas().data.head(300)
     party = pd.cut(table["PID"], [-1, 1, 4, 6], labels=["democrat", "independent", "republican"]).astype(str)
     return pd.DataFrame({
         "income": table["income"], "liking_clinton": table["ClinLR"], "liking_dole": table["DoleLR"],

@@ -6,7 +6,7 @@
 from pathlib import Path
 
 import pandas as pd
-import statsmodels.api as sm
+from statsmodels import datasets
 from lifelines import datasets
 
 
@@ -26,7 +26,7 @@ def heart() -> pd.DataFrame:
 
 def crime() -> pd.DataFrame:
     return (
-        sm.datasets.statecrime.load_pandas()
+        datasets.statecrime.load_pandas()
         .data[["murder", "hs_grad", "poverty", "urban"]]
         .reset_index(drop=True)
     )

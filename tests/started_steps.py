@@ -1,0 +1,114 @@
+"""Steps of a workflow that are forked from one process: the same commands without 1 to 2 CPU seconds of imports for each.
+
+For studies whose results a test looks at. The demo's own run, `faceage-bio run` under signals and SLURM start their steps as a user's do.
+"""
+
+import atexit
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+
+# what most steps import; neither of them computes with threads before the fork
+IMPORTED = (
+    "faceage_bio.cli.main", "faceage_bio.core.records", "faceage_bio.core.tables", "pandera.pandas", "pyarrow.parquet", "scipy.interpolate", "scipy.stats",
+    "statsmodels.nonparametric.smoothers_lowess", "statsmodels.regression.linear_model", "statsmodels.stats.multitest", "statsmodels.stats.proportion",
+)  # fmt: skip
+ASK = """\
+import json, os, socket, sys
+with socket.socket(socket.AF_UNIX) as server:
+    server.connect(sys.argv[1])
+    os.umask(mask := os.umask(0o077))
+    asked = json.dumps([sys.argv[2:], os.getcwd(), mask, dict(os.environ)]).encode()
+    socket.send_fds(server, [asked], [0, 1, 2])
+    server.shutdown(socket.SHUT_WR)
+    status = server.recv(1)  # nothing where a signal ended the step
+sys.exit(status[0] if status else 1)
+"""
+
+
+@cache
+def forked() -> dict[str, str]:
+    """Environment in which `faceage-bio` of a rule is forked from a process that starts here, and ends with this one."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))  # the name of a socket is short
+    (folder / "ask.py").write_text(ASK)
+    ask = shlex.join([sys.executable, "-ISE", str(folder / "ask.py"), str(folder / "socket")])
+    (folder / "bash.sh").write_text(f'faceage-bio() {{ {ask} "$@"; }}\n')
+    command = [sys.executable, "-m", "tests.started_steps", str(folder / "socket")]
+    server = subprocess.Popen(command, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True)
+    assert server.stdout.readline() == "listening\n"
+    atexit.register(lambda: (server.terminate(), server.wait(), server.stdout.close(), shutil.rmtree(folder)))
+    return {"BASH_ENV": str(folder / "bash.sh")}
+
+
+def serve(path: str) -> None:
+    """Fork for each command that comes, until a signal ends this process or it has lost the one that started it."""
+    tests = os.getppid()
+    for name in IMPORTED:
+        __import__(name)
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        listening.listen()
+        listening.settimeout(10)
+        print("listening", flush=True)
+        signal.signal(signal.SIGCHLD, lambda *_: reap())
+        while os.getppid() == tests:
+            try:
+                asking, _ = listening.accept()
+            except TimeoutError:
+                continue
+            if not os.fork():
+                listening.close()
+                run_step(asking)
+            asking.close()
+
+
+def reap() -> None:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def run_step(asking: socket.socket) -> None:
+    """The command, as its own process would run it; its exit status goes back, and the process ends."""
+    from faceage_bio.cli.main import main
+
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    status = 1
+    try:
+        asked, streams, _, _ = socket.recv_fds(asking, 1 << 20, 3)
+        while part := asking.recv(1 << 20):
+            asked += part
+        arguments, folder, mask, environment = json.loads(asked)
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+            os.close(stream)
+        os.chdir(folder)
+        os.umask(mask)
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.argv = ["faceage-bio", *arguments]
+        main()
+        status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else 1 if ended.code else 0
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        asking.send(bytes([status]))
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
