@@ -167,7 +167,7 @@ class _TwiceError(Exception):
     """A key that stands more than once."""
 
 
-class _Once(yaml.SafeLoader):  # type: ignore[misc]
+class _Once(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """YAML in which each key stands once; of two, YAML itself would silently take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
