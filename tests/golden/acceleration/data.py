@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from statsmodels import datasets
 from scipy.stats import norm
+from statsmodels import datasets
 
 STEPS, DRAWS = 4, 30
 

@@ -6,8 +6,8 @@
 from pathlib import Path
 
 import pandas as pd
-from statsmodels import datasets
 from lifelines import datasets
+from statsmodels.datasets import statecrime
 
 
 def lung() -> pd.DataFrame:
@@ -25,11 +25,7 @@ def heart() -> pd.DataFrame:
 
 
 def crime() -> pd.DataFrame:
-    return (
-        datasets.statecrime.load_pandas()
-        .data[["murder", "hs_grad", "poverty", "urban"]]
-        .reset_index(drop=True)
-    )
+    return statecrime.load_pandas().data[["murder", "hs_grad", "poverty", "urban"]].reset_index(drop=True)
 
 
 def flat() -> pd.DataFrame:
