@@ -191,6 +191,6 @@ def test_photos_of_which_there_is_nothing_to_say(tmp_path):
 
 def test_a_cohort_keeps_its_colour_where_others_are_not_shown():
     rows = pd.DataFrame({"bin": "below 5", "cohort": ["south"], "share": [60]})
-    svg = figures_photos.measure(rows, ["below 5"], "Head tilted", ["north", "south"])
+    svg = figures_photos.draw_measure(rows, ["below 5"], "Head tilted", ["north", "south"])
     assert COHORTS[1] in svg
     assert COHORTS[0] not in svg

@@ -20,7 +20,7 @@ RELIABILITIES = [("ICC(1,1)", GREY), ("ICC(A,1)", VERMILLION)]
 RATE_COLOURS = [("face ageing rate", VERMILLION)]
 
 
-def definition_curves(bands: pd.DataFrame) -> Picture:
+def draw_definition_curves(bands: pd.DataFrame) -> Picture:
     """Mean of each definition by decade of age with its 95% CI; level at zero: independent of age.
 
     ``bands``: ``kind`` (a name of ``SHOWN``), age_mean, mean, ci_lower, ci_upper; participants are not drawn.
@@ -60,7 +60,7 @@ def definition_curves(bands: pd.DataFrame) -> Picture:
     return to_svg(chart, "Mean age gap and age acceleration by chronological age, by definition")
 
 
-def corrected_slopes(table: pd.DataFrame) -> Picture:
+def draw_corrected_slopes(table: pd.DataFrame) -> Picture:
     """Slopes of each outcome by method, each outcome on a scale of its own, since their units differ."""
     import altair as alt
 

@@ -19,7 +19,7 @@ def _colour(alt, names: list[str], column: str = "model"):
     )  # fmt: skip
 
 
-def areas(rows: pd.DataFrame) -> Picture:
+def draw_areas(rows: pd.DataFrame) -> Picture:
     """Areas under the curve at each time, without and with face age, a panel per question."""
     import altair as alt
 
@@ -55,7 +55,7 @@ def areas(rows: pd.DataFrame) -> Picture:
     return to_svg(chart, "Areas under the curve by time, without and with face age, with 95% CIs")
 
 
-def calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) -> Picture:
+def draw_calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) -> Picture:
     """Observed against predicted risk, a panel per time and model: smooth curve with its band, groups with their intervals."""
     import altair as alt
 
@@ -104,7 +104,7 @@ def calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) -> Pict
     return to_svg(alt.hconcat(*columns, spacing=18), "Observed against predicted risk of death, with 95% CIs")
 
 
-def decisions(rows: pd.DataFrame, titles: list[str]) -> Picture:
+def draw_decisions(rows: pd.DataFrame, titles: list[str]) -> Picture:
     """Net benefit by threshold, a panel per time: either model, treat all, treat none."""
     import altair as alt
 

@@ -23,7 +23,7 @@ def _colour(alt):
     )
 
 
-def means(table: pd.DataFrame) -> Picture:
+def draw_means(table: pd.DataFrame) -> Picture:
     """Mean age gap and age acceleration in each group, factor by factor."""
     shown = table.assign(kind=adjusted(table))
     return forest(
@@ -37,7 +37,7 @@ def means(table: pd.DataFrame) -> Picture:
     )
 
 
-def pairs(table: pd.DataFrame) -> Picture:
+def draw_pairs(table: pd.DataFrame) -> Picture:
     """Differences between all pairs of groups."""
     shown = table.assign(kind=adjusted(table))
     return forest(
@@ -45,7 +45,7 @@ def pairs(table: pd.DataFrame) -> Picture:
     )
 
 
-def dose(curves: pd.DataFrame) -> Picture:
+def draw_dose(curves: pd.DataFrame) -> Picture:
     """Years against the reference value, by amount, with a band."""
     import altair as alt
 
@@ -74,7 +74,7 @@ def dose(curves: pd.DataFrame) -> Picture:
     )
 
 
-def subgroups(table: pd.DataFrame) -> Picture:
+def draw_subgroups(table: pd.DataFrame) -> Picture:
     """The first contrast of each exposure in each subgroup, with p and q for interaction."""
     shown = table.assign(kind=adjusted(table), subgroup=table["subgroup"].map(_subgroup))
     shown = shown[shown["estimate"].notna()]
@@ -95,7 +95,7 @@ def _subgroup(name: str) -> str:
     return f"{term(modifier)}: {level}"
 
 
-def adjustments(table: pd.DataFrame) -> Picture:
+def draw_adjustments(table: pd.DataFrame) -> Picture:
     """Each contrast under each adjustment set, complete cases and multiple imputation, and unadjusted."""
     shown = table[table["estimate"].notna()]
     raw = adjusted(shown) == NAMES[0]
@@ -109,7 +109,7 @@ def adjustments(table: pd.DataFrame) -> Picture:
     return forest(shown, "set", "kind", kinds, 0, title, section="shown", digits=1)
 
 
-def specifications(table: pd.DataFrame) -> Picture:
+def draw_specifications(table: pd.DataFrame) -> Picture:
     """Estimates in order of size, and below each the choices that gave it."""
     import altair as alt
 
@@ -158,7 +158,7 @@ def _choice(option: str) -> str:
     return term(option).replace("_", " ")
 
 
-def balance(table: pd.DataFrame) -> Picture:
+def draw_balance(table: pd.DataFrame) -> Picture:
     """Standardised differences before and after matching."""
     import altair as alt
 

@@ -11,7 +11,7 @@ RAW_DIFFERENCE, DIFFERENCE_AT_AGE = "unadjusted difference", "difference at the 
 PALE = 0.3  # what is not to be interpreted
 
 
-def error_by_group(rows: pd.DataFrame) -> Picture:
+def draw_error_by_group(rows: pd.DataFrame) -> Picture:
     """Mean error of each group with its interval, and that at the same age, one line per group.
 
     Parameters
@@ -25,13 +25,13 @@ def error_by_group(rows: pd.DataFrame) -> Picture:
     )
 
 
-def differences(rows: pd.DataFrame) -> Picture:
+def draw_differences(rows: pd.DataFrame) -> Picture:
     """Differences between groups with their intervals, unadjusted and at the same age; columns as in `error_by_group`."""
     colours = [(RAW_DIFFERENCE, GREY), (DIFFERENCE_AT_AGE, VERMILLION)]
     return forest(rows, "label", "kind", colours, 0, "Difference in mean error, years", digits=1)
 
 
-def change_by_step(rows: pd.DataFrame) -> Picture:
+def draw_change_by_step(rows: pd.DataFrame) -> Picture:
     """Mean change of face age against the step, one panel per condition, one colour per group.
 
     Parameters

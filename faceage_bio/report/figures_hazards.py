@@ -16,7 +16,7 @@ def _ratio_scale(alt, low: float, high: float):
     return alt.Scale(type="log", domain=[max(WIDEST[0], low), min(WIDEST[1], high)], nice=False, clamp=False)
 
 
-def over_time(curve: pd.DataFrame) -> Picture:
+def draw_over_time(curve: pd.DataFrame) -> Picture:
     """Hazard ratios over the follow-up: the smooth with its band, and the mean of each tenth of the deaths."""
     import altair as alt
 
@@ -55,7 +55,7 @@ def over_time(curve: pd.DataFrame) -> Picture:
     return to_svg(alt.vconcat(*charts, spacing=12), "Hazard ratios over the follow-up, with 95% bands")
 
 
-def curve(table: pd.DataFrame, people: pd.DataFrame) -> Picture:
+def draw_curve(table: pd.DataFrame, people: pd.DataFrame) -> Picture:
     """Hazard ratio by age acceleration, and below it the numbers of participants."""
     import altair as alt
 
@@ -106,7 +106,7 @@ def curve(table: pd.DataFrame, people: pd.DataFrame) -> Picture:
     )
 
 
-def subgroups(rows: pd.DataFrame) -> Picture:
+def draw_subgroups(rows: pd.DataFrame) -> Picture:
     """Hazard ratios in subgroups, with p and q for interaction at the first of each modifier."""
     names = [name for name, _ in STEPS]
     shown = rows.assign(kind=rows["step"].map(lambda step: names[step != "+ age"]))
@@ -122,7 +122,7 @@ def held(adjustment: str) -> str:
     return STEPS[adjustment != "age"][0]
 
 
-def choices(rows: pd.DataFrame) -> Picture:
+def draw_choices(rows: pd.DataFrame) -> Picture:
     """The main result under other choices of participants."""
     shown = rows.assign(kind=rows["adjustment"].map(held))
     title = f"Hazard ratio for death per {increase(rows['per'].iloc[0])} in face age (log scale)"

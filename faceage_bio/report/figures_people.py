@@ -15,7 +15,7 @@ from faceage_bio.report.formats import count, number
 from faceage_bio.report.words import term
 
 
-def spread(table: pd.DataFrame) -> Picture:
+def draw_spread(table: pd.DataFrame) -> Picture:
     """Age acceleration in each group: line q10 to q90, bar q25 to q75, stroke the median, dot the mean."""
     import altair as alt
 
@@ -64,7 +64,7 @@ class Line:
         return f"n = {count(self.n)}, r = {number(self.correlation)}, slope {number(self.slope)}"
 
 
-def scatter(
+def draw_scatter(
     people: pd.DataFrame, lines: Mapping[str, Line], colours: Mapping[str, str], width: float = plot.WIDTH
 ) -> Picture:
     """Face age against chronological age, one point per participant, with the line of identity and each cohort's regression line.
@@ -95,7 +95,7 @@ def scatter(
     return plot.svg(label, width, bottom + 46, parts, people[[COHORT, AGE, FACE_AGE]])
 
 
-def histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = plot.WIDTH) -> Picture:
+def draw_histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = plot.WIDTH) -> Picture:
     """The same as numbers of participants in squares of both ages, a panel per cohort, for where no participant's row may be shown.
 
     Parameters

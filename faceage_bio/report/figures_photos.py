@@ -7,7 +7,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import to_svg
 
 
-def outcomes(rows: pd.DataFrame, names: list[str]) -> Picture:
+def draw_outcomes(rows: pd.DataFrame, names: list[str]) -> Picture:
     """Share of each cohort's photos that were excluded or flagged, by reason; ``names`` are those of all cohorts of the page."""
     import altair as alt
 
@@ -29,7 +29,7 @@ def outcomes(rows: pd.DataFrame, names: list[str]) -> Picture:
     return to_svg(chart, "Share of each cohort's photos that were excluded or flagged, by reason; the table below says the same")  # fmt: skip
 
 
-def measure(rows: pd.DataFrame, labels: list[str], title: str, names: list[str]) -> Picture:
+def draw_measure(rows: pd.DataFrame, labels: list[str], title: str, names: list[str]) -> Picture:
     """Shares of each cohort's photos by bin of a measure; ``names`` are those of all cohorts of the page."""
     import altair as alt
 

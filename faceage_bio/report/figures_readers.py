@@ -9,7 +9,7 @@ from faceage_bio.report.figures import INNER, to_svg
 KINDS = [GREY, *BETWEEN]
 
 
-def areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> Picture:
+def draw_areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> Picture:
     """Area of each reader from condition to condition, the mean with its interval, and the model alone as a line.
 
     Parameters

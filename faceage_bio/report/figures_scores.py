@@ -7,7 +7,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, to_svg
 
 
-def medians(table: pd.DataFrame, versions: list[str]) -> Picture:
+def draw_medians(table: pd.DataFrame, versions: list[str]) -> Picture:
     """Median survival with its interval per group, one colour per version; an interval without an end runs to the edge.
 
     Parameters

@@ -128,7 +128,7 @@ def _curves(bands: pd.DataFrame, fit_in: str) -> Picture:
     kinds = {f"{column}{'' if column == 'age_gap' else ending}": kind for column, kind in KINDS.items()}
     shown = bands[bands["definition"].isin(kinds)]
     shown = shown.assign(kind=shown["definition"].map(kinds))
-    return figures_acceleration.definition_curves(shown) if len(shown) else Picture()
+    return figures_acceleration.draw_definition_curves(shown) if len(shown) else Picture()
 
 
 def _validity(table: pd.DataFrame) -> list[dict]:
@@ -167,4 +167,4 @@ def _attenuation_figure(table: pd.DataFrame) -> Picture:
     shown = shown.assign(
         kind=shown["model"].str.split().str[0].map(kinds), outcome=shown["term"].map(words.term)
     )
-    return figures_acceleration.corrected_slopes(shown)
+    return figures_acceleration.draw_corrected_slopes(shown)

@@ -32,7 +32,7 @@ def added_value_section(tables: ReportTables, name: str, config: dict) -> dict:
     areas = rows[(rows.measure == "AUC") & (rows.kind == "model") & rows.estimate.notna()]
     return {
         "added": told,
-        "added_figure": figures.areas(areas.assign(model=_in_words(areas.model))) if len(areas) else "",
+        "added_figure": figures.draw_areas(areas.assign(model=_in_words(areas.model))) if len(areas) else "",
     }
 
 
@@ -59,8 +59,8 @@ def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataF
         "measures": _measures(rows[rows.kind != "test"], models),
         "calibrated": _calibrated(calibration, titles),
         "large_times": [time_words(time) for time in sorted(calibration.loc[calibration.kind == "in the large", "horizon"].unique())],
-        "calibration_figure": figures.calibration(shown, names, titles) if len(names) and (shown.kind == "curve").any() else "",
-        "decision_figure": figures.decisions(curves, titles) if len(names) and len(curves) else "",
+        "calibration_figure": figures.draw_calibration(shown, names, titles) if len(names) and (shown.kind == "curve").any() else "",
+        "decision_figure": figures.draw_decisions(curves, titles) if len(names) and len(curves) else "",
     }  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def association_sections(tables: ReportTables, config: dict) -> dict:
         "scopes": [_scope(name, found, curves) for name in names],
         "matched": paired(found["matched"]),
         "balance": _before_and_after(balance),
-        "balance_figure": _figure(figures_associations.balance, balance),
+        "balance_figure": _figure(figures_associations.draw_balance, balance),
         "roles": _roles(roles),
         "ran": any(len(table) for table in found.values()),
     }
@@ -105,16 +105,16 @@ def _scope(name: str, found: dict[str, pd.DataFrame], curves: pd.DataFrame) -> d
     return pairs | {
         "name": "All cohorts together" if name == POOLED else name,
         "any": any(pairs.values()),
-        "means_figure": _figure(figures_associations.means, part("means")),
-        "pairs_figure": _figure(figures_associations.pairs, part("pairs")),
-        "dose_figure": _figure(figures_associations.dose, own_curves),
-        "subgroup_figure": _figure(figures_associations.subgroups, part("subgroups")),
+        "means_figure": _figure(figures_associations.draw_means, part("means")),
+        "pairs_figure": _figure(figures_associations.draw_pairs, part("pairs")),
+        "dose_figure": _figure(figures_associations.draw_dose, own_curves),
+        "subgroup_figure": _figure(figures_associations.draw_subgroups, part("subgroups")),
         "has_subgroups": bool(paired(part("subgroups"))),
-        "adjustment_figure": _figure(figures_associations.adjustments, part("adjustments")),
+        "adjustment_figure": _figure(figures_associations.draw_adjustments, part("adjustments")),
         "e_value_sentence": e_value_sentence(pairs["adjustments"]),
         "summary": paired(summary),
         "specification_figures": [
-            _figure(figures_associations.specifications, rows)
+            _figure(figures_associations.draw_specifications, rows)
             for _, rows in (
                 part("specifications").groupby("exposure", sort=False) if len(part("specifications")) else ()
             )

@@ -128,7 +128,7 @@ def _error_figure(groups: pd.DataFrame) -> str:
     if shown.empty:
         return ""
     marks = shown["sparse"].map({True: " (sparse)", False: ""})
-    return figures.error_by_group(
+    return figures.draw_error_by_group(
         shown.assign(label=shown["term"] + marks, kind=shown["adjustment"].map(kinds))
     )
 
@@ -144,7 +144,7 @@ def _difference_figure(rows: pd.DataFrame) -> str:
     both = pd.concat([raw, shown.assign(kind=figures.DIFFERENCE_AT_AGE)])
     what = both["measure"].map(DIFFERENCES)
     marks = both["sparse"].map({True: " (sparse)", False: ""})
-    return figures.differences(both.assign(label=both["term"] + ", " + what + marks))
+    return figures.draw_differences(both.assign(label=both["term"] + ", " + what + marks))
 
 
 def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
@@ -217,7 +217,7 @@ def _stress_figure(steps: pd.DataFrame) -> str:
     shown = mean[mean["factor"].isin(["all", *parted[:1]])]
     if shown.empty:
         return ""
-    return figures.change_by_step(
+    return figures.draw_change_by_step(
         shown.assign(
             series=shown["group"].where(shown["factor"] != "all", "all photos"),
             label=[_step(row.condition, row.step, "") for row in shown.itertuples()],

@@ -47,7 +47,7 @@ def _proportional(tests: pd.DataFrame, curve: pd.DataFrame, remedies: pd.DataFra
         wanted = set(offending["step"] + offending["term"]) if len(offending) else set()
         keys = curve["step"] + curve["term"]
         shown = curve[(curve["term"] == "face_age") | keys.isin(wanted)]
-        figure = figures_hazards.over_time(shown) if len(shown) else ""
+        figure = figures_hazards.draw_over_time(shown) if len(shown) else ""
     return {
         "ph": words.with_measures(tests), "ph_sentence": sentence, "ph_figure": figure,
         "remedies": _remedies(remedies),
@@ -70,7 +70,7 @@ def _remedies(remedies: pd.DataFrame) -> list[dict]:
 
 def _curve(tests: pd.DataFrame, curve: pd.DataFrame, people: pd.DataFrame) -> dict:
     people = people[people["n"].notna()] if len(people) else people
-    figure = figures_hazards.curve(curve, people) if len(curve) and len(people) else ""
+    figure = figures_hazards.draw_curve(curve, people) if len(curve) and len(people) else ""
     return {"curvature": words.with_measures(tests), "curvature_figure": figure}
 
 
@@ -110,7 +110,7 @@ def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame) -> dict:
     shown = rows[rows["estimate"].notna() & ~classes]
     return {
         "choices": choices,
-        "choices_figure": figures_hazards.choices(shown) if len(shown) else "",
+        "choices_figure": figures_hazards.draw_choices(shown) if len(shown) else "",
         "gap_classes": rows[classes].to_dict("records"),
         "imputed": _complete_and_imputed(imputed),
     }

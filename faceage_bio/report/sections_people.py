@@ -28,7 +28,7 @@ def people_section(tables: ReportTables, name: str, config: dict) -> dict:
         "flow_figure": flow.draw(boxes, name),
         "flow_lines": flow.as_list(boxes),
         "table_one": table_one(tables.get("phenotype", "table_one", name)),
-        "spread_figure": figures_people.spread(spread) if drawn else "",
+        "spread_figure": figures_people.draw_spread(spread) if drawn else "",
     }
 
 
@@ -48,8 +48,8 @@ def face_age_figure(
         return Picture()
     shown = table[table[COHORT].isin(lines)]
     if len(points):
-        return figures_people.scatter(shown, lines, of_cohorts(cohorts), width)
-    return figures_people.histogram(shown, lines, width)
+        return figures_people.draw_scatter(shown, lines, of_cohorts(cohorts), width)
+    return figures_people.draw_histogram(shown, lines, width)
 
 
 def _line(summary: pd.DataFrame) -> figures_people.Line:

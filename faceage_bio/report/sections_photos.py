@@ -147,7 +147,7 @@ def _figure(cohorts: list[dict], names: list[str]) -> str:
         for cohort in cohorts if cohort["ran"] and cohort["came"] > 0
         for line in cohort["lines"] if line.status in ("flagged", "excluded") and line.n > 0
     ]  # fmt: skip
-    return figures.outcomes(pd.DataFrame(rows), names) if rows else ""
+    return figures.draw_outcomes(pd.DataFrame(rows), names) if rows else ""
 
 
 def measure_section(bins: pd.DataFrame, title: str, unit: str, names: list[str]) -> dict:
@@ -175,7 +175,7 @@ def measure_section(bins: pd.DataFrame, title: str, unit: str, names: list[str])
         for name, one in counts.items() for k in shown if one[k] == one[k]
     ])  # fmt: skip
     name = f"{title}{f', {unit}' if unit else ''}"
-    figure = figures.measure(rows, [labels[k] for k in shown], name, names)
+    figure = figures.draw_measure(rows, [labels[k] for k in shown], name, names)
     return {"bins": table, "names": list(counts), "figure": figure}
 
 

@@ -34,7 +34,7 @@ def section(tables: ReportTables, config: dict) -> dict:
         "conditions": conditions,
         "cases": rows[rows["question"] == "cases"].to_dict("records"),
         "sentences": _sentences(areas, gains, conditions),
-        "figure": figures_readers.areas_by_condition(_areas(areas, conditions), conditions),
+        "figure": figures_readers.draw_areas_by_condition(_areas(areas, conditions), conditions),
         "areas": {
             status: _by_condition(
                 areas[(areas["censoring"] == status) & (areas["rater"] != "reader")], conditions

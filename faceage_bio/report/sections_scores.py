@@ -121,7 +121,9 @@ def _figure(groups: Sequence[dict], versions: list[str]) -> str:
         if line["median"]["status"] != NOT_ESTIMATED
     ]
     table = pd.DataFrame(shown)
-    return figures.medians(table, list(versions)) if len(table) and table["estimate"].notna().any() else ""
+    return (
+        figures.draw_medians(table, list(versions)) if len(table) and table["estimate"].notna().any() else ""
+    )
 
 
 def _discrimination(rows: pd.DataFrame) -> list[dict]:

@@ -16,7 +16,7 @@ def subgroup_section(tables: ReportTables, name: str, config: dict) -> dict:
     groups = (table["subgroup"] != "") | (table["modifier"] == "")
     figure = table[groups & table["estimate"].notna()]
     figure = figure.assign(label=figure["shown"], test=[_test(row) for row in figure.itertuples()])
-    drawn = figures_hazards.subgroups(figure) if len(figure) else ""
+    drawn = figures_hazards.draw_subgroups(figure) if len(figure) else ""
     return {"subgroups": words.with_measures(table.assign(is_test=~groups)), "subgroup_figure": drawn}
 
 
