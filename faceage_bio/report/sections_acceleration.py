@@ -3,9 +3,92 @@
 import pandas as pd
 
 from faceage_bio.core.errors import TableError
-from faceage_bio.report import figures, figures_acceleration, words
+from faceage_bio.report import figures, words
+from faceage_bio.report.colours import BROWN, GREY, INK, VERMILLION, VIOLET
 from faceage_bio.report.figure_files import Picture
+from faceage_bio.report.figures import INNER, to_svg
+from faceage_bio.report.formats import increase
 from faceage_bio.report.tables_by_place import ReportTables
+
+# Figures of how age acceleration is defined: each definition by age, with and without what lies outside of the test.
+
+
+SHOWN = [
+    ("age gap", GREY, [2, 2]),
+    ("line", VERMILLION, [1, 0]),
+    ("spline", VIOLET, [7, 3]),
+    ("loess", BROWN, [3, 3]),
+]
+METHODS = [("as measured", GREY), ("regression calibration", VERMILLION), ("SIMEX", BROWN)]
+TERMS = [("age gap", GREY), ("age acceleration", VERMILLION)]
+HAZARDS = [("unadjusted", GREY), ("adjusted for age", VERMILLION)]
+RELIABILITIES = [("ICC(1,1)", GREY), ("ICC(A,1)", VERMILLION)]
+RATE_COLOURS = [("face ageing rate", VERMILLION)]
+
+
+def draw_definition_curves(bands: pd.DataFrame) -> Picture:
+    """Mean of each definition by decade of age with its 95% CI; level at zero: independent of age.
+
+    ``bands``: ``kind`` (a name of ``SHOWN``), age_mean, mean, ci_lower, ci_upper; participants are not drawn.
+    """
+    import altair as alt
+
+    names = [name for name, _, _ in SHOWN if name in set(bands["kind"])]
+    known = {name: (colour, dash) for name, colour, dash in SHOWN}
+    colour = alt.Color(
+        "kind:N",
+        title=None,
+        sort=names,
+        legend=alt.Legend(symbolOpacity=1),
+        scale=alt.Scale(domain=names, range=[known[name][0] for name in names]),
+    )
+    dash = alt.StrokeDash(
+        "kind:N",
+        title=None,
+        sort=names,
+        scale=alt.Scale(domain=names, range=[known[name][1] for name in names]),
+    )
+    scale = alt.Scale(zero=False, nice=True)
+    # side by side by half a year, so that bars of one band can be told apart
+    place = {name: 0.5 * (number - (len(names) - 1) / 2) for number, name in enumerate(names)}
+    shown = bands[bands["kind"].isin(names)]
+    shown = shown.assign(x=shown["age_mean"] + shown["kind"].map(place))
+    base = alt.Chart(shown).encode(
+        x=alt.X("x:Q", title="Chronological age, years (mean of the band)", scale=scale), color=colour
+    )
+    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=INK, opacity=0.5).encode(y="y:Q")
+    chart = alt.layer(
+        zero,
+        base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(y="ci_lower:Q", y2="ci_upper:Q"),
+        base.mark_line(strokeWidth=2).encode(y=alt.Y("mean:Q", title="Mean, years"), strokeDash=dash),
+        base.mark_point(filled=True, size=40, opacity=1).encode(y="mean:Q"),
+    ).properties(width=INNER, height=300)
+    return to_svg(chart, "Mean age gap and age acceleration by chronological age, by definition")
+
+
+def draw_corrected_slopes(table: pd.DataFrame) -> Picture:
+    """Slopes of each outcome by method, each outcome on a scale of its own, since their units differ."""
+    import altair as alt
+
+    names = [name for name, _ in METHODS]
+    colour = alt.Color("kind:N", legend=None, scale=alt.Scale(domain=names, range=[c for _, c in METHODS]))
+    zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=INK, opacity=0.6).encode(x="x:Q")
+    charts = []
+    for outcome, rows in table.groupby("outcome", sort=False):
+        base = alt.Chart(rows).encode(
+            y=alt.Y("kind:N", sort=names, title=None, axis=alt.Axis(labelLimit=320, grid=False)), color=colour
+        )
+        x = alt.X(
+            "ci_lower:Q",
+            title=f"Difference in {outcome} per {increase(rows['per'].iloc[0])} in age acceleration",
+        )
+        layers = [zero, base.mark_rule(strokeWidth=2).encode(x=x, x2="ci_upper:Q"),
+                  base.mark_point(filled=True, size=55, opacity=1).encode(x="estimate:Q")]  # fmt: skip
+        charts.append(alt.layer(*layers).properties(width=INNER - 100, height=66))
+    return to_svg(
+        alt.vconcat(*charts), "Slopes on age acceleration, as measured and corrected for measurement error"
+    )
+
 
 ICC = ("ICC(1,1)", "ICC(A,1)")
 KINDS = {
@@ -49,9 +132,7 @@ def ageing_rate_section(tables: ReportTables, name: str) -> dict:
     if len(rate):
         shown = rate.assign(label=rate["model"], kind="face ageing rate")
         title = "Hazard ratio per 1 year of face age per year (log scale)"
-        figure = figures.forest(
-            shown, "label", "kind", figures_acceleration.RATE_COLOURS, 1, title, logarithmic=True
-        )
+        figure = figures.forest(shown, "label", "kind", RATE_COLOURS, 1, title, logarithmic=True)
     return {
         "ageing_rate": table[table["measure"] != "hazard ratio"].to_dict("records") if len(table) else [],
         "ageing_rate_cox": cox.to_dict("records"),
@@ -104,9 +185,7 @@ def _hazards(tables: ReportTables, name: str) -> dict:
     figure = ""
     if shown["estimate"].notna().any():
         title = f"Hazard ratio per {pairs[0]['alone']['per']} where nothing else is said (log scale)"
-        figure = figures.forest(
-            shown, "label", "kind", figures_acceleration.HAZARDS, 1, title, logarithmic=True
-        )
+        figure = figures.forest(shown, "label", "kind", HAZARDS, 1, title, logarithmic=True)
     return {"hazards": pairs, "hazard_figure": figure}
 
 
@@ -128,7 +207,7 @@ def _curves(bands: pd.DataFrame, fit_in: str) -> Picture:
     kinds = {f"{column}{'' if column == 'age_gap' else ending}": kind for column, kind in KINDS.items()}
     shown = bands[bands["definition"].isin(kinds)]
     shown = shown.assign(kind=shown["definition"].map(kinds))
-    return figures_acceleration.draw_definition_curves(shown) if len(shown) else Picture()
+    return draw_definition_curves(shown) if len(shown) else Picture()
 
 
 def _validity(table: pd.DataFrame) -> list[dict]:
@@ -146,7 +225,7 @@ def _validity_forest(table: pd.DataFrame) -> Picture:
         return Picture()
     kinds = {"age_gap": "age gap", "age_acceleration": "age acceleration"}
     shown = shown.assign(kind=shown["term"].map(kinds), label=shown["subgroup"].replace("", ALL))
-    return figures.forest(shown, "label", "kind", figures_acceleration.TERMS, 0, "Mean, years")
+    return figures.forest(shown, "label", "kind", TERMS, 0, "Mean, years")
 
 
 def _reliability_forest(table: pd.DataFrame) -> Picture:
@@ -156,7 +235,7 @@ def _reliability_forest(table: pd.DataFrame) -> Picture:
         return Picture()
     shown = shown.assign(label=shown["term"].map(words.term), kind=shown["measure"])
     title = "Intraclass correlation of one photo (1: two photos agree fully)"
-    return figures.forest(shown, "label", "kind", figures_acceleration.RELIABILITIES, 1, title)
+    return figures.forest(shown, "label", "kind", RELIABILITIES, 1, title)
 
 
 def _attenuation_figure(table: pd.DataFrame) -> Picture:
@@ -167,4 +246,4 @@ def _attenuation_figure(table: pd.DataFrame) -> Picture:
     shown = shown.assign(
         kind=shown["model"].str.split().str[0].map(kinds), outcome=shown["term"].map(words.term)
     )
-    return figures_acceleration.draw_corrected_slopes(shown)
+    return draw_corrected_slopes(shown)
