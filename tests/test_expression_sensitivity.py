@@ -17,7 +17,7 @@ from faceage_bio.analyses.expression.sensitivity import Choices, sensitivity_tab
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import write_table
-from faceage_bio.report.figures_gene_cards import partial_residual_figure
+from faceage_bio.report.gene_cards import partial_residual_figure
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.hidden_components import hidden_components

@@ -5,10 +5,148 @@ import pandas as pd
 from faceage_bio.analyses.survival.gene_hazards import question_of
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.intake.rna.gene_sets import shipped_sets
-from faceage_bio.report.expression_sensitivity import FOLD, MAIN, left_out_sentence
-from faceage_bio.report.figures_gene_cards import partial_residual_figure
+from faceage_bio.report import figures
+from faceage_bio.report.colours import VERMILLION, VIOLET
+from faceage_bio.report.figure_files import Picture
+from faceage_bio.report.formats import interval, number, signed
+from faceage_bio.report.plot import WIDTH, Scale, dots, line, svg, text
 from faceage_bio.report.sections_gene_survival import held
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import covariates
+
+# The section on the declared genes under other models.
+
+
+FOLD, MEDIATED = "log2 fold change", "mediated log2 fold change"
+LEFT_OUT = "one sample left out"
+MAIN = "main model"
+
+
+def sensitivity_section(tables: ReportTables, name: str, config: dict) -> list[dict]:
+    """One part per analysis; the headline gene in front, the other genes below."""
+    table = tables.get("expression", "sensitivity", name)
+    return [
+        _part(table[table.question == one], one, config["expression"])
+        for one in dict.fromkeys(table["question"])
+    ]
+
+
+def _part(table: pd.DataFrame, analysis: str, settings: dict) -> dict:
+    gene = settings["panel"][0]
+    folds = table[table.measure.isin([FOLD, MEDIATED])]
+    own = folds[folds.term == gene]
+    shown = own[own.estimate.notna() & (own.measure == FOLD)].assign(kind=gene)
+    title = f"Log2 fold change of {gene} per {shown['per'].iloc[0]} of age acceleration" if len(shown) else ""
+    variants = list(dict.fromkeys(folds["variant"]))
+    others = {
+        term: rows.set_index("variant").to_dict("index") for term, rows in folds.groupby("term", sort=False)
+    }
+    return {
+        "analysis": analysis,
+        "gene": gene,
+        "rows": own.assign(held=own.covariates.map(covariates)).to_dict("records"),
+        "figure": figures.forest(shown, "variant", "kind", [(gene, VERMILLION)], 0, title) if len(shown) else "",
+        "left_out": left_out_sentence(table, gene),
+        "mediation": mediation_sentence(own, settings["mediator"]),
+        "variants": variants,
+        "genes": [(term, [rows.get(variant) for variant in variants]) for term, rows in others.items()],
+    }  # fmt: skip
+
+
+def left_out(table: pd.DataFrame, gene: str) -> dict[str, float]:
+    """What leaving out one sample does to a gene's estimate, by measure; empty where it was not run."""
+    rows = table[(table.term == gene) & (table.variant == LEFT_OUT) & table.estimate.notna()]
+    return dict(zip(rows["measure"], rows["estimate"], strict=True))
+
+
+def left_out_sentence(table: pd.DataFrame, gene: str) -> str:
+    """How far any single sample carries the estimate; none is named."""
+    found = left_out(table, gene)
+    if not found:
+        return ""
+    low, high = found[f"lowest {FOLD}"], found[f"highest {FOLD}"]
+    change, leverage = found["largest change in standard errors"], found["largest leverage"]
+    cook = found["largest Cook's distance"]
+    return (
+        f"Without any one sample the estimate lies between {signed(low, 2)} and {signed(high, 2)}; the largest change is "
+        f"{number(change)} standard errors (largest Cook's distance {number(cook)}, largest leverage {number(leverage)})."
+    )
+
+
+def mediation_sentence(rows: pd.DataFrame, mediator: str | None) -> str:
+    """What goes by way of the mediator, and on what that rests."""
+    ways = rows[(rows.measure == MEDIATED) & rows.estimate.notna()]
+    if not mediator or not len(ways):
+        return ""
+    part, whole = ways.iloc[0], rows.set_index("variant").loc[f"without {mediator}"]
+    return (
+        f"If {mediator} is a mediator, {signed(part.estimate, 2)} ({interval(part.ci_lower, part.ci_upper)}) of "
+        f"{signed(whole.estimate, 2)} log2 per {part.per} of age acceleration goes by way of it. This takes for granted that age "
+        f"acceleration comes before {mediator}, that nothing else causes both {mediator} and the gene or both {mediator} and age acceleration "
+        f"beyond the covariates, and that effects add up. If {mediator} comes first and ages both face and gene, the difference is "
+        f"confounding, and the model with {mediator} is the one to read."
+    )
+
+
+# The card's figure as a small SVG: means of partial residuals in groups of samples.
+
+
+HEIGHT, LEFT, TOP, GAP, FOOT = 200, 46, 8, 34, 36
+PANELS = (
+    (AGE_ACCELERATION, "Age acceleration, years", VERMILLION),
+    (AGE, "Chronological age, years", VIOLET),
+)
+DRAWN = ["exposure", "bin_centre", "estimate", "ci_lower", "ci_upper"]
+
+
+def partial_residual_figure(bins: pd.DataFrame, gene: str) -> Picture:
+    """Means with 95% CIs over both ages on one scale, and the line through the means by least squares weighted by n.
+
+    Parameters
+    ----------
+    bins : DataFrame with exposure, bin_centre, estimate, ci_lower, ci_upper, n
+    """
+    ends = bins["ci_lower"].min(), bins["ci_upper"].max()
+    pad = 0.05 * max(ends[1] - ends[0], 1e-9)
+    inner, bottom = (WIDTH - LEFT - GAP) / 2, HEIGHT - FOOT
+    up = Scale(ends[0] - pad, ends[1] + pad, bottom, TOP)
+    marked = (ends[0], 0, ends[1]) if ends[0] < 0 < ends[1] else ends
+    parts = [text(12, (TOP + bottom) / 2, "Log2, adjusted", "middle", turned=True)]
+    parts += [text(LEFT - 5, up(value) + 4, number(value, 1), "end") for value in marked]
+    for place, (exposure, title, colour) in enumerate(PANELS):
+        mine = bins[bins["exposure"] == exposure]
+        if len(mine) < 2:
+            continue
+        start = LEFT + place * (inner + GAP)
+        first, last = mine["bin_centre"].min(), mine["bin_centre"].max()
+        across = Scale(first, max(last, first + 1e-9), start + 8, start + inner - 8)
+        x, y = across(mine["bin_centre"].to_numpy(float)), up(mine["estimate"].to_numpy(float))
+        lower, upper = (up(mine[end].to_numpy(float)) for end in ("ci_lower", "ci_upper"))
+        slope, level = _line(mine)
+        bars = "".join(
+            f"M{at:.5g} {low:.5g}V{high:.5g}" for at, low, high in zip(x, lower, upper, strict=True)
+        )
+        parts += [
+            line(f"M{start:g} {TOP}V{bottom}H{start + inner:g}", opacity=0.5),
+            line(f"M{start:g} {up(0):.5g}h{inner:g}", opacity=0.35, dash="2 3") if len(marked) == 3 else "",
+            line(f"M{across(first):.5g} {up(level + slope * first):.5g}L{across(last):.5g} {up(level + slope * last):.5g}", colour, 1.5, 0.7),
+            line(bars, colour, 1.5), dots(x, y, 3, colour, 1),
+            *(text(across(end), bottom + 14, number(end, 0), "middle") for end in (first, last)),
+            text(start + inner / 2, bottom + 29, title, "middle"),
+        ]  # fmt: skip
+    label = f"{gene}: mean partial residuals in groups of samples by age acceleration and by age"
+    return svg(label, WIDTH, HEIGHT, parts, bins[DRAWN])
+
+
+def _line(bins: pd.DataFrame) -> tuple[float, float]:
+    """Slope and level of least squares through the means, each weighted by its n."""
+    weight = bins["n"] / bins["n"].sum()
+    centre, level = (weight * bins["bin_centre"]).sum(), (weight * bins["estimate"]).sum()
+    away = bins["bin_centre"] - centre
+    spread = (weight * away**2).sum()
+    slope = float((weight * away * (bins["estimate"] - level)).sum() / spread) if spread > 0 else 0.0
+    return slope, float(level - slope * centre)
+
 
 WAYS = {1: "rises", -1: "falls", 0: "direction not said"}
 ESTIMATES = [

@@ -16,9 +16,8 @@ from faceage_bio.report.about import about
 from faceage_bio.report.checklists import checklists
 from faceage_bio.report.exclusions import LINKS
 from faceage_bio.report.expression_quality import quality_section, rule_words
-from faceage_bio.report.expression_sensitivity import sensitivity_section
 from faceage_bio.report.figure_files import Figures, Page, Picture
-from faceage_bio.report.gene_cards import gene_cards
+from faceage_bio.report.gene_cards import gene_cards, sensitivity_section
 from faceage_bio.report.places import (
     ASSOCIATION,
     INDEX,
