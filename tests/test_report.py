@@ -12,7 +12,7 @@ from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.report import figures, formats, words
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
-from faceage_bio.report.sections_sequential_models import ages_sentence
+from faceage_bio.report.sections_cox import ages_sentence
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests.report_studies import (
     CARD,

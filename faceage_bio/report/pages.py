@@ -35,12 +35,12 @@ from faceage_bio.report.sections import not_in_core, runs
 from faceage_bio.report.sections_acceleration import definition_section
 from faceage_bio.report.sections_all_genes import PageGenes
 from faceage_bio.report.sections_associations import association_sections, group_section, phenotype_section
+from faceage_bio.report.sections_cox import survival_cohort
 from faceage_bio.report.sections_gene_sets import gene_set_section
 from faceage_bio.report.sections_genes import gene_section, why_these
 from faceage_bio.report.sections_meta_analysis import meta_analysis_section
 from faceage_bio.report.sections_people import face_age_figure, people_section
 from faceage_bio.report.sections_single_cell import single_cell_section
-from faceage_bio.report.sections_survival import survival_cohort
 from faceage_bio.report.sections_variants import PUBLISHED, variant_section
 from faceage_bio.report.summary import summary
 from faceage_bio.report.tables_by_place import ReportTables

@@ -20,9 +20,9 @@ from faceage_bio.report.formats import count, increase, p_scientific
 from faceage_bio.report.independent_software import verification_section
 from faceage_bio.report.key_results import counts_of, key_results, not_answered
 from faceage_bio.report.places import place
+from faceage_bio.report.sections_cox import step_words
 from faceage_bio.report.sections_curves import curves_section
 from faceage_bio.report.sections_people import face_age_figure
-from faceage_bio.report.sections_sequential_models import step_words
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import term
 

@@ -1,0 +1,477 @@
+"""The survival page's first answer: hazard ratios of both ages in sequentially adjusted Cox models, and face age against age."""
+
+import pandas as pd
+
+from faceage_bio.report import figures, words
+from faceage_bio.report.colours import BROWN, INK, VERMILLION
+from faceage_bio.report.figure_files import Picture
+from faceage_bio.report.figures import INNER, forest, to_svg
+from faceage_bio.report.formats import count, increase, interval, number, p_equals, p_value, people
+from faceage_bio.report.sections_acceleration import ageing_rate_section
+from faceage_bio.report.sections_added_value import added_value_section
+from faceage_bio.report.sections_curves import competing_section, curves_section
+from faceage_bio.report.sections_gene_survival import gene_survival_section
+from faceage_bio.report.sections_scores import scores_section
+from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import term
+from faceage_bio.stats.prediction_size import size_for_fitted_model
+
+AGES = "face age against age"
+CELLS = (("face_age", "face"), ("age_acceleration", "acceleration"), ("chronological_age", "age"))
+
+
+def sequential_models_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """The headline, the sequentially adjusted models and the comparison of both ages."""
+    cox = tables.get("survival", "cox", name)
+    comparison = tables.get("survival", "age_comparison", name)
+    if not len(cox):
+        nothing = dict.fromkeys(
+            (
+                "cox",
+                "sequential",
+                "step_notes",
+                "size_sentence",
+                "sequential_figure",
+                "ages",
+                "calibration_sentence",
+            ),
+            "",
+        )
+        return nothing | {
+            "sentence": "Not run, because the cohort has no clinical table.",
+            "ran": False,
+            "ages_sentence": "",
+        }
+    own = cox[(cox.term == "face_age") & (cox.exposure == "face_age")]
+    models = own[own.estimate.notna()]
+    if not len(models) and len(own):  # one sentence in place of tables without a number
+        first = own.iloc[0]
+        notes = [
+            f"{first.note[:1].upper()}{first.note[1:]} (n = {count(first.n)}, {count(first.n_events)} events)"
+        ]
+    else:
+        notes = step_notes(cox)
+    return {
+        "sentence": words.hazard_sentence(cox),
+        "ran": True,
+        "cox": cox[~cox.exposure.isin(["age_acceleration", "chronological_age"])].to_dict("records"),
+        "tests": model_tests(cox),
+        "sequential": sequential_rows(cox) if len(models) else [],
+        "step_notes": notes,
+        "size_sentence": size_sentence(cox),
+        "sequential_figure": _figure(models) if len(models) else "",
+        "ages": age_rows(comparison) if len(models) else [],
+        "ages_sentence": ages_sentence(comparison),
+        "calibration_sentence": calibration_sentence(tables.get("survival", "type_one_error", name)),
+    }
+
+
+def calibration_sentence(rows: pd.DataFrame) -> str:
+    """Wald's test of face age on permuted face ages, and the permutation p-value."""
+    by = {row["measure"]: row for row in rows.to_dict("records")}
+    error, inflated, ratio = (by.get(name) for name in ("type I error", "inflation factor", "hazard ratio"))
+    if error is None or pd.isna(error["estimate"]):
+        return f"Type I error on permuted face ages: {error['note']}." if error else ""
+    low, high = (100 * error[end] for end in ("ci_lower", "ci_upper"))
+    told = (
+        f"On {count(error['permutations'])} permuted face ages (times, events and age as observed) Wald's test gave p < 0.05 in {100 * error['estimate']:.1f}% "
+        f"(Monte Carlo 95% CI {low:.1f}–{high:.1f}%), inflation factor {number(inflated['estimate'])}"
+    )
+    return f"{told}; permutation p of the hazard ratio adjusted for age: {p_value(ratio['permutation_p_value'])}."
+
+
+def step_words(step: str) -> str:
+    """A step of the sequentially adjusted models, as a table's row is headed."""
+    step, comma, firth = step.partition(", ")
+    return f"{'+ ' + words.term(step[2:]) if step.startswith('+ ') else step}{comma}{firth}"
+
+
+def sequential_rows(cox: pd.DataFrame) -> list[dict]:
+    """One row per step: the models' own terms side by side; age stands alone in its first step only."""
+    rows = []
+    own = cox[(cox.term == cox.exposure) & cox.exposure.isin([one for one, _ in CELLS])]
+    for step in dict.fromkeys(own["step"]):
+        mine = own[own["step"] == step]
+        cells: dict = {"step": step_words(step)}
+        for exposure, key in CELLS:
+            found = mine[mine.exposure == exposure].to_dict("records")
+            cells[key] = found[0] if found else None
+            if exposure == "age_acceleration":
+                cells["sd"] = found[1] if len(found) > 1 else None
+        rows.append(cells | {"first": cells["face"] or mine.iloc[0].to_dict()})
+    return rows
+
+
+def model_tests(cox: pd.DataFrame) -> list[dict]:
+    """One row per model: the tests of all its terms together."""
+    tested = cox[cox.likelihood_ratio.notna() & ~cox.exposure.isin(["age_acceleration", "chronological_age"])]
+    return tested.drop_duplicates(["model", "step"]).to_dict("records")
+
+
+def size_sentence(cox: pd.DataFrame) -> str:
+    """Riley's criteria for the largest model with face age, and its events per variable."""
+    own = cox[(cox.term == "face_age") & (cox.exposure == "face_age") & ~cox.step.str.endswith("Firth")]
+    own = own[own[["likelihood_ratio", "log_likelihood", "model_df", "n"]].notna().all(axis=1)]
+    if not len(own):
+        return ""
+    row = own.iloc[-1]
+    parameters = int(row.model_df)
+    told = f"Size of the model {step_words(row.step)}: {parameters} parameters, {number(row.events_per_term, 1)} events per variable"
+    found = size_for_fitted_model(row.likelihood_ratio, row.log_likelihood, parameters, int(row.n))
+    if found is None:
+        return f"{told}; its chi-square is not above the number of parameters, so that by Riley's criteria no number of participants is enough."
+    return (
+        f"{told}; Cox-Snell R² {number(found['r_squared'])}, expected shrinkage factor {number(found['shrinkage'])}. By Riley's criteria "
+        f"(shrinkage of 10% and optimism in R² of 0.05 at most) a prediction model of this strength needs {count(found['participants'])} participants; this one has {count(row.n)}."
+    )
+
+
+def step_notes(cox: pd.DataFrame) -> list[str]:
+    """What is to be said of single steps, each once."""
+    own = cox[
+        (cox.term == cox.exposure) & (cox.exposure == "face_age") & cox.estimate.notna() & (cox.note != "")
+    ]
+    return [f"{step_words(row.step)}: {row.note}" for row in own.itertuples()]
+
+
+def age_rows(comparison: pd.DataFrame) -> list[dict]:
+    """One row per step and way: both hazard ratios and their ratio."""
+    rows = []
+    if not len(comparison):
+        return rows
+    for (step, model), mine in comparison.groupby(["step", "model"], sort=False):
+        found = {row["term"]: row for row in mine.to_dict("records")}
+        ratio = found[AGES]
+        rows.append({
+            "step": step_words(step), "way": model, "face": found.get("face_age"), "age": found.get("chronological_age"), "ratio": ratio,
+        })  # fmt: skip
+    return rows
+
+
+def ages_sentence(comparison: pd.DataFrame) -> str:
+    """Whether face age tells more than age does, unadjusted, both ways."""
+    if not len(comparison):
+        return ""
+    parts = []
+    analysed = ""
+    for model, way in (
+        ("two models", "each in a model of its own"),
+        ("one model with both", "both in one model"),
+    ):
+        mine = comparison[(comparison.step == "unadjusted") & (comparison.model == model)].set_index("term")
+        if AGES not in mine.index or pd.isna(mine.estimate[AGES]):
+            continue
+        ratio = mine.loc[AGES]
+        analysed = f"n = {people(ratio.n)}, {people(ratio.n_events)} events"
+        parts.append(
+            f"{way}: {number(mine.estimate['face_age'])} against {number(mine.estimate['chronological_age'])}, "
+            f"ratio {number(ratio.estimate)} ({interval(ratio.ci_lower, ratio.ci_upper)}), p {p_equals(ratio.p_value)}"
+        )
+    per = comparison["per"].iloc[0]
+    return (
+        f"Hazard ratio per {per} of face age against that of chronological age ({analysed}); {'; '.join(parts)}."
+        if parts
+        else ""
+    )
+
+
+def _figure(rows: pd.DataFrame) -> str:
+    shown = rows.assign(label=rows["step"].str.replace("_", " "), kind="face age")
+    title = f"Hazard ratio for death per {increase(rows['per'].iloc[0])} in face age (log scale)"
+    return figures.forest(shown, "label", "kind", [("face age", VERMILLION)], 1, title, logarithmic=True)
+
+
+# Figures of the Cox models: hazard ratios over time, by age acceleration, in subgroups and under other choices.
+
+
+STEPS = [("adjusted for age", VERMILLION), ("adjusted for all covariates", BROWN)]
+WIDEST = (0.05, 20.0)  # hazard ratios beyond are cut off
+
+
+def _ratio_scale(alt, low: float, high: float):
+    return alt.Scale(type="log", domain=[max(WIDEST[0], low), min(WIDEST[1], high)], nice=False, clamp=False)
+
+
+def draw_over_time(curve: pd.DataFrame) -> Picture:
+    """Hazard ratios over the follow-up: the smooth with its band, and the mean of each tenth of the deaths."""
+    import altair as alt
+
+    charts = []
+    for (step, name), mine in curve.groupby(["step", "term"], sort=False):
+        smooth, bins = mine[mine["kind"] == "smooth"], mine[mine["kind"] == "binned"]
+        ends = [*smooth["ci_lower"], *smooth["ci_upper"]]
+        scale = _ratio_scale(alt, min(ends), max(ends))
+        title = "Hazard ratio (log scale)"
+        y = alt.Y("hazard_ratio:Q", title=title, scale=scale)
+        x = alt.X(
+            "years:Q", title="Years", scale=alt.Scale(domain=[0, 1.03 * mine["years"].max()], nice=False)
+        )
+        base = alt.Chart(smooth).encode(x=x)
+        one = (
+            alt.Chart(pd.DataFrame({"y": [1]}))
+            .mark_rule(color=INK, opacity=0.5, strokeDash=[3, 3])
+            .encode(y="y:Q")
+        )
+        layers = [
+            one,
+            base.mark_area(opacity=0.18, color=VERMILLION, clip=True).encode(
+                y=alt.Y("ci_lower:Q", scale=scale, title=title), y2="ci_upper:Q"
+            ),
+            base.mark_line(color=VERMILLION, strokeWidth=2.2, clip=True).encode(y=y),
+            alt.Chart(bins)
+            .mark_point(filled=True, size=45, color=INK, opacity=0.8, clip=True)
+            .encode(x=x, y=y),
+        ]
+        held = STEPS[0][0] if step == "+ age" else STEPS[1][0]
+        charts.append(
+            alt.layer(*layers).properties(
+                width=INNER, height=220, title=alt.Title(f"{term(name)}, {held}", anchor="start", fontSize=13)
+            )
+        )
+    return to_svg(alt.vconcat(*charts, spacing=12), "Hazard ratios over the follow-up, with 95% bands")
+
+
+def draw_curve(table: pd.DataFrame, people: pd.DataFrame) -> Picture:
+    """Hazard ratio by age acceleration, and below it the numbers of participants."""
+    import altair as alt
+
+    kinds = {"+ age": STEPS[0][0]}
+    table = table.assign(kind=table["step"].map(lambda step: kinds.get(step, STEPS[1][0])))
+    names = list(dict.fromkeys(table["kind"]))
+    domain = [
+        min(table["years"].min(), people["lower"].min()),
+        max(table["years"].max(), people["upper"].max()),
+    ]
+    x_scale = alt.Scale(domain=domain, nice=False)
+    legend = alt.Legend(symbolType="square", symbolOpacity=1, columnPadding=24)
+    colour = alt.Color(
+        "kind:N",
+        title=None,
+        sort=names,
+        legend=legend,
+        scale=alt.Scale(domain=names, range=[VERMILLION, BROWN][: len(names)]),
+    )
+    scale = _ratio_scale(alt, table["ci_lower"].min(), table["ci_upper"].max())
+    base = alt.Chart(table).encode(
+        x=alt.X("years:Q", title=None, scale=x_scale, axis=alt.Axis(labels=False)), color=colour
+    )
+    one = (
+        alt.Chart(pd.DataFrame({"y": [1]}))
+        .mark_rule(color=INK, opacity=0.5, strokeDash=[3, 3])
+        .encode(y="y:Q")
+    )
+    top = alt.layer(
+        one,
+        base.mark_area(opacity=0.15, clip=True).encode(
+            y=alt.Y("ci_lower:Q", scale=scale, title="Hazard ratio (log scale)"), y2="ci_upper:Q"
+        ),
+        base.mark_line(strokeWidth=2.2, clip=True).encode(y=alt.Y("hazard_ratio:Q", scale=scale)),
+    ).properties(width=INNER, height=300)
+    bars = (
+        alt.Chart(people)
+        .mark_rect(color=INK, opacity=0.35)
+        .encode(
+            x=alt.X("lower:Q", title="Age acceleration, years", scale=x_scale), x2="upper:Q",
+            y=alt.Y("n:Q", title="n", axis=alt.Axis(tickCount=3)), y2=alt.datum(0),
+        )
+        .properties(width=INNER, height=70)
+    )  # fmt: skip
+    return to_svg(
+        alt.vconcat(top, bars, spacing=4),
+        "Hazard ratio by age acceleration, with numbers of participants",
+    )
+
+
+def draw_subgroups(rows: pd.DataFrame) -> Picture:
+    """Hazard ratios in subgroups, with p and q for interaction at the first of each modifier."""
+    names = [name for name, _ in STEPS]
+    shown = rows.assign(kind=rows["step"].map(lambda step: names[step != "+ age"]))
+    shown["test"] = shown["test"].mask(shown.duplicated(["modifier", "kind"]), "")
+    title = f"Hazard ratio for death per {increase(shown['per'].iloc[0])} in age acceleration (log scale)"
+    return forest(
+        shown, "label", "kind", STEPS, 1, title, logarithmic=True, further=("test", "p (q) for interaction")
+    )
+
+
+def held(adjustment: str) -> str:
+    """What a model of face age is adjusted for, in short."""
+    return STEPS[adjustment != "age"][0]
+
+
+def draw_choices(rows: pd.DataFrame) -> Picture:
+    """The main result under other choices of participants."""
+    shown = rows.assign(kind=rows["adjustment"].map(held))
+    title = f"Hazard ratio for death per {increase(rows['per'].iloc[0])} in face age (log scale)"
+    return forest(shown, "people", "kind", STEPS, 1, title, logarithmic=True)
+
+
+# What the survival page asks of the Cox models: do they hold over time, is the hazard a line, is it the same everywhere,
+# sensitivity analyses.
+
+
+GLOBAL = "GLOBAL"
+
+
+def hazard_sections(tables: ReportTables, name: str, config: dict) -> dict:
+    """Proportional hazards, hazard curve, sites and sensitivity of one cohort."""
+
+    def get(table: str) -> pd.DataFrame:
+        return tables.get("survival", table, name)
+
+    alpha = config["survival"]["alpha"]
+    return {
+        **_proportional(
+            get("proportional_hazards"), get("proportional_hazards_curve"), get("remedies"), alpha
+        ),
+        **_curve(get("hazard_curve_tests"), get("hazard_curve"), get("hazard_curve_histogram")),
+        **_sites(get("sites")),
+        **_sensitivity(get("sensitivity"), get("imputed")),
+    }
+
+
+def _proportional(tests: pd.DataFrame, curve: pd.DataFrame, remedies: pd.DataFrame, alpha: float) -> dict:
+    known = tests[tests["p_value"].notna()] if len(tests) else tests
+    offending = known[known["p_value"] < alpha] if len(known) else known
+    if not len(known):
+        sentence = ""
+    elif len(offending):
+        named = [
+            f"{words.term(row.term)} in {row.model} (p {p_equals(row.p_value)})"
+            for row in offending.itertuples()
+        ]
+        sentence = f"Not proportional: {'; '.join(named)}. The hazard ratios above are averages over the follow-up; what else can be said stands below."
+    else:
+        low = known.loc[known["p_value"].idxmin()]
+        sentence = f"No term changes over time with p below {alpha:g} (smallest: {words.term(low.term)}, p {p_equals(low.p_value)}), so no remedy was fitted."
+    figure = ""
+    if len(curve):
+        wanted = set(offending["step"] + offending["term"]) if len(offending) else set()
+        keys = curve["step"] + curve["term"]
+        shown = curve[(curve["term"] == "face_age") | keys.isin(wanted)]
+        figure = draw_over_time(shown) if len(shown) else ""
+    return {
+        "ph": words.with_measures(tests), "ph_sentence": sentence, "ph_figure": figure,
+        "remedies": _remedies(remedies),
+    }  # fmt: skip
+
+
+def _remedies(remedies: pd.DataFrame) -> list[dict]:
+    """Rows whose measure tells the stretch of follow-up, or the groups that are compared."""
+    rows = []
+    for row in words.with_measures(remedies):
+        groups = (
+            f"{row['level']} vs {row['reference']}"
+            if row["measure"] and row["remedy"] == "years lived"
+            else ""
+        )
+        said = ", ".join(part for part in (row["measure"], row["period"], groups) if part)
+        rows.append(row | {"measure": said})
+    return rows
+
+
+def _curve(tests: pd.DataFrame, curve: pd.DataFrame, people: pd.DataFrame) -> dict:
+    people = people[people["n"].notna()] if len(people) else people
+    figure = draw_curve(curve, people) if len(curve) and len(people) else ""
+    return {"curvature": words.with_measures(tests), "curvature_figure": figure}
+
+
+def _sites(sites: pd.DataFrame) -> dict:
+    if not len(sites):
+        return {"sites": [], "sites_figure": "", "sites_by": ""}
+    adjusted = sites[(sites["step"] == "+ age") & (sites["subgroup"] != "") & sites["estimate"].notna()]
+    figure = ""
+    if len(adjusted):
+        title = f"Hazard ratio for death per {increase(adjusted['per'].iloc[0])} in face age, adjusted for age (log scale)"
+        shown = adjusted.assign(kind="face age")
+        figure = figures.forest(
+            shown, "subgroup", "kind", [("face age", VERMILLION)], 1, title, logarithmic=True
+        )
+    return {
+        "sites": words.with_measures(sites),
+        "sites_figure": figure,
+        "sites_by": str(sites["by"].iloc[0]),
+    }
+
+
+def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame) -> dict:
+    if not len(rows):
+        return {
+            "choices": [],
+            "choices_figure": "",
+            "gap_classes": [],
+            "imputed": _complete_and_imputed(imputed),
+        }
+    classes = rows["exposure"] == "gap_class"
+    choices = []
+    for people, mine in rows[~classes].groupby("people", sort=False):
+        cells = [{"held": held(row["adjustment"]), "row": row} for row in mine.to_dict("records")]
+        choices.append({"people": people, "cells": cells})
+    shown = rows[rows["estimate"].notna() & ~classes]
+    return {
+        "choices": choices,
+        "choices_figure": draw_choices(shown) if len(shown) else "",
+        "gap_classes": rows[classes].to_dict("records"),
+        "imputed": _complete_and_imputed(imputed),
+    }
+
+
+def _complete_and_imputed(imputed: pd.DataFrame) -> list[dict]:
+    """One row per term: complete cases and multiple imputation side by side."""
+    if not len(imputed):
+        return []
+    rows = []
+    for term, mine in imputed.groupby("term", sort=False):
+        found = {row["missing"]: row for row in mine.to_dict("records")}
+        complete, filled = found.get("complete cases"), found.get("multiple imputation")
+        rows.append({"term": term, "per": mine["per"].iloc[0], "complete": complete, "filled": filled})
+    return rows
+
+
+# The survival page's subgroups: hazard ratios of age acceleration in each, and the tests that they differ.
+
+
+def subgroup_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """Forest and table of one cohort."""
+    table = tables.get("survival", "subgroups", name)
+    if not len(table):
+        return {"subgroups": [], "subgroup_figure": ""}
+    table = table.assign(shown=[_shown(row) for row in table.itertuples()])
+    groups = (table["subgroup"] != "") | (table["modifier"] == "")
+    figure = table[groups & table["estimate"].notna()]
+    figure = figure.assign(label=figure["shown"], test=[_test(row) for row in figure.itertuples()])
+    drawn = draw_subgroups(figure) if len(figure) else ""
+    return {"subgroups": words.with_measures(table.assign(is_test=~groups)), "subgroup_figure": drawn}
+
+
+def _shown(row) -> str:
+    if not row.modifier:
+        return "all participants"
+    if row.measure == "ratio of hazard ratios" and row.level:
+        return f"{words.term(row.modifier)}: {row.level} vs {row.reference}"
+    number = "as a number" if row.measure == "ratio of hazard ratios" else "do they differ?"
+    return f"{words.term(row.modifier)}: {row.subgroup or number}"
+
+
+def _test(row) -> str:
+    if pd.isna(row.p_interaction):
+        return ""
+    return f"{p_value(row.p_interaction)} ({p_value(row.q_interaction)})"
+
+
+# What is shown of survival: for each cohort the sections, each a function of the tables it shows.
+
+
+def survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
+    """What the templates of one cohort's sections show; a section's keys are its own."""
+    return {
+        "name": name,
+        **curves_section(tables, name, config),
+        **sequential_models_section(tables, name, config),
+        **hazard_sections(tables, name, config),
+        **subgroup_section(tables, name, config),
+        **added_value_section(tables, name, config),
+        **competing_section(tables, name, config),
+        **scores_section(tables, name, config),
+        **ageing_rate_section(tables, name),
+        **gene_survival_section(tables, name, config),
+    }
