@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from faceage_bio.cli.main import app
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.faces.faceage.photo_quality import EDGES, bin_measures, count_photos, summarise_speed
-from faceage_bio.report import figures_photos, sections_photos
+from faceage_bio.report import sections_photos
 from faceage_bio.report.colours import COHORTS
 from faceage_bio.report.pages import photo_page
 from faceage_bio.report.tables_by_place import ReportTables, collect
@@ -191,6 +191,6 @@ def test_photos_of_which_there_is_nothing_to_say(tmp_path):
 
 def test_a_cohort_keeps_its_colour_where_others_are_not_shown():
     rows = pd.DataFrame({"bin": "below 5", "cohort": ["south"], "share": [60]})
-    svg = figures_photos.draw_measure(rows, ["below 5"], "Head tilted", ["north", "south"])
+    svg = sections_photos.draw_measure(rows, ["below 5"], "Head tilted", ["north", "south"])
     assert COHORTS[1] in svg
     assert COHORTS[0] not in svg

@@ -5,11 +5,63 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from faceage_bio.report import figures_photos as figures
 from faceage_bio.report import words
+from faceage_bio.report.colours import of_cohorts
+from faceage_bio.report.figure_files import Picture
+from faceage_bio.report.figures import to_svg
 from faceage_bio.report.flow import Box, box_of, cohort_flow
 from faceage_bio.report.formats import count, interval, number
 from faceage_bio.report.tables_by_place import ReportTables
+
+# Figures of the page on photo quality.
+
+
+def draw_outcomes(rows: pd.DataFrame, names: list[str]) -> Picture:
+    """Share of each cohort's photos that were excluded or flagged, by reason; ``names`` are those of all cohorts of the page."""
+    import altair as alt
+
+    order = rows.groupby("outcome")["share"].max().sort_values(ascending=False).index.tolist()
+    cohorts = list(dict.fromkeys(rows["cohort"]))
+    chart = (
+        alt.Chart(rows)
+        .mark_bar()
+        .encode(
+            y=alt.Y("outcome:N", sort=order, title=None, axis=alt.Axis(labelLimit=300)),
+            x=alt.X("share:Q", title="% of the cohort's photos", scale=alt.Scale(zero=True)),
+            yOffset=alt.YOffset("cohort:N", sort=cohorts),
+            color=_colour(alt, cohorts, names),
+            row=alt.Row("status:N", title=None, sort=["used, but flagged", "not used"], header=alt.Header(labelFontWeight=600, labelOrient="top", labelAnchor="start")),
+        )
+        .properties(width=600, height=alt.Step(max(10, 26 // len(cohorts))))
+        .resolve_scale(y="independent")
+    )  # fmt: skip
+    return to_svg(chart, "Share of each cohort's photos that were excluded or flagged, by reason; the table below says the same")  # fmt: skip
+
+
+def draw_measure(rows: pd.DataFrame, labels: list[str], title: str, names: list[str]) -> Picture:
+    """Shares of each cohort's photos by bin of a measure; ``names`` are those of all cohorts of the page."""
+    import altair as alt
+
+    cohorts = list(dict.fromkeys(rows["cohort"]))
+    chart = (
+        alt.Chart(rows)
+        .mark_bar()
+        .encode(
+            x=alt.X("bin:N", sort=labels, title=None, axis=alt.Axis(labelAngle=-40, labelLimit=120)),
+            y=alt.Y("share:Q", title="% of photos", scale=alt.Scale(zero=True)),
+            xOffset=alt.XOffset("cohort:N", sort=cohorts),
+            color=_colour(alt, cohorts, names),
+        )
+        .properties(width=300, height=150)
+    )
+    return to_svg(chart, f"{title}: share of each cohort's photos by bin; the table below says the same")
+
+
+def _colour(alt, cohorts: list[str], names: list[str]):
+    """A cohort has one colour in all figures, also where others are not shown."""
+    colours = of_cohorts(names)
+    return alt.Color("cohort:N", title=None, sort=cohorts, scale=alt.Scale(domain=cohorts, range=[colours[name] for name in cohorts]), legend=alt.Legend(columns=4))  # fmt: skip
+
 
 ALL = "all"
 STATUSES = {"ok": "used", "flagged": "used, but flagged", "excluded": "not used"}
@@ -147,7 +199,7 @@ def _figure(cohorts: list[dict], names: list[str]) -> str:
         for cohort in cohorts if cohort["ran"] and cohort["came"] > 0
         for line in cohort["lines"] if line.status in ("flagged", "excluded") and line.n > 0
     ]  # fmt: skip
-    return figures.draw_outcomes(pd.DataFrame(rows), names) if rows else ""
+    return draw_outcomes(pd.DataFrame(rows), names) if rows else ""
 
 
 def measure_section(bins: pd.DataFrame, title: str, unit: str, names: list[str]) -> dict:
@@ -175,7 +227,7 @@ def measure_section(bins: pd.DataFrame, title: str, unit: str, names: list[str])
         for name, one in counts.items() for k in shown if one[k] == one[k]
     ])  # fmt: skip
     name = f"{title}{f', {unit}' if unit else ''}"
-    figure = figures.draw_measure(rows, [labels[k] for k in shown], name, names)
+    figure = draw_measure(rows, [labels[k] for k in shown], name, names)
     return {"bins": table, "names": list(counts), "figure": figure}
 
 
