@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from faceage_bio.core.tables import write_table
-from faceage_bio.report.figures_survival import Panel, step_curves
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.plot import WIDTH
-from faceage_bio.report.sections_curves import _km_figure, _lines
+from faceage_bio.report.sections_curves import Panel, _km_figure, _lines, step_curves
 from faceage_bio.report.tables_by_place import collect
 from tests.browser import emulate
 from tests.curve_people import late
