@@ -17,9 +17,8 @@ from faceage_bio.report import formats
 from faceage_bio.report import sections_all_genes as module
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.plot import ticks
-from faceage_bio.report.sections_all_genes import brief
+from faceage_bio.report.sections_all_genes import brief, volcano
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.volcano import volcano
 from tests.gene_pages import PANEL, page_of, panel_of, real_looking, tables, unpacked
 from tests.report_studies import CARD, config_of
 

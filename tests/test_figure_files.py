@@ -9,7 +9,7 @@ import pytest
 from markupsafe import Markup
 
 from faceage_bio.core.errors import FaceAgeBioError
-from faceage_bio.report import colours, figures, sections_genes, sections_readers, volcano
+from faceage_bio.report import colours, figures, sections_all_genes, sections_genes, sections_readers
 from faceage_bio.report.figure_files import Figures, Picture, copy_figures, write_figures
 from faceage_bio.report.provenance import Provenance
 from tests.gene_pages import page_of
@@ -28,7 +28,7 @@ TOGETHER = {
     "groups": colours.of_groups(6),
     "raw and adjusted": [colour for _, colour in figures.RAW_AND_ADJUSTED],
     "genes": [colour for _, _, colour in sections_genes.EXPOSURES],
-    "volcano": [volcano.UP, volcano.DOWN, volcano.GREY],
+    "volcano": [sections_all_genes.UP, sections_all_genes.DOWN, sections_all_genes.GREY],
     "readers": sections_readers.KINDS,
 }
 

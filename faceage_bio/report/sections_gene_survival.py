@@ -6,9 +6,8 @@ from faceage_bio.core.results.reasons import SPARSE
 from faceage_bio.report import figures
 from faceage_bio.report.colours import VERMILLION
 from faceage_bio.report.formats import interval, number, p_equals, p_scientific, people
-from faceage_bio.report.sections_all_genes import Column, PageGenes, all_genes, identifier_of
+from faceage_bio.report.sections_all_genes import FOUND, Column, PageGenes, all_genes, identifier_of
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.volcano import FOUND
 from faceage_bio.report.words import covariates, sparse
 
 

@@ -7,9 +7,8 @@ from faceage_bio.intake.rna.gene_sets import panel_reasons
 from faceage_bio.report import figures, words
 from faceage_bio.report.colours import BROWN, VERMILLION, VIOLET
 from faceage_bio.report.formats import increase, p_scientific
-from faceage_bio.report.sections_all_genes import Column, PageGenes, all_genes, identifier_of
+from faceage_bio.report.sections_all_genes import FOUND, Column, PageGenes, all_genes, identifier_of
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.volcano import FOUND
 
 TOGETHER = "together"
 EXPOSURES = [
