@@ -19,7 +19,7 @@ from faceage_bio.core.errors import RunError
 from faceage_bio.core.results.reasons import Reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import write_table
-from faceage_bio.report.run_summary import key_result_lines, pages
+from faceage_bio.report.summary import key_result_lines, pages
 from tests.conftest import ROOT, snakemake
 from tests.sized_studies import write_study
 

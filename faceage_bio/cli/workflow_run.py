@@ -444,7 +444,7 @@ def _tell_end(
 
 
 def _print_results(results: Path, config: Config) -> None:
-    from faceage_bio.report.run_summary import key_result_lines, pages
+    from faceage_bio.report.summary import key_result_lines, pages
 
     print("\nKey results", *(key_result_lines(results, config) or ["none estimated"]), sep="\n  ")
     print("\nPages (internal, exact numbers; `faceage-bio publish` writes those for others)", *pages(results), sep="\n  ", flush=True)  # fmt: skip

@@ -8,9 +8,9 @@ from importlib import metadata
 
 from faceage_bio.core.records import version
 from faceage_bio.report import formats
-from faceage_bio.report.limits import limits
 from faceage_bio.report.provenance import Provenance
 from faceage_bio.report.ran import Ran, settings_that_ran
+from faceage_bio.report.summary import limits
 from faceage_bio.report.tables_by_place import ReportTables
 
 NOT_SHOWN = {"cohorts", "results_dir", "models", "demo"}  # they name files

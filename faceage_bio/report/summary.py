@@ -1,9 +1,13 @@
 """The summary page: participant flow, key results, four figures, checks, what changed since the last run (index.html.j2)."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
+from faceage_bio.core.columns import POOLED
+from faceage_bio.core.config import Config
+from faceage_bio.core.results.reasons import NOT_ESTIMATED
 from faceage_bio.report import figures, flow
 from faceage_bio.report.checks import (
     FOLLOWS_AGE,
@@ -14,17 +18,77 @@ from faceage_bio.report.checks import (
     tally,
     weakest_point,
 )
-from faceage_bio.report.cohorts import describe_cohorts
 from faceage_bio.report.colours import VERMILLION, of_cohorts
-from faceage_bio.report.formats import count, increase, p_scientific
+from faceage_bio.report.formats import count, equals, increase, number, p_scientific, with_ci
 from faceage_bio.report.independent_software import verification_section
-from faceage_bio.report.key_results import counts_of, key_results, not_answered
+from faceage_bio.report.key_results import KeyRow, counts_of, key_results, not_answered
 from faceage_bio.report.places import place
+from faceage_bio.report.ran import Ran
 from faceage_bio.report.sections_cox import step_words
 from faceage_bio.report.sections_curves import curves_section
-from faceage_bio.report.sections_people import face_age_figure
-from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.sections_people import ALL, face_age_figure
+from faceage_bio.report.tables_by_place import ReportTables, collect
 from faceage_bio.report.words import term
+
+# Who the participants of each cohort are, in one line each, for the summary (index.html.j2).
+
+
+GROUPS = {"cancer": "patients with cancer", "reference": "controls"}
+MOST_SITES = 3
+
+
+def describe_cohorts(tables: ReportTables, config: dict) -> list[dict]:
+    """A row for each cohort with a Table 1: name, who, n, age, share of women, face age, follow-up, deaths, and the link to Table 1."""
+    found = []
+    for name in config["cohorts"]:
+        table = tables.get("phenotype", "table_one", name)
+        rows = table[table["group"] == ALL] if len(table) else table
+        sizes = rows[rows["measure"] == "participants"]["n"] if len(rows) else rows
+        if not len(sizes):
+            continue
+        n = sizes.iloc[0]
+        follow_up, deaths = _follow_up(tables.get("survival", "summary", name))
+        women = rows[(rows["variable"] == "sex") & (rows["level"] == "female") & (rows["measure"] == "share")]
+        found.append({
+            "name": name, "link": place("table-one", name), "n": count(n), "who": "; ".join(filter(None, (_participants(rows), config["report"]["cohorts"].get(name)))),
+            "age": _mean(rows, "chronological_age"), "face_age": _mean(rows, "face_age"),
+            "women": _share(women["n"].iloc[0], n) if len(women) else "–", "follow_up": follow_up, "deaths": deaths,
+        })  # fmt: skip
+    return found
+
+
+def _participants(rows: pd.DataFrame) -> str:
+    """Patients or controls, and the most frequent sites."""
+    groups = [GROUPS.get(str(level), str(level)) for level in _levels(rows, "group")["level"]]
+    sites = _levels(rows, "site").nlargest(MOST_SITES, "estimate")
+    named = [f"{row.level} {100 * row.estimate:.0f}%" for row in sites.itertuples() if row.estimate < 1]
+    told = ": ".join(filter(None, (" and ".join(groups) or "participants", ", ".join(named))))
+    return told[:1].upper() + told[1:]
+
+
+def _levels(rows: pd.DataFrame, variable: str) -> pd.DataFrame:
+    return rows[(rows["variable"] == variable) & (rows["measure"] == "share") & (rows["estimate"] > 0)]
+
+
+def _mean(rows: pd.DataFrame, variable: str) -> str:
+    mine = rows[(rows["variable"] == variable) & (rows["measure"] == "mean")]
+    if not len(mine):
+        return "–"
+    return f"{number(mine['estimate'].iloc[0], 1)} ({number(mine['standard_deviation'].iloc[0], 1)})"
+
+
+def _share(n: float, of: float) -> str:
+    return f"{100 * n / of:.0f}%" if of > 0 and pd.notna(n) else "–"
+
+
+def _follow_up(rows: pd.DataFrame) -> tuple[str, str]:
+    """Median follow-up with its 95% CI, and deaths."""
+    mine = rows[(rows["grouping"] == ALL) & (rows["measure"] == "median follow-up")] if len(rows) else rows
+    if not len(mine):
+        return "–", "–"
+    one = mine.iloc[0]
+    return with_ci(one["estimate"], one["ci_lower"], one["ci_upper"], 1), count(one["n_events"])
+
 
 PREVIEW = 560.0  # width of a figure
 MOST_COHORTS = 6  # of more the figure of hazard ratios shows those adjusted for age alone
@@ -230,3 +294,87 @@ def _forest(
     return {
         "svg": svg, "title": f"{title}.", "caption": caption, "cohort": "", "tables": [source], "link": link,
     }  # fmt: skip
+
+
+# Limitations: general ones, and those of the stages that ran.
+
+
+def limits(ran: Ran, cards: Sequence[dict], settings: dict) -> list[tuple[str, str]]:
+    """Pairs of title and sentence, in the order of reading; those of a stage only if it ran."""
+    faceage = any(card.get("kind") == "faceage" for card in cards)
+    drawn = any(card.get("synthetic") for card in cards)
+    low = settings["acceleration"]["valid_ages"][0]
+    has_acceleration = ran.has("acceleration/summary") or ran.has("acceleration/definitions")
+    repeats = ran.has("acceleration/reliability")
+    told = [
+        (drawn, "Simulated participants", "participants are simulated and the model is not FaceAge; no number describes real persons."),
+        (True, "Association, not cause", "residual confounding by unmeasured factors is possible; no estimate is a causal effect."),
+        (True, "Groups, not individuals", "estimates are means over participants; the error of a single face age is several years."),
+        (has_acceleration, "What face age measures", "light, camera, make-up, weight, treatment and surgery change a photo as well as ageing does; age acceleration includes the error of the model."),
+        (has_acceleration and not repeats, "One photo per participant", "reliability of a single photo is not known here; slopes are attenuated by measurement error."),
+        (repeats, "Reliability", "estimated in participants with two photos, who may differ from the others; only estimates named so are corrected for it."),
+        (faceage, "Training of the model", "FaceAge was trained mainly on photographs of public figures, with partly wrong ages and unknown health; validity across ancestries and skin types was not established."),
+        (faceage, "Ages", f"the authors tested the model at 60 years and older; below {low:.0f} years it is outside its validity range."),
+        (not faceage and not drawn and bool(cards), "Another model", "this age model is not FaceAge; published results on FaceAge do not apply to it."),
+        (True, "Selection", "participants without a usable photo, clinical data or sample are not in the estimates; the participant flow gives their number."),
+        (ran.has("phenotype/groups"), "Cancer and controls", "where each cohort holds only one of them, cohort, camera and disease are confounded."),
+        (ran.has("phenotype/adjustments") or ran.has("phenotype/phenotypes"), "Adjustment", "covariates follow declared roles; smoking, weight and performance status are partly mediators."),
+        (ran.has("expression/genes") or ran.has("expression/panel"), "Gene expression", "not a replication of the gene analysis of the FaceAge study, which was probably of DNA variants; cell composition varies with age and disease."),
+        (ran.has("expression/composition"), "Cell types", "shares of cells are relative; cell types were taken as given."),
+        (ran.has("variants/genes"), "DNA variants", "rare variants give wide intervals; ancestry is adjusted for only as far as the given components capture it."),
+        (ran.has("survival/cox"), "Survival", "hazard ratios are averages over follow-up under proportional hazards; deaths before the photo are not observed."),
+        (ran.has("survival/cox") and _few_deaths(ran), "Sparse data", "at least one model has fewer than 10 events per variable; its estimates are unstable."),
+        (ran.has("survival/added_value"), "Prediction", "added value was measured in the participants to whom the models were fitted, optimism-corrected where stated; external validation is needed."),
+        (ran.has("survival/competing_risks"), "Causes of death", "as recorded; deaths of unknown cause are excluded."),
+        (ran.has("scores/scored"), "Scores", "cut-offs were validated for chronological age, not for face age."),
+        (ran.has("readers/readers"), "Readers", "few readers; order and information shown were not randomised here."),
+        (ran.has("fairness/fairness"), "Fairness", "error against chronological age is not error against biological age."),
+        (True, "Multiple testing", "q-values hold within the named families; other p-values are not adjusted."),
+    ]  # fmt: skip
+    return [(title, words) for applies, title, words in told if applies]
+
+
+def _few_deaths(ran: Ran) -> bool:
+    cox = ran.rows("survival/cox")
+    return bool((cox.loc[cox["status"] != NOT_ESTIMATED, "events_per_term"] < 10).any())
+
+
+# The key results of a run as lines of text, for the end of `faceage-bio run`: the first rows of the summary page.
+
+
+PAGES = ("index", "association", "survival", "photos")
+TABLES = ("survival/cox", "expression/panel")  # overall survival and the first prespecified gene
+
+
+def key_result_lines(results: Path, config: Config) -> list[str]:
+    """A heading for each question, and a line per cohort below it; none where no table is there."""
+    places = [results / name / f"{table}.tsv" for name in config.cohorts for table in TABLES]
+    places.append(results / POOLED / "meta_analysis" / "estimates.tsv")
+    tables = collect([path for path in places if path.is_file()])
+    questions = key_results(tables, config.model_dump(mode="json"))
+    shown = [(one, [row for row in one.rows if not row.comparison]) for one in questions]
+    width = max((len(row.label) for _, rows in shown for row in rows), default=0)
+    lines = []
+    for question, rows in shown:
+        lines.append(f"{question.title}: {question.measure}; estimate (95% CI)")
+        lines += [f"  {row.label:{width}}  {question.text(row)}{_p(row)}{_counts(row)}" for row in rows]
+    return lines
+
+
+def pages(results: Path) -> list[Path]:
+    """The pages that are there, in the order of reading."""
+    found = [results / "reports" / f"{name}.html" for name in PAGES]
+    return [path.resolve() for path in found if path.is_file()]
+
+
+def _p(row: KeyRow) -> str:
+    if not row.estimated:
+        return ""
+    name, value = ("q", row.p.removeprefix("q ")) if row.p.startswith("q ") else ("p", row.p)
+    return f", {name} {equals(value)}"
+
+
+def _counts(row: KeyRow) -> str:
+    events = row.row.get("n_events")
+    told = f", {count(events)} events" if events is not None and events == events else ""
+    return f", n = {count(row.row['n'])}{told}"
