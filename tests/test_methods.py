@@ -9,12 +9,9 @@ from faceage_bio.core.config import load_config
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.steps import STEPS
-from faceage_bio.report.about import NOT_SHOWN
 from faceage_bio.report.checklists import LISTS, PLACES, checklists, items_of
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
-from faceage_bio.report.provenance import read_provenance
-from faceage_bio.report.ran import Ran, settings_that_ran
-from faceage_bio.report.references import Citations, known
+from faceage_bio.report.provenance import NOT_SHOWN, Citations, Ran, known, read_provenance, settings_that_ran
 from faceage_bio.report.summary import limits
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests.conftest import DEMO_CONFIG

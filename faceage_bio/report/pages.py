@@ -12,7 +12,6 @@ from markupsafe import Markup
 
 import faceage_bio
 from faceage_bio.report import figures, formats, sections_fairness, sections_photos, sections_readers, words
-from faceage_bio.report.about import about
 from faceage_bio.report.checklists import checklists
 from faceage_bio.report.exclusions import LINKS
 from faceage_bio.report.expression_quality import quality_section, rule_words
@@ -29,8 +28,7 @@ from faceage_bio.report.places import (
     reason,
     shown,
 )
-from faceage_bio.report.provenance import Provenance
-from faceage_bio.report.references import Citations
+from faceage_bio.report.provenance import Citations, Provenance, about
 from faceage_bio.report.sections import not_in_core, runs
 from faceage_bio.report.sections_acceleration import definition_section
 from faceage_bio.report.sections_all_genes import PageGenes

@@ -15,7 +15,7 @@ from faceage_bio.core.tables import read_text_table
 from faceage_bio.report import plot
 from faceage_bio.report.colours import VERMILLION
 from faceage_bio.report.pages import TEMPLATES, templates
-from faceage_bio.report.references import Citations
+from faceage_bio.report.provenance import Citations
 
 WIDTH, HEIGHT = 560.0, 300.0
 METHODS = (

@@ -23,7 +23,7 @@ from faceage_bio.report.formats import count, equals, increase, number, p_scient
 from faceage_bio.report.independent_software import verification_section
 from faceage_bio.report.key_results import KeyRow, counts_of, key_results, not_answered
 from faceage_bio.report.places import place
-from faceage_bio.report.ran import Ran
+from faceage_bio.report.provenance import Ran
 from faceage_bio.report.sections_cox import step_words
 from faceage_bio.report.sections_curves import curves_section
 from faceage_bio.report.sections_people import ALL, face_age_figure
