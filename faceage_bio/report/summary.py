@@ -16,11 +16,11 @@ from faceage_bio.report.checks import (
     all_checks,
     cohorts_off_age,
     tally,
+    verification_section,
     weakest_point,
 )
 from faceage_bio.report.colours import VERMILLION, of_cohorts
 from faceage_bio.report.formats import count, equals, increase, number, p_scientific, with_ci
-from faceage_bio.report.independent_software import verification_section
 from faceage_bio.report.key_results import KeyRow, counts_of, key_results, not_answered
 from faceage_bio.report.places import place
 from faceage_bio.report.provenance import Ran
