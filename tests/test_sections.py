@@ -13,8 +13,7 @@ from faceage_bio.core.results.result_tables import TABLES
 from faceage_bio.core.tables import write_table
 from faceage_bio.release.bundle import result_tables
 from faceage_bio.report.pages import association_page, survival_page
-from faceage_bio.report.places import ASSOCIATION, PHOTOS, SURVIVAL
-from faceage_bio.report.sections import FULL_ONLY, not_in_core, runs
+from faceage_bio.report.places import ASSOCIATION, FULL_ONLY, PHOTOS, SURVIVAL, not_in_core, runs
 from faceage_bio.report.tables_by_place import ReportTables
 from tests.conftest import DEMO_CONFIG, ROOT, jobs_planned, snakemake
 

@@ -13,7 +13,7 @@ from faceage_bio.cli.main import STEPS
 from faceage_bio.core.config import Config
 from faceage_bio.demo.plans import PLANS
 from faceage_bio.faces.faceage.shards import count_photos, shard_names
-from faceage_bio.report.sections import runs
+from faceage_bio.report.places import runs
 
 FILES = (
     "manifest", "face_ages", "clinical", "counts", "samples", "gene_ids", "single_cell", "variants", "variant_genes",

@@ -22,7 +22,7 @@ from faceage_bio.release.rule import changes, release
 from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.formats import without_folders
 from faceage_bio.report.pages import RENDERERS
-from faceage_bio.report.sections import runs
+from faceage_bio.report.places import runs
 from faceage_bio.report.table_files import rendered
 from faceage_bio.report.tables_by_place import collect
 

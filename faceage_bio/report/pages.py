@@ -25,11 +25,12 @@ from faceage_bio.report.places import (
     PHOTOS,
     SECTIONS,
     SURVIVAL,
+    not_in_core,
     reason,
+    runs,
     shown,
 )
 from faceage_bio.report.provenance import Citations, Provenance, about
-from faceage_bio.report.sections import not_in_core, runs
 from faceage_bio.report.sections_acceleration import definition_section
 from faceage_bio.report.sections_all_genes import PageGenes
 from faceage_bio.report.sections_associations import association_sections, group_section, phenotype_section
