@@ -13,7 +13,7 @@ from faceage_bio.core.errors import ConfigError, RunError, TableError
 from faceage_bio.core.results.row import result_rows, with_roles
 from faceage_bio.core.settings.settings_study import planned
 from faceage_bio.core.tables import write_table
-from faceage_bio.report.frozen_plan import freeze, read_frozen, since_freeze
+from faceage_bio.report.history import freeze, read_frozen, since_freeze
 from faceage_bio.report.key_results import key_results, not_answered
 from faceage_bio.report.tables_by_place import ReportTables, collect
 

@@ -201,7 +201,7 @@ def render_report(
     from faceage_bio.core.tables import read_json, read_ledger, write_json, write_text
     from faceage_bio.report import history, pages
     from faceage_bio.report.figure_files import write_figures
-    from faceage_bio.report.frozen_plan import since_freeze
+    from faceage_bio.report.history import since_freeze
     from faceage_bio.report.provenance import read_provenance
     from faceage_bio.report.table_files import write_tables
     from faceage_bio.report.tables_by_place import collect

@@ -109,8 +109,8 @@ def freeze(configfile: ConfigFile) -> None:
     """
     from faceage_bio.core.config import load_config
     from faceage_bio.core.settings.settings_study import EXPLORATORY, planned
-    from faceage_bio.report.frozen_plan import SHA
-    from faceage_bio.report.frozen_plan import freeze as freeze_plan
+    from faceage_bio.report.history import SHA
+    from faceage_bio.report.history import freeze as freeze_plan
 
     config = load_config(configfile).model_dump(mode="json")
     frozen = freeze_plan(config)

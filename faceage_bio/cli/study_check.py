@@ -199,7 +199,7 @@ def _check_review(config: "Config", tables: "dict[str, CohortTables]", say: Say)
 
 def _plan(config: "Config") -> str:
     """Whether the analysis plan is frozen, and what was changed since."""
-    from faceage_bio.report.frozen_plan import since_freeze
+    from faceage_bio.report.history import since_freeze
 
     return since_freeze(config.model_dump(mode="json"))["sentence"]
 
