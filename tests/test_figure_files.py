@@ -9,7 +9,7 @@ import pytest
 from markupsafe import Markup
 
 from faceage_bio.core.errors import FaceAgeBioError
-from faceage_bio.report import colours, figures, sections_all_genes, sections_genes, sections_readers
+from faceage_bio.report import figures, plot, sections_all_genes, sections_genes, sections_readers
 from faceage_bio.report.figure_files import Figures, Picture, copy_figures, write_figures
 from faceage_bio.report.provenance import Provenance
 from tests.gene_pages import page_of
@@ -24,8 +24,8 @@ TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0
 WHITE = np.array([0.95047, 1, 1.08883])
 PAPERS = {"light": "#ffffff", "dark": "#14181e"}  # --paper of style.css
 TOGETHER = {
-    "cohorts": colours.COHORTS,
-    "groups": colours.of_groups(6),
+    "cohorts": plot.COHORTS,
+    "groups": plot.of_groups(6),
     "raw and adjusted": [colour for _, colour in figures.RAW_AND_ADJUSTED],
     "genes": [colour for _, _, colour in sections_genes.EXPOSURES],
     "volcano": [sections_all_genes.UP, sections_all_genes.DOWN, sections_all_genes.GREY],
@@ -58,9 +58,9 @@ def test_colours_that_stand_together_are_told_apart(together, vision):
 
 
 def test_no_colour_of_a_cohort_is_that_of_a_group_or_an_estimate():
-    others = {*colours.of_groups(6), colours.GREY, colours.VERMILLION, colours.VIOLET, colours.BROWN}
-    assert others.isdisjoint(colours.COHORTS)
-    assert len({*colours.of_cohorts("abcdef").values()}) == 6
+    others = {*plot.of_groups(6), plot.GREY, plot.VERMILLION, plot.VIOLET, plot.BROWN}
+    assert others.isdisjoint(plot.COHORTS)
+    assert len({*plot.of_cohorts("abcdef").values()}) == 6
 
 
 @pytest.mark.parametrize("paper", PAPERS)

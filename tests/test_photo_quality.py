@@ -12,8 +12,8 @@ from faceage_bio.cli.main import app
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.faces.faceage.photo_quality import EDGES, bin_measures, count_photos, summarise_speed
 from faceage_bio.report import sections_photos
-from faceage_bio.report.colours import COHORTS
 from faceage_bio.report.pages import photo_page
+from faceage_bio.report.plot import COHORTS
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests.pages import check_structure
 from tests.photo_rows import OUTCOMES, face_ages, people

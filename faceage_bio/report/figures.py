@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.report import plot
-from faceage_bio.report.colours import GREY, INK, VERMILLION, VIOLET, of_cohorts
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.formats import count, p_value, with_ci
+from faceage_bio.report.plot import GREY, INK, VERMILLION, VIOLET, of_cohorts
 from faceage_bio.report.svg import FONT, lighter
 
 RAW_AND_ADJUSTED = [("unadjusted", GREY), ("adjusted for age", VERMILLION)]

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from faceage_bio.report.colours import GREY, INK, VERMILLION, of_groups
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import forest, to_svg
+from faceage_bio.report.plot import GREY, INK, VERMILLION, of_groups
 
 RAW, SAME_AGE = "mean error", "mean error at the same age"
 RAW_DIFFERENCE, DIFFERENCE_AT_AGE = "unadjusted difference", "difference at the same age"

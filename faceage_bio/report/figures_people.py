@@ -8,10 +8,10 @@ import pandas as pd
 
 from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.report import plot
-from faceage_bio.report.colours import GREY, INK, VERMILLION
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, to_svg
 from faceage_bio.report.formats import count, number
+from faceage_bio.report.plot import GREY, INK, VERMILLION
 from faceage_bio.report.words import term
 
 

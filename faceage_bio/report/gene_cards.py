@@ -6,10 +6,9 @@ from faceage_bio.analyses.survival.gene_hazards import question_of
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.intake.rna.gene_sets import shipped_sets
 from faceage_bio.report import figures
-from faceage_bio.report.colours import VERMILLION, VIOLET
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.formats import interval, number, signed
-from faceage_bio.report.plot import WIDTH, Scale, dots, line, svg, text
+from faceage_bio.report.plot import VERMILLION, VIOLET, WIDTH, Scale, dots, line, svg, text
 from faceage_bio.report.sections_gene_survival import held
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import covariates

@@ -13,8 +13,8 @@ from faceage_bio.analyses.planning.plan_table import ASSUMPTION, CODE, COLUMNS, 
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.report import plot
-from faceage_bio.report.colours import VERMILLION
 from faceage_bio.report.pages import TEMPLATES, templates
+from faceage_bio.report.plot import VERMILLION
 from faceage_bio.report.provenance import Citations
 
 WIDTH, HEIGHT = 560.0, 300.0

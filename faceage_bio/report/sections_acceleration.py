@@ -4,10 +4,10 @@ import pandas as pd
 
 from faceage_bio.core.errors import TableError
 from faceage_bio.report import figures, words
-from faceage_bio.report.colours import BROWN, GREY, INK, VERMILLION, VIOLET
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, to_svg
 from faceage_bio.report.formats import increase
+from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION, VIOLET
 from faceage_bio.report.tables_by_place import ReportTables
 
 # Figures of how age acceleration is defined: each definition by age, with and without what lies outside of the test.

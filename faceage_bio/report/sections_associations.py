@@ -9,10 +9,10 @@ from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.errors import TableError
 from faceage_bio.report import figures, words
 from faceage_bio.report import table_rows as select
-from faceage_bio.report.colours import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, RAW_AND_ADJUSTED, adjusted, forest, to_svg
 from faceage_bio.report.formats import interval, number, p_value, signed
+from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import label, term
 

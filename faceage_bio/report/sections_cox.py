@@ -3,10 +3,10 @@
 import pandas as pd
 
 from faceage_bio.report import figures, words
-from faceage_bio.report.colours import BROWN, INK, VERMILLION
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, forest, to_svg
 from faceage_bio.report.formats import count, increase, interval, number, p_equals, p_value, people
+from faceage_bio.report.plot import BROWN, INK, VERMILLION
 from faceage_bio.report.sections_acceleration import ageing_rate_section
 from faceage_bio.report.sections_added_value import added_value_section
 from faceage_bio.report.sections_curves import competing_section, curves_section

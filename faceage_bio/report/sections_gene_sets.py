@@ -4,8 +4,8 @@ import pandas as pd
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.report import figures
-from faceage_bio.report.colours import GREY, VERMILLION, VIOLET
 from faceage_bio.report.formats import in_brackets, signed
+from faceage_bio.report.plot import GREY, VERMILLION, VIOLET
 from faceage_bio.report.tables_by_place import ReportTables
 
 MAIN_METHOD = "mean z"

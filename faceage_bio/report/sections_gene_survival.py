@@ -4,8 +4,8 @@ import pandas as pd
 
 from faceage_bio.core.results.reasons import SPARSE
 from faceage_bio.report import figures
-from faceage_bio.report.colours import VERMILLION
 from faceage_bio.report.formats import interval, number, p_equals, p_scientific, people
+from faceage_bio.report.plot import VERMILLION
 from faceage_bio.report.sections_all_genes import FOUND, Column, PageGenes, all_genes, identifier_of
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import covariates, sparse

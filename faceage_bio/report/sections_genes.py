@@ -5,8 +5,8 @@ import pandas as pd
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.intake.rna.gene_sets import panel_reasons
 from faceage_bio.report import figures, words
-from faceage_bio.report.colours import BROWN, VERMILLION, VIOLET
 from faceage_bio.report.formats import increase, p_scientific
+from faceage_bio.report.plot import BROWN, VERMILLION, VIOLET
 from faceage_bio.report.sections_all_genes import FOUND, Column, PageGenes, all_genes, identifier_of
 from faceage_bio.report.tables_by_place import ReportTables
 

@@ -7,10 +7,9 @@ import pandas as pd
 
 from faceage_bio.core.columns import COHORT, FACE_AGE
 from faceage_bio.report import figures_people, flow, words
-from faceage_bio.report.colours import of_cohorts
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.formats import count, interval, number
-from faceage_bio.report.plot import WIDTH
+from faceage_bio.report.plot import WIDTH, of_cohorts
 from faceage_bio.report.tables_by_place import ReportTables
 
 ALL = "all"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from faceage_bio.report import words
-from faceage_bio.report.colours import of_cohorts
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import to_svg
 from faceage_bio.report.flow import Box, box_of, cohort_flow
 from faceage_bio.report.formats import count, interval, number
+from faceage_bio.report.plot import of_cohorts
 from faceage_bio.report.tables_by_place import ReportTables
 
 # Figures of the page on photo quality.

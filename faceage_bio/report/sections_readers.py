@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.report.colours import BETWEEN, GREY, INK, VERMILLION
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, to_svg
 from faceage_bio.report.formats import interval, number, p_equals, people, signed
+from faceage_bio.report.plot import BETWEEN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
 
 # Figure of the reader study.

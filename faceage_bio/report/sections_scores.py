@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.results.reasons import NOT_ESTIMATED
-from faceage_bio.report.colours import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, to_svg
 from faceage_bio.report.formats import interval, number, people, signed
+from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import measure_words, why_not, with_measures
 

@@ -7,9 +7,9 @@ from markupsafe import Markup
 
 import faceage_bio
 from faceage_bio.report import figures
-from faceage_bio.report.colours import GREY, VERMILLION
 from faceage_bio.report.flow import Box, picture
 from faceage_bio.report.pages import TEMPLATES, templates
+from faceage_bio.report.plot import GREY, VERMILLION
 from faceage_bio.report.words import measure_words
 
 ERRORS = ("mean absolute error", "mean error")

@@ -19,10 +19,10 @@ from faceage_bio.report.checks import (
     verification_section,
     weakest_point,
 )
-from faceage_bio.report.colours import VERMILLION, of_cohorts
 from faceage_bio.report.formats import count, equals, increase, number, p_scientific, with_ci
 from faceage_bio.report.key_results import KeyRow, counts_of, key_results, not_answered
 from faceage_bio.report.places import place
+from faceage_bio.report.plot import VERMILLION, of_cohorts
 from faceage_bio.report.provenance import Ran
 from faceage_bio.report.sections_cox import step_words
 from faceage_bio.report.sections_curves import curves_section
