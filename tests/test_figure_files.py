@@ -114,7 +114,7 @@ def test_the_figures_of_a_page_are_copied_with_a_pdf_each(tmp_path):
 
 
 def test_the_caption_of_a_figure_is_its_description():
-    include = Figures(Provenance())
+    include = Figures(Provenance().names)
     picture = Picture('<svg viewBox="0 0 1 1"><path stroke="var(--paper,#fff)"/></svg>')
     include(picture, "one", "survival/cox", "x/y", caller=lambda: Markup("a &lt; <b>b</b>"))
     include(picture, "one", "flow", caller=str, kind="x")
@@ -127,7 +127,7 @@ def test_the_caption_of_a_figure_is_its_description():
 
 
 def test_names_within_a_picture_are_those_of_the_page():
-    include = Figures(Provenance())
+    include = Figures(Provenance().names)
     for n in (7, 8):
         picture = Picture(f'<svg><clipPath id="clip{n}"/><g clip-path="url(#clip{n})"/></svg>')
         shown = include(picture, "one", "survival/cox", caller=str)

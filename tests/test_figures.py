@@ -271,7 +271,7 @@ def test_a_figure_of_the_plotting_library_is_xml_as_wide_as_its_column(tmp_path)
     curve = pd.DataFrame({
         "age_mean": [45.0, 55], "face_age_mean": [46.0, 57], "face_age_q25": [40.0, 50], "face_age_q75": [50.0, 60], "cohort": "a",
     })  # fmt: skip
-    include = Figures(Provenance())
+    include = Figures(Provenance().names)
     include(figures.age_bands(curve, ["a"]), "a", "acceleration/age_bands", caller=str)
     page = Page()
     page.figures = include.included

@@ -16,7 +16,6 @@ from markupsafe import Markup
 from faceage_bio.core.errors import FaceAgeBioError
 from faceage_bio.core.tables import atomic_path, write_text
 from faceage_bio.core.user_files import harmless_table
-from faceage_bio.report.provenance import Provenance
 
 MOST_ROWS = 5000  # what draws more has a table of its own
 FLOW = "participants"  # in place of an analysis, of the table of the participant flow
@@ -74,9 +73,9 @@ class Figure:
 class Figures:
     """The figures that a page includes, in its order; templates call it with the caption as the body of the call."""
 
-    def __init__(self, provenance: Provenance):
+    def __init__(self, names_of: Callable[..., list[str]]):
         self.included: list[Figure] = []
-        self._provenance = provenance
+        self._names_of = names_of
         self._places: Counter[str] = Counter()
         self._numbers: dict[str, str] = {}  # of what a picture names within itself, from 1 on each page
 
@@ -93,13 +92,13 @@ class Figures:
 
         Parameters
         ----------
-        cohort, tables : what it was made of, as for `Provenance.of`; the first table names the file
+        cohort, tables : what it was made of, as for `Provenance.names`; the first names the file
         kind : class of the element
         wide : whether it may be wider than its column
         """
         if not picture:
             return Markup("")
-        names = self._provenance.names(cohort, *tables)
+        names = self._names_of(cohort, *tables)
         drawn = Markup(DRAWN.sub(self._number, picture))
         caption, file = caller(), ""
         if names:

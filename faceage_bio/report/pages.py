@@ -190,7 +190,7 @@ def _render(
     **content,
 ) -> Page:
     provenance, citations = provenance or Provenance(), Citations()
-    drawn = Figures(provenance)
+    drawn = Figures(provenance.names)
     told = about(tables, provenance, config, cards)
     names = list(config["cohorts"])
     text = templates().get_template(f"{page}.j2").render(

@@ -70,11 +70,11 @@ def draw_calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) ->
         top = min(1.0, 1.02 * float(ends.max().max()))
         scale = alt.Scale(domain=[0, top], nice=False, clamp=False)
         panels = []
-        for number, (name, colour) in enumerate(zip(names, (WITHOUT, WITH), strict=True)):
+        for place, (name, colour) in enumerate(zip(names, (WITHOUT, WITH), strict=True)):
             mine = at[at.model == name]
             x = alt.X(
                 "predicted:Q",
-                title="Predicted" if number else None,
+                title="Predicted" if place else None,
                 scale=scale,
                 axis=alt.Axis(format="%", tickCount=4),
             )
@@ -102,7 +102,7 @@ def draw_calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) ->
                 ).properties(
                     width=PANEL,
                     height=PANEL,
-                    title=alt.Title(titles[number], fontSize=12),
+                    title=alt.Title(titles[place], fontSize=12),
                 )
             )
         columns.append(alt.vconcat(*panels, spacing=10))
@@ -117,11 +117,11 @@ def draw_decisions(rows: pd.DataFrame, titles: list[str]) -> Picture:
     ranges = [WITHOUT, WITH, BROWN, INK]
     dashes = [[1, 0], [1, 0], [6, 3], [2, 3]]
     panels = []
-    for number, (time, at) in enumerate(rows.groupby("horizon")):
+    for place, (time, at) in enumerate(rows.groupby("horizon")):
         scale = alt.Scale(domain=[LOWEST_BENEFIT, max(0.02, 1.05 * at.estimate.max())], nice=False)
         legend = (
             alt.Legend(columns=2, labelLimit=320, symbolType="stroke", symbolStrokeWidth=3)
-            if not number
+            if not place
             else None
         )
         panels.append(
@@ -133,7 +133,7 @@ def draw_decisions(rows: pd.DataFrame, titles: list[str]) -> Picture:
                     title=f"Threshold probability, {time_words(time)}",
                     axis=alt.Axis(format="%", tickCount=4),
                 ),
-                y=alt.Y("estimate:Q", title=None if number else "Net benefit", scale=scale),
+                y=alt.Y("estimate:Q", title=None if place else "Net benefit", scale=scale),
                 color=alt.Color(
                     "term:N",
                     title=None,

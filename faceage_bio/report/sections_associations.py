@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.columns import COHORT, POOLED
-from faceage_bio.core.errors import TableError
 from faceage_bio.report import figures, words
 from faceage_bio.report import table_rows as select
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, RAW_AND_ADJUSTED, adjusted, forest, to_svg
 from faceage_bio.report.formats import interval, number, p_value, signed
 from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
+from faceage_bio.report.table_rows import paired
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import label, term
 
@@ -194,38 +194,12 @@ def draw_balance(table: pd.DataFrame) -> Picture:
     )
 
 
-RAW = "unadjusted"
 INTERACTION = "interaction F"
 NUMBERS = (
     "estimate", "ci_lower", "ci_upper", "p_value", "q_value", "p_holm", "effect_size", "effect_lower", "effect_upper",
     "eta_squared", "e_value", "e_value_interval", "exposed_mean", "reference_mean",
 )  # fmt: skip
 # what tells one association from another, beside who was compared
-KEYS = (COHORT, "question", "term", "measure", "level", "subgroup", "modifier", "adjustment_set", "missing")
-
-
-def paired(table: pd.DataFrame) -> list[dict]:
-    """Each association once, with its ``raw`` and its ``adjusted`` row.
-
-    Raises
-    ------
-    TableError
-        A row without the other: a page shows both or nothing.
-    """
-    if not len(table):
-        return []
-    keys = [key for key in KEYS if key in table]
-    pairs = []
-    for place, rows in table.groupby(keys, sort=False, dropna=False):
-        raw, adjusted = rows[rows["adjustment"] == RAW], rows[rows["adjustment"] != RAW]
-        if len(raw) != 1 or len(adjusted) != 1:
-            what = ", ".join(str(part) for part in place if part == part and part != "")
-            raise TableError(
-                f"the result table needs one unadjusted and one age-adjusted row for each association, but '{what}' has {len(raw)} raw "
-                f"and {len(adjusted)} adjusted. Run the step that wrote it again; a page does not show one without the other."
-            )
-        pairs.append({"raw": raw.iloc[0].to_dict(), "adjusted": adjusted.iloc[0].to_dict()})
-    return pairs
 
 
 def association_sections(tables: ReportTables, config: dict) -> dict:

@@ -403,9 +403,9 @@ def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame) -> dict:
         }
     classes = rows["exposure"] == "gap_class"
     choices = []
-    for people, mine in rows[~classes].groupby("people", sort=False):
+    for choice, mine in rows[~classes].groupby("people", sort=False):
         cells = [{"held": held(row["adjustment"]), "row": row} for row in mine.to_dict("records")]
-        choices.append({"people": people, "cells": cells})
+        choices.append({"people": choice, "cells": cells})
     shown = rows[rows["estimate"].notna() & ~classes]
     return {
         "choices": choices,
@@ -420,10 +420,10 @@ def _complete_and_imputed(imputed: pd.DataFrame) -> list[dict]:
     if not len(imputed):
         return []
     rows = []
-    for term, mine in imputed.groupby("term", sort=False):
+    for name, mine in imputed.groupby("term", sort=False):
         found = {row["missing"]: row for row in mine.to_dict("records")}
         complete, filled = found.get("complete cases"), found.get("multiple imputation")
-        rows.append({"term": term, "per": mine["per"].iloc[0], "complete": complete, "filled": filled})
+        rows.append({"term": name, "per": mine["per"].iloc[0], "complete": complete, "filled": filled})
     return rows
 
 

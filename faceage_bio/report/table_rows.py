@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from faceage_bio.core.columns import PER_SD, POOLED
+from faceage_bio.core.columns import COHORT, PER_SD, POOLED
+from faceage_bio.core.errors import TableError
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.core.results.row import answers
 from faceage_bio.core.settings.settings_study import ADDED, GENES, SURVIVAL, Planned, planned
 from faceage_bio.report import words
-from faceage_bio.report.sections_associations import paired
 from faceage_bio.report.sections_people import ALL, DIFFERENCES, LARGEST
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
@@ -232,6 +232,34 @@ def cox_models(tables: ReportTables, cohort: str) -> list[Model]:
 def _once(rows: list[dict]) -> list[dict]:
     """The models without those whose covariates are those of the one before: a covariate that no participant has adds no step."""
     return [row for k, row in enumerate(rows) if not k or adjusted_for(row) != adjusted_for(rows[k - 1])]
+
+
+# what names an association
+ASSOCIATION = (COHORT, "question", "term", "measure", "level", "subgroup", "modifier", "adjustment_set", "missing")
+
+
+def paired(table: pd.DataFrame) -> list[dict]:
+    """Each association once, with its ``raw`` and its ``adjusted`` row.
+
+    Raises
+    ------
+    TableError
+        A row without the other: a page shows both or nothing.
+    """
+    if not len(table):
+        return []
+    keys = [key for key in ASSOCIATION if key in table]
+    pairs = []
+    for place, rows in table.groupby(keys, sort=False, dropna=False):
+        raw, adjusted = rows[rows["adjustment"] == "unadjusted"], rows[rows["adjustment"] != "unadjusted"]
+        if len(raw) != 1 or len(adjusted) != 1:
+            what = ", ".join(str(part) for part in place if part == part and part != "")
+            raise TableError(
+                f"the result table needs one unadjusted and one age-adjusted row for each association, but '{what}' has {len(raw)} raw "
+                f"and {len(adjusted)} adjusted. Run the step that wrote it again; a page does not show one without the other."
+            )
+        pairs.append({"raw": raw.iloc[0].to_dict(), "adjusted": adjusted.iloc[0].to_dict()})
+    return pairs
 
 
 def comparisons(tables: ReportTables, cohort: str) -> list[dict]:
