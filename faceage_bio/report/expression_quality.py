@@ -5,9 +5,9 @@ import pandas as pd
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.report import words
 from faceage_bio.report.formats import people
+from faceage_bio.report.sections_all_genes import FOUND
 from faceage_bio.report.tables_by_place import ReportTables
 
-FOUND = 0.05  # q below which a cell of the heat map is in bold
 INSEPARABLE = "inseparable_from_batch"  # code of a reason
 OTHER_SEX = "sex by RNA differs from the record"
 EXCLUDED_OR_FLAGGED = ("excluded", "flagged")

@@ -6,7 +6,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import forest, to_svg
 from faceage_bio.report.plot import GREY, INK, VERMILLION, of_groups
 
-RAW, SAME_AGE = "mean error", "mean error at the same age"
+RAW_ERROR, SAME_AGE = "mean error", "mean error at the same age"
 RAW_DIFFERENCE, DIFFERENCE_AT_AGE = "unadjusted difference", "difference at the same age"
 PALE = 0.3  # what is not to be interpreted
 
@@ -17,9 +17,9 @@ def draw_error_by_group(rows: pd.DataFrame) -> Picture:
     Parameters
     ----------
     rows : DataFrame
-        label, kind (``RAW`` or ``SAME_AGE``), estimate, ci_lower, ci_upper.
+        label, kind (``RAW_ERROR`` or ``SAME_AGE``), estimate, ci_lower, ci_upper.
     """
-    colours = [(RAW, GREY), (SAME_AGE, VERMILLION)]
+    colours = [(RAW_ERROR, GREY), (SAME_AGE, VERMILLION)]
     return forest(
         rows, "label", "kind", colours, 0, "Mean error (face age − chronological age), years", digits=1
     )

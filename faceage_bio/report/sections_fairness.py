@@ -121,7 +121,7 @@ def _line(rows: pd.DataFrame, errors: dict[tuple[str, str], str], shares: dict[s
 
 
 def _error_figure(groups: pd.DataFrame) -> str:
-    kinds = {"unadjusted": figures.RAW, "age": figures.SAME_AGE}
+    kinds = {"unadjusted": figures.RAW_ERROR, "age": figures.SAME_AGE}
     shown = groups[
         (groups["measure"] == "mean error") & groups["estimate"].notna() & (groups["crossed"] == "")
     ]
