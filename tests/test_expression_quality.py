@@ -23,8 +23,8 @@ from faceage_bio.analyses.expression.quality import (
 from faceage_bio.analyses.expression.quality_tables import component_table, confounding_table, quality_tables
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.tables import write_table
-from faceage_bio.report.expression_quality import sentence
 from faceage_bio.report.pages import association_page
+from faceage_bio.report.sections_genes import quality_sentence
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from faceage_bio.stats.explained import association_of_words, explained
 from tests.commands import faceage_bio
@@ -189,7 +189,7 @@ def test_without_sex_genes_the_sex_check_says_so(gone, why):
     assert np.isnan(row.estimate)
     assert row.note.startswith("not estimated, because")
     assert why in row.note
-    assert "Sex was not determined by RNA, because" in sentence(tables["quality"])
+    assert "Sex was not determined by RNA, because" in quality_sentence(tables["quality"])
 
 
 def test_sex_between_both_is_not_told():
@@ -306,7 +306,7 @@ def test_samples_that_differ_are_counted_on_the_page(tmp_path):
     table, counts, samples = study(n=40, genes=60)
     counts["r0"] = 0
     found = tables_of(table, counts, samples)
-    assert sentence(found["quality"]).startswith("40 samples were checked: 1 excluded")
+    assert quality_sentence(found["quality"]).startswith("40 samples were checked: 1 excluded")
     for name, one in found.items():
         write_table(one.assign(cohort="one"), tmp_path / "one" / "expression" / f"{name}.tsv")
     tables = collect(list((tmp_path / "one" / "expression").glob("*.tsv")))

@@ -27,8 +27,7 @@ from faceage_bio.intake.rna.gene_sets import (
     shipped_sets,
     sources,
 )
-from faceage_bio.report.sections_gene_sets import sentence
-from faceage_bio.report.sections_genes import why_these
+from faceage_bio.report.sections_genes import set_sentence, why_these
 from faceage_bio.stats.enrichment import SMALLEST_P, over_representation, preranked
 from faceage_bio.stats.set_scores import METHODS, mean_z, score
 from tests.commands import faceage_bio
@@ -179,7 +178,7 @@ def test_a_set_below_the_floor_says_so_and_the_headline_gene_is_told(tables):
     thin = tables["associations"].query("term == 'THIN'")
     assert thin.estimate.isna().all()
     assert set(thin.note) == {"not estimated, because 3% of its genes have enough counts, and 50% are needed"}
-    assert sentence(thin[thin.method == "mean z"]).startswith("THIN: not estimated")
+    assert set_sentence(thin[thin.method == "mean z"]).startswith("THIN: not estimated")
 
 
 def test_signed_sets_are_ranked_with_their_directions(tables):

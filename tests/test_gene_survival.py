@@ -8,7 +8,7 @@ from faceage_bio.analyses.expression.levels import levels_table, log_counts_per_
 from faceage_bio.analyses.survival.gene_hazards import gene_survival, read_levels
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.tables import write_table
-from faceage_bio.report.sections_gene_survival import gene_survival_section
+from faceage_bio.report.sections_genes import gene_survival_section
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_ph import proportional_hazards_test

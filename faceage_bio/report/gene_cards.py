@@ -9,7 +9,7 @@ from faceage_bio.report import figures
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.formats import interval, number, signed
 from faceage_bio.report.plot import VERMILLION, VIOLET, WIDTH, Scale, dots, line, svg, text
-from faceage_bio.report.sections_gene_survival import held
+from faceage_bio.report.sections_genes import held
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import covariates
 

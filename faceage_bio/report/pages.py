@@ -14,7 +14,6 @@ import faceage_bio
 from faceage_bio.report import figures, formats, sections_fairness, sections_photos, sections_readers, words
 from faceage_bio.report.checklists import checklists
 from faceage_bio.report.exclusions import LINKS
-from faceage_bio.report.expression_quality import quality_section, rule_words
 from faceage_bio.report.figure_files import Figures, Page, Picture
 from faceage_bio.report.gene_cards import gene_cards, sensitivity_section
 from faceage_bio.report.places import (
@@ -35,8 +34,13 @@ from faceage_bio.report.sections_acceleration import definition_section
 from faceage_bio.report.sections_all_genes import PageGenes
 from faceage_bio.report.sections_associations import association_sections, group_section, phenotype_section
 from faceage_bio.report.sections_cox import survival_cohort
-from faceage_bio.report.sections_gene_sets import gene_set_section
-from faceage_bio.report.sections_genes import gene_section, why_these
+from faceage_bio.report.sections_genes import (
+    gene_section,
+    gene_set_section,
+    quality_section,
+    rule_words,
+    why_these,
+)
 from faceage_bio.report.sections_meta_analysis import meta_analysis_section
 from faceage_bio.report.sections_people import face_age_figure, people_section
 from faceage_bio.report.sections_single_cell import single_cell_section

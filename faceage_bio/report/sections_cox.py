@@ -10,7 +10,7 @@ from faceage_bio.report.plot import BROWN, INK, VERMILLION
 from faceage_bio.report.sections_acceleration import ageing_rate_section
 from faceage_bio.report.sections_added_value import added_value_section
 from faceage_bio.report.sections_curves import competing_section, curves_section
-from faceage_bio.report.sections_gene_survival import gene_survival_section
+from faceage_bio.report.sections_genes import gene_survival_section
 from faceage_bio.report.sections_scores import scores_section
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import term

@@ -2,13 +2,24 @@
 
 import pandas as pd
 
-from faceage_bio.core.results.reasons import decode
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
+from faceage_bio.core.results.reasons import SPARSE, decode
 from faceage_bio.intake.rna.gene_sets import panel_reasons
 from faceage_bio.report import figures, words
-from faceage_bio.report.formats import increase, p_scientific
-from faceage_bio.report.plot import BROWN, VERMILLION, VIOLET
+from faceage_bio.report.formats import (
+    in_brackets,
+    increase,
+    interval,
+    number,
+    p_equals,
+    p_scientific,
+    people,
+    signed,
+)
+from faceage_bio.report.plot import BROWN, GREY, VERMILLION, VIOLET
 from faceage_bio.report.sections_all_genes import FOUND, Column, PageGenes, all_genes, identifier_of
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import covariates, sparse
 
 TOGETHER = "together"
 EXPOSURES = [
@@ -186,3 +197,249 @@ def _forest(together: pd.DataFrame) -> str:
         p=p_scientific,
         italic=True,
     )
+
+
+# The section on RNA samples: what was found, which covariate loads on which component, batch.
+
+
+INSEPARABLE = "inseparable_from_batch"  # code of a reason
+OTHER_SEX = "sex by RNA differs from the record"
+EXCLUDED_OR_FLAGGED = ("excluded", "flagged")
+
+
+def quality_section(tables: ReportTables, name: str, config: dict) -> list[dict]:
+    """One part per analysis (bulk, or each cell type); every number is read from the cohort's tables."""
+    summary, components, confounding = (
+        tables.get("expression", table, name) for table in ("quality", "components", "confounding")
+    )
+    return [
+        _quality_part(
+            *(table[table.question == analysis] for table in (summary, components, confounding)),
+            analysis,
+        )
+        for analysis in dict.fromkeys(summary["question"])
+    ]
+
+
+def _quality_part(
+    summary: pd.DataFrame, components: pd.DataFrame, confounding: pd.DataFrame, analysis: str
+) -> dict:
+    counted = summary[summary.measure == "samples"].to_dict("records")
+    batches = confounding[confounding.level != ""]
+    return {
+        "analysis": analysis,
+        "sentence": quality_sentence(summary),
+        "counted": counted,
+        "measured": summary[summary.measure == "median"].to_dict("records"),
+        **_heat_map(components),
+        "batches": batches.to_dict("records"),
+        "against": confounding.drop(batches.index).to_dict("records"),
+        "inseparable": [
+            str(one) for cell in confounding.reason for one in decode(cell) if one.code == INSEPARABLE
+        ],
+    }
+
+
+def _heat_map(table: pd.DataFrame) -> dict:
+    """Covariates x components with R squared, its shade (0 to 1) and whether q is small; or why there is none."""
+    known = table[table.estimate.notna()]
+    names = list(dict.fromkeys(known["component"])) if len(known) else []
+    shares = (
+        known.drop_duplicates("component").set_index("component")["share_of_variance"] if len(known) else {}
+    )
+    rows = []
+    for term in dict.fromkeys(table["term"]):
+        mine = table[table.term == term]
+        by = {row["component"]: row for row in mine.to_dict("records")}
+        cells = [by[name] | {"bold": by[name]["q_value"] < FOUND} for name in names if name in by]
+        rows.append({"term": term, "cells": cells, "n": mine["n"].iloc[0], "why": mine["note"].iloc[0]})
+    return {"components": [(name, shares[name]) for name in names], "heat_map": rows}
+
+
+def quality_sentence(summary: pd.DataFrame) -> str:
+    """How many samples were checked, and what became of those that differ."""
+    by = summary[summary.measure == "samples"].set_index("term")
+    said = f"{people(by.n['excluded'])} samples were checked"
+    parts = [f"{people(by.estimate[term])} {term}" for term in EXCLUDED_OR_FLAGGED if by.estimate[term]]
+    said += f": {', '.join(parts)}" if parts else "; none is excluded or flagged"
+    why = " and ".join(map(str, decode(by.reason[OTHER_SEX])))
+    return f"{said}. {'Sex was not determined by RNA, because ' + why + '. ' if why else ''}".strip()
+
+
+def rule_words(quality: dict) -> str:
+    """What becomes of which samples, by the config's section ``expression.quality``."""
+    did = {"exclude": "excluded", "flag": "flagged", "ignore": "used as they are"}
+    return ", ".join(
+        f"{words.reason(reason)}: {did[quality[key]['action']]}"
+        for key, reason in (("outlier", "rna_outlier"), ("sex_mismatch", "sex_mismatch"))
+    )
+
+
+# The section on sets of senescence genes: how much of each was measured, scores per person, enrichment.
+
+
+MAIN_METHOD = "mean z"
+KINDS = {AGE_GAP: "age gap, unadjusted", AGE_ACCELERATION: "age acceleration", AGE: "chronological age"}
+COLOURS = [
+    ("age gap, unadjusted", GREY),
+    ("age acceleration", VERMILLION),
+    ("chronological age", VIOLET),
+]
+
+
+def gene_set_section(tables: ReportTables, name: str, config: dict) -> list[dict]:
+    """One part per analysis (bulk, or each cell type)."""
+    found, coverage = (
+        tables.get("expression", table, name) for table in ("set_associations", "set_coverage")
+    )
+    gsea, ora = (tables.get("expression", table, name) for table in ("gsea", "ora"))
+    return [
+        _set_part(*(table[table.question == analysis] for table in (found, coverage, gsea, ora)), analysis, config)
+        for analysis in dict.fromkeys(coverage["question"])
+    ]  # fmt: skip
+
+
+def _set_part(
+    found: pd.DataFrame,
+    coverage: pd.DataFrame,
+    gsea: pd.DataFrame,
+    ora: pd.DataFrame,
+    analysis: str,
+    config: dict,
+) -> dict:
+    main = found[found.method == MAIN_METHOD]
+    shown = main.assign(kind=main.exposure.map(KINDS))[main.estimate.notna()]
+    colours = [pair for pair in COLOURS if pair[0] in set(shown.kind)]
+    title = f"Standard deviations of the score per {found['per'].iloc[0]}" if len(found) else ""
+    return {
+        "analysis": analysis,
+        "sentences": [set_sentence(main[main.term == one]) for one in dict.fromkeys(main.term)],
+        "coverage": coverage.to_dict("records"),
+        "figure": figures.forest(shown, "term", "kind", colours, 0, title) if len(shown) else "",
+        "rows": _side_by_side(found),
+        "gsea": _with_age(gsea),
+        "ora": _with_age(ora),
+        "headline": config["expression"]["panel"][0],
+    }
+
+
+def _side_by_side(found: pd.DataFrame) -> list[dict]:
+    """One line per set and method, the three exposures side by side: the unadjusted gap is never read alone."""
+    rows = []
+    for (term, method), part in found.groupby(["term", "method"], sort=False):
+        by = {row["exposure"]: row for row in part.to_dict("records")}
+        rows.append(
+            {
+                "term": term,
+                "method": method,
+                "gap": by.get(AGE_GAP),
+                "own": by[AGE_ACCELERATION],
+                "age": by.get(AGE),
+            }
+        )
+    return rows
+
+
+def _with_age(table: pd.DataFrame) -> list[dict]:
+    """Rows of age acceleration, each with that of chronological age."""
+    ages = {row["term"]: row for row in table[table.exposure == AGE].to_dict("records")}
+    own = table[table.exposure == AGE_ACCELERATION].to_dict("records")
+    return [row | {"age": ages.get(row["term"])} for row in own]
+
+
+def set_sentence(rows: pd.DataFrame) -> str:
+    """What a set's score says of age acceleration, or why nothing."""
+    by = rows.set_index("exposure")
+    row = by.loc[AGE_ACCELERATION]
+    if pd.isna(row.estimate):
+        return f"{row.term}: {row.note}."
+    text = f"{row.term}: {signed(row.estimate, 2)} standard deviations{in_brackets(row)} per {row.per} of age acceleration"
+    if AGE in by.index and pd.notna(by.loc[AGE, "estimate"]):
+        age = by.loc[AGE]
+        text += f"; {signed(age.estimate, 2)}{in_brackets(age)} of chronological age"
+    return f"{text}."
+
+
+# The section on genes and survival: the panel declared beforehand, then all genes.
+
+
+def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict:
+    """Per analysis (bulk, or each cell type): sentence, panel with its figure, all genes with theirs."""
+    panel, genes = tables.get("survival", "gene_panel", name), tables.get("survival", "genes", name)
+    analyses = list(dict.fromkeys(panel["question"]))
+    headline, page = config["expression"]["panel"][0], PageGenes.of(tables)
+    return {
+        "gene_survival": [
+            {
+                "analysis": analysis,
+                **_survival_panel(panel[panel.question == analysis], headline),
+                **_all_survival(
+                    genes[genes.question == analysis], config["expression"]["panel"], f"{name}, {analysis}",
+                    identifier_of("gene-survival", name, analysis, config), page,
+                ),
+            }
+            for analysis in analyses
+        ]
+    }  # fmt: skip
+
+
+def _survival_panel(panel: pd.DataFrame, headline: str) -> dict:
+    shown = panel[panel.estimate.notna()].assign(kind="panel")
+    colours = [("panel", VERMILLION)]
+    title = "Hazard ratio for death per doubling of expression (log scale)"
+    forest = (
+        figures.forest(
+            shown, "term", "kind", colours, 1, title, logarithmic=True, p=p_scientific, italic=True
+        )
+        if len(shown)
+        else ""
+    )
+    return {
+        "sentence": survival_sentence(panel, headline),
+        "panel": panel.to_dict("records"),
+        "forest": forest,
+        "adjustment": held(panel.iloc[0]),
+    }
+
+
+COLUMNS = (
+    Column("Hazard ratio per doubling (95% CI)", ("estimate", "ci_lower", "ci_upper"), "estimate"),
+    Column("p", ("p_value",), "p"),
+    Column("q", ("q_value",), "p"),
+    Column("Bonferroni", ("p_bonferroni",), "p"),
+    Column("Mean log2 level", ("mean_level",), "number", digits=1),
+)  # fmt: skip
+
+
+def _all_survival(genes: pd.DataFrame, panel: list[str], what: str, identifier: str, page: PageGenes) -> dict:
+    tested = genes[genes.p_value.notna()]
+    return {
+        "n_tested": len(tested),
+        "n_failed": len(genes) - len(tested),
+        "n_found": int((tested.q_value < FOUND).sum()),
+        "all_genes": all_genes(
+            tested, panel, COLUMNS, "Log2 hazard ratio for death per doubling of expression", f"{what}: genes and death (q over the {len(tested):,} genes tested)", identifier, page, logarithmic=True,
+        ),
+    }  # fmt: skip
+
+
+def survival_sentence(panel: pd.DataFrame, gene: str) -> str:
+    """The headline gene, whatever its p."""
+    rows = panel[panel.term == gene]
+    if not len(rows):
+        return f"{gene}: not in the panel."
+    row = rows.iloc[0]
+    if pd.isna(row.estimate):
+        return f"{gene}: {row.note}."
+    percent, more = abs(row.estimate - 1) * 100, "higher" if row.estimate >= 1 else "lower"
+    told = (
+        f"Twice the level of {gene} was associated with a {percent:.0f}% {more} hazard of death (hazard ratio {number(row.estimate)}, "
+        f"95% CI {interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}; adjusted for "
+        f"{held(row)}; {people(row.n)} participants, {people(row.n_events)} deaths)."
+    )
+    return f"{told} Interpret with caution: {sparse(row.reason)}." if row.status == SPARSE else told
+
+
+def held(row: pd.Series) -> str:
+    """What a model is adjusted for, and what makes its strata."""
+    return f"{covariates(row.covariates)}{f', strata of {row.strata}' if isinstance(row.strata, str) and row.strata else ''}"
