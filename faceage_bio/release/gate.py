@@ -20,7 +20,7 @@ from faceage_bio.release import content
 from faceage_bio.release.findings import Finding, masked
 from faceage_bio.release.known import Known, identifying_kind
 from faceage_bio.release.rule import midpoint
-from faceage_bio.report.exclusions import PREFIX
+from faceage_bio.report.table_files import PREFIX
 
 TEXTS = {
     ".html", ".htm", ".svg", ".json", ".md", ".txt", ".bib", ".css", ".tsv", ".csv", ".rst", ".yaml", ".yml", ".tex", ".xml", ".rels",

@@ -13,7 +13,6 @@ from markupsafe import Markup
 import faceage_bio
 from faceage_bio.report import figures, formats, sections_fairness, sections_photos, sections_readers, words
 from faceage_bio.report.checklists import checklists
-from faceage_bio.report.exclusions import LINKS
 from faceage_bio.report.figure_files import Figures, Page, Picture
 from faceage_bio.report.gene_cards import gene_cards, sensitivity_section
 from faceage_bio.report.places import (
@@ -46,6 +45,7 @@ from faceage_bio.report.sections_people import face_age_figure, people_section
 from faceage_bio.report.sections_single_cell import single_cell_section
 from faceage_bio.report.sections_variants import PUBLISHED, variant_section
 from faceage_bio.report.summary import summary
+from faceage_bio.report.table_files import LINKS
 from faceage_bio.report.tables_by_place import ReportTables
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -8,11 +8,44 @@ from pathlib import Path
 
 import pandas as pd
 
+from faceage_bio.core.columns import COHORT, PHOTO, SAMPLE, SUBJECT
 from faceage_bio.core.tables import write_bytes
 from faceage_bio.core.user_files import harmless
-from faceage_bio.report.exclusions import PHOTOS, PREFIX, SAMPLES, photos_not_used, samples_flagged
+from faceage_bio.report import words
 from faceage_bio.report.journal_tables import Cell, Gene, JournalTable, journal_tables, plain
 from faceage_bio.report.tables_by_place import ReportTables
+
+# Which photos were not used and which RNA samples were flagged or excluded, from the ledger: lists for the study's own team.
+
+
+PREFIX = "INTERNAL_"  # of every file of exact numbers or of single participants
+PHOTOS, SAMPLES = f"{PREFIX}photos_not_used.tsv", f"{PREFIX}samples_flagged.tsv"
+LINKS = {"photos": f"tables/{PHOTOS}", "samples": f"tables/{SAMPLES}"}  # from the pages
+COLUMNS = (COHORT, "{id}", SUBJECT, "stage", "status", "reason", "detail")
+
+
+def photos_not_used(ledgers: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Each photo without a usable face age, with the reason."""
+    return _listed(ledgers, PHOTO, ("excluded",))
+
+
+def samples_flagged(ledgers: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Each RNA sample that was excluded, or used but flagged, with the reason."""
+    return _listed(ledgers, SAMPLE, ("excluded", "flagged"))
+
+
+def _listed(ledgers: Sequence[pd.DataFrame], identifier: str, statuses: Sequence[str]) -> pd.DataFrame:
+    ledger = pd.concat(ledgers, ignore_index=True)
+    rows = ledger[(ledger[identifier] != "") & ledger["status"].isin(statuses)]
+    rows = rows.assign(
+        reason=rows["reason"].map(words.reason),
+        detail=[
+            "; ".join(words.REASONS.get(part, part) for part in detail.split(";"))
+            for detail in rows["detail"]
+        ],
+    )
+    return rows[[name.format(id=identifier) for name in COLUMNS]].drop_duplicates()
+
 
 INTERNAL = "INTERNAL: exact numbers, not for release."
 NEW_LINE = r" \\ "
