@@ -235,7 +235,17 @@ def _once(rows: list[dict]) -> list[dict]:
 
 
 # what names an association
-ASSOCIATION = (COHORT, "question", "term", "measure", "level", "subgroup", "modifier", "adjustment_set", "missing")
+ASSOCIATION = (
+    COHORT,
+    "question",
+    "term",
+    "measure",
+    "level",
+    "subgroup",
+    "modifier",
+    "adjustment_set",
+    "missing",
+)
 
 
 def paired(table: pd.DataFrame) -> list[dict]:
