@@ -24,7 +24,7 @@ from faceage_bio.analyses.planning.trial import TrialPlan, selected_by
 from faceage_bio.cli.commands_plan import plan_app
 from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.tables import write_table
-from faceage_bio.report.plan_page import plan_page, read_plan
+from faceage_bio.report.single_pages import plan_page, read_plan
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cumulative_hazard import nelson_aalen

@@ -18,7 +18,7 @@ from faceage_bio.cli import commands_plan
 from faceage_bio.cli.commands_plan import plan_app
 from faceage_bio.cli.main import app as whole
 from faceage_bio.core.errors import FaceAgeBioError, RunError
-from faceage_bio.report.plan_page import plan_page, read_plan
+from faceage_bio.report.single_pages import plan_page, read_plan
 from faceage_bio.stats.sample_size import LogRankTrial, PiecewiseSurvival, drop_out_hazard
 
 PLAN = {"hazard_ratio": 1.15, "per": 10, "sd": 8}

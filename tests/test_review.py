@@ -20,7 +20,7 @@ from faceage_bio.faces.faceage.review import mark_reviewed, settle, summarise_re
 from faceage_bio.faces.faceage.review_codes import REASONS
 from faceage_bio.faces.faceage.review_sheet import Shown, add_to_keys, choose_photos, cut_face
 from faceage_bio.faces.faceage.review_tables import read_decisions, read_review
-from faceage_bio.report.review_page import review_sheet
+from faceage_bio.report.single_pages import review_sheet
 from faceage_bio.report.words import REASONS as WORDS
 from faceage_bio.stats.kappa import cohens_kappa
 from tests.conftest import ROOT

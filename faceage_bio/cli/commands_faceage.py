@@ -299,7 +299,7 @@ def make_review_sheet(
     from faceage_bio.core.errors import RunError
     from faceage_bio.core.tables import OWNER_ONLY, read_table, write_table, write_text
     from faceage_bio.faces.faceage.review_sheet import Shown, add_to_keys, choose_photos, cut_face
-    from faceage_bio.report.review_page import review_sheet
+    from faceage_bio.report.single_pages import review_sheet
 
     if not len(photo_folder) == len(photos) == len(face_ages):
         raise RunError(

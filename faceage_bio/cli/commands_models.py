@@ -286,7 +286,7 @@ def evaluate(
     from faceage_bio.faces.training import evaluation
     from faceage_bio.faces.training.prepare import FLOW
     from faceage_bio.intake.plain import read_plain
-    from faceage_bio.report.sections_training import training_page
+    from faceage_bio.report.single_pages import training_page
 
     if followed and not incumbent:
         raise RunError(

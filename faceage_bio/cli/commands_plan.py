@@ -503,7 +503,7 @@ def report(
     Example: faceage-bio plan report plan.tsv trial.tsv --output results/reports/plan.html
     """
     from faceage_bio.core.tables import write_text
-    from faceage_bio.report.plan_page import plan_page, read_plan
+    from faceage_bio.report.single_pages import plan_page, read_plan
 
     write_text(plan_page([read_plan(path) for path in plans], title), output)
     print(f"{output}: {len(plans)} plan(s)")

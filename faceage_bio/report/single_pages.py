@@ -1,5 +1,6 @@
-"""The page of a plan: a table to cite, curves, methods with formulas and references, and R code with the same numbers (plan.html.j2)."""
+"""The sheet on which reviewers look at photos: one private HTML file with faces in it, and nothing else about anybody."""
 
+import base64
 import math
 from collections.abc import Sequence
 from datetime import date
@@ -12,10 +13,37 @@ import faceage_bio
 from faceage_bio.analyses.planning.plan_table import ASSUMPTION, CODE, COLUMNS, CURVE, RESULT, remarks_of
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.tables import read_text_table
-from faceage_bio.report import plot
+from faceage_bio.faces.faceage.review_codes import DECISIONS, REASONS
+from faceage_bio.faces.faceage.review_sheet import Shown
+from faceage_bio.report import figures, plot
+from faceage_bio.report.flow import Box, picture
 from faceage_bio.report.pages import TEMPLATES, templates
-from faceage_bio.report.plot import VERMILLION
+from faceage_bio.report.plot import GREY, VERMILLION
 from faceage_bio.report.provenance import Citations
+from faceage_bio.report.words import measure_words
+
+
+def review_sheet(shown: Sequence[Shown], sheet: str) -> str:
+    """The page. It holds faces: it is for the computer on which it was made.
+
+    Parameters
+    ----------
+    shown : photos in the order of their numbers
+    sheet : what tells this sheet from others; stands in the decisions that it saves
+    """
+    photos = [
+        {"number": one.number, "data": base64.b64encode(one.jpeg).decode() if one.jpeg else ""}
+        for one in shown
+    ]
+    keys = dict(zip(REASONS, "1234567890", strict=True))
+    return templates().get_template("review_sheet.html.j2").render(
+        photos=photos, sheet=sheet, decisions=DECISIONS, reasons=REASONS, keys=keys,
+        style=Markup((TEMPLATES / "review_sheet.css").read_text()), script=Markup((TEMPLATES / "review_sheet.js").read_text()),
+    )  # fmt: skip
+
+
+# The page of a plan: a table to cite, curves, methods with formulas and references, and R code with the same numbers (plan.html.j2).
+
 
 WIDTH, HEIGHT = 560.0, 300.0
 METHODS = (
@@ -101,3 +129,59 @@ def _curve(name: str, points: pd.DataFrame) -> str:
     ]
     label = f"{name} by number of {points['at_unit'].iloc[0]}: from {y[0]:.3g} at {x[0]:,.0f} to {y[-1]:.3g} at {x[-1]:,.0f}"
     return plot.svg(label, WIDTH, HEIGHT, parts)
+
+
+# The page on a model of one's own: where its photos came from, how it was fitted, its errors by group, and its prognosis.
+
+
+ERRORS = ("mean absolute error", "mean error")
+
+
+def training_page(
+    card: dict,
+    flow: pd.DataFrame,
+    history: pd.DataFrame,
+    accuracy: pd.DataFrame,
+    prognosis: pd.DataFrame | None,
+) -> str:
+    """One HTML page without links to anything else.
+
+    Parameters
+    ----------
+    card : of the model
+    flow : step, n_excluded, n_left
+    history : a row per epoch
+    accuracy, prognosis : result rows; prognosis None where no cohort with follow-up was given
+    """
+    lost = flow[flow["n_excluded"] > 0]
+    chain = [
+        Box("sources", "Labelled photos", float(flow["n_left"].max())),
+        Box(
+            "curation",
+            "Photos after curation",
+            float(flow["n_left"].iloc[-1]),
+            dict(zip(lost["step"], lost["n_excluded"], strict=True)),
+        ),
+    ]
+    title = "Flow of the photos with exclusions; the table below is its text alternative"
+    names = list(dict.fromkeys(accuracy["term"]))
+    colours = list(zip(names, (VERMILLION, GREY) if len(names) == 1 else (GREY, VERMILLION), strict=False))
+    forests = {}
+    for measure in ERRORS:
+        rows = accuracy[(accuracy["measure"] == measure) & accuracy["estimate"].notna()]
+        if len(rows):
+            drawn = rows.assign(label=rows["subgroup"], p_value=float("nan"))
+            forests[measure] = figures.forest(
+                drawn, "label", "term", colours, 0, f"{measure.capitalize()} (years)", digits=1
+            )
+    return templates().get_template("training.html.j2").render(
+        card=card, flow=flow.to_dict("records"), flow_figure=picture({"photo": chain}, title), history=history.to_dict("records"), accuracy=_said(accuracy), forests=forests,
+        prognosis=_said(prognosis) if prognosis is not None else [], today=date.today().isoformat(), version=faceage_bio.__version__,
+        style=Markup((TEMPLATES / "style.css").read_text()), of=lambda *names: "",
+    )  # fmt: skip
+
+
+def _said(rows: pd.DataFrame) -> list[dict]:
+    words = ["reference", "covariates", "per", "factor", "subgroup", "unit"]
+    shown = rows.assign(**{name: rows[name].fillna("") for name in words if name in rows})
+    return [row | {"measured": measure_words(row), "note": row["reason"]} for row in shown.to_dict("records")]
