@@ -1,4 +1,4 @@
-"""A card per declared gene: partial residuals, estimate per model, leverage, sets."""
+"""The prespecified genes one by one: under other models, and a card each with partial residuals, estimate per model and sets."""
 
 import pandas as pd
 

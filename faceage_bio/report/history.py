@@ -1,4 +1,4 @@
-"""What changed since the last run: the headline of each run as a small record of aggregates, and two of them compared."""
+"""What changed since the last run (the headline of each as a small record of aggregates), and since the analysis plan was frozen."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Which sections each page has, in their order: where their content is, what they are called, and why one may be empty."""
+"""Which sections each page has, in their order: where their content is, what they are called, why one may be empty, and which run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The survival page's first answer: hazard ratios of both ages in sequentially adjusted Cox models, and face age against age."""
+"""Hazard ratios on the survival page: both ages in sequentially adjusted models, and whether they hold over time, in a line and everywhere."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""The gene section: age acceleration compared with chronological age, their difference, and the second opinion."""
+"""Gene expression: age acceleration compared with chronological age, RNA samples, sets of senescence genes, genes and survival."""
 
 import pandas as pd
 
