@@ -11,8 +11,15 @@ from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.steps import STEPS
 from faceage_bio.report.checklists import LISTS, PLACES, checklists, items_of
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
-from faceage_bio.report.provenance import NOT_SHOWN, Citations, Ran, known, read_provenance, settings_that_ran
-from faceage_bio.report.summary import limits
+from faceage_bio.report.provenance import (
+    NOT_SHOWN,
+    Citations,
+    Ran,
+    known,
+    limits,
+    read_provenance,
+    settings_that_ran,
+)
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests.conftest import DEMO_CONFIG
 from tests.pages import check_structure
