@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, FACE_AGE, PHOTO, SUBJECT
 from faceage_bio.core.config import Config
+from faceage_bio.core.errors import RunError
 from faceage_bio.core.steps import PHOTO_THAT_COUNTS, Cohort, Tables, Units, in_section, step
 
 DEFINED = in_section("acceleration", "definition fit_in folds adjust_for valid_ages low_resolution")
@@ -47,7 +49,6 @@ def compute_acceleration(
     --face-ages face_age.parquet --results results
     """
     from faceage_bio.analyses.acceleration.acceleration_stage import PLACES, Choices, compute
-    from faceage_bio.core.errors import RunError
     from faceage_bio.core.results.row import identified
     from faceage_bio.core.tables import read_table, write_table
 
@@ -95,7 +96,6 @@ def tabulate_definitions(
     """
     from faceage_bio.analyses.acceleration.acceleration_stage import describe
     from faceage_bio.analyses.acceleration.hazards import definition_hazards
-    from faceage_bio.core.columns import COHORT, SUBJECT
     from faceage_bio.core.results.row import identified
     from faceage_bio.core.tables import cohort_of, read_table, write_table
 
@@ -199,7 +199,6 @@ def measure_repeats(
         reliability_table,
         strata_of,
     )
-    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, FACE_AGE, PHOTO, SUBJECT
     from faceage_bio.intake.observation import parse_units
     from faceage_bio.intake.plain import read_plain
 

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.core.columns import COVARIATES, OUTCOMES
+from faceage_bio.cli.terminal import counted
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COVARIATES, FACE_AGE, OUTCOMES, POOLED
 from faceage_bio.core.config import Config
+from faceage_bio.core.errors import RunError
 from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, in_section, step
 
 Participants = Annotated[
@@ -56,7 +58,6 @@ def test_phenotypes(
     from faceage_bio.analyses.phenotype.contrasts import contrast_exposures
     from faceage_bio.analyses.phenotype.people import gather
     from faceage_bio.analyses.phenotype.table_one import table_one
-    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, FACE_AGE
     from faceage_bio.intake.observation import parse_units
     from faceage_bio.intake.plain import read_plain
 
@@ -209,8 +210,6 @@ def assess_fairness(
     import pandas as pd
 
     from faceage_bio.analyses.fairness.error import assess_fairness as assess
-    from faceage_bio.core.columns import POOLED
-    from faceage_bio.core.errors import RunError
     from faceage_bio.core.results.row import identified
     from faceage_bio.core.tables import cohort_of, read_table, write_table
     from faceage_bio.intake.observation import parse_units
@@ -266,8 +265,6 @@ def stress_photos(
     from functools import partial
 
     from faceage_bio.analyses.fairness.image_degradation import summarise_cohorts
-    from faceage_bio.cli.terminal import counted
-    from faceage_bio.core.errors import RunError
     from faceage_bio.core.settings.settings_photos import FaceAge
     from faceage_bio.core.tables import read_table
     from faceage_bio.faces.faceage.photo import load_tools

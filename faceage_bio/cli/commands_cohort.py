@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.cli.terminal import Commands
+from faceage_bio.cli.terminal import Commands, counted
 from faceage_bio.core.config import ANALYSIS_SETTINGS, COLUMN_SETTINGS, Config, analysis_settings
+from faceage_bio.core.errors import Problems
 from faceage_bio.core.steps import step
 
 app = Commands()
@@ -25,7 +26,6 @@ def read_manifest(
     """
     import pandas as pd
 
-    from faceage_bio.core.errors import Problems
     from faceage_bio.core.records import note_input
     from faceage_bio.core.tables import write_table
     from faceage_bio.intake.cohort.photos import read_manifest as read
@@ -93,7 +93,6 @@ def check_analyses(
 
     Example: faceage-bio check-analyses --config my-study/config.yaml --results results
     """
-    from faceage_bio.core.errors import Problems
     from faceage_bio.core.tables import write_table
     from faceage_bio.intake.cohort.config_checks import check_names, check_tables
     from faceage_bio.intake.cohort.intake import check_no_subject_twice, read_written
@@ -136,7 +135,6 @@ def make_demo_cohorts(
 
     Example: faceage-bio make-demo-cohorts --output my-demo
     """
-    from faceage_bio.cli.terminal import counted
     from faceage_bio.demo.plans import PLANS
     from faceage_bio.demo.simulated_cohorts import make_cohort, make_readings
 
@@ -155,7 +153,6 @@ def fit_demo_model(
 
     Example: faceage-bio fit-demo-model --output my-demo/model
     """
-    from faceage_bio.cli.terminal import counted
     from faceage_bio.demo.model import N_PEOPLE
     from faceage_bio.demo.model import fit_demo_model as fit
 
@@ -175,7 +172,6 @@ def make_demo_photos(
 
     Example: faceage-bio make-demo-photos --output my-demo/training
     """
-    from faceage_bio.cli.terminal import counted
     from faceage_bio.demo.simulated_cohorts import make_labelled_photos
 
     with counted("photos simulated", 2 * persons + followed) as progress:

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from faceage_bio.cli.terminal import Commands
-from faceage_bio.core.columns import OUTCOMES
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, OUTCOMES, SUBJECT
 from faceage_bio.core.config import Config
+from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.steps import PLAN, Cohort, Tables, Units, in_section, step
 
 app = Commands()
@@ -58,7 +59,6 @@ class Samples:
     def read(self, *needed: str):
         """Participants, the cohort's name, and what `read_inputs` gives: counts of each analysis, the samples, identifiers of genes."""
         from faceage_bio.analyses.expression.inputs import read_inputs
-        from faceage_bio.core.columns import AGE_ACCELERATION, SUBJECT
 
         table, cohort = _people(self.participants, (SUBJECT, AGE_ACCELERATION, *needed), self.cohort)
         return table, cohort, *read_inputs(
@@ -85,8 +85,6 @@ class CheckedSamples(Samples):
         """
         from faceage_bio.analyses.expression.counts import choose_samples
         from faceage_bio.analyses.expression.quality import verdicts_of
-        from faceage_bio.core.columns import AGE
-        from faceage_bio.core.errors import RunError
         from faceage_bio.core.tables import read_table
 
         rules = {name: getattr(expression.quality, name).action for name in ("outlier", "sex_mismatch")}
@@ -197,7 +195,6 @@ def compare_composition(
     """
     from faceage_bio.analyses.expression.composition import composition_table
     from faceage_bio.analyses.expression.inputs import read_profiles
-    from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SUBJECT
 
     people, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
     chosen = settings.expression
@@ -246,7 +243,6 @@ def check_expression(given: Samples, settings: Config) -> Tables:
         without_excluded,
     )
     from faceage_bio.analyses.expression.quality_tables import quality_tables
-    from faceage_bio.core.columns import AGE
     from faceage_bio.core.results.row import result_rows
 
     table, cohort, inputs, *_ = given.read()
@@ -416,7 +412,6 @@ def score_gene_sets(
     import pandas as pd
 
     from faceage_bio.analyses.expression.sets import set_tables
-    from faceage_bio.core.errors import TableError
     from faceage_bio.core.records import note_input
     from faceage_bio.core.tables import read_table
     from faceage_bio.intake.rna.gene_sets import choose_sets

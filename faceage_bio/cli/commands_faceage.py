@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.cli.terminal import Commands
+from faceage_bio.cli.terminal import Commands, counted
+from faceage_bio.core.columns import COHORT, FACE_AGE, PHOTO, SUBJECT
 from faceage_bio.core.config import Config
+from faceage_bio.core.errors import RunError
 from faceage_bio.core.steps import PHOTO_THAT_COUNTS, Tables, in_section, step
 
 app = Commands()
@@ -41,7 +43,6 @@ def predict_face_age(
     """
     from functools import partial
 
-    from faceage_bio.cli.terminal import counted
     from faceage_bio.core.machine import start_worker_server
     from faceage_bio.core.tables import read_table, write_json, write_table
     from faceage_bio.faces.faceage.shards import photos_of
@@ -169,8 +170,6 @@ def summarise_photos(
     import pandas as pd
 
     from faceage_bio.analyses.fairness.groups import age_bands, known_age
-    from faceage_bio.core.columns import COHORT, PHOTO, SUBJECT
-    from faceage_bio.core.errors import RunError
     from faceage_bio.core.tables import read_json, read_table, write_table
     from faceage_bio.faces.faceage.duplicates import mark_same_photos
     from faceage_bio.faces.faceage.photo_counts import summarise_face_ages
@@ -226,7 +225,6 @@ def compare_models(
     --subjects subjects.parquet --photos photos.parquet --agreement agreement.tsv --bands agreement_bands.tsv --comparison comparison.tsv
     """
     from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
-    from faceage_bio.core.columns import FACE_AGE, SUBJECT
     from faceage_bio.core.tables import cohort_of, read_table, write_table
     from faceage_bio.faces.faceage.model_agreement import compare_models as compare
     from faceage_bio.faces.faceage.model_comparison import age_columns, compare_predictions
@@ -294,9 +292,6 @@ def make_review_sheet(
     """
     import pandas as pd
 
-    from faceage_bio.cli.terminal import counted
-    from faceage_bio.core.columns import COHORT, PHOTO
-    from faceage_bio.core.errors import RunError
     from faceage_bio.core.tables import OWNER_ONLY, read_table, write_table, write_text
     from faceage_bio.faces.faceage.review_sheet import Shown, add_to_keys, choose_photos, cut_face
     from faceage_bio.report.single_pages import review_sheet
@@ -379,7 +374,6 @@ def summarise_review(
     """
     import pandas as pd
 
-    from faceage_bio.core.columns import COHORT, PHOTO
     from faceage_bio.core.tables import read_table
     from faceage_bio.faces.faceage.review import summarise_review as summarise
     from faceage_bio.faces.faceage.review_tables import read_review as read
@@ -399,7 +393,6 @@ def verify(folder: Folder) -> None:
 
     Example: faceage-bio store verify my-study/results/faceage_store
     """
-    from faceage_bio.core.errors import RunError
     from faceage_bio.faces.faceage.store import open_stores, verify_store
 
     bad = 0

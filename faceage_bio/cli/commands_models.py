@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.cli.terminal import Commands
+from faceage_bio.cli.terminal import Commands, counted_of
+from faceage_bio.core.columns import AGE, EVENT, FOLLOWUP
+from faceage_bio.core.errors import RunError
 
 weights_app = Commands(no_args_is_help=True)
 train_app = Commands(no_args_is_help=True)
@@ -196,7 +198,6 @@ def prepare(
 
     Example: faceage-bio train prepare --config train.yaml --output prepared
     """
-    from faceage_bio.cli.terminal import counted_of
     from faceage_bio.core.settings.settings_training import read_training
     from faceage_bio.core.tables import read_json
     from faceage_bio.faces.faceage.predict import choose_device, count_workers
@@ -238,7 +239,6 @@ def fit(
 
     Example: faceage-bio train fit --config train.yaml --prepared prepared --output run
     """
-    from faceage_bio.core.errors import RunError
     from faceage_bio.core.settings.settings_training import read_training
 
     try:
@@ -278,9 +278,6 @@ def evaluate(
 
     Example: faceage-bio train evaluate --run run --prepared prepared --incumbent my-study/model --followed followed.tsv
     """
-    from faceage_bio.cli.terminal import counted_of
-    from faceage_bio.core.columns import AGE, EVENT, FOLLOWUP
-    from faceage_bio.core.errors import RunError
     from faceage_bio.core.tables import read_table, write_table, write_text
     from faceage_bio.faces.faceage.predict import choose_device
     from faceage_bio.faces.training import evaluation

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from faceage_bio.cli.terminal import Commands
+from faceage_bio.core.errors import Problems, RunError
 
 plan_app = Commands(no_args_is_help=True)
 app = Commands()
@@ -46,7 +47,6 @@ Pilot = Annotated[
 def _survival(median: float | None, curve: Path | None):
     import numpy as np
 
-    from faceage_bio.core.errors import Problems, RunError
     from faceage_bio.core.tables import read_table
     from faceage_bio.intake.schemas import SURVIVAL_CURVE, read_user_table
     from faceage_bio.stats.sample_size import PiecewiseSurvival
@@ -137,7 +137,6 @@ def study(
     from faceage_bio.analyses.planning.cohort_study import CohortPlan, Photos
     from faceage_bio.analyses.planning.plan_table import extrapolation, observation, remarks_of
     from faceage_bio.analyses.planning.simulation import simulated_power
-    from faceage_bio.core.errors import RunError
     from faceage_bio.stats.sample_size import drop_out_hazard
 
     survival, lost = None, drop_out_hazard(drop_out, 1)
@@ -281,7 +280,6 @@ def model(
     Example: faceage-bio plan model --r-squared 0.051 --parameters 30 --event-rate 0.065 --mean-follow-up 2.07 --horizon 2
     """
     from faceage_bio.analyses.planning.plan_table import plan_table
-    from faceage_bio.core.errors import RunError
     from faceage_bio.stats.prediction_size import prediction_model_size
 
     try:
@@ -350,7 +348,6 @@ def precision(
         width_above,
     )
     from faceage_bio.analyses.planning.plan_table import plan_table
-    from faceage_bio.core.errors import RunError
 
     remarks = []
     if (width is None) == (above is None):
@@ -424,7 +421,6 @@ def trial(
     from faceage_bio.analyses.planning.plan_table import remarks_of
     from faceage_bio.analyses.planning.prognostic_gain import gain_rows, prognostic_gain
     from faceage_bio.analyses.planning.trial import WORTH, TrialPlan, selected_by
-    from faceage_bio.core.errors import RunError
     from faceage_bio.stats.sample_size import LogRankTrial, drop_out_hazard
 
     lost = drop_out_hazard(drop_out, 1)
@@ -547,7 +543,6 @@ def randomise(
         read_strata,
         simulate_balance,
     )
-    from faceage_bio.core.errors import RunError
     from faceage_bio.core.tables import OWNER_ONLY, write_table, write_text
 
     arms, strata = read_arms(arm), read_strata(stratum)

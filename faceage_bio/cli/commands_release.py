@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 
 from faceage_bio.cli.terminal import Commands
+from faceage_bio.core.columns import COHORT, POOLED
+from faceage_bio.core.config import check_config, load_config, with_values
+from faceage_bio.core.errors import PrivacyError, RunError
 
 app = Commands()
 site_app = Commands(no_args_is_help=True)
@@ -34,7 +37,6 @@ Rounding = Annotated[
 
 def _known(results: list[Path], tables: list[Path], config):
     """Who must not be found: participants of the results, of the config's tables and of further ones."""
-    from faceage_bio.core.errors import PrivacyError
     from faceage_bio.release.known import Known, known_of_inputs, known_of_results
 
     known = Known()
@@ -58,7 +60,6 @@ def _known(results: list[Path], tables: list[Path], config):
 
 
 def _settings(configfile: Path | None, rounding: int | None):
-    from faceage_bio.core.config import load_config
 
     config = load_config(configfile) if configfile else None
     return config, rounding or (config.release.rounding if config else 6)
@@ -72,7 +73,6 @@ def study_to_release(results: Path | None, tables: list[Path], config):
     PrivacyError
         No config, or no such folder.
     """
-    from faceage_bio.core.errors import PrivacyError
     from faceage_bio.core.tables import read_json
 
     if config is None:
@@ -202,7 +202,6 @@ def export(
     """
     from tempfile import TemporaryDirectory
 
-    from faceage_bio.core.config import load_config
     from faceage_bio.core.tables import write_bytes, zipped
     from faceage_bio.release.pseudonyms import default_key_path, load_key
     from faceage_bio.release.sites.signatures import sign_file
@@ -250,8 +249,6 @@ def pool(
 
     Example: faceage-bio site pool north.zip south.zip --output multi-site
     """
-    from faceage_bio.core.columns import COHORT, POOLED
-    from faceage_bio.core.config import check_config, with_values
     from faceage_bio.release.sites.signatures import check_signature
     from faceage_bio.release.sites.site_bundle import differing_settings, pool_bundles, read_bundle
 
@@ -285,7 +282,6 @@ def request(
 
     Example: faceage-bio site request --term face_age/10 --term chronological_age/10 --term sex=male --model-id 3f2a --output request.json
     """
-    from faceage_bio.core.errors import RunError
     from faceage_bio.core.tables import write_json
     from faceage_bio.release.sites.rounds import Term, first_request
 
@@ -355,7 +351,6 @@ def combine(
 
     Example: faceage-bio site combine request.json north.json south.json --estimate pooled.tsv --output request-1.json
     """
-    from faceage_bio.core.errors import RunError
     from faceage_bio.core.tables import write_json, write_table
     from faceage_bio.release.sites.rounds import ANSWER, REQUEST, SETTLED, read_message
     from faceage_bio.release.sites.rounds import combine as combine_answers

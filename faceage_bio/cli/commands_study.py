@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from faceage_bio.cli.terminal import Commands
+from faceage_bio.core.config import load_config, rename_keys
+from faceage_bio.core.errors import RunError
 
 app = Commands()
 
@@ -37,7 +39,6 @@ def init(
 
     Example: faceage-bio init my-study
     """
-    from faceage_bio.core.errors import RunError
     from faceage_bio.intake.cohort.example import write_example
 
     if sum(one is not None for one in (folder, update, table or redcap)) != 1:
@@ -63,7 +64,6 @@ def init(
 
 
 def _update(path: Path) -> None:
-    from faceage_bio.core.config import rename_keys
 
     changes, kept = rename_keys(path)
     if not changes:
@@ -107,7 +107,6 @@ def freeze(configfile: ConfigFile) -> None:
 
     Example: faceage-bio freeze --configfile my-study/config.yaml
     """
-    from faceage_bio.core.config import load_config
     from faceage_bio.core.settings.settings_study import EXPLORATORY, planned
     from faceage_bio.report.history import SHA
     from faceage_bio.report.history import freeze as freeze_plan
@@ -152,7 +151,6 @@ def run(
 def workflow_folder() -> Path:
     """The workflow inside the installed package, or next to it in the repository."""
     import faceage_bio
-    from faceage_bio.core.errors import RunError
 
     package = Path(faceage_bio.__file__).parent
     for folder in (package / "_workflow", package.parent / "workflow"):

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from faceage_bio.cli.terminal import Commands
+from faceage_bio.cli.terminal import Commands, counted
 from faceage_bio.core.config import Config
+from faceage_bio.core.errors import Problems
 from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, in_section, step
 
 app = Commands()
@@ -119,7 +120,6 @@ def fit_survival(
     from faceage_bio.analyses.survival.questions import questions
     from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
     from faceage_bio.analyses.survival.sites import compare_sites
-    from faceage_bio.cli.terminal import counted
 
     survival, value = settings.survival, settings.survival.added_value
     frame, choices, name = _modelled(participants, settings, cohort, unit)
@@ -342,7 +342,6 @@ def _computed(
     import pandas as pd
 
     from faceage_bio.analyses.scores import calculate
-    from faceage_bio.core.errors import Problems
     from faceage_bio.core.tables import cohort_of, read_table
     from faceage_bio.intake.schemas import PEOPLE, read_user_table
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from faceage_bio.cli import terminal
 from faceage_bio.core import machine
-from faceage_bio.core.columns import OUTCOMES
+from faceage_bio.core.columns import OUTCOMES, SUBJECT
 from faceage_bio.core.config import analysis_settings, load_config
 from faceage_bio.core.errors import (
     CohortError,
     FaceAgeBioError,
+    Problems,
     RunError,
     TableError,
     WeightsError,
@@ -115,7 +116,6 @@ def _check_uses(cohorts: dict, tables: "dict[str, CohortTables]", settings: dict
     from rich.table import Table
 
     from faceage_bio.analyses.acceleration.too_small import too_small
-    from faceage_bio.core.errors import Problems
     from faceage_bio.intake.cohort.config_checks import check_names, check_tables
     from faceage_bio.intake.cohort.intake import overview, photographed
     from faceage_bio.intake.rna.raw import caution_of_sizes
@@ -180,7 +180,6 @@ def _check_readings(config: "Config", tables: "dict[str, CohortTables]", say: Sa
     if not config.readers.readings:
         return
     from faceage_bio.analyses.readers.readers_stage import check_study as check_readings
-    from faceage_bio.core.columns import SUBJECT
 
     people = [subject for cohort in tables.values() for subject in cohort.subjects[SUBJECT]]
     say(f"Reader study: {check_readings(config.readers, people)} readings")

@@ -17,6 +17,7 @@ from typing import TextIO
 from uuid import uuid4
 
 from faceage_bio.cli.main import title_of
+from faceage_bio.cli.terminal import console
 from faceage_bio.core.config import Config, check_config, read_yaml
 from faceage_bio.core.errors import RunError
 
@@ -58,7 +59,6 @@ class WorkflowProgress:
     """
 
     def __init__(self, seen: Callable[[], None] = lambda: None) -> None:
-        from faceage_bio.cli.terminal import console
 
         self.console = console(stderr=True)
         self.seen = seen
