@@ -214,9 +214,13 @@ def simulate_cohort(n: int = 150, seed: int = 1) -> tuple[pd.DataFrame, pd.DataF
     counts : DataFrame of int, shape (2000, n)
         Genes x subjects.
     """
-    from faceage_bio.demo.simulated_participants import simulate_composition, simulate_counts, simulate_people
+    from faceage_bio.demo.simulated_participants import (
+        simulate_composition,
+        simulate_counts,
+        simulate_participants,
+    )
 
-    people = simulate_people(n, cancer=True, seed=seed)
+    people = simulate_participants(n, cancer=True, seed=seed)
     random = np.random.default_rng([seed, 99])
     names = [f"P{number:03d}" for number in range(1, n + 1)]
     participants = people[

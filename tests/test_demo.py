@@ -6,7 +6,7 @@ import pytest
 
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.tables import read_json
-from faceage_bio.demo.model import fit_ridge, training_people
+from faceage_bio.demo.model import fit_ridge, training_participants
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.demo.simulated_cohorts import DAMAGES, skin_type
 from faceage_bio.demo.simulated_participants import (
@@ -14,7 +14,7 @@ from faceage_bio.demo.simulated_participants import (
     NULL_PANEL,
     simulate_composition,
     simulate_counts,
-    simulate_people,
+    simulate_participants,
 )
 from faceage_bio.faces.vision.detect import Detector
 from faceage_bio.faces.vision.models import load_model
@@ -33,7 +33,7 @@ def test_a_demo_model_is_not_fitted_on_faces_that_are_not_found(monkeypatch):
     with pytest.raises(
         RunError, match="only 0 of 3 simulated faces were detected; the demo model would mean nothing"
     ):
-        training_people(3, seed=1)
+        training_participants(3, seed=1)
 
 
 def test_drawn_faces_are_found():
@@ -53,7 +53,7 @@ def test_signs_of_age_grow_with_age_but_none_is_the_label():
 
 
 def test_planted_effects_are_in_the_simulation():
-    people = simulate_people(1500, cancer=True, seed=3)
+    people = simulate_participants(1500, cancer=True, seed=3)
     decades = people[["biological_age"]] / 10
     hazard = fit_cox(people.followup_years, people.event, decades).terms
     assert hazard.loc["biological_age", "ci_lower"] < 2.0 < hazard.loc["biological_age", "ci_upper"] + 0.1
@@ -90,7 +90,7 @@ def test_ridge_finds_the_line_and_its_leave_one_out_error_is_honest():
 def test_demo_model_is_right_within_years_on_people_it_has_not_seen(drawn):
     model = drawn / "results/model/demo"
     assert read_json(model / "card.json")["synthetic"] is True
-    crops, ages = training_people(60, seed=8)
+    crops, ages = training_participants(60, seed=8)
     predicted = load_model(model).predict(crops)
     assert np.abs(predicted - ages).mean() < 8
     assert np.corrcoef(predicted, ages)[0, 1] > 0.88

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from faceage_bio.cli.main import app
-from faceage_bio.demo.simulated_participants import simulate_people
+from faceage_bio.demo.simulated_participants import simulate_participants
 from tests.documented_commands import EACH
 from tests.pages_of_docs import DOCS, PAGES, ROOT, blocks, commands
 
@@ -59,7 +59,7 @@ def fill(study: Path) -> None:
 
 def people(n: int = 150) -> pd.DataFrame:
     """A plain table as somebody may bring it."""
-    drawn = simulate_people(n, cancer=True, seed=3)
+    drawn = simulate_participants(n, cancer=True, seed=3)
     noise = np.random.default_rng(3).normal(0, 4, n)
     table = drawn[["sex", "smoking", "bmi", "ecog", "followup_years", "event"]].assign(
         subject_id=[f"N{k:03d}" for k in range(n)],

@@ -16,7 +16,7 @@ from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.tables import write_table
 from faceage_bio.demo.plans import PLANS
 from faceage_bio.demo.simulated_cohorts import make_readings
-from faceage_bio.demo.simulated_participants import simulate_people, simulate_readings
+from faceage_bio.demo.simulated_participants import simulate_participants, simulate_readings
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.delong import delong
@@ -30,7 +30,7 @@ GROUPS = {"physicians": ["staff", "resident"]}
 
 def simulated(seed=11, n=120):
     """Readings, and the cases with some of them lost early."""
-    people = simulate_people(n, cancer=True, seed=seed)
+    people = simulate_participants(n, cancer=True, seed=seed)
     people.insert(0, "subject_id", [f"NAME{k:03d}" for k in range(n)])
     readings = simulate_readings(people, seed)
     random = np.random.default_rng(seed)

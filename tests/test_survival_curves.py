@@ -21,7 +21,7 @@ from faceage_bio.analyses.survival.groupings import part
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError
-from faceage_bio.demo.simulated_participants import simulate_people
+from faceage_bio.demo.simulated_participants import simulate_participants
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median
 from tests.curve_people import late, with_causes
 from tests.rows import worded
@@ -432,7 +432,7 @@ def call(*arguments):
 def plain_table(tmp_path_factory):
     """A table as somebody may hand it over: no photos, no workflow."""
     folder = tmp_path_factory.mktemp("plain")
-    drawn = simulate_people(200, True, 4)
+    drawn = simulate_participants(200, True, 4)
     columns = {"age": "chronological_age", "biological_age": "face_age"}
     drawn.rename(columns=columns)[["chronological_age", "face_age", "sex", "smoking", "followup_years", "event", "cause"]].to_csv(
         folder / "people.tsv", sep="\t", index=False

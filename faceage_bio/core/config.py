@@ -193,7 +193,7 @@ def rename_keys(path: Path) -> tuple[list[str], bool]:
     Raises
     ------
     ConfigError
-        What `load_config` raises, also of what is not renamed; an old key beside its new name. Nothing is written then.
+        What `load_config` raises, also of what is not renamed; an old key next to its new name. Nothing is written then.
     """
     changes = [f"{old} -> {now.new}: {now.meaning}" for old, now in old_keys(read_yaml(path))]
     text = path.read_text(encoding="utf-8")
@@ -218,7 +218,7 @@ def check_config(
     *,
     study: bool = True,
 ) -> Config:
-    """Check a config read by anybody, such as Snakemake; all problems are told at once.
+    """Check a config that was read elsewhere, such as by Snakemake; all problems are told at once.
 
     Parameters
     ----------

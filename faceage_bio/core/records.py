@@ -1,7 +1,7 @@
-"""What each command did, kept beside what it made: options, hashes of inputs and outputs, software.
+"""What each command did, kept next to what it made: options, hashes of inputs and outputs, software.
 
 The record of ``north/survival/cox.tsv`` is ``north/survival/records/cox.tsv.json``. It holds no path and no value of a table: inputs
-and outputs are named by their option and their SHA-256, so that a record says whether it belongs to a file that it stands beside.
+and outputs are named by their option and their SHA-256, so that a record says whether it belongs to the file next to it.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ def recorded(
     settings: Mapping[str, object] | None = None,
     writes: Iterable[str] = (),
 ) -> Iterator[dict]:
-    """If the block ends well, write the record of the command beside each file that it wrote, with the ``software`` and further ``inputs`` that
+    """If the block ends well, write the record of the command next to each file that it wrote, with the ``software`` and further ``inputs`` that
     are put into the dict.
 
     Parameters

@@ -357,7 +357,7 @@ def read_json(path: Path | str) -> dict:
 
 @contextmanager
 def atomic_path(path: Path, *, mode: int | None = None) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place only if the block ends well."""
+    """A temporary path next to ``path`` that takes its place only if the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # created with mode 0600
     os.close(handle)

@@ -25,7 +25,7 @@ NOTICE = (
 )
 
 
-def training_people(
+def training_participants(
     n: int, seed: int, progress: Callable[[int], None] = lambda n: None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Crops (n, 160, 160, 3) uint8 of simulated participants and their ages (n,), spread evenly over adult life."""
@@ -95,7 +95,7 @@ def fit_demo_model(
     """Fit and write ``model.safetensors`` and ``card.json``; returns the card."""
     from safetensors.torch import save_file
 
-    crops, ages = training_people(n, seed, progress)
+    crops, ages = training_participants(n, seed, progress)
     filters = random_filters(seed)
     coefficients, intercept, rmse = fit_ridge(features(crops, filters), ages)
     tensors = filters | {

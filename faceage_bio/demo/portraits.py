@@ -395,7 +395,7 @@ def _hair_in_front(picture: np.ndarray, portrait: Portrait, random: np.random.Ge
         y + height * (0.0 + 1.1 * portrait.hair_length - 0.1) > _Y
     )
     mask = cap * np.maximum(above, sides)
-    if portrait.hair_length > 0.45:  # locks beside the face
+    if portrait.hair_length > 0.45:  # locks next to the face
         curtain = np.clip((np.abs(_X - x) / width - 0.9) / 0.08, 0, 1) * _disc(
             x, y + 30, width * 1.25, height * 1.15, 0.03
         )

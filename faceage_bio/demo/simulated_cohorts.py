@@ -16,7 +16,7 @@ from faceage_bio.demo.simulated_participants import (
     simulate_composition,
     simulate_counts,
     simulate_history,
-    simulate_people,
+    simulate_participants,
     simulate_readings,
     write_cells,
     write_variants,
@@ -77,7 +77,7 @@ def _people(plan: Plan, seed: int) -> tuple[int, np.random.Generator, pd.DataFra
     """The cohort's seed, its random numbers from here on, and its participants with their identifiers."""
     cohort_seed = seed * 10 + PLANS.index(plan)
     random = np.random.default_rng([cohort_seed, 3])
-    people = simulate_people(plan.n, plan.cancer, cohort_seed)
+    people = simulate_participants(plan.n, plan.cancer, cohort_seed)
     numbers = random.permutation(plan.n) + 1
     people.insert(0, "subject_id", [f"{plan.prefix}{number:03d}" for number in numbers])
     return cohort_seed, random, people
@@ -259,7 +259,7 @@ def make_labelled_photos(
             )
             progress(1)
     write_table(pd.DataFrame(labels), output / "labels.tsv")
-    people = simulate_people(followed, cancer=True, seed=seed + 1)
+    people = simulate_participants(followed, cancer=True, seed=seed + 1)
     rows = []
     for number, one in enumerate(people.itertuples()):
         name = f"photos/f{number:04d}.jpg"

@@ -36,7 +36,7 @@ PRIMARIES = {  # of each site, where it is not the site itself
 }  # fmt: skip
 
 
-def simulate_people(n: int, cancer: bool, seed: int) -> pd.DataFrame:
+def simulate_participants(n: int, cancer: bool, seed: int) -> pd.DataFrame:
     """Participants with their hidden ``biological_age``, one row each.
 
     Returns
@@ -289,7 +289,7 @@ def simulate_readings(people: pd.DataFrame, seed: int) -> pd.DataFrame:
     Parameters
     ----------
     people : DataFrame
-        subject_id, age, biological_age, followup_years, as `simulate_people` draws them.
+        subject_id, age, biological_age, followup_years, as `simulate_participants` draws them.
 
     Returns
     -------
@@ -303,7 +303,7 @@ def simulate_readings(people: pd.DataFrame, seed: int) -> pd.DataFrame:
     # illness shows more than age does, so that the truth knows something of how soon follow-up ended
     illness = cases["biological_age"] / 15 - np.log(cases["followup_years"])
     truth = ((illness - illness.mean()) / illness.std()).to_numpy()
-    guessed = random.normal(0, 4.0, n)  # how old a case looks to everybody, beside its age
+    guessed = random.normal(0, 4.0, n)  # how old a case looks to all readers, on top of its age
     shared = {condition: random.normal(0, 1, n) for condition in NOISE}
     rows = []
     for kind, count in READERS:
@@ -327,7 +327,7 @@ def simulate_readings(people: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 # Simulated DNA of a cohort: a small VCF with rare and common variants of the panel's genes, two ancestries, planted carriers.
 #
-# Faces are drawn before anybody has DNA, so carriers of the planted gene are chosen by how much older they look: with chances
+# Faces are drawn before DNA, so carriers of the planted gene are chosen by how much older they look: with chances
 # that grow as exp(shift x acceleration / variance), carriers of a normal trait lie ``shift`` years above all participants else, as if the
 # variants had aged them.
 

@@ -26,7 +26,7 @@ def has_no_time(people: pd.DataFrame) -> pd.Series:
 
 
 def entry_of(people: pd.DataFrame) -> pd.Series | None:
-    """Start of observation where anybody enters after time 0, otherwise None."""
+    """Start of observation where a participant enters after time 0, otherwise None."""
     if ENTRY not in people:
         return None
     late = people[ENTRY].astype("float64")
@@ -86,7 +86,7 @@ def check_follow_up(
 
 # ages that more than this share of the participants, and at least so many of them, do not reach
 LIVED = ((100.0, 0.1, 2), (110.0, 0.01, 1), (120.0, 0.0, 1))
-OLDEST = 120.0  # that anybody has reached
+OLDEST = 120.0  # that a human has reached
 LONG = 15.0  # years of follow-up; shorter ones may be those of centenarians
 WIDESPREAD = 0.05  # share of the participants from which on it is the unit and not a cell
 UNITS = {"months": 12.0, "days": 365.25}

@@ -1,4 +1,4 @@
-"""What a config may say of a table that somebody else made: its columns, codes, units and dates, and what is not certain.
+"""What a config may say of a table of others: its columns, codes, units and dates, and what is not certain.
 
 Names are matched with the usual ones, values looked at, and REDCap's data dictionary gives the meaning of codes. Nothing is taken from
 values that could mean the opposite, such as 1 and 2 for sex.

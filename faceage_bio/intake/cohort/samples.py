@@ -224,7 +224,7 @@ def read_variant_people(
 
 
 def _components(settings: dict, known: set[str], problems: Problems) -> pd.DataFrame | None:
-    """subject_id and the numbers beside it."""
+    """subject_id and the numbers next to it."""
     file = settings.get("ancestry")
     if not file:
         return None
