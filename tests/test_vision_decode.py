@@ -2,6 +2,7 @@
 
 import os
 import struct
+import sys
 import tracemalloc
 import zlib
 from io import BytesIO
@@ -13,6 +14,7 @@ import pillow_heif
 import pytest
 from PIL import Image, PngImagePlugin
 
+from faceage_bio.core.tables import sha256_of
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.vision.decode import DecodeError, check_header, decode_photo
 from faceage_bio.faces.vision.jpeg import is_damaged
@@ -209,6 +211,18 @@ def test_the_header_alone_tells_what_cannot_be_read(tmp_path):
     (tmp_path / "text.jpg").write_text("no photo")
     with pytest.raises(DecodeError, match="not an image"):
         check_header(tmp_path / "text.jpg")
+
+
+def test_a_photo_is_read_once_and_known_by_the_bytes_that_were_decoded(tmp_path):
+    photo, damaged = saved(tmp_path, Image.fromarray(COLOURS), "photo.jpg"), tmp_path / "damaged.png"
+    damaged.write_bytes(saved(tmp_path, Image.fromarray(COLOURS)).read_bytes()[:60])
+    opened = []
+    sys.addaudithook(lambda event, about: opened.append(about[0]) if event == "open" else None)
+    found = decode_photo(photo).content_hash
+    with pytest.raises(DecodeError) as refused:
+        decode_photo(damaged)
+    assert [path for path in opened if path in (str(photo), str(damaged))] == [str(photo), str(damaged)]
+    assert [found, refused.value.content_hash] == [sha256_of(photo), sha256_of(damaged)]
 
 
 def test_one_pixel_is_a_photo(tmp_path):

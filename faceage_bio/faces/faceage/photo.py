@@ -10,6 +10,7 @@ import numpy as np
 from faceage_bio.core.columns import FACE_AGE, FACE_AGE_SD, PRECISION_ERROR, other_age
 from faceage_bio.faces.faceage.rules import judge
 from faceage_bio.faces.faceage.settings import Settings
+from faceage_bio.faces.faceage.store import CONTENT
 from faceage_bio.faces.vision.batches import in_batches
 from faceage_bio.faces.vision.crop import crop_face, jittered_boxes
 from faceage_bio.faces.vision.decode import Decoded, DecodeError, decode_photo
@@ -81,7 +82,7 @@ def _read(path: Path | None) -> Examined | Decoded:
     try:
         return decode_photo(path)
     except DecodeError as error:
-        return excluded({}, error.reason)
+        return excluded({CONTENT: error.content_hash}, error.reason)
 
 
 def examine_images(photos: Iterable[Decoded | Examined], tools: Tools) -> list[Examined]:
@@ -119,7 +120,7 @@ def cut_photo(photo: Decoded, faces: Sequence[Face], inputs: Sequence[FaceInput]
     """Choose, measure and cut the face of one photo, as each model wants it; uses no network."""
     known = {
         "width": photo.width, "height": photo.height, "orientation": photo.orientation,
-        "colour_mode": photo.colour_mode, "corrupt_data": photo.corrupt_data,
+        "colour_mode": photo.colour_mode, "corrupt_data": photo.corrupt_data, CONTENT: photo.content_hash,
         "pixel_hash": pixel_hash(photo.image), "perceptual_hash": perceptual_hash(photo.image),
     }  # fmt: skip
     likely = [face for face in faces if face.probability >= settings.min_probability]

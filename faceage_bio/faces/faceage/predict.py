@@ -37,7 +37,7 @@ from faceage_bio.core.machine import start_worker_server, usable_cores
 from faceage_bio.faces.faceage.owner import Owner, connect
 from faceage_bio.faces.faceage.photo import Examined, Tools, add_ages, examine, excluded, inside
 from faceage_bio.faces.faceage.settings import Settings
-from faceage_bio.faces.faceage.store import CONTENT, OWN, SECONDS, PhotoStore, content_of, state_of
+from faceage_bio.faces.faceage.store import CONTENT, OWN, SECONDS, PhotoStore, state_of
 from faceage_bio.faces.vision.decode import MEANINGS
 
 KEYS = (COHORT, PHOTO, SUBJECT)
@@ -332,17 +332,18 @@ def _predict_part(part: pd.DataFrame, folder: Path, compare_precision: bool) -> 
     places = [inside(folder, path) for path in part["path"]]
     before = [state_of(place) for place in places]
     photos = examined(places, tools)
-    own = [_content(place, state) for place, state in zip(places, before, strict=True)]
+    own = [_state(*of_one) for of_one in zip(places, before, photos, strict=True)]
     add_ages(photos, tools, compare_precision)
     spent = {SECONDS: (time.monotonic() - begin) / max(1, len(part))}
     keys = part[list(KEYS)].to_dict("records")
-    return [key | seen | spent | photo.row for key, seen, photo in zip(keys, own, photos, strict=True)]
+    return [key | photo.row | spent | seen for key, seen, photo in zip(keys, own, photos, strict=True)]
 
 
-def _content(place: Path | None, before: tuple[str, int, int] | None) -> dict:
-    """What the store knows a photo by; nothing of no file, or of one that changed while it was read."""
-    if before is None or not (content := content_of(place)) or state_of(place) != before:
-        return {}
+def _state(place: Path | None, before: tuple[str, int, int] | None, photo: Examined) -> dict:
+    """What the store knows a photo by, the hash of the bytes that were decoded; nothing of one that changed meanwhile."""
+    content = photo.row.get(CONTENT)
+    if before is None or content is None or state_of(place) != before:
+        return dict.fromkeys(OWN)
     return dict(zip(OWN, (content, *before), strict=True))
 
 

@@ -18,7 +18,7 @@ from faceage_bio.core.tables import atomic_path, read_table, sha256_of, write_ta
 from faceage_bio.faces.faceage.photo import Tools
 from faceage_bio.faces.faceage.predict import examined, pool, tools_of_this_process
 from faceage_bio.faces.faceage.settings import settings_of
-from faceage_bio.faces.faceage.store import ENGINE, content_of, state_of
+from faceage_bio.faces.faceage.store import CONTENT, ENGINE, state_of
 from faceage_bio.faces.vision.detect import Detector
 from faceage_bio.faces.vision.face_input import FaceInput
 
@@ -104,7 +104,7 @@ def _cut_part(paths: Sequence[str], place: Path, how: FaceInput, key: str) -> pd
     tools, rows, crops = tools_of_this_process(), [], []
     for path, photo in zip(paths, examined([Path(path) for path in paths], tools), strict=True):
         row = {name: photo.row.get(name, "") for name in ("reason", "perceptual_hash", "pixel_hash")}
-        row |= {"path": path, "format": _format_of(path), "content_hash": content_of(path) or "", "n_faces": photo.row.get("n_faces", 0)}  # fmt: skip
+        row |= {"path": path, "format": _format_of(path), "content_hash": photo.row.get(CONTENT) or "", "n_faces": photo.row.get("n_faces", 0)}  # fmt: skip
         if photo.crops:
             row |= {"reason": "", "row": len(crops)}
             crops.append(photo.crops[0])

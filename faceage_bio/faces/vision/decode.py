@@ -1,5 +1,7 @@
 """From an image file to upright RGB pixels, or a reason why not."""
 
+import hashlib
+import io
 import re
 import stat
 import warnings
@@ -23,6 +25,7 @@ TURNS = {
 }  # fmt: skip
 # what cameras, scanners and web pages make; others, such as EPS, would start programs of the system
 FORMATS = ("JPEG", "MPO", "PNG", "TIFF", "WEBP", "GIF", "BMP", "JPEG2000", "AVIF", "PPM", "TGA", "HEIF")
+LARGEST_FILE = 2 * 2**30  # bytes; 180 megapixels of three colours, 16 bits each, are half as many
 LARGEST_TEXT = 64 * 2**20  # bytes of text that a PNG may carry beside its pixels
 # how raw files of cameras begin, other than those that are TIFFs with a thumbnail as their first page
 RAW = re.compile(
@@ -47,11 +50,15 @@ PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = LARGEST_TEXT
 
 
 class DecodeError(Exception):
-    """The file holds no photo that can be read: a key of ``MEANINGS`` as ``reason``, and no name of the file."""
+    """The file holds no photo that can be read: a key of ``MEANINGS`` as ``reason``, and no name of the file.
 
-    def __init__(self, reason: str) -> None:
+    ``content_hash``: SHA-256 of the file's bytes, where they could be read.
+    """
+
+    def __init__(self, reason: str, content_hash: str | None = None) -> None:
         super().__init__(MEANINGS[reason])
         self.reason = reason
+        self.content_hash = content_hash
 
 
 @dataclass(frozen=True)
@@ -66,10 +73,12 @@ class Decoded:
     """"1-bit", "palette", "CMYK" or "white is zero" for a file in a form that no camera writes."""
     corrupt_data: bool = False
     """The file was read, but its data are damaged (see `jpeg.is_damaged`)."""
+    content_hash: str | None = None
+    """SHA-256 of the bytes that were decoded."""
 
 
 def decode_photo(path: Path | str) -> Decoded:
-    """Read a photo in any mode Pillow knows: turned upright by its EXIF, 8-bit RGB, first frame or page.
+    """Read a photo, once, in any mode Pillow knows: turned upright by its EXIF, 8-bit RGB, first frame or page.
 
     Transparent parts are laid over white. Greys of more than 8 bits and floating ones are scaled by the least depth (0 to 1, 8,
     10, 12, 14 or 16 bits) that holds the brightest pixel. Photos of up to
@@ -80,42 +89,68 @@ def decode_photo(path: Path | str) -> Decoded:
     DecodeError
         No such file, empty, truncated, not an image, a camera's raw file, or too large to be a photo.
     """
-    path = Path(path)
-    with _opened(path) as opened:
+    with _reasons():
+        content = _read(Path(path))
+    content_hash = hashlib.sha256(content).hexdigest()
+    try:
+        image, orientation, colour_mode, damaged = _decode(content)
+    except DecodeError as error:
+        raise DecodeError(error.reason, content_hash) from None
+    return Decoded(image, image.shape[1], image.shape[0], orientation, colour_mode, damaged, content_hash)
+
+
+def _decode(content: bytes) -> tuple[np.ndarray, int, str, bool]:
+    """Pixels, orientation, colour mode, and whether the data are damaged."""
+    with _opened(io.BytesIO(content), content) as opened:
         white_is_zero = getattr(opened, "tag_v2", {}).get(PHOTOMETRIC) == 0
         colour_mode = MODES.get(opened.mode, "white is zero" if white_is_zero else "")
-        damaged = opened.format in ("JPEG", "MPO") and is_damaged(path.read_bytes(), opened.mode)
+        damaged = opened.format in ("JPEG", "MPO") and is_damaged(content, opened.mode)
         opened.load()
         orientation = _orientation(opened)
         upright = opened.transpose(TURNS[orientation]) if orientation > 1 else opened
-        image = _rgb(upright, opened.info, white_is_zero)
-    return Decoded(image, image.shape[1], image.shape[0], orientation, colour_mode, damaged)
+        return _rgb(upright, opened.info, white_is_zero), orientation, colour_mode, damaged
 
 
 def check_header(path: Path | str) -> None:
     """Raise what `decode_photo` would, as far as the file's header tells: the pixels are not read."""
-    with _opened(Path(path)):
+    with _reasons():
+        start = _read(Path(path), 16)
+    with _opened(path, start):
         pass
 
 
+def _read(path: Path, n_bytes: int = -1) -> bytes:
+    """The file's first bytes, or all of them; no file, and one larger than any photo, raise."""
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):  # reading a pipe would wait for ever
+        raise DecodeError("not_a_file")
+    if state.st_size == 0:
+        raise DecodeError("empty_file", hashlib.sha256().hexdigest())
+    if n_bytes < 0 and state.st_size > LARGEST_FILE:
+        check_header(path)
+        raise DecodeError("too_many_pixels")
+    with path.open("rb") as file:
+        return file.read(n_bytes)
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(source: Path | str | io.BytesIO, start: bytes) -> Iterator[Image.Image]:
     """The photo with its header read; whatever goes wrong in here and in the block is a `DecodeError`."""
-    try:
-        state = path.stat()
-        if not stat.S_ISREG(state.st_mode):  # reading a pipe would wait for ever
-            raise DecodeError("not_a_file")
-        if state.st_size == 0:
-            raise DecodeError("empty_file")
-        with path.open("rb") as file:
-            if RAW.match(file.read(16)):
+    with _reasons(), warnings.catch_warnings():
+        if RAW.match(start):
+            raise DecodeError("raw_file")
+        warnings.simplefilter("ignore")  # damaged EXIF does not matter, and 100 megapixels are no bomb
+        with Image.open(source, formats=_formats()) as opened:
+            if _shows_a_thumbnail(opened):
                 raise DecodeError("raw_file")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # damaged EXIF does not matter, and 100 megapixels are no bomb
-            with Image.open(path, formats=_formats()) as opened:
-                if _shows_a_thumbnail(opened):
-                    raise DecodeError("raw_file")
-                yield opened
+            yield opened
+
+
+@contextmanager
+def _reasons() -> Iterator[None]:
+    """Whatever goes wrong in the block is a `DecodeError`."""
+    try:
+        yield
     except DecodeError:
         raise
     except (FileNotFoundError, NotADirectoryError):
