@@ -1,7 +1,7 @@
 """CPU seconds and memory of every step as a study grows, as the workflow runs them, from its own benchmark files.
 
     python -m benchmarks.growth --participants 12500 25000 50000      # two dated face ages each, in 3 cohorts
-    python -m benchmarks.growth --samples 1000 5000 --genes 20000     # counts of one cohort: checks, log CPM, models of all genes
+    python -m benchmarks.growth --samples 1000 5000 --genes 20000     # counts of one cohort: every step on them
     python -m benchmarks.growth --photos 1000000                      # a dry run: how long the plan takes
     python -m benchmarks.growth --pairs 20000 200000                  # matching, and photos that stand twice: two functions alone
     python -m benchmarks.growth --participants 50000 --targets results/north/survival/cox.tsv
@@ -28,6 +28,12 @@ from faceage_bio.stats.matching import match_nearest
 
 ROOT = Path(__file__).parent.parent
 COHORTS = ("north", "south", "east")
+PANEL = 16  # genes
+# of all steps on counts
+OF_COUNTS = [
+    f"results/{COHORTS[0]}/{table}.tsv"
+    for table in ("expression/sensitivity", "expression/set_associations", "survival/genes")
+]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 
@@ -61,9 +67,10 @@ def main() -> None:
                 f"{n:,} participants matched in {matched:.1f} CPU s, {n:,} photos compared in {looked:.1f} CPU s",
                 flush=True,
             )
-        genes = [f"results/{COHORTS[0]}/expression/genes.tsv"]
         found = {
-            n: run(draw_counts(folder / f"samples_{n}", n, asked.genes), asked.targets or genes, asked.cores)
+            n: run(
+                draw_counts(folder / f"samples_{n}", n, asked.genes), asked.targets or OF_COUNTS, asked.cores
+            )
             for n in asked.samples
         }
         if found:
@@ -113,11 +120,13 @@ def draw_counts(folder: Path, n: int, genes: int) -> Path:
         for gene in range(genes):
             values = random.negative_binomial(5, 5 / (5 + random.lognormal(5, 1.5)), n)
             file.write(f"GENE{gene}\t" + "\t".join(map(str, values.tolist())) + "\n")
-    return configured(folder, {name: cohort | {"counts": f"{name}/counts.tsv"}})
+    panel = {"panel": [f"GENE{gene}" for gene in range(PANEL)]}
+    return configured(folder, {name: cohort | {"counts": f"{name}/counts.tsv"}}, expression=panel)
 
 
-def configured(folder: Path, cohorts: dict[str, dict[str, str]]) -> Path:
-    (folder / "config.yaml").write_text(yaml.safe_dump({"cohorts": cohorts, "report": {"sections": "full"}}))
+def configured(folder: Path, cohorts: dict[str, dict[str, str]], **sections: dict) -> Path:
+    content = {"cohorts": cohorts, "report": {"sections": "full"}} | sections
+    (folder / "config.yaml").write_text(yaml.safe_dump(content))
     return folder
 
 

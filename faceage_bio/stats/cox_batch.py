@@ -27,6 +27,7 @@ def fit_cox_per_column(
     entry: pd.Series | None = None,
     *,
     strata: pd.Series | None = None,
+    rows: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Hazard ratio per unit of each exposure, adjusted for the covariates.
 
@@ -36,6 +37,8 @@ def fit_cox_per_column(
         As ``fit_cox``.
     exposures : DataFrame of float, shape (n, g)
         One column per gene.
+    rows : int array, shape (n,), optional
+        Places of the participants in ``exposures``, where that has others too, or another order; a copy would be as large.
     covariates : DataFrame of float, shape (n, p)
         The same in every model; no columns for none.
 
@@ -50,17 +53,18 @@ def fit_cox_per_column(
     FitError
         The model of the covariates alone cannot be fitted, or there are fewer deaths than terms.
     """
-    if not exposures.index.equals(covariates.index):
+    if rows is None and not exposures.index.equals(covariates.index):
         raise FitError("rows_differ")
     alone = fit_cox(years, event, covariates, entry, strata=strata)
     if alone.n_events < len(alone.terms) + 1:
         raise FitError("too_few_events_for_terms", n_events=alone.n_events, terms=len(alone.terms) + 1)
-    rows = alone.rows
+    fitted = alone.rows
+    order = fitted.sets.order if rows is None else rows[fitted.sets.order]
     beta, error = np.full(exposures.shape[1], np.nan), np.full(exposures.shape[1], np.nan)
     reason = np.full(exposures.shape[1], "", dtype=object)
     for first in range(0, exposures.shape[1], BATCH):
         part = slice(first, first + BATCH)
-        values = exposures.iloc[:, part].to_numpy(dtype=np.float64).T[:, rows.sets.order]
+        values = exposures.iloc[:, part].to_numpy(dtype=np.float64).T[:, order]
         center, spread = values.mean(axis=1), values.std(axis=1)
         holes, flat = ~np.isfinite(values).all(axis=1), spread <= 1e-12 * np.abs(center)
         reason[part] = np.select([holes, flat], ["gene_missing_values", "no_variation"], "")
@@ -68,7 +72,7 @@ def fit_cox_per_column(
         if not len(usable):
             continue
         standard = (values[usable] - center[usable, None]) / spread[usable, None]
-        found, its_error, why = _newton(rows.sets, standard, rows.x, rows.beta)
+        found, its_error, why = _newton(fitted.sets, standard, fitted.x, fitted.beta)
         beta[first + usable], error[first + usable] = found / spread[usable], its_error / spread[usable]
         reason[first + usable] = why
     table = pd.DataFrame({

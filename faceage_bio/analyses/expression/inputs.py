@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from faceage_bio.analyses.expression.pseudobulk import ABOUT, samples_of
 from faceage_bio.core.columns import COHORT, SAMPLE, SAMPLE_COLUMNS, SUBJECT
@@ -63,6 +64,7 @@ def read_inputs(
         return analyses, sheet, pd.Series(dtype=object)
     if counts.suffix == ".parquet":  # checked at intake
         found = CountTable.from_table(read_table(counts))
+        pa.default_memory_pool().release_unused()  # of 5,000 samples 400 MB
         return {"expression": (found.counts.astype("int32", copy=False), sheet)}, sheet, found.identifiers
     names = sheet[SAMPLE].astype(str).tolist()
     found = read_counts(counts, kind=kind, strand=strand, mapping=gene_ids, samples=names)

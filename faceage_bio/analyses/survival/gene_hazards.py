@@ -109,7 +109,10 @@ def gene_survival(
     CohortError
         A covariate or stratum is in neither table.
     """
-    about = levels[list(ABOUT)].assign(**{ROW: np.arange(len(levels))})
+    about, levels = (
+        levels[list(ABOUT)].assign(**{ROW: np.arange(len(levels))}),
+        levels.drop(columns=list(ABOUT)),
+    )
     parts = [
         _analysis(followed, mine, levels, name, covariates, panel, strata, zero, landmark_years, year_days)
         for name, mine in about.groupby(ANALYSIS, sort=False)
@@ -131,7 +134,8 @@ def _analysis(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
     """``about``: the columns `ABOUT` of this analysis, and the `ROW` of ``levels``, which are too large to be joined with others."""
     measured = about[ROW].to_numpy()
-    names = [name for name in levels if name not in ABOUT and levels[name].iloc[measured].notna().any()]
+    names = [name for name in levels if levels[name].iloc[measured].notna().any()]
+    levels = levels if len(names) == levels.shape[1] else levels[names]
     base = {"question": question_of(analysis), "measure": "hazard ratio", "per": "doubling", "model": METHOD}
     people = followed.drop(columns="batch", errors="ignore").merge(
         about, on=SUBJECT, suffixes=("", "_of_sample")
@@ -151,12 +155,14 @@ def _analysis(
         remarks.append(reason("without_constant", columns=dropped))
     labels = people[list(strata)].astype(str).agg(" / ".join, axis=1) if strata else None
     entry = entry_of(people)
-    exposures = levels.iloc[people[ROW].to_numpy(), levels.columns.get_indexer(names)].set_axis(people.index)
+    rows = people[ROW].to_numpy()
     try:
         if not len(people):
             raise FitError("no_follow_up_with_sample")
         check_events(people[EVENT])
-        found = fit_cox_per_column(people[FOLLOWUP], people[EVENT], exposures, matrix, entry, strata=labels)
+        found = fit_cox_per_column(
+            people[FOLLOWUP], people[EVENT], levels, matrix, entry, strata=labels, rows=rows
+        )
     except FitError as error:
         return pd.DataFrame(), pd.DataFrame({"term": list(panel), "reason": error.reason.encoded}).assign(
             **base
@@ -170,12 +176,14 @@ def _analysis(
         "term": found.index, "estimate": found.hazard_ratio.to_numpy(), "ci_lower": found.ci_lower.to_numpy(),
         "ci_upper": found.ci_upper.to_numpy(), "standard_error": found.standard_error.to_numpy(),
         "statistic": (found.log_hazard_ratio / found.standard_error).to_numpy(), "p_value": found.p_value.to_numpy(),
-        "mean_level": exposures.mean().to_numpy(), "reason": found.reason.where(found.reason != "", encode(remarks)).to_numpy(),
+        "mean_level": [levels[name].iloc[rows].mean() for name in names], "reason": found.reason.where(found.reason != "", encode(remarks)).to_numpy(),
     }).assign(**base)  # fmt: skip
     declared = table.set_index("term").reindex(list(panel)).assign(**base).rename_axis("term").reset_index()
     declared["reason"] = declared["reason"].fillna("gene_absent_or_low")
     declared["hazards_p_value"] = [
-        _proportional(people, exposures[[gene]], matrix, entry, labels) if not np.isnan(estimate) else np.nan
+        _proportional(people, levels[[gene]].iloc[rows].set_axis(people.index), matrix, entry, labels)
+        if not np.isnan(estimate)
+        else np.nan
         for gene, estimate in zip(declared.term, declared.estimate, strict=True)
     ]
     return _corrected(table), _corrected(declared)
