@@ -26,9 +26,8 @@ def _gathered(paths: Sequence[Path], unit: Sequence[str]):
 
     units = parse_units(unit)
     people = gather([read_plain(path, units=units) for path in paths], [path.stem for path in paths])
-    return (
-        people if "group" in people else people.assign(group=None)
-    )  # patients or controls, if the table says
+    # patients or controls, if the table says
+    return people if "group" in people else people.assign(group=None)
 
 
 @step(

@@ -101,10 +101,8 @@ class CheckedSamples(Samples):
             for analysis in list(inputs):
                 verdicts = verdicts_of(judged, analysis)
                 chosen = (expression.covariates, repeated, expression.tissue, verdicts)
-                yield (
-                    analysis,
-                    choose_samples(table, *inputs.pop(analysis), *chosen),
-                )  # 400 MB of 5,000 samples
+                # 400 MB of 5,000 samples
+                yield (analysis, choose_samples(table, *inputs.pop(analysis), *chosen))
 
         return cohort, analyses(), sheet, identifiers
 

@@ -19,14 +19,8 @@ FILES = (
     "manifest", "face_ages", "clinical", "counts", "samples", "gene_ids", "single_cell", "variants", "variant_genes",
     "variant_samples", "ancestry",
 )  # fmt: skip
-COHORT_TABLES = (
-    "photos",
-    "subjects",
-    "samples",
-    "counts",
-    "variant_participants",
-    "face_ages",
-)  # of check-cohort
+# of check-cohort
+COHORT_TABLES = ("photos", "subjects", "samples", "counts", "variant_participants", "face_ages")
 # MB of a step: as it stands, and for each MB of its inputs. Measured in the demo: 130 to 390 as they stand, 1,320 to fit its model; with 4,170
 # participants a cohort Cox models took 300 more for each MB; what `python -m benchmarks.growth` prints is in benchmarks/results.md.
 MEMORY = {

@@ -25,13 +25,8 @@ ENTRY = "entry_years"  # start of observation, years after the photo (0 = the ph
 FOLLOWUP = "followup_years"  # end of observation, years after the photo
 EVENT = "event"  # 1 = died, 0 = censored
 CAUSE = "cause"  # of death
-OUTCOMES = (
-    ENTRY,
-    FOLLOWUP,
-    EVENT,
-    CAUSE,
-    "ended_before_photo",
-)  # what became of participants after the photo
+# what became of participants after the photo
+OUTCOMES = (ENTRY, FOLLOWUP, EVENT, CAUSE, "ended_before_photo")
 
 THIRDS = ("lowest tertile", "middle tertile", "highest tertile")  # groups of equal size
 
@@ -46,12 +41,8 @@ LEVELS = {"sex": SEX_LEVELS, "smoking": SMOKING_LEVELS, "group": GROUP_LEVELS}
 
 # what an estimate of a numeric covariate is given for
 PER_SD = "1 SD"  # of the exposure
-AMOUNTS = {
-    "bmi": "kg/m²",
-    "pack_years": "pack-years",
-    "chronological_age": "years",
-    "face_age": "years",
-}  # units of columns
+# units of columns
+AMOUNTS = {"bmi": "kg/m²", "pack_years": "pack-years", "chronological_age": "years", "face_age": "years"}
 UNITS = {"bmi": (5.0, "5 kg/m²"), "pack_years": (10.0, "10 pack-years"), "ecog": (1.0, "1 ECOG step")}
 
 # tables between stages, one row per photo, subject or sample
@@ -60,15 +51,8 @@ SUBJECT_COLUMNS = (
     COHORT, SUBJECT, AGE, "sex", "smoking", "pack_years", "bmi", "ecog", "site", "race", "group", "intent",
     ENTRY, FOLLOWUP, EVENT, CAUSE,
 )  # fmt: skip
-COVARIATES = (
-    "sex",
-    "smoking",
-    "pack_years",
-    "bmi",
-    "ecog",
-    "site",
-    "race",
-)  # of those, what models may adjust for
+# of those, what models may adjust for
+COVARIATES = ("sex", "smoking", "pack_years", "bmi", "ecog", "site", "race")
 # columns of the analysis table that later steps make, by how their names begin; ages may come from the photos
 LATER = (
     AGE, FACE_AGE, "age_", "acceleration_", "face_", "photo_", "n_photos", "valid_age", "low_resolution", "flags",

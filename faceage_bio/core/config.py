@@ -38,9 +38,8 @@ from faceage_bio.core.settings.settings_survival import Readers, Scores, Surviva
 CohortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
 RESERVED_COHORTS = {"pooled", "reports", "logs", "share", "local", "demo", "model", "all"}
 
-DUMPER = getattr(
-    yaml, "CSafeDumper", yaml.SafeDumper
-)  # libyaml's, which is five times as fast, where it is there
+# libyaml's, which is five times as fast, where it is there
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def _model(folder: str, info: ValidationInfo) -> str:
@@ -286,9 +285,15 @@ def described(name: str) -> list[tuple[str, str, str]]:
         shown = default.model_dump() if isinstance(default, Closed) else default
         if isinstance(shown, dict) and any(isinstance(value, Closed) for value in shown.values()):
             shown = list(shown)
-        text = yaml.dump(shown, Dumper=DUMPER, default_flow_style=True, width=10_000, sort_keys=False)
-        found.append((one, text.removesuffix("\n...\n").strip(), field.description or ""))
+        found.append((one, _in_line(shown), field.description or ""))
     return found
+
+
+def _in_line(value: Any) -> str:
+    """A value as YAML on one line."""
+    settings = {"default_flow_style": True, "width": 10_000, "allow_unicode": True, "sort_keys": False}
+    text = yaml.dump(value, Dumper=DUMPER, **settings)
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def with_values(content: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
@@ -336,13 +341,8 @@ def _kinds(name: str) -> list[Any]:
     for part in name.split("."):
         section = _section(found)
         fields = section.model_fields if section and get_origin(found) is not dict else {}
-        found = (
-            get_args(found)[1]
-            if get_origin(found) is dict
-            else fields[part].annotation
-            if part in fields
-            else None
-        )
+        of_field = fields[part].annotation if part in fields else None
+        found = get_args(found)[1] if get_origin(found) is dict else of_field
     return _flat(found)
 
 
@@ -372,10 +372,8 @@ def named_columns(config: dict[str, Any]) -> dict[str, list[str]]:
     """The columns that each setting names; of an interaction a:b both."""
     found = {}
     for setting in COLUMN_SETTINGS:
-        value: Any = config
-        for part in setting.split("."):
-            value = value[part]
-        names = [value] if isinstance(value, str) else list(value or [])
+        value = reduce(getitem, setting.split("."), config)
+        names: list[str] = [value] if isinstance(value, str) else value or []
         found[setting] = [part for name in names for part in name.split(":")]
     return found
 
@@ -470,26 +468,13 @@ def _yaml_lines(section: Closed, indent: int) -> list[str]:
         elif inner is Covariate:
             lines.append(f"{pad}{name}:")
             for key, item in value.items():
-                dumped = yaml.safe_dump(
-                    item.model_dump(exclude_defaults=True),
-                    default_flow_style=True,
-                    width=10_000,
-                    sort_keys=False,
-                )
-                lines.append(f"{pad}  {key}: {dumped.strip()}")
+                lines.append(f"{pad}  {key}: {_in_line(item.model_dump(exclude_defaults=True))}")
         elif inner and isinstance(value, dict) and value:
             lines.append(f"{pad}{name}:")
             for key, item in value.items():
                 lines += [f"{pad}  {key}:", *_yaml_lines(item, indent + 2)]
         else:
-            dumped = yaml.safe_dump(
-                section.model_dump()[name],
-                default_flow_style=True,
-                width=10_000,
-                allow_unicode=True,
-                sort_keys=False,
-            )
-            lines.append(f"{pad}{name}: {dumped.removesuffix(chr(10)).removesuffix(chr(10) + '...')}")
+            lines.append(f"{pad}{name}: {_in_line(section.model_dump()[name])}")
     return lines
 
 

@@ -19,10 +19,8 @@ from pathlib import Path
 GIB = 2**30
 BASE_GB, WORKER_GB = 2.0, 1.2  # memory of inference: as its rule asks for
 STATISTICS_GB = 1.0  # of a step of few data
-BYTES_PER_GENE, BYTES_PER_COUNT = (
-    37_000,
-    205,
-)  # of the largest step of genes, a Cox model for each: for each gene, and for each sample of it
+# of the largest step of genes, a Cox model for each: for each gene, and for each sample of it
+BYTES_PER_GENE, BYTES_PER_COUNT = 37_000, 205
 MOST_WORKERS = 8  # threads of the rule
 # benchmarks/results.md, 2 cores with other jobs on them: 21.81 and 5.53 photos per second at 640 and 2,000 pixels wide (0.5 and 5
 # million pixels), so seconds of one core are about a fixed part and one for each million pixels
@@ -40,9 +38,8 @@ WORKER_MODULES = [
     "facenet_pytorch.models.mtcnn",
 ]
 
-LONGEST_SOCKET_FOLDER = 107 - len(
-    "/pymp-12345678/listener-12345678"
-)  # bytes; Linux takes 107 for the whole name
+# bytes; Linux takes 107 for the whole name
+LONGEST_SOCKET_FOLDER = 107 - len("/pymp-12345678/listener-12345678")
 
 OK, LOOK, MISSING = "ok", "look", "missing"
 

@@ -12,9 +12,8 @@ from faceage_bio.core.columns import CAUSE_LEVELS, GROUP_LEVELS, SEX_LEVELS, SMO
 from faceage_bio.core.errors import CohortError, Problems, examples
 
 ISO = "YYYY-MM-DD"
-CLOCK = (
-    r"([ T](?P<hour>\d{1,2}):(?P<minute>\d\d)(:(?P<second>\d\d)(\.\d+)?)?)?"  # a time of day behind a date
-)
+# a time of day behind a date
+CLOCK = r"([ T](?P<hour>\d{1,2}):(?P<minute>\d\d)(:(?P<second>\d\d)(\.\d+)?)?)?"
 UNKNOWN_DAYS = {(1900, 1, 1), (1899, 12, 30), (1899, 12, 31), (9999, 12, 31), (9999, 12, 30)}
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?|[+-]?inf(inity)?", re.IGNORECASE)
@@ -55,10 +54,11 @@ EXPECTED = {
     "sex": " or ".join(SEX_LEVELS), "smoking": ", ".join(SMOKING_LEVELS), "group": " or ".join(GROUP_LEVELS),
     "cause": f"{', '.join(CAUSE_LEVELS)} or nothing", "event": "1 (died) or 0 (alive when last seen)",
 }  # fmt: skip
+# of others less
 CODED = {
     "sex": ', or declare what your codes mean in the config: codings: {sex: {"1": male, "2": female}}',
     "cause": ", or declare what your codes mean in the config: codings: {cause: {C34: cancer}}",
-}  # of others less
+}
 UNREADABLE = f"Expected a date. Write it as {ISO}; day and month cannot be distinguished otherwise."
 FORMATTED = {UNREADABLE: ". Or declare date_format in the config, such as DD/MM/YYYY"}
 

@@ -21,13 +21,8 @@ from faceage_bio.core import tables
 from faceage_bio.core.errors import TableError, examples
 
 FOLDER = "records"
-NOT_RECORDED = {
-    "cohorts",
-    "config",
-    "models",
-    "results_dir",
-    "settings",
-}  # whole parts of the config, which name files
+# whole parts of the config, which name files
+NOT_RECORDED = {"cohorts", "config", "models", "results_dir", "settings"}
 
 
 def note_input(role: str, path: Path | str) -> None:
@@ -197,13 +192,14 @@ def software() -> dict[str, str]:
     }
 
 
+# packages whose module is called otherwise
 OTHER_NAMES = {
     "opencv-python-headless": "cv2",
     "pillow": "PIL",
     "python-docx": "docx",
     "pyyaml": "yaml",
     "vl-convert-python": "vl_convert",
-}  # packages whose module is called otherwise
+}
 
 
 @cache

@@ -66,9 +66,8 @@ class Step:
     function: Callable[..., Tables | None]
     uses: tuple[str, ...]  # sections or settings, by dotted name
     writes: Mapping[str, str] = field(default_factory=dict)  # file in the output folder: what it holds
-    files: Mapping[str, str] = field(
-        default_factory=dict
-    )  # option/file that the function itself writes: what it holds
+    # option/file that the function itself writes: what it holds
+    files: Mapping[str, str] = field(default_factory=dict)
     hides: tuple[str, ...] = ()  # columns (also age_*) of our own tables that the function does not see
 
     @property

@@ -23,10 +23,8 @@ KEYS = (COHORT, SUBJECT, PHOTO, SAMPLE)
 ACCESS = "FACEAGE_BIO_ACCESS"  # the workflow sets it from results.access
 OWNER_ONLY = 0o600  # keys and faces, whatever the config says
 READABLE = 0o644  # what is about no participant: weights
-MODES = {
-    "owner": 0o600,
-    "group": 0o640,
-}  # of everything in results: exact numbers, and rows about participants
+# of everything in results: exact numbers, and rows about participants
+MODES = {"owner": 0o600, "group": 0o640}
 
 
 def read_text_table(path: Path | str, sheet: str | None = None, decimal: str | None = None) -> pd.DataFrame:

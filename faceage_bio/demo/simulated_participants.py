@@ -218,9 +218,8 @@ def simulate_cells(people: pd.DataFrame, seed: int):
     for kind, often in CELLS.items():
         of_type = base * np.exp(random.normal(0, 0.5, len(genes)))
         of_type[: len(LOG2_PER_DECADE) + len(NULL_PANEL)] = LEVEL
-        of_donor = (
-            of_type * of_batch * random.gamma(10, 1 / 10, of_batch.shape)
-        )  # donors differ beyond chance
+        # donors differ beyond chance
+        of_donor = of_type * of_batch * random.gamma(10, 1 / 10, of_batch.shape)
         spread = random.gamma(12, 1 / 12, len(donors))
         numbers = random.poisson(often * spread * 2 ** (GROWTH.get(kind, 0.0) * decades))
         numbers[0] = 3 if kind == "T cell" else 0  # a donor of three cells
@@ -273,11 +272,8 @@ def _spoil(mean: np.ndarray, genes: list[str], random: np.random.Generator) -> n
 
 READERS = (("staff", 5), ("resident", 3), ("lay", 2))
 N_CASES = 100
-NOISE = {
-    "photo": 2.2,
-    "chart": 1.3,
-    "face_age": 0.8,
-}  # standard deviation against a log hazard of 1, shared and own together
+# standard deviation against a log hazard of 1, shared and own together
+NOISE = {"photo": 2.2, "chart": 1.3, "face_age": 0.8}
 SHARED = 0.5  # of the variance of that noise
 UNSKILLED = {"staff": 1.0, "resident": 1.1, "lay": 1.4}  # factor on the noise
 AGE_BIAS, AGE_SD = -2.0, 6.0  # years, of ages told from photos
@@ -336,9 +332,8 @@ PLANTED_GENE = "CDKN2A"
 YEARS_PER_CARRIER = 8.0  # aimed at in many people; in few it comes out as chance has it
 RARE_PER_GENE, COMMON_PER_GENE = 8, 2
 MISSING = 0.005  # share of genotypes that are not known
-GENES = tuple(
-    sorted((*LOG2_PER_DECADE, *NULL_PANEL))
-)  # a drawn genome: one gene after the other on one chromosome
+# a drawn genome: one gene after the other on one chromosome
+GENES = tuple(sorted((*LOG2_PER_DECADE, *NULL_PANEL)))
 GENE_LENGTH, FIRST = 10_000, 1_000_000
 
 

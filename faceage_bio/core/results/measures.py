@@ -6,9 +6,8 @@ from dataclasses import dataclass
 MODEL = "model"  # an estimate of a model: released
 MOMENT = "moment"  # a mean, a standard deviation, a correlation: released, but its interval, error and p give n away
 COUNT = "count"  # the estimate is a count: rounded
-OF_COUNTS = (
-    "of counts"  # a share, a kappa, an odds ratio of a table: redacted, or computed again from rounded counts
-)
+# a share, a kappa, an odds ratio of a table: redacted, or computed again from rounded counts
+OF_COUNTS = "of counts"
 EXTREME = "extreme"  # a smallest, a largest: redacted
 TEST = "test"  # a statistic with its p
 

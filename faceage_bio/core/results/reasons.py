@@ -377,9 +377,10 @@ class Reason:
     parameters: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        # an unknown code or a missing parameter is a bug that shows at once
         WORDS[self.code].format(
             **self.parameters
-        )  # an unknown code or a missing parameter is a bug that shows at once
+        )
 
     def __str__(self) -> str:
         return _singular(WORDS[self.code].format(**{name: _said(value) for name, value in self.parameters.items()}))

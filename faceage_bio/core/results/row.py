@@ -37,6 +37,7 @@ FIRST = (
     "n", "n_events",
 )  # fmt: skip
 LAST = ("adjustment", "covariates", "model", "status", "reason")
+# a row that was not estimated has none
 ESTIMATES = (
     "estimate",
     "ci_lower",
@@ -44,15 +45,16 @@ ESTIMATES = (
     "standard_error",
     "statistic",
     "p_value",
-    "q_value",
-)  # a row that was not estimated has none
+    "q_value"
+)
 NUMBERS = (*ESTIMATES, "horizon", "df", "n", "n_events")
 WORDS = tuple(name for name in (*FIRST, *LAST) if name not in NUMBERS)
+# of a step alone exploratory, until the plan marks the answers to its questions (roles.py)
 ROLES = (
     PRIMARY,
     SECONDARY,
-    EXPLORATORY,
-)  # of a step alone exploratory, until the plan marks the answers to its questions (roles.py)
+    EXPLORATORY
+)
 ADJUSTMENTS = {  # closed words; ``covariates`` names the columns
     "unadjusted": "no covariate",
     "age": "chronological age",

@@ -37,6 +37,7 @@ RENAMED: dict[str, Renamed] = {
     "survival.panel_by": Renamed("survival.heterogeneity_by", "the same column"),
     "survival.steps": Renamed("survival.sequential_adjustment", "the same columns"),
 }
+# of earlier versions; fmt: skip
 COMMANDS = {
     "check-cohorts": "check-cohort",
     "score-clinic": "compute-scores",
@@ -64,7 +65,7 @@ COMMANDS = {
     "render-survival-report": "render-report",
     "render-photo-report": "render-report",
     "write-tables": "render-report",
-}  # of earlier versions; fmt: skip
+}
 OPTIONS = {  # of every command, or of the one that is named
     "--clinic": "--clinical",
     "--people": "--participants",

@@ -51,11 +51,8 @@ USUAL = {
     "tissue": "sample_type tissue_type",
     FACE_AGE: "faceage predicted_age face_age_years",
 }  # fmt: skip
-OF_SEVERAL = (
-    "days_to_death",
-    "days_to_last_follow_up",
-    "days_to_last_followup",
-)  # the first with a value counts
+# the first with a value counts
+OF_SEVERAL = ("days_to_death", "days_to_last_follow_up", "days_to_last_followup")
 DOUBTFUL = {  # of a column: parts of its usual names, and what they may mean
     AGE: (("diagnosis", "index"), "it may be the age at diagnosis; expected is the age at the photo"),
     "race": (("ethnicity",), "it may not be race"),

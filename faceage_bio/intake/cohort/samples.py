@@ -64,9 +64,8 @@ def read_samples(
         file = settings["samples"]
         read = read_user_table(file, SAMPLES, problems, form_of(settings, "samples"))
         table = read and read.values
-    counts = _read_counts(
-        settings, table, known, problems, kept
-    )  # without a table a sample has its subject's name
+    # without a table a sample has its subject's name
+    counts = _read_counts(settings, table, known, problems, kept)
     if counts is None or (settings.get("samples") and table is None):
         return empty, None, None
     names = counts.counts.columns.tolist()

@@ -104,9 +104,8 @@ def read_count_table(path: Path) -> pd.DataFrame:
     _check_lines(path)
     names, *_ = [*csv.reader([header], delimiter=separator), []]
     first = [*csv.reader(_lines(path, lines_before + 1, 50), delimiter=separator)]
-    blanks = next(
-        (k for k, row in enumerate(first) if row), 0
-    )  # by the first row the number of columns is told
+    # by the first row the number of columns is told
+    blanks = next((k for k, row in enumerate(first) if row), 0)
     names, surplus = _names_of(path, lines_before + 2, names, first)
     commas = separator == ";" and any(DECIMAL_COMMA.match(cell) for row in first for cell in row[1:])
     try:

@@ -10,14 +10,11 @@ LOGARITHM_AT_MOST = 40.0  # log2 of a count hardly exceeds 25
 LARGEST = 1e9  # reads of one gene in one sample; a whole flow cell has fewer
 WHOLE_OF_ESTIMATED = 0.05  # of values above 0; salmon's and RSEM's have more, TPM and FPKM fewer
 SMALL_LIBRARY = 1.5e6  # sums of TPM are 1e6, of FPKM less
-MULTIPLES = (
-    0.99  # of a sample's values that are whole multiples of its smallest: counts divided by a size factor
-)
+# of a sample's values that are whole multiples of its smallest: counts divided by a size factor
+MULTIPLES = 0.99
 MANY = 20  # cells, of which one would be a count of 40 to 999 if others were thousands
-EVEN_SAMPLES, EVEN_SPREAD = (
-    6,
-    0.05,
-)  # SD of log library sizes: raw ones differ by tens of percent, normalised ones hardly
+# SD of log library sizes: raw ones differ by tens of percent, normalised ones hardly
+EVEN_SAMPLES, EVEN_SPREAD = (6, 0.05)
 FEW_GENES, FEW_WHOLE = 50, 0.25  # a table of few genes may have small counts alone, some of them whole
 EQUAL_SUMS = 1e-3  # relative spread of the samples' sums below which they were scaled to one total
 NEAR_A_MILLION = 1e-2  # all sums are, of SEVERAL samples at least, if TPM were rounded or some genes left out
