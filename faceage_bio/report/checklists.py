@@ -84,12 +84,7 @@ def checklists(tables: ReportTables, governance: bool) -> list[dict]:
             for row in items_of(name).itertuples()
         ]  # fmt: skip
         lists.append(
-            {
-                "title": title,
-                "source": source,
-                "rows": items,
-                "n_met": sum(bool(one.places) for one in items),
-            }
+            {"title": title, "source": source, "rows": items, "n_met": sum(bool(one.places) for one in items)}
         )
     return lists
 

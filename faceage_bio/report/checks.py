@@ -483,12 +483,7 @@ def validity_range(tables: ReportTables, config: dict) -> Check:
         share = n["ages"] / n["none"]
         least = min(least, (share, cohort)) if least else (share, cohort)
     if least is None or not everybody:
-        return Check(
-            name,
-            NOT_RUN,
-            "ages were not compared with those of the model's test",
-            link,
-        )
+        return Check(name, NOT_RUN, "ages were not compared with those of the model's test", link)
     said = f"{100 * inside / everybody:.0f}% of participants within the ages tested ({low:g}–{high:g} years)"
     if len(config["cohorts"]) > 1:
         said += f"; fewest in {least[1]} ({100 * least[0]:.0f}%)"

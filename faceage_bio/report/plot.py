@@ -152,12 +152,7 @@ def legend(entries: Iterable[tuple[str, str]], x: float, y: float, right: float)
 
 
 def dots(
-    x: np.ndarray,
-    y: np.ndarray,
-    radius: float,
-    colour: str,
-    opacity: float = 1,
-    raster: bool = True,
+    x: np.ndarray, y: np.ndarray, radius: float, colour: str, opacity: float = 1, raster: bool = True
 ) -> str:
     """Points as one path, or as one PNG where they are more than ``MOST_POINTS``."""
     if not len(x):

@@ -99,11 +99,7 @@ def draw_calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) ->
                     groups.mark_point(filled=True, size=40, color=INK, opacity=0.9).encode(
                         x=x, y=y("estimate")
                     ),
-                ).properties(
-                    width=PANEL,
-                    height=PANEL,
-                    title=alt.Title(titles[place], fontSize=12),
-                )
+                ).properties(width=PANEL, height=PANEL, title=alt.Title(titles[place], fontSize=12))
             )
         columns.append(alt.vconcat(*panels, spacing=10))
     return to_svg(alt.hconcat(*columns, spacing=18), "Observed against predicted risk of death, with 95% CIs")

@@ -277,8 +277,7 @@ def draw_curve(table: pd.DataFrame, people: pd.DataFrame) -> Picture:
         .properties(width=INNER, height=70)
     )  # fmt: skip
     return to_svg(
-        alt.vconcat(top, bars, spacing=4),
-        "Hazard ratio by age acceleration, with numbers of participants",
+        alt.vconcat(top, bars, spacing=4), "Hazard ratio by age acceleration, with numbers of participants"
     )
 
 
@@ -386,11 +385,7 @@ def _sites(sites: pd.DataFrame) -> dict:
         figure = figures.forest(
             shown, "subgroup", "kind", [("face age", VERMILLION)], 1, title, logarithmic=True
         )
-    return {
-        "sites": words.with_measures(sites),
-        "sites_figure": figure,
-        "sites_by": str(sites["by"].iloc[0]),
-    }
+    return {"sites": words.with_measures(sites), "sites_figure": figure, "sites_by": str(sites["by"].iloc[0])}
 
 
 def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame) -> dict:

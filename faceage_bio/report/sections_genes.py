@@ -214,8 +214,7 @@ def quality_section(tables: ReportTables, name: str, config: dict) -> list[dict]
     )
     return [
         _quality_part(
-            *(table[table.question == analysis] for table in (summary, components, confounding)),
-            analysis,
+            *(table[table.question == analysis] for table in (summary, components, confounding)), analysis
         )
         for analysis in dict.fromkeys(summary["question"])
     ]
@@ -280,11 +279,7 @@ def rule_words(quality: dict) -> str:
 
 MAIN_METHOD = "mean z"
 KINDS = {AGE_GAP: "age gap, unadjusted", AGE_ACCELERATION: "age acceleration", AGE: "chronological age"}
-COLOURS = [
-    ("age gap, unadjusted", GREY),
-    ("age acceleration", VERMILLION),
-    ("chronological age", VIOLET),
-]
+COLOURS = [("age gap, unadjusted", GREY), ("age acceleration", VERMILLION), ("chronological age", VIOLET)]
 
 
 def gene_set_section(tables: ReportTables, name: str, config: dict) -> list[dict]:

@@ -81,13 +81,7 @@ def _forest(block: Pools) -> dict:
     several = any(one.row["cohorts"] > 2 for _, one in block.pools)
     said = [f"{heading}: {heterogeneity_sentence(one.row, block.digits)}" for heading, one in block.pools]
     said = said if len(said) <= MOST_SENTENCES else said[:1]
-    return {
-        "title": block.title,
-        "of": block.of,
-        "svg": svg,
-        "sentences": said,
-        "of_two": not several,
-    }
+    return {"title": block.title, "of": block.of, "svg": svg, "sentences": said, "of_two": not several}
 
 
 def heterogeneity_sentence(row: Mapping, digits: int = 2) -> str:

@@ -66,10 +66,7 @@ def scores_section(tables: ReportTables, name: str, config: dict) -> dict:
     scored, compared = (tables.get("scores", table, name) for table in ("scored", "comparison"))
     return {
         "scores": [
-            _block(
-                scored[scored["score"] == one],
-                compared[compared["score"] == one],
-            )
+            _block(scored[scored["score"] == one], compared[compared["score"] == one])
             for one in config["scores"]["definitions"]
             if (compared["score"] == one).any()
         ]
