@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -125,6 +125,25 @@ def _plain(column: pd.Series) -> list:
     return [None if gone else value for value, gone in zip(values, lacking, strict=True)]
 
 
+def reference_line(*at: float, axis: str = "y", opacity: float = 0.5, dash: Sequence[int] = (), **of_axis):
+    """Lines across a chart at some values of an axis (``of_axis``: its title and scale where this layer gives them)."""
+    import altair as alt
+
+    place = {"x": alt.X, "y": alt.Y}[axis](f"{axis}:Q", **of_axis)
+    dashed = {"strokeDash": list(dash)} if dash else {}
+    marks = alt.Chart(pd.DataFrame({axis: at})).mark_rule(color=INK, opacity=opacity, **dashed)
+    return marks.encode(**{axis: place})
+
+
+def coloured(column: str, colours: Mapping[str, str], **legend):
+    """The colour of each value of a column, in the order of ``colours``; ``legend``: how that looks."""
+    import altair as alt
+
+    names = list(colours)
+    scale = alt.Scale(domain=names, range=list(colours.values()))
+    return alt.Color(f"{column}:N", title=None, sort=names, scale=scale, legend=alt.Legend(**legend))
+
+
 def adjusted(table: pd.DataFrame) -> pd.Series:
     """Of `RAW_AND_ADJUSTED`, the name that each result row has."""
     names = [name for name, _ in RAW_AND_ADJUSTED]
@@ -143,12 +162,7 @@ def age_bands(table: pd.DataFrame, cohorts: Sequence[str]) -> Picture:
     scale = alt.Scale(zero=False, nice=True)
     base = alt.Chart(shown).encode(
         x=alt.X("age_mean:Q", title="Chronological age, years (mean of the band)", scale=scale),
-        color=alt.Color(
-            "cohort:N",
-            title=None,
-            scale=alt.Scale(domain=names, range=[colours[name] for name in names]),
-            legend=alt.Legend(symbolOpacity=1),
-        ),
+        color=coloured("cohort", {name: colours[name] for name in names}, symbolOpacity=1),
         xOffset=alt.value(0),
     )
     halves = base.properties(data=shown.dropna(subset=["face_age_q25", "face_age_q75"]))
@@ -184,15 +198,14 @@ def _agreement_of(alt, term: str, bands: pd.DataFrame, rows: pd.DataFrame):
         ],
         columns=["y", "low", "high", "kind"],
     )
-    scale = alt.Scale(domain=["bias", "limits of agreement"], range=[VERMILLION, VIOLET])
-    legend = alt.Legend(symbolType="square", symbolOpacity=1)
-    colour = alt.Color("kind:N", title=None, scale=scale, legend=legend)
+    colour = coloured("kind", {"bias": VERMILLION, limits: VIOLET}, symbolType="square", symbolOpacity=1)
     x = alt.X("mean_age:Q", title="Mean of both models, years", scale=alt.Scale(zero=False, padding=18))
     points = alt.Chart(bands).encode(x=x, y="mean_difference:Q")
     numbered = alt.Chart(bands.dropna(subset=["n"])).encode(x=x, y="mean_difference:Q")
-    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=INK, opacity=0.4, strokeDash=[2, 3])
     return alt.layer(
-        zero.encode(y=alt.Y("y:Q", title="Difference, years", scale=alt.Scale(nice=True, padding=8))),
+        reference_line(
+            0, opacity=0.4, dash=(2, 3), title="Difference, years", scale=alt.Scale(nice=True, padding=8)
+        ),
         alt.Chart(lines).mark_rect(opacity=0.15).encode(y="low:Q", y2="high:Q", color=colour),
         alt.Chart(lines).mark_rule(strokeWidth=2).encode(y="y:Q", color=colour),
         points.mark_point(filled=True, size=60, color=INK, opacity=1),

@@ -5,9 +5,9 @@ import pandas as pd
 from faceage_bio.core.errors import TableError
 from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.figures import INNER, to_svg
+from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
 from faceage_bio.report.formats import increase
-from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION, VIOLET
+from faceage_bio.report.plot import BROWN, GREY, VERMILLION, VIOLET
 from faceage_bio.report.tables_by_place import ReportTables
 
 # Figures of how age acceleration is defined: each definition by age, with and without what lies outside of the test.
@@ -35,13 +35,7 @@ def draw_definition_curves(bands: pd.DataFrame) -> Picture:
 
     names = [name for name, _, _ in SHOWN if name in set(bands["kind"])]
     known = {name: (colour, dash) for name, colour, dash in SHOWN}
-    colour = alt.Color(
-        "kind:N",
-        title=None,
-        sort=names,
-        legend=alt.Legend(symbolOpacity=1),
-        scale=alt.Scale(domain=names, range=[known[name][0] for name in names]),
-    )
+    colour = coloured("kind", {name: known[name][0] for name in names}, symbolOpacity=1)
     dash = alt.StrokeDash(
         "kind:N",
         title=None,
@@ -56,9 +50,8 @@ def draw_definition_curves(bands: pd.DataFrame) -> Picture:
     base = alt.Chart(shown).encode(
         x=alt.X("x:Q", title="Chronological age, years (mean of the band)", scale=scale), color=colour
     )
-    zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=INK, opacity=0.5).encode(y="y:Q")
     chart = alt.layer(
-        zero,
+        reference_line(0),
         base.mark_rule(strokeWidth=1.5, opacity=0.6).encode(y="ci_lower:Q", y2="ci_upper:Q"),
         base.mark_line(strokeWidth=2).encode(y=alt.Y("mean:Q", title="Mean, years"), strokeDash=dash),
         base.mark_point(filled=True, size=40, opacity=1).encode(y="mean:Q"),
@@ -72,7 +65,6 @@ def draw_corrected_slopes(table: pd.DataFrame) -> Picture:
 
     names = [name for name, _ in METHODS]
     colour = alt.Color("kind:N", legend=None, scale=alt.Scale(domain=names, range=[c for _, c in METHODS]))
-    zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=INK, opacity=0.6).encode(x="x:Q")
     charts = []
     for outcome, rows in table.groupby("outcome", sort=False):
         base = alt.Chart(rows).encode(
@@ -82,7 +74,7 @@ def draw_corrected_slopes(table: pd.DataFrame) -> Picture:
             "ci_lower:Q",
             title=f"Difference in {outcome} per {increase(rows['per'].iloc[0])} in age acceleration",
         )
-        layers = [zero, base.mark_rule(strokeWidth=2).encode(x=x, x2="ci_upper:Q"),
+        layers = [reference_line(0, axis="x", opacity=0.6), base.mark_rule(strokeWidth=2).encode(x=x, x2="ci_upper:Q"),
                   base.mark_point(filled=True, size=55, opacity=1).encode(x="estimate:Q")]  # fmt: skip
         charts.append(alt.layer(*layers).properties(width=INNER - 100, height=66))
     return to_svg(

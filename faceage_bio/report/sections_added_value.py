@@ -4,7 +4,7 @@ import pandas as pd
 
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.figures import INNER, to_svg
+from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
 from faceage_bio.report.formats import interval, number, p_equals, people, signed, time_words
 from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
@@ -17,11 +17,9 @@ LOWEST_BENEFIT = -0.05
 PANEL = 258
 
 
-def _colour(alt, names: list[str], column: str = "model"):
-    return alt.Color(
-        f"{column}:N", title=None, sort=names, scale=alt.Scale(domain=names, range=[WITHOUT, WITH]),
-        legend=alt.Legend(symbolType="square", symbolOpacity=1, columns=1, labelLimit=560),
-    )  # fmt: skip
+def _colour(names: list[str]):
+    colours = dict(zip(names, (WITHOUT, WITH), strict=False))
+    return coloured("model", colours, symbolType="square", symbolOpacity=1, columns=1, labelLimit=560)
 
 
 def draw_areas(rows: pd.DataFrame) -> Picture:
@@ -39,13 +37,12 @@ def draw_areas(rows: pd.DataFrame) -> Picture:
         base = alt.Chart(mine).encode(
             x=alt.X("time:N", sort=order, title=None, axis=alt.Axis(labelAngle=0, grid=False)),
             xOffset=alt.XOffset("which:N", sort=["without", "with"], scale=alt.Scale(paddingOuter=0.6)),
-            color=_colour(alt, names),
+            color=_colour(names),
         )
-        chance = alt.Chart(pd.DataFrame({"y": [0.5]})).mark_rule(color=INK, opacity=0.5, strokeDash=[3, 3])
         y = alt.Y("estimate:Q", title="AUC", scale=scale)
         panels.append(
             alt.layer(
-                chance.encode(y=alt.Y("y:Q", scale=scale, title="AUC")),
+                reference_line(0.5, dash=(3, 3), scale=scale, title="AUC"),
                 base.mark_rule(strokeWidth=2).encode(
                     y=alt.Y("ci_lower:Q", scale=scale, title="AUC"), y2="ci_upper:Q"
                 ),

@@ -9,9 +9,17 @@ from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.report import figures, words
 from faceage_bio.report import table_rows as select
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.figures import INNER, RAW_AND_ADJUSTED, adjusted, forest, to_svg
+from faceage_bio.report.figures import (
+    INNER,
+    RAW_AND_ADJUSTED,
+    adjusted,
+    coloured,
+    forest,
+    reference_line,
+    to_svg,
+)
 from faceage_bio.report.formats import interval, number, p_value, signed
-from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
+from faceage_bio.report.plot import BROWN, GREY, VERMILLION
 from faceage_bio.report.table_rows import paired
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import label, term
@@ -20,17 +28,6 @@ from faceage_bio.report.words import label, term
 
 
 NAMES = [name for name, _ in RAW_AND_ADJUSTED]
-COLOURS = [colour for _, colour in RAW_AND_ADJUSTED]
-
-
-def _colour(alt):
-    return alt.Color(
-        "kind:N",
-        title=None,
-        sort=NAMES,
-        scale=alt.Scale(domain=NAMES, range=COLOURS),
-        legend=alt.Legend(symbolOpacity=1),
-    )
 
 
 def draw_means(table: pd.DataFrame) -> Picture:
@@ -68,12 +65,12 @@ def draw_dose(curves: pd.DataFrame) -> Picture:
                 title=f"{term(str(name))[0].upper()}{term(str(name))[1:]}",
                 scale=alt.Scale(zero=False, nice=False),
             ),
-            color=_colour(alt),
+            color=coloured("kind", dict(RAW_AND_ADJUSTED), symbolOpacity=1),
         )
         title = f"Difference in years, reference {part.reference.iloc[0]:.3g}"
         charts.append(
             alt.layer(
-                alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=INK, opacity=0.5, strokeDash=[2, 3]).encode(y="y:Q"),
+                reference_line(0, dash=(2, 3)),
                 base.mark_area(opacity=0.16).encode(y=alt.Y("ci_lower:Q", title=title), y2="ci_upper:Q"),
                 base.mark_line(strokeWidth=2.2).encode(y="estimate:Q"),
             ).properties(width=370, height=260)
@@ -130,14 +127,12 @@ def draw_specifications(table: pd.DataFrame) -> Picture:
     raw = adjusted(shown) == NAMES[0]
     kinds = [NAMES[0], "p < 0.05", "p ≥ 0.05"]
     shown["kind"] = np.where(raw, kinds[0], np.where(shown.p_value < 0.05, kinds[1], kinds[2]))
-    colour = alt.Color(
-        "kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=[GREY, VERMILLION, BROWN])
-    )
+    colour = coloured("kind", dict(zip(kinds, (GREY, VERMILLION, BROWN), strict=True)))
     # whole places only, with room at both ends
     x = alt.X("place:Q", title=None, axis=None, scale=alt.Scale(domain=[0, len(shown) + 1], nice=False))
     base = alt.Chart(shown).encode(x=x, color=colour)
     top = alt.layer(
-        alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=INK, opacity=0.6).encode(y="y:Q"),
+        reference_line(0, opacity=0.6),
         base.mark_rule(strokeWidth=2, opacity=0.7).encode(y=alt.Y("ci_lower:Q", title="Difference in face age, years"), y2="ci_upper:Q"),
         base.mark_point(filled=True, size=34, opacity=1).encode(y="estimate:Q"),
     ).properties(width=INNER - 120, height=220, title=alt.Title(shown["shown"].iloc[0], anchor="start", fontSize=13))  # fmt: skip
@@ -175,21 +170,17 @@ def draw_balance(table: pd.DataFrame) -> Picture:
     shown = table[table.estimate.notna()]
     kind = (shown.adjustment == "unadjusted").map({True: "before", False: "after"})
     shown = shown.assign(label=shown.term.map(label), kind=kind)[["label", "kind", "estimate"]]
-    kinds = ["before", "after"]
     order = list(dict.fromkeys(shown["label"]))
-    limits = (
-        alt.Chart(pd.DataFrame({"x": [-0.1, 0.1]}))
-        .mark_rule(color=INK, opacity=0.5, strokeDash=[3, 3])
-        .encode(x="x:Q")
-    )
+    limits = reference_line(-0.1, 0.1, axis="x", dash=(3, 3))
     points = alt.Chart(shown).mark_point(filled=True, size=60, opacity=1).encode(
         x=alt.X("estimate:Q", title="Standardised difference, exposed minus reference"),
         y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=260, grid=True)),
-        color=alt.Color("kind:N", title=None, sort=kinds, scale=alt.Scale(domain=kinds, range=[GREY, VERMILLION])),
+        color=coloured("kind", {"before": GREY, "after": VERMILLION}),
     )  # fmt: skip
-    zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=INK, opacity=0.6).encode(x="x:Q")
     return to_svg(
-        alt.layer(zero, limits, points).properties(width=INNER - 140, height=max(70, 22 * len(order))),
+        alt.layer(reference_line(0, axis="x", opacity=0.6), limits, points).properties(
+            width=INNER - 140, height=max(70, 22 * len(order))
+        ),
         "Standardised differences before and after matching",
     )
 

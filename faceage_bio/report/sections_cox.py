@@ -4,7 +4,7 @@ import pandas as pd
 
 from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.figures import INNER, forest, to_svg
+from faceage_bio.report.figures import INNER, coloured, forest, reference_line, to_svg
 from faceage_bio.report.formats import count, increase, interval, number, p_equals, p_value, people
 from faceage_bio.report.plot import BROWN, INK, VERMILLION
 from faceage_bio.report.sections_acceleration import ageing_rate_section
@@ -207,13 +207,8 @@ def draw_over_time(curve: pd.DataFrame) -> Picture:
             "years:Q", title="Years", scale=alt.Scale(domain=[0, 1.03 * mine["years"].max()], nice=False)
         )
         base = alt.Chart(smooth).encode(x=x)
-        one = (
-            alt.Chart(pd.DataFrame({"y": [1]}))
-            .mark_rule(color=INK, opacity=0.5, strokeDash=[3, 3])
-            .encode(y="y:Q")
-        )
         layers = [
-            one,
+            reference_line(1, dash=(3, 3)),
             base.mark_area(opacity=0.18, color=VERMILLION, clip=True).encode(
                 y=alt.Y("ci_lower:Q", scale=scale, title=title), y2="ci_upper:Q"
             ),
@@ -243,25 +238,14 @@ def draw_curve(table: pd.DataFrame, people: pd.DataFrame) -> Picture:
         max(table["years"].max(), people["upper"].max()),
     ]
     x_scale = alt.Scale(domain=domain, nice=False)
-    legend = alt.Legend(symbolType="square", symbolOpacity=1, columnPadding=24)
-    colour = alt.Color(
-        "kind:N",
-        title=None,
-        sort=names,
-        legend=legend,
-        scale=alt.Scale(domain=names, range=[VERMILLION, BROWN][: len(names)]),
-    )
+    colours = dict(zip(names, (VERMILLION, BROWN), strict=False))
+    colour = coloured("kind", colours, symbolType="square", symbolOpacity=1, columnPadding=24)
     scale = _ratio_scale(alt, table["ci_lower"].min(), table["ci_upper"].max())
     base = alt.Chart(table).encode(
         x=alt.X("years:Q", title=None, scale=x_scale, axis=alt.Axis(labels=False)), color=colour
     )
-    one = (
-        alt.Chart(pd.DataFrame({"y": [1]}))
-        .mark_rule(color=INK, opacity=0.5, strokeDash=[3, 3])
-        .encode(y="y:Q")
-    )
     top = alt.layer(
-        one,
+        reference_line(1, dash=(3, 3)),
         base.mark_area(opacity=0.15, clip=True).encode(
             y=alt.Y("ci_lower:Q", scale=scale, title="Hazard ratio (log scale)"), y2="ci_upper:Q"
         ),

@@ -7,7 +7,7 @@ from faceage_bio.core.columns import POOLED
 from faceage_bio.core.results.reasons import SPARSE, decode, in_words
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.figures import forest, to_svg
+from faceage_bio.report.figures import forest, reference_line, to_svg
 from faceage_bio.report.formats import in_brackets, number, people, signed
 from faceage_bio.report.plot import GREY, INK, VERMILLION, of_groups
 from faceage_bio.report.tables_by_place import ReportTables
@@ -74,9 +74,8 @@ def draw_change_by_step(rows: pd.DataFrame) -> Picture:
                 "pale:N", scale=alt.Scale(domain=[False, True], range=[1, PALE]), legend=None
             ),
         )
-        zero = alt.Chart(pd.DataFrame({"y": [0]})).mark_rule(color=INK, opacity=0.5).encode(y="y:Q")
         panel = alt.layer(
-            zero,
+            reference_line(0),
             base.mark_rule(strokeWidth=2).encode(
                 y=alt.Y("ci_lower:Q", title=title, scale=reach), y2="ci_upper:Q"
             ),

@@ -9,9 +9,9 @@ import pandas as pd
 from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.report import flow, plot, words
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.figures import INNER, to_svg
+from faceage_bio.report.figures import INNER, reference_line, to_svg
 from faceage_bio.report.formats import count, interval, number
-from faceage_bio.report.plot import GREY, INK, VERMILLION, WIDTH, of_cohorts
+from faceage_bio.report.plot import GREY, VERMILLION, WIDTH, of_cohorts
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import term
 
@@ -36,9 +36,8 @@ def draw_spread(table: pd.DataFrame) -> Picture:
     scale = alt.Scale(domain=[float(np.nanmin(ends)), float(np.nanmax(ends))], nice=True, zero=False)
     y = alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=260, grid=False))
     base = alt.Chart(shown).encode(y=y)
-    zero = alt.Chart(pd.DataFrame({"x": [0]})).mark_rule(color=INK, opacity=0.5).encode(x="x:Q")
     layers = [
-        zero,
+        reference_line(0, axis="x"),
         base.mark_rule(strokeWidth=1.5, color=GREY).encode(
             x=alt.X("q10:Q", scale=scale, title="Age acceleration, years"), x2="q90:Q"
         ),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.figures import to_svg
+from faceage_bio.report.figures import coloured, to_svg
 from faceage_bio.report.flow import Box, box_of, cohort_flow
 from faceage_bio.report.formats import count, interval, number
 from faceage_bio.report.plot import of_cohorts
@@ -29,7 +29,7 @@ def draw_outcomes(rows: pd.DataFrame, names: list[str]) -> Picture:
             y=alt.Y("outcome:N", sort=order, title=None, axis=alt.Axis(labelLimit=300)),
             x=alt.X("share:Q", title="% of the cohort's photos", scale=alt.Scale(zero=True)),
             yOffset=alt.YOffset("cohort:N", sort=cohorts),
-            color=_colour(alt, cohorts, names),
+            color=_colour(cohorts, names),
             row=alt.Row("status:N", title=None, sort=["used, but flagged", "not used"], header=alt.Header(labelFontWeight=600, labelOrient="top", labelAnchor="start")),
         )
         .properties(width=600, height=alt.Step(max(10, 26 // len(cohorts))))
@@ -50,17 +50,17 @@ def draw_measure(rows: pd.DataFrame, labels: list[str], title: str, names: list[
             x=alt.X("bin:N", sort=labels, title=None, axis=alt.Axis(labelAngle=-40, labelLimit=120)),
             y=alt.Y("share:Q", title="% of photos", scale=alt.Scale(zero=True)),
             xOffset=alt.XOffset("cohort:N", sort=cohorts),
-            color=_colour(alt, cohorts, names),
+            color=_colour(cohorts, names),
         )
         .properties(width=300, height=150)
     )
     return to_svg(chart, f"{title}: share of each cohort's photos by bin; the table below says the same")
 
 
-def _colour(alt, cohorts: list[str], names: list[str]):
+def _colour(cohorts: list[str], names: list[str]):
     """A cohort has one colour in all figures, also where others are not shown."""
     colours = of_cohorts(names)
-    return alt.Color("cohort:N", title=None, sort=cohorts, scale=alt.Scale(domain=cohorts, range=[colours[name] for name in cohorts]), legend=alt.Legend(columns=4))  # fmt: skip
+    return coloured("cohort", {name: colours[name] for name in cohorts}, columns=4)
 
 
 ALL = "all"

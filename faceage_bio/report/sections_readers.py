@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.figures import INNER, to_svg
+from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
 from faceage_bio.report.formats import interval, number, p_equals, people, signed
 from faceage_bio.report.plot import BETWEEN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
@@ -31,8 +31,8 @@ def draw_areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> Pictur
     if readers.empty:
         return Picture()
     kinds = list(dict.fromkeys(readers["kind"]))
-    names = [*kinds, *dict.fromkeys(mean["kind"]), *dict.fromkeys(model["kind"])]
-    colours = [*KINDS[: len(kinds)], *([INK] if len(mean) else []), *([VERMILLION] if len(model) else [])]
+    colours = {kind: KINDS[k % len(KINDS)] for k, kind in enumerate(kinds)}
+    colours |= dict.fromkeys(mean["kind"], INK) | dict.fromkeys(model["kind"], VERMILLION)
     low = min(0.5, shown["estimate"].min(), mean["ci_lower"].min() if len(mean) else 1.0)
     scale = alt.Scale(domain=[low, 1.0], nice=True, zero=False)
     x = alt.X(
@@ -40,15 +40,10 @@ def draw_areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> Pictur
         scale=alt.Scale(type="point", padding=0.4), axis=alt.Axis(labelAngle=0, grid=False),
     )  # fmt: skip
     y = alt.Y("estimate:Q", title="Area under the curve", scale=scale)
-    colour = alt.Color(
-        "kind:N", title=None, sort=names, scale=alt.Scale(domain=names, range=colours),
-        legend=alt.Legend(symbolType="square", symbolOpacity=1),
-    )  # fmt: skip
+    colour = coloured("kind", colours, symbolType="square", symbolOpacity=1)
     each = alt.Chart(readers).encode(x=x, y=y, color=colour, detail="term:N")
     layers = [
-        alt.Chart(pd.DataFrame({"y": [0.5]}))
-        .mark_rule(color=INK, opacity=0.4, strokeDash=[2, 3])
-        .encode(y=alt.Y("y:Q", scale=scale)),
+        reference_line(0.5, opacity=0.4, dash=(2, 3), scale=scale),
         each.mark_line(strokeWidth=1.2, opacity=0.6),
         each.mark_point(filled=True, size=22, opacity=0.8),
     ]

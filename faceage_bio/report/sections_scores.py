@@ -7,7 +7,7 @@ import pandas as pd
 
 from faceage_bio.core.results.reasons import NOT_ESTIMATED
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.figures import INNER, to_svg
+from faceage_bio.report.figures import INNER, coloured, to_svg
 from faceage_bio.report.formats import interval, number, people, signed
 from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
@@ -30,13 +30,11 @@ def draw_medians(table: pd.DataFrame, versions: list[str]) -> Picture:
     shown = table.assign(
         low=table["ci_lower"].fillna(0.0), high=table["ci_upper"].fillna(edge), open=table["ci_upper"].isna()
     )
-    scale = alt.Scale(domain=versions, range=[GREY, VERMILLION, BROWN][: len(versions)])
+    colours = dict(zip(versions, (GREY, VERMILLION, BROWN), strict=False))
     base = alt.Chart(shown).encode(
         y=alt.Y("group:N", sort=list(dict.fromkeys(shown["group"])), title=None, axis=alt.Axis(grid=False)),
         yOffset=alt.YOffset("version:N", sort=versions, scale=alt.Scale(paddingOuter=0.35)),
-        color=alt.Color(
-            "version:N", title=None, sort=versions, scale=scale, legend=alt.Legend(columnPadding=28)
-        ),
+        color=coloured("version", colours, columnPadding=28),
     )
     chart = alt.layer(
         base.mark_rule(strokeWidth=2).encode(
