@@ -14,11 +14,11 @@ from PIL import Image
 
 from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.core.tables import write_table
-from faceage_bio.report import figures, sections_people
+from faceage_bio.report import figures, sections_participants
 from faceage_bio.report.figure_files import Figures, Page, write_figures
 from faceage_bio.report.plot import MOST_POINTS, Scale, dots, inner_ticks, text_width, ticks
 from faceage_bio.report.provenance import Provenance
-from faceage_bio.report.sections_people import face_age_figure
+from faceage_bio.report.sections_participants import face_age_figure
 from faceage_bio.report.tables_by_place import collect
 
 COLOURS = [("unadjusted", "#8a8f98"), ("adjusted for age", "#0072B2")]
@@ -227,8 +227,8 @@ def test_heads_of_panels_do_not_stand_on_each_other(width):
         pd.DataFrame({COHORT: name, "age_lower": [40.0, 60.0], "face_age_lower": [45.0, 60.0], "width": 5.0, "n": [1234, 9]})
         for name in names
     ])  # fmt: skip
-    svg = sections_people.draw_histogram(
-        squares, dict.fromkeys(names, sections_people.Line(1243, 0.93, 0.8, 12)), width
+    svg = sections_participants.draw_histogram(
+        squares, dict.fromkeys(names, sections_participants.Line(1243, 0.93, 0.8, 12)), width
     )
     texts = [(float(y), float(x), words) for x, y, words in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"(?![^>]*text-anchor)[^>]*>([^<]*)</text>', svg)]  # fmt: skip
     heads = sorted(one for one in texts if one[2] in names or one[2].startswith(("a cohort", "n = 1,243")))
@@ -259,8 +259,8 @@ def test_released_tables_give_a_histogram_and_no_points(tmp_path):
 
 
 def test_a_cohort_without_a_line_has_its_points(tmp_path):
-    line = sections_people.Line(2, np.nan, np.nan, np.nan)
-    figure = sections_people.draw_scatter(
+    line = sections_participants.Line(2, np.nan, np.nan, np.nan)
+    figure = sections_participants.draw_scatter(
         people(2)[[COHORT, AGE, FACE_AGE]], {"south": line}, {"south": "#0072B2"}
     )
     assert "nan" not in figure.lower()

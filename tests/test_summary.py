@@ -32,7 +32,7 @@ from faceage_bio.report.checks import (
 from faceage_bio.report.flow import as_list, chains, cohort_flow, draw
 from faceage_bio.report.key_results import key_results, not_answered
 from faceage_bio.report.pages import association_page, index_page
-from faceage_bio.report.sections_people import table_one
+from faceage_bio.report.sections_participants import table_one
 from faceage_bio.report.summary import _hazards, change_sentence, describe_cohorts, strip
 from faceage_bio.report.tables_by_place import ReportTables
 from tests.report_studies import CARD, EVIL, HAZARD, config_of

@@ -17,7 +17,7 @@ from faceage_bio.report.formats import count, interval, number, p_equals, p_valu
 from faceage_bio.report.places import VERIFICATION, not_run, place
 from faceage_bio.report.sections_fairness import complete
 from faceage_bio.report.sections_genes import INSEPARABLE
-from faceage_bio.report.sections_people import ALL
+from faceage_bio.report.sections_participants import ALL
 from faceage_bio.report.tables_by_place import ReportTables
 
 # The section on independent software: what each comparison came to, and both numbers where they differ.

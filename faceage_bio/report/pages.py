@@ -41,7 +41,7 @@ from faceage_bio.report.sections_genes import (
     why_these,
 )
 from faceage_bio.report.sections_meta_analysis import meta_analysis_section
-from faceage_bio.report.sections_people import face_age_figure, people_section
+from faceage_bio.report.sections_participants import face_age_figure, people_section
 from faceage_bio.report.sections_single_cell import single_cell_section
 from faceage_bio.report.sections_variants import PUBLISHED, variant_section
 from faceage_bio.report.summary import summary

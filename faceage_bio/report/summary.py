@@ -24,7 +24,7 @@ from faceage_bio.report.places import place
 from faceage_bio.report.plot import VERMILLION, of_cohorts
 from faceage_bio.report.sections_cox import step_words
 from faceage_bio.report.sections_curves import curves_section
-from faceage_bio.report.sections_people import ALL, face_age_figure
+from faceage_bio.report.sections_participants import ALL, face_age_figure
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from faceage_bio.report.words import term
 

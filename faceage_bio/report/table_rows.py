@@ -12,7 +12,7 @@ from faceage_bio.core.results.reasons import decode
 from faceage_bio.core.results.row import answers
 from faceage_bio.core.settings.settings_study import ADDED, GENES, SURVIVAL, Planned, planned
 from faceage_bio.report import words
-from faceage_bio.report.sections_people import ALL, DIFFERENCES, LARGEST
+from faceage_bio.report.sections_participants import ALL, DIFFERENCES, LARGEST
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 
