@@ -41,7 +41,7 @@ from faceage_bio.report.sections_genes import (
     why_these,
 )
 from faceage_bio.report.sections_meta_analysis import meta_analysis_section
-from faceage_bio.report.sections_participants import face_age_figure, people_section
+from faceage_bio.report.sections_participants import face_age_figure, participants_section
 from faceage_bio.report.sections_single_cell import single_cell_section
 from faceage_bio.report.sections_variants import PUBLISHED, variant_section
 from faceage_bio.report.summary import summary
@@ -87,7 +87,7 @@ def association_page(
     content = {
         "cohorts": [_association_cohort(tables, name, config) for name in config["cohorts"]],
         "bands_figure": _bands(tables, list(config["cohorts"])),
-        "people": [people_section(tables, name, config) for name in config["cohorts"]],
+        "people": [participants_section(tables, name, config) for name in config["cohorts"]],
         "associations": found | {
             "compared": any(scope["any"] for scope in found["scopes"]),
             "specified": any(scope["summary"] for scope in found["scopes"]),

@@ -198,7 +198,7 @@ AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
 DIFFERENCES = ("standardised difference", "standardised difference of shares")
 
 
-def people_section(tables: ReportTables, name: str, config: dict) -> dict:
+def participants_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Flow, Table 1 and distributions of one cohort."""
     boxes = flow.cohort_flow(tables, name, given=bool(config["cohorts"][name].get("face_ages")))
     spread = tables.get("phenotype", "distributions", name)
