@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.report import formats
 from faceage_bio.report import sections_all_genes as module
+from faceage_bio.report import words
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.plot import ticks
 from faceage_bio.report.sections_all_genes import brief, volcano
@@ -26,20 +26,20 @@ from tests.report_studies import CARD, config_of
 @given(st.floats(-1e6, 1e6), st.integers(0, 3))
 def test_a_number_in_few_digits_is_printed_as_the_whole_number_is(value, digits):
     def say(number):
-        return formats.number(number, digits)
+        return words.number(number, digits)
 
     assert say(float(brief(value, say))) == say(value)
 
 
 @given(st.floats(1e-12, 1))
 def test_a_p_value_in_few_digits_is_printed_as_the_whole_one_is(value):
-    say = formats.p_scientific
+    say = words.p_scientific
     assert say(float(brief(value, say))) == say(value)
     assert brief(value, say) == pytest.approx(value, rel=0.05)  # its dot moves by 0.02 of −log10 p
 
 
 def test_ties_are_decided_before_a_browser_rounds_them():
-    assert brief(0.125, lambda value: formats.number(value, 2)) == 0.12  # Python's, to the even digit
+    assert brief(0.125, lambda value: words.number(value, 2)) == 0.12  # Python's, to the even digit
 
 
 @pytest.mark.parametrize(("low", "high"), [(-0.3, 0.3), (0, 310), (0, 0), (-1e-9, 1e-9), (-7, 7)])

@@ -17,7 +17,7 @@ from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import FitError, TableError
 from faceage_bio.core.results.reasons import in_words
 from faceage_bio.core.tables import write_table
-from faceage_bio.report import formats
+from faceage_bio.report import words
 from faceage_bio.report.pages import association_page, photo_page
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.proportions import share_difference, wilson
@@ -459,7 +459,7 @@ def test_the_page_shows_small_groups_and_few_failed_photos(tmp_path):
     raw = one(result, "race: b vs a", "difference in mean error")
     page = page_of(tmp_path, ("fairness", result))
     for interval in ((mean.ci_lower, mean.ci_upper), (raw.raw_ci_lower, raw.raw_ci_upper)):
-        assert formats.interval(*interval, 1) in page
+        assert words.interval(*interval, 1) in page
     assert "1.5% <" in page
 
 

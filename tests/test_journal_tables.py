@@ -26,12 +26,12 @@ from faceage_bio.release.bundle import MANIFEST, _not_of_tables, publish, releas
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import Known
 from faceage_bio.release.rule import midpoint
-from faceage_bio.report.formats import confidence_interval
 from faceage_bio.report.journal_tables import Gene, JournalTable, Row, journal_tables, plain
 from faceage_bio.report.pages import association_page, photo_page
 from faceage_bio.report.table_files import PREFIX, SPECIAL, latex_table, rendered, write_tables
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from faceage_bio.report.word_table import word_table
+from faceage_bio.report.words import confidence_interval
 from tests.photo_rows import face_ages
 from tests.photo_rows import people as sexes
 from tests.quality_studies import study as quality_study

@@ -10,7 +10,7 @@ import pytest
 
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.report import figures, formats, words
+from faceage_bio.report import figures, words
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.sections_cox import ages_sentence
 from faceage_bio.report.tables_by_place import ReportTables, collect
@@ -72,14 +72,14 @@ def cells(page, label):
 def test_key_results_have_estimate_interval_p_counts_and_the_unadjusted_value(summary):
     page = summary()
     found = cells(page, "one")
-    assert [formats.interval(1.1, 2.05), "90", "40"] == [
+    assert [words.interval(1.1, 2.05), "90", "40"] == [
         found[0][0].split("(")[1][:-1],
         found[0][3],
         found[0][4],
     ]
     assert found[0][0].startswith("1.50 (")
     assert found[0][5].startswith("1.50 (")
-    assert found[0][2] == formats.p_value(0.01)
+    assert found[0][2] == words.p_value(0.01)
     assert "HR for death per 10-year increase in face age, adjusted for age" in page
     assert "<i>CDK6</i> expression" in page
     assert "log2 fold change per 10-year increase in age acceleration, adjusted for smoking and sex" in page
@@ -306,8 +306,8 @@ def test_any_number_of_cohorts(study, names):
     ],
 )
 def test_p_values_have_three_decimals_and_are_never_zero_or_one(value, text):
-    assert formats.p_value(value) == text
-    assert formats.p_equals(value) == (text if text[0] in "<>" else f"= {text}")
+    assert words.p_value(value) == text
+    assert words.p_equals(value) == (text if text[0] in "<>" else f"= {text}")
 
 
 @pytest.mark.parametrize(
@@ -315,34 +315,34 @@ def test_p_values_have_three_decimals_and_are_never_zero_or_one(value, text):
     [(0.0, "< 1e-300"), (3.456e-45, "3.5e-45"), (9.99e-4, "1.0e-3"), (0.00012, "1.2e-4"), (0.0123, "0.012"), (float("nan"), "–")],
 )  # fmt: skip
 def test_p_values_of_genes_are_scientific(value, text):
-    assert formats.p_scientific(value) == text
+    assert words.p_scientific(value) == text
 
 
 def test_a_confidence_interval_has_an_en_dash_unless_an_end_is_negative():
-    assert formats.interval(1.3, 2.084) == "1.30–2.08"
-    assert formats.interval(-0.04, 0.1) == "−0.04 to 0.10"
-    assert formats.with_ci(1.65, 1.3, 2.08) == "1.65 (1.30–2.08)"
-    assert formats.with_ci(1.65, float("nan"), float("nan")) == "1.65"
+    assert words.interval(1.3, 2.084) == "1.30–2.08"
+    assert words.interval(-0.04, 0.1) == "−0.04 to 0.10"
+    assert words.with_ci(1.65, 1.3, 2.08) == "1.65 (1.30–2.08)"
+    assert words.with_ci(1.65, float("nan"), float("nan")) == "1.65"
 
 
 def test_brackets_of_a_sentence_hold_what_is_known():
     row = {"ci_lower": -0.3, "ci_upper": 1.2, "p_value": 0.2104}
-    assert formats.in_brackets(row, 1) == " (95% CI −0.3 to 1.2, p = 0.210)"
-    assert formats.in_brackets(row | {"ci_lower": float("nan"), "p_value": 1e-9}) == " (p < 0.001)"
-    assert formats.in_brackets(dict.fromkeys(row, float("nan"))) == ""
+    assert words.in_brackets(row, 1) == " (95% CI −0.3 to 1.2, p = 0.210)"
+    assert words.in_brackets(row | {"ci_lower": float("nan"), "p_value": 1e-9}) == " (p < 0.001)"
+    assert words.in_brackets(dict.fromkeys(row, float("nan"))) == ""
 
 
 def test_the_unit_of_an_estimate_is_an_adjective():
-    assert [formats.increase(per) for per in ("10 years", "1 SD", "doubling")] == ["10-year increase", "1-SD increase", "doubling"]  # fmt: skip
+    assert [words.increase(per) for per in ("10 years", "1 SD", "doubling")] == ["10-year increase", "1-SD increase", "doubling"]  # fmt: skip
 
 
 def test_numbers_have_true_minus_signs():
-    assert formats.number(-1.234) == "−1.23"
-    assert formats.number(-0.001) == "0.00"
-    assert formats.signed(2) == "+2.0"
-    assert formats.count(3) == "3"
-    assert formats.count(1234) == "1,234"
-    assert formats.count(float("nan")) == "–"
+    assert words.number(-1.234) == "−1.23"
+    assert words.number(-0.001) == "0.00"
+    assert words.signed(2) == "+2.0"
+    assert words.count(3) == "3"
+    assert words.count(1234) == "1,234"
+    assert words.count(float("nan")) == "–"
 
 
 def test_columns_are_said_in_words_wherever_they_stand():

@@ -22,9 +22,9 @@ from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.steps import STEPS
 from faceage_bio.core.tables import write_table
-from faceage_bio.report.formats import p_value
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables_by_place import collect
+from faceage_bio.report.words import p_value
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.time_split import split_follow_up
 from tests.hazard_people import died

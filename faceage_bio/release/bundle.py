@@ -20,11 +20,11 @@ from faceage_bio.release.known import NOT_OF_PEOPLE, Known, vocabulary
 from faceage_bio.release.pseudonyms import fingerprints
 from faceage_bio.release.rule import changes, release
 from faceage_bio.report.figure_files import write_figures
-from faceage_bio.report.formats import without_folders
 from faceage_bio.report.pages import RENDERERS
 from faceage_bio.report.places import runs
 from faceage_bio.report.table_files import rendered
 from faceage_bio.report.tables_by_place import collect
+from faceage_bio.report.words import without_folders
 
 MANIFEST, ABOUT = "manifest.json", "README.txt"
 README = """Results of faceage_bio, version {version}. index.html is the summary; pages open without a network. The folders in tables/ hold every result

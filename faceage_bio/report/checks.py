@@ -13,12 +13,12 @@ from faceage_bio.core.columns import POOLED
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode, in_words
 from faceage_bio.report import words
 from faceage_bio.report.flow import box_of, cohort_flow
-from faceage_bio.report.formats import count, interval, number, p_equals, p_value, signed
 from faceage_bio.report.places import VERIFICATION, not_run, place
 from faceage_bio.report.sections_fairness import complete
 from faceage_bio.report.sections_genes import INSEPARABLE
 from faceage_bio.report.sections_participants import ALL
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import count, interval, number, p_equals, p_value, signed
 
 # The section on independent software: what each comparison came to, and both numbers where they differ.
 

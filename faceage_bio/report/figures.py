@@ -11,9 +11,9 @@ import pandas as pd
 
 from faceage_bio.report import plot
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.formats import count, p_value, with_ci
 from faceage_bio.report.plot import GREY, INK, VERMILLION, VIOLET, of_cohorts
 from faceage_bio.report.svg import FONT, lighter
+from faceage_bio.report.words import count, p_value, with_ci
 
 RAW_AND_ADJUSTED = [("unadjusted", GREY), ("adjusted for age", VERMILLION)]
 

@@ -14,8 +14,8 @@ from markupsafe import escape
 from faceage_bio.intake.cohort.ledger import MISSING
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.formats import count
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import count
 
 # of a unit: where it came in, then (stage, title of the box after it); the survival stage is parted in two
 CAME_IN = {"photo": "Photos received", "subject": "Participants", "sample": "RNA samples received"}

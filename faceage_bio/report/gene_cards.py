@@ -7,11 +7,10 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.intake.rna.gene_sets import shipped_sets
 from faceage_bio.report import figures
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.formats import interval, number, signed
 from faceage_bio.report.plot import VERMILLION, VIOLET, WIDTH, Scale, dots, line, svg, text
 from faceage_bio.report.sections_genes import held
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import covariates
+from faceage_bio.report.words import covariates, interval, number, signed
 
 # The section on the declared genes under other models.
 

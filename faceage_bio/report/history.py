@@ -14,8 +14,8 @@ from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.records import read_record
 from faceage_bio.core.tables import read_json, write_json
 from faceage_bio.report import flow
-from faceage_bio.report.formats import count, interval, number
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import count, interval, number
 
 MOST_RECORDS = 50  # older ones are left where they are, and not read
 SAME = ("data", "configuration", "version")  # a run with all three alike is the last one, made again

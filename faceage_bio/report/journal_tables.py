@@ -10,9 +10,9 @@ import pandas as pd
 from faceage_bio.core.settings.settings_study import ADDED, GENES, SURVIVAL
 from faceage_bio.report import table_rows as select
 from faceage_bio.report import words
-from faceage_bio.report.formats import confidence_interval, count, number, p_scientific, p_value
 from faceage_bio.report.table_rows import Group, Key
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import confidence_interval, count, number, p_scientific, p_value
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 
 UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f\ufffe\uffff]+")

@@ -11,10 +11,10 @@ from faceage_bio.core.columns import POOLED
 from faceage_bio.core.settings.settings_study import ADDED, EXPLORATORY, GENES, SURVIVAL
 from faceage_bio.report import flow, words
 from faceage_bio.report import table_rows as select
-from faceage_bio.report.formats import count, number, p_scientific, p_value, with_ci
 from faceage_bio.report.places import PAGE_OF, place
 from faceage_bio.report.places import SURVIVAL as SURVIVAL_PAGE
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import count, number, p_scientific, p_value, with_ci
 
 WIDTH, HEIGHT, MARGIN = 170, 20, 6  # of a row's forest
 

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import faceage_bio
-from faceage_bio.report import figures, formats, sections_fairness, sections_photos, sections_readers, words
+from faceage_bio.report import figures, sections_fairness, sections_photos, sections_readers, words
 from faceage_bio.report.checklists import checklists
 from faceage_bio.report.figure_files import Figures, Page, Picture
 from faceage_bio.report.gene_cards import gene_cards, sensitivity_section
@@ -151,10 +151,10 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": formats.number, "per_words": words.per_words, "signed": formats.signed, "p": formats.p_value, "p_gene": formats.p_scientific, "reason": words.reason, "term": words.term, "people": formats.count, "years": formats.years, "first_upper": _first_upper,
+        "number": words.number, "per_words": words.per_words, "signed": words.signed, "p": words.p_value, "p_gene": words.p_scientific, "reason": words.reason, "term": words.term, "people": words.count, "years": words.years, "first_upper": _first_upper,
     }  # fmt: skip
     environment.globals |= {
-        "interval": formats.interval,
+        "interval": words.interval,
         "quality_rules": words.quality_rules,
         "lists": LINKS,
     }

@@ -22,7 +22,7 @@ from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.records import FOLDER, file_of, read_record, version
 from faceage_bio.core.results.reasons import NOT_ESTIMATED
 from faceage_bio.core.tables import sha256_of
-from faceage_bio.report import formats
+from faceage_bio.report import words
 from faceage_bio.report.tables_by_place import ANALYSES, ReportTables
 from faceage_bio.report.words import covariates, leading_method, reason
 
@@ -350,7 +350,7 @@ INSTALLED = ("torch", "facenet-pytorch", "statsmodels", "pandas", "numpy", "scip
 
 def about(tables: ReportTables, provenance: Provenance, config: dict, cards: Sequence[dict]) -> dict:
     """What the templates of methods, limits and software need; ``settings`` are those that the steps ran with."""
-    given = {key: formats.without_folders(value) for key, value in config.items() if key not in NOT_SHOWN}
+    given = {key: words.without_folders(value) for key, value in config.items() if key not in NOT_SHOWN}
     records = provenance.records()
     settings, differ = settings_that_ran(given, records)
     ran = Ran(tables)

@@ -6,9 +6,9 @@ from faceage_bio.core.errors import TableError
 from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
-from faceage_bio.report.formats import increase
 from faceage_bio.report.plot import BROWN, GREY, VERMILLION, VIOLET
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import increase
 
 # Figures of how age acceleration is defined: each definition by age, with and without what lies outside of the test.
 

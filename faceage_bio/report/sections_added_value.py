@@ -5,9 +5,9 @@ import pandas as pd
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
-from faceage_bio.report.formats import interval, number, p_equals, people, signed, time_words
 from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import interval, number, p_equals, people, signed, time_words
 
 # Figures of what predictions are worth: areas over time, predicted against observed, net benefit.
 

@@ -20,9 +20,9 @@ from markupsafe import Markup
 from faceage_bio.intake.rna.gene_ids import ensembl_of
 from faceage_bio.report import plot
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.formats import number, p_scientific
 from faceage_bio.report.plot import GREY, VERMILLION, VIOLET
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import number, p_scientific
 
 # Volcano plot: effect size against significance of all genes, as EnhancedVolcano draws it.
 #

@@ -18,11 +18,10 @@ from faceage_bio.report.figures import (
     reference_line,
     to_svg,
 )
-from faceage_bio.report.formats import interval, number, p_value, signed
 from faceage_bio.report.plot import BROWN, GREY, VERMILLION
 from faceage_bio.report.table_rows import paired
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import label, term
+from faceage_bio.report.words import interval, label, number, p_value, signed, term
 
 # Figures of the comparisons. In each of them grey is the unadjusted age gap and vermillion the same adjusted for age.
 

@@ -5,7 +5,6 @@ import pandas as pd
 from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, forest, reference_line, to_svg
-from faceage_bio.report.formats import count, increase, interval, number, p_equals, p_value, people
 from faceage_bio.report.plot import BROWN, INK, VERMILLION
 from faceage_bio.report.sections_acceleration import ageing_rate_section
 from faceage_bio.report.sections_added_value import added_value_section
@@ -13,7 +12,7 @@ from faceage_bio.report.sections_curves import competing_section, curves_section
 from faceage_bio.report.sections_genes import gene_survival_section
 from faceage_bio.report.sections_scores import scores_section
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import term
+from faceage_bio.report.words import count, increase, interval, number, p_equals, p_value, people, term
 from faceage_bio.stats.prediction_size import size_for_fitted_model
 
 AGES = "face age against age"

@@ -9,10 +9,9 @@ import pandas as pd
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode, encode, in_words
 from faceage_bio.report import plot
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.formats import p_equals, people
 from faceage_bio.report.plot import WIDTH, of_groups
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import term, why_not
+from faceage_bio.report.words import p_equals, people, term, why_not
 
 # Kaplan-Meier and cumulative incidence curves with their risk table under the axis, as ggsurvfit draws them.
 

@@ -8,9 +8,9 @@ from faceage_bio.core.results.reasons import SPARSE, decode, in_words
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import forest, reference_line, to_svg
-from faceage_bio.report.formats import in_brackets, number, people, signed
 from faceage_bio.report.plot import GREY, INK, VERMILLION, of_groups
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import in_brackets, number, people, signed
 
 # Figures of the fairness section.
 

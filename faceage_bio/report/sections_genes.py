@@ -6,7 +6,11 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.core.results.reasons import SPARSE, decode
 from faceage_bio.intake.rna.gene_sets import panel_reasons
 from faceage_bio.report import figures, words
-from faceage_bio.report.formats import (
+from faceage_bio.report.plot import BROWN, GREY, VERMILLION, VIOLET
+from faceage_bio.report.sections_all_genes import FOUND, Column, PageGenes, all_genes, identifier_of
+from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import (
+    covariates,
     in_brackets,
     increase,
     interval,
@@ -15,11 +19,8 @@ from faceage_bio.report.formats import (
     p_scientific,
     people,
     signed,
+    sparse,
 )
-from faceage_bio.report.plot import BROWN, GREY, VERMILLION, VIOLET
-from faceage_bio.report.sections_all_genes import FOUND, Column, PageGenes, all_genes, identifier_of
-from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import covariates, sparse
 
 TOGETHER = "together"
 EXPOSURES = [

@@ -7,10 +7,10 @@ import pandas as pd
 from faceage_bio.core.columns import POOLED
 from faceage_bio.report import figures, words
 from faceage_bio.report import table_rows as select
-from faceage_bio.report.formats import interval, p_equals, p_scientific, p_value
 from faceage_bio.report.plot import GREY, VERMILLION
 from faceage_bio.report.table_rows import Pools
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import interval, p_equals, p_scientific, p_value
 
 OF_SURVIVAL = (
     "survival/",

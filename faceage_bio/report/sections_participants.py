@@ -10,10 +10,9 @@ from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.report import flow, plot, words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, reference_line, to_svg
-from faceage_bio.report.formats import count, interval, number
 from faceage_bio.report.plot import GREY, VERMILLION, WIDTH, of_cohorts
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import term
+from faceage_bio.report.words import count, interval, number, term
 
 # Figures of the participants: age acceleration in groups, and face age against chronological age.
 

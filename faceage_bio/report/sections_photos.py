@@ -9,9 +9,9 @@ from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import coloured, to_svg
 from faceage_bio.report.flow import Box, box_of, cohort_flow
-from faceage_bio.report.formats import count, interval, number
 from faceage_bio.report.plot import of_cohorts
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import count, interval, number
 
 # Figures of the page on photo quality.
 

@@ -5,9 +5,9 @@ import pandas as pd
 
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
-from faceage_bio.report.formats import interval, number, p_equals, people, signed
 from faceage_bio.report.plot import BETWEEN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import interval, number, p_equals, people, signed
 
 # Figure of the reader study.
 

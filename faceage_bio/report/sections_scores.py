@@ -8,10 +8,9 @@ import pandas as pd
 from faceage_bio.core.results.reasons import NOT_ESTIMATED
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, to_svg
-from faceage_bio.report.formats import interval, number, people, signed
 from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import measure_words, why_not, with_measures
+from faceage_bio.report.words import interval, measure_words, number, people, signed, why_not, with_measures
 
 # Figure of the scores section: how long the groups of a score lived, by the age that it was made with.
 

@@ -5,9 +5,9 @@ import pandas as pd
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.formats import interval, number, p_equals, people, signed
 from faceage_bio.report.plot import GREY, VERMILLION, VIOLET
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import interval, number, p_equals, people, signed
 
 PREFIX = "expression in "
 MEASURES = ("cells", "profiles")

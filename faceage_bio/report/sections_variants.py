@@ -4,10 +4,9 @@ import pandas as pd
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION
 from faceage_bio.report import figures
-from faceage_bio.report.formats import interval, p_equals, p_scientific, signed
 from faceage_bio.report.plot import VERMILLION, VIOLET
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import covariates
+from faceage_bio.report.words import covariates, interval, p_equals, p_scientific, signed
 
 KINDS = {AGE_ACCELERATION: "age acceleration", AGE: "chronological age (negative control)"}
 COLOURS = [(KINDS[AGE_ACCELERATION], VERMILLION), (KINDS[AGE], VIOLET)]

@@ -18,7 +18,6 @@ from faceage_bio.report.checks import (
     verification_section,
     weakest_point,
 )
-from faceage_bio.report.formats import count, equals, increase, number, p_scientific, with_ci
 from faceage_bio.report.key_results import KeyRow, counts_of, key_results, not_answered
 from faceage_bio.report.places import place
 from faceage_bio.report.plot import VERMILLION, of_cohorts
@@ -26,7 +25,7 @@ from faceage_bio.report.sections_cox import step_words
 from faceage_bio.report.sections_curves import curves_section
 from faceage_bio.report.sections_participants import ALL, face_age_figure
 from faceage_bio.report.tables_by_place import ReportTables, collect
-from faceage_bio.report.words import term
+from faceage_bio.report.words import count, equals, increase, number, p_scientific, term, with_ci
 
 # Who the participants of each cohort are, in one line each, for the summary (index.html.j2).
 
