@@ -7,19 +7,31 @@ import itertools
 import re
 from xml.etree import ElementTree
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
+from markupsafe import Markup
 from PIL import Image
 
 from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.core.errors import FaceAgeBioError
 from faceage_bio.core.tables import write_table
-from faceage_bio.report import figures, sections_participants
-from faceage_bio.report.figure_files import Figures, Page, write_figures
+from faceage_bio.report import (
+    figures,
+    plot,
+    sections_all_genes,
+    sections_genes,
+    sections_participants,
+    sections_readers,
+)
+from faceage_bio.report.figure_files import Figures, Page, Picture, copy_figures, write_figures
 from faceage_bio.report.plot import MOST_POINTS, Scale, dots, inner_ticks, text_width, ticks
 from faceage_bio.report.provenance import Provenance
 from faceage_bio.report.sections_participants import face_age_figure
+from faceage_bio.report.svg import lighter
 from faceage_bio.report.tables_by_place import collect
+from tests.gene_pages import page_of
 
 COLOURS = [("unadjusted", "#8a8f98"), ("adjusted for age", "#0072B2")]
 HAZARDS = pd.DataFrame({
@@ -282,3 +294,193 @@ def test_a_figure_of_the_plotting_library_is_xml_as_wide_as_its_column(tmp_path)
 
 def test_ticks_of_equal_values_do_not_fail():
     assert len(ticks(60, 60)) >= 2
+
+
+# The figures of the pages as files, and colours that everybody tells apart.
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+# deuteranopia and protanopia at full strength, on linear RGB: Machado, Oliveira and Fernandes 2009, doi:10.1109/TVCG.2009.113
+VISION = {
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+}  # fmt: skip
+TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])  # fmt: skip
+WHITE = np.array([0.95047, 1, 1.08883])
+PAPERS = {"light": "#ffffff", "dark": "#14181e"}  # --paper of style.css
+TOGETHER = {
+    "cohorts": plot.COHORTS,
+    "groups": plot.of_groups(6),
+    "raw and adjusted": [colour for _, colour in figures.RAW_AND_ADJUSTED],
+    "genes": [colour for _, _, colour in sections_genes.EXPOSURES],
+    "volcano": [sections_all_genes.UP, sections_all_genes.DOWN, sections_all_genes.GREY],
+    "readers": sections_readers.KINDS,
+}
+
+
+def linear(colour: str) -> np.ndarray:
+    values = np.array([int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)])
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb: np.ndarray) -> np.ndarray:
+    part = TO_XYZ @ rgb / WHITE
+    f = np.where(part > 0.008856, np.cbrt(part), 7.787 * part + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((TO_XYZ @ linear(colour))[1] for colour in (one, other))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("vision", VISION)
+@pytest.mark.parametrize("together", TOGETHER.values(), ids=TOGETHER.keys())
+def test_colours_that_stand_together_are_told_apart(together, vision):
+    seen = {colour: lab(np.clip(np.array(VISION[vision]) @ linear(colour), 0, 1)) for colour in set(together)}
+    for one, other in itertools.combinations(seen, 2):
+        assert np.linalg.norm(seen[one] - seen[other]) > 15, (one, other)  # CIE 1976; 2.3 is just noticed
+
+
+def test_no_colour_of_a_cohort_is_that_of_a_group_or_an_estimate():
+    others = {*plot.of_groups(6), plot.GREY, plot.VERMILLION, plot.VIOLET, plot.BROWN}
+    assert others.isdisjoint(plot.COHORTS)
+    assert len({*plot.of_cohorts("abcdef").values()}) == 6
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_colours_stand_out_from_the_paper(paper):
+    # WCAG 2.2, 1.4.11: 3 to 1 for graphical objects
+    for colour in {colour for together in TOGETHER.values() for colour in together}:
+        assert contrast(colour, PAPERS[paper]) >= 3, colour
+
+
+def test_each_figure_is_a_file_that_stands_alone(tmp_path):
+    page = page_of(["one"], 300)
+    written = write_figures({"first.html": page}, tmp_path / "figures")
+    svgs = [path for path in written if path.suffix == ".svg"]
+    names = {path.relative_to(tmp_path / "figures").as_posix() for path in svgs}
+    assert len(svgs) == len(names) == len(page.figures) == page.count("<figure")
+    assert names >= {"first/expression/genes/one-1.svg", "first/expression/panel/one-1.svg"}
+    for path in svgs:
+        picture = ElementTree.parse(path).getroot()
+        assert picture.tag == f"{SVG}svg"
+        assert len(picture.find(f"{SVG}desc").text) > 20
+        text = path.read_text()
+        assert "var(" not in text
+        assert "currentColor" not in text
+
+
+def test_each_figure_has_a_pdf_with_its_fonts(tmp_path):
+    page = page_of(["one"], 3_000)
+    written = write_figures({"first.html": page}, tmp_path / "figures")
+    pdfs = [path for path in written if path.suffix == ".pdf"]
+    assert {path.with_suffix(".svg") for path in pdfs} == {path for path in written if path.suffix == ".svg"}
+    for path in pdfs:
+        raw = path.read_bytes()
+        assert raw.startswith(b"%PDF")
+        assert b"/FontFile" in raw
+        assert not re.search(
+            rb"/BaseFont */(?![A-Z]{6}\+)", raw
+        )  # a font that is embedded has a tag of six letters
+    svgs = write_figures({"first.html": page}, tmp_path / "alone", pdf=False)
+    assert {path.suffix for path in svgs} == {".svg"}
+
+
+def test_the_figures_of_a_page_are_copied_with_a_pdf_each(tmp_path):
+    written = write_figures({"first.html": page_of(["one"], 300)}, tmp_path / "figures", pdf=False)
+    copied = copy_figures([tmp_path / "first.html"], tmp_path / "copy")
+    names = {path.relative_to(tmp_path / "figures") for path in written}
+    assert {path.relative_to(tmp_path / "copy") for path in copied} == names | {
+        name.with_suffix(".pdf") for name in names
+    }
+    with pytest.raises(FaceAgeBioError, match=r"elsewhere/page\.html: without its figures"):
+        copy_figures([tmp_path / "elsewhere" / "page.html"], tmp_path / "copy")
+
+
+def test_the_caption_of_a_figure_is_its_description():
+    include = Figures(Provenance().names)
+    picture = Picture('<svg viewBox="0 0 1 1"><path stroke="var(--paper,#fff)"/></svg>')
+    include(picture, "one", "survival/cox", "x/y", caller=lambda: Markup("a &lt; <b>b</b>"))
+    include(picture, "one", "flow", caller=str, kind="x")
+    assert include("", "one", "survival/cox", caller=str) == ""
+    figure, flow = include.included
+    assert (figure.name, figure.caption) == ("survival/cox/one-1", "a < b")
+    assert "<desc>a &lt; b</desc>" in figure.standalone()
+    assert 'stroke="#fff"' in figure.standalone()
+    assert flow.name == "participants/flow/one-1"
+
+
+def test_names_within_a_picture_are_those_of_the_page():
+    include = Figures(Provenance().names)
+    for n in (7, 8):
+        picture = Picture(f'<svg><clipPath id="clip{n}"/><g clip-path="url(#clip{n})"/></svg>')
+        shown = include(picture, "one", "survival/cox", caller=str)
+    assert 'id="clip2"' in shown
+    assert "clip8" not in shown
+    assert [figure.svg.count("clip1") for figure in include.included] == [2, 0]
+
+
+# The renderer's SVG in less text: the same marks, the same words.
+
+
+HEAD = '<svg width="9" height="9"><g><g fill="none">'
+TAIL = "</g></g></svg>"
+
+
+def light(body: str) -> str:
+    return lighter(HEAD + body + TAIL).split('"none">', 1)[1].removesuffix("</g></svg>")
+
+
+def test_lines_of_one_kind_are_one_path():
+    lines = [
+        '<line transform="translate(2.84,10)" x2="0" y2="-4.26" stroke="#111" opacity="0.5"/>',
+        '<line transform="translate(3,10)" x2="5" y2="0" stroke="#111" opacity="0.5"/>',
+        '<line x2="5" y2="1" stroke="#111" opacity="0.5"/>',
+        '<line transform="translate(1,1)" stroke="#111" opacity="0.5"/>',
+        '<line transform="translate(1,1)" x2="2" stroke="#222"/>',
+    ]
+    one = '<path d="M2.8,10v-4.3M3,10h5M0,0l5,1M1,1h0" stroke="#111" opacity="0.5"/>'
+    assert light("".join(lines)) == one + lines[4]
+    assert light("".join(lines[:3])).count("<line") == 3  # few are left apart
+
+
+def test_dots_and_bars_keep_place_size_and_colour():
+    dot = '<path transform="translate({},2)" d="M2.5,0A2.5,2.5,0,1,1,-2.5,0A2.5,2.5,0,1,1,2.5,0" fill="#0072B2"/>'
+    dots = light("".join(dot.format(x) for x in range(4)))
+    assert (
+        dots
+        == '<path d="M0,2h0M1,2h0M2,2h0M3,2h0" stroke="#0072B2" stroke-width="5" stroke-linecap="round"/>'
+    )
+    bars = [f'<path d="M{x},0h1v2h-1Z" fill="#009E73"/>' for x in range(4)]
+    assert (
+        light("".join(bars))
+        == '<path d="M0.5,0v2M1.5,0v2M2.5,0v2M3.5,0v2" stroke="#009E73" stroke-width="1"/>'
+    )
+    translucent = "".join(bar.replace("/>", ' opacity="0.5"/>') for bar in bars)
+    assert light(translucent) == translucent  # where they lie on each other they are darker
+
+
+def test_groups_that_say_nothing_go_and_words_stay():
+    body = '<g><g transform="translate(1,2)"><g/><text transform="translate(3.333,4)" font-size="12px">x="0.0512" 7</text></g></g>'
+    assert light(body) == '<g transform="translate(1,2)"><text x="3.3" y="4">x="0.0512" 7</text></g>'
+    whole = lighter(HEAD + body + TAIL)
+    assert len(re.findall(r"<g[ >]", whole)) == whole.count("</g>")
+
+
+def test_tables_of_a_chart_are_told_as_altair_tells_them():
+    table = pd.DataFrame(
+        {
+            "kind": pd.Categorical(["a", None, "b"]), "word": ["c", np.nan, "d"], "years": [1.5, np.nan, np.inf], "n": [1, 2, 3],
+            "known": [False, True, True], "mixed": pd.Series([None, "e", np.int64(1)], dtype=object), "never drawn": [7, 8, 9],
+        }
+    )  # fmt: skip
+    base = alt.Chart(table).encode(x="years:Q", y="n:Q", color="kind:N", detail=["word:N", "mixed:N"])
+    few = alt.Chart(table[table.known]).mark_point().encode(x="years:Q", shape="known:N")
+    chart = alt.layer(base.mark_line(), base.mark_point(), few)
+    theirs = [
+        [{name: value for name, value in row.items() if name != "never drawn"} for row in rows]
+        for rows in chart.to_dict()["datasets"].values()
+    ]
+    assert len(theirs) == 2
+    assert list(figures._specification(chart)["datasets"].values()) == theirs
