@@ -116,8 +116,8 @@ def test_a_volcano_counts_colours_and_names_genes_by_direction():
     genes.loc[n - 15 :, "p_value"] = np.logspace(-20, -6, 15)  # up
     genes.loc[n - 15 :, "q_value"] = 1e-4
     svg = volcano(genes, ["G2", "G200"], "Log2", "All genes")
-    for words in ("Up, q &lt; 0.05 (n = 15)", "Down, q &lt; 0.05 (n = 5)", "Not significant (n = 380)", "Prespecified (n = 2)", "q = 0.05"):  # fmt: skip
-        assert f">{words}</text>" in svg, words
+    for shown in ("Up, q &lt; 0.05 (n = 15)", "Down, q &lt; 0.05 (n = 5)", "Not significant (n = 380)", "Prespecified (n = 2)", "q = 0.05"):  # fmt: skip
+        assert f">{shown}</text>" in svg, shown
     named = re.findall(r'font-style="italic"[^>]*>(G\d+)</text>', svg)
     # the ten strongest, and of the panel the gene that is significant
     assert set(named) == {f"G{k}" for k in range(n - 15, n - 5)} | {"G2"}

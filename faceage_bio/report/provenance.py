@@ -302,7 +302,7 @@ class Ran:
     def families(self) -> list[tuple[str, str]]:
         """(family, how many tests) of each kind of adjustment for many tests."""
         told = []
-        for table, words in FAMILIES.items():
+        for table, family in FAMILIES.items():
             found = self.tables.get(*table.split("/"))
             if len(found) and "q_value" in found and found["q_value"].notna().any():
                 known = found[found["q_value"].notna()]
@@ -311,7 +311,7 @@ class Ran:
                 )
                 sizes = declared if len(declared) else known.groupby(COHORT)["q_value"].size()
                 low, high = int(sizes.min()), int(sizes.max())
-                told.append((words, f"{low:,}" if low == high else f"{low:,} to {high:,}"))
+                told.append((family, f"{low:,}" if low == high else f"{low:,} to {high:,}"))
         return told
 
     def follow_up(self) -> list[dict]:
