@@ -1,4 +1,4 @@
-"""Sentences and labels, made from result rows."""
+"""Numbers, labels and sentences as they are printed, made from result rows."""
 
 import math
 import re
