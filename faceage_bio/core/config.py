@@ -372,8 +372,8 @@ def named_columns(config: dict[str, Any]) -> dict[str, list[str]]:
     """The columns that each setting names; of an interaction a:b both."""
     found = {}
     for setting in COLUMN_SETTINGS:
-        value = reduce(getitem, setting.split("."), config)
-        names: list[str] = [value] if isinstance(value, str) else value or []
+        value: Any = reduce(getitem, setting.split("."), config)
+        names = [value] if isinstance(value, str) else value or []
         found[setting] = [part for name in names for part in name.split(":")]
     return found
 
