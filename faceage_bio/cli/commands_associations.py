@@ -18,14 +18,15 @@ Participants = Annotated[
 ]
 
 
-def _gathered(paths: Sequence[Path], unit: Sequence[str]):
-    """The tables below each other; a plain table is called by its file's name."""
+def _gathered(paths: Sequence[Path], unit: Sequence[str], *needed: str, cohort: str = ""):
+    """The tables below each other; a plain table is called by its file's name, or as ``cohort`` says."""
     from faceage_bio.analyses.phenotype.people import gather
     from faceage_bio.intake.observation import parse_units
     from faceage_bio.intake.plain import read_plain
 
     units = parse_units(unit)
-    people = gather([read_plain(path, units=units) for path in paths], [path.stem for path in paths])
+    tables = [read_plain(path, (FACE_AGE, AGE, *needed), units=units) for path in paths]
+    people = gather(tables, [cohort or path.stem for path in paths])
     # patients or controls, if the table says
     return people if "group" in people else people.assign(group=None)
 
@@ -55,16 +56,11 @@ def test_phenotypes(
     """
     from faceage_bio.analyses.phenotype import distributions as spread
     from faceage_bio.analyses.phenotype.contrasts import contrast_exposures
-    from faceage_bio.analyses.phenotype.people import gather
     from faceage_bio.analyses.phenotype.table_one import table_one
-    from faceage_bio.intake.observation import parse_units
-    from faceage_bio.intake.plain import read_plain
 
     phenotype, name = settings.phenotype, cohort or participants.stem
     factors = [*phenotype.factors, "group"]
-    table = read_plain(participants, (FACE_AGE, AGE, AGE_ACCELERATION), units=parse_units(unit))
-    people = gather([table], [name])
-    people = people if "group" in people else people.assign(group=None)
+    people = _gathered([participants], unit, AGE_ACCELERATION, cohort=name)
     return {
         "table_one": table_one(
             people, phenotype.table_one.columns, factors, phenotype.table_one.groups, name
