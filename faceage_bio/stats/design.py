@@ -8,6 +8,8 @@ import pandas as pd
 
 from faceage_bio.core.errors import CohortError
 
+RANK_TOLERANCE = 1e-8  # singular value of columns scaled to length 1
+
 
 @dataclass(frozen=True)
 class Design:
@@ -84,7 +86,7 @@ def independent(matrix: pd.DataFrame) -> bool:
     """Whether no column is a combination of an intercept and the others."""
     wide = np.column_stack([np.ones(len(matrix)), matrix])
     scaled = wide / np.maximum(np.linalg.norm(wide, axis=0), 1e-300)
-    return np.linalg.matrix_rank(scaled, tol=1e-8) == wide.shape[1]
+    return np.linalg.matrix_rank(scaled, tol=RANK_TOLERANCE) == wide.shape[1]
 
 
 def independent_columns(matrix: pd.DataFrame) -> list[str]:
@@ -94,7 +96,7 @@ def independent_columns(matrix: pd.DataFrame) -> list[str]:
     for name in matrix:
         wider = np.column_stack([basis, matrix[name]])
         scaled = wider / np.maximum(np.linalg.norm(wider, axis=0), 1e-300)
-        if np.linalg.matrix_rank(scaled, tol=1e-8) == wider.shape[1]:
+        if np.linalg.matrix_rank(scaled, tol=RANK_TOLERANCE) == wider.shape[1]:
             kept.append(name)
             basis = wider
     return kept

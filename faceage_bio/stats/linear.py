@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats.design import independent, independent_columns
+from faceage_bio.stats.design import RANK_TOLERANCE, independent_columns
 
 
 @dataclass(frozen=True)
@@ -69,14 +69,7 @@ class LinearFit:
         full = weights.reindex(columns=self.terms.index, fill_value=0.0).to_numpy(dtype=np.float64)
         estimate = full @ self.terms["estimate"].to_numpy()
         error = np.sqrt(np.einsum("ij,jk,ik->i", full, self.covariance.to_numpy(), full))
-        half = stats.t.ppf(0.975, self.df) * error
-        ratio = np.divide(np.abs(estimate), error, out=np.zeros_like(error), where=error > 0)
-        return pd.DataFrame(
-            {
-                "estimate": estimate, "standard_error": error, "ci_lower": estimate - half, "ci_upper": estimate + half,
-                "p_value": 2 * stats.t.sf(ratio, self.df),
-            }, index=weights.index,
-        )  # fmt: skip
+        return _with_t(estimate, error, self.df, weights.index)
 
     def wald(self, names: Sequence[str]) -> "WaldTest":
         """Whether these coefficients are all zero, as R's ``linearHypothesis(fit, names, vcov. = vcovHC(fit, "HC3"))``.
@@ -125,31 +118,39 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     FitError
         Fewer rows than terms + 2, a term that others determine, a row that alone determines a term, or nothing left over.
     """
-    from statsmodels.regression.linear_model import OLS
-
     names = ["intercept", *design.columns]
     x = np.column_stack([np.ones(len(design)), design.to_numpy(dtype=np.float64)])
-    if len(y) < x.shape[1] + 2:
-        raise FitError("too_few_rows", n=len(y), parameters=x.shape[1])
-    if not independent(design):
+    n, p = x.shape
+    if n < p + 2:
+        raise FitError("too_few_rows", n=n, parameters=p)
+    length = np.maximum(np.linalg.norm(x, axis=0), 1e-300)
+    q, r = np.linalg.qr(x / length)
+    if np.linalg.svd(r, compute_uv=False)[-1] <= RANK_TOLERANCE:
         determined = sorted(set(design.columns) - set(independent_columns(design)))
         raise FitError("collinear", columns=determined)
+    leverage = np.square(q).sum(axis=1)
     # a row of leverage 1 is fitted exactly, and HC3 divides by one minus the leverage
-    leverage = np.einsum("ij,ij->i", x, np.linalg.pinv(x).T)
     if leverage.max() > 1 - 1e-10:
         raise FitError("one_row_decides")
-    fit = OLS(y.to_numpy(dtype=np.float64), x).fit(cov_type="HC3", use_t=True)
-    if fit.ssr <= 1e-20 * max(
-        float(np.square(fit.model.endog).sum()), 1e-300
-    ):  # rounding leaves some of nothing
+    outcome = y.to_numpy(dtype=np.float64)
+    inverse = np.linalg.solve(r, q.T) / length[:, np.newaxis]
+    estimate, residuals = inverse @ outcome, outcome - q @ (q.T @ outcome)
+    rss = float(residuals @ residuals)
+    if rss <= 1e-20 * max(float(outcome @ outcome), 1e-300):  # rounding leaves some of nothing
         raise FitError("outcome_follows")
-    interval = fit.conf_int()
-    terms = pd.DataFrame({
-        "estimate": fit.params, "standard_error": fit.bse, "ci_lower": interval[:, 0], "ci_upper": interval[:, 1],
-        "p_value": fit.pvalues,
+    covariance = np.square(residuals / (1 - leverage)) * inverse @ inverse.T
+    terms = _with_t(estimate, np.sqrt(np.diag(covariance)), n - p, names)
+    return LinearFit(terms, pd.DataFrame(covariance, index=names, columns=names), n - p, rss, n)
+
+
+def _with_t(estimate: np.ndarray, error: np.ndarray, df: int, names: Sequence[str]) -> pd.DataFrame:
+    """Estimates with t intervals and p-values of the tests against zero."""
+    half = special.stdtrit(df, 0.975) * error
+    ratio = np.divide(np.abs(estimate), error, out=np.zeros_like(error), where=error > 0)
+    return pd.DataFrame({
+        "estimate": estimate, "standard_error": error, "ci_lower": estimate - half, "ci_upper": estimate + half,
+        "p_value": 2 * special.stdtr(df, -ratio),
     }, index=names)  # fmt: skip
-    covariance = pd.DataFrame(fit.cov_params(), index=names, columns=names)
-    return LinearFit(terms, covariance, int(fit.df_resid), float(fit.ssr), len(y))
 
 
 def welch(a: np.ndarray, b: np.ndarray) -> Estimate:

@@ -123,7 +123,8 @@ def simex_slope(
 
 
 def _residual(others: np.ndarray, values: np.ndarray) -> np.ndarray:
-    return values - others @ np.linalg.lstsq(others, values, rcond=None)[0]
+    basis = np.linalg.qr(others)[0]
+    return values - basis @ (basis.T @ values)
 
 
 def _with_interval(estimate: float, error: float, df: int) -> Estimate:

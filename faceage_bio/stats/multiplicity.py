@@ -1,29 +1,36 @@
-"""Many tests at once: p-values adjusted by statsmodels, which equals R's ``p.adjust``, where some may be missing."""
+"""Many tests at once, as R's ``p.adjust``, where some may be missing: neither counted nor given a value."""
 
 import numpy as np
-from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.multitest import fdrcorrection
 
 
 def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     """False discovery rate of Benjamini and Hochberg (1995), as R's ``p.adjust(method = "BH")``."""
-    return _adjusted(p_values, "fdr_bh")
+    adjusted, tested = _of_tested(p_values)
+    if tested.any():
+        adjusted[tested] = fdrcorrection(adjusted[tested])[1]
+    return adjusted
 
 
 def bonferroni(p_values: np.ndarray) -> np.ndarray:
     """P-values times the number of tests, at most 1, as R's ``p.adjust(method = "bonferroni")``."""
-    return _adjusted(p_values, "bonferroni")
+    adjusted, tested = _of_tested(p_values)
+    return np.minimum(adjusted * tested.sum(), 1.0)
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """P-values that hold the familywise error rate (Holm 1979), as R's ``p.adjust(method = "holm")``."""
-    return _adjusted(p_values, "holm")
+    """P-values that hold the familywise error rate (Holm 1979), as R's ``p.adjust(method = "holm")``.
 
-
-def _adjusted(p_values: np.ndarray, method: str) -> np.ndarray:
-    """Of shape (n,), as the p-values; NaN where nothing was tested, which neither counts nor gets a value."""
-    p_values = np.asarray(p_values, dtype=np.float64)
-    adjusted = np.full(p_values.shape, np.nan)
-    tested = ~np.isnan(p_values)
-    if tested.any():
-        adjusted[tested] = multipletests(p_values[tested], method=method)[1]
+    Not by statsmodels, whose function collects garbage at each call (0.07 s and more).
+    """
+    adjusted, tested = _of_tested(p_values)
+    ascending = np.argsort(adjusted)[: tested.sum()]  # NaN last
+    multiples = adjusted[ascending] * np.arange(len(ascending), 0, -1)
+    adjusted[ascending] = np.minimum(np.maximum.accumulate(multiples), 1.0)
     return adjusted
+
+
+def _of_tested(p_values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A copy as floats, and which of them are tests."""
+    values = np.array(p_values, dtype=np.float64)
+    return values, ~np.isnan(values)
