@@ -16,11 +16,7 @@ from faceage_bio.stats.cox_baseline import baseline_hazard, survival_at
 from faceage_bio.stats.cox_fit import likelihood_ratio_test
 from faceage_bio.stats.cox_ph import hazard_over_time, proportional_hazards_test
 from faceage_bio.stats.cox_residuals import (
-    deviance_residuals,
-    dfbeta,
     martingale_residuals,
-    schoenfeld_residuals_of,
-    score_residuals_of,
 )
 from faceage_bio.stats.risk_sets import merge_near_ties
 from faceage_bio.stats.splines import natural_spline, place_knots
@@ -338,41 +334,18 @@ def test_lifelines_agrees_where_it_agrees_with_r():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_residuals_equal_rs(name):
-    fit, terms = fitted(name), CASES[name].terms
-    found = {
-        "martingale": martingale_residuals(fit)[:, None],
-        "deviance": deviance_residuals(fit)[:, None],
-        "score": score_residuals_of(fit).to_numpy(),
-        "schoenfeld": schoenfeld_residuals_of(fit)[terms].to_numpy(),
-        "scaledsch": schoenfeld_residuals_of(fit, scaled=True)[terms].to_numpy(),
-        "dfbeta": dfbeta(fit).to_numpy(),
-    }
-    for kind, values in found.items():
-        np.testing.assert_allclose((values**2).sum(axis=0), r(name, kind, "squares"), rtol=1e-8, err_msg=kind)
-        first = r(name, kind, "first").reshape(-1, 4).T
-        np.testing.assert_allclose(
-            values[:4], first, rtol=1e-7, atol=1e-9 * np.abs(values).max(), err_msg=kind
-        )
+def test_martingale_residuals_equal_rs(name):
+    found = martingale_residuals(fitted(name))
+    np.testing.assert_allclose((found**2).sum(), r(name, "martingale", "squares"), rtol=1e-8)
+    first = r(name, "martingale", "first")
+    np.testing.assert_allclose(found[:4], first, rtol=1e-7, atol=1e-9 * np.abs(found).max())
 
 
 @settings(deadline=None, max_examples=10)
 @given(st.integers(0, 1000), st.booleans())
-def test_residuals_sum_to_zero_and_dfbeta_is_what_a_rows_weight_moves(seed, ties):
-    table = simulated(n=120, seed=seed, ties=ties)
-    fit = fit_of(table)
+def test_martingale_residuals_sum_to_zero(seed, ties):
+    fit = fit_of(simulated(n=120, seed=seed, ties=ties))
     assert martingale_residuals(fit).sum() == pytest.approx(0, abs=1e-9)
-    np.testing.assert_allclose(score_residuals_of(fit).sum(), 0, atol=1e-8)
-    np.testing.assert_allclose(schoenfeld_residuals_of(fit)[["x", "z"]].sum(), 0, atol=1e-8)
-    if ties:
-        return  # with Efron's ties a weight also moves the others of its time
-    weight = pd.Series(1.0, index=table.index)
-    for row in (0, 7, 60):
-        one, other = (
-            fit_of(table, weights=weight.where(weight.index != row, 1 + h)).terms for h in (1e-3, -1e-3)
-        )
-        moved = (one.log_hazard_ratio - other.log_hazard_ratio) / 2e-3
-        np.testing.assert_allclose(dfbeta(fit).iloc[row], moved, rtol=1e-4, atol=1e-7)
 
 
 def test_robust_error_counts_copies_of_a_person_once():

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats import outlying_counts
 from faceage_bio.stats.blocks import in_blocks, split
 from faceage_bio.stats.dispersion import Profile, gene_wise, projected, starting_values, with_prior
 from faceage_bio.stats.dispersion_trend import Trend, fit_trend, prior_variance
 from faceage_bio.stats.negative_binomial import LEAST_MEAN, NegativeBinomialFit, Pairs, fit_means, means
+from faceage_bio.stats.outlying_counts import cooks_distances, cutoff, in_cells_of, replace_outlying
 
 SPARE_SAMPLES = 4  # with fewer beyond the parameters DESeq2 finds its prior by a random simulation
 REPLICATES = 7  # an outlying count is replaced where so many samples share its design row
@@ -47,7 +47,7 @@ class DeseqFit:
     @property
     def outlying(self) -> np.ndarray:
         """Genes whose result rests on an outlying count, so that DESeq2 gives no p-value."""
-        limit = outlying_counts.cutoff(*self.design.shape)
+        limit = cutoff(*self.design.shape)
         return np.nan_to_num(self.max_cooks, nan=-1) > limit
 
     @property
@@ -195,14 +195,14 @@ class _Chain:
 
     def without_outliers(self, result: DeseqFit, trend: Trend, seen: float) -> DeseqFit:
         """Cook's distances; where a cell has replicates enough, outlying counts are replaced and their genes fitted again."""
-        judged = outlying_counts.in_cells_of(self.design, 3)
+        judged = in_cells_of(self.design, 3)
         if not judged.any():
             return result
-        genes, limit = result.tested, outlying_counts.cutoff(*self.design.shape)
-        replaceable = outlying_counts.in_cells_of(self.design, REPLICATES)
+        genes, limit = result.tested, cutoff(*self.design.shape)
+        replaceable = in_cells_of(self.design, REPLICATES)
 
         def compute(part: np.ndarray) -> tuple[np.ndarray, ...]:
-            cooks = outlying_counts.cooks_distances(
+            cooks = cooks_distances(
                 self._rows(genes[part]), result.fit.beta[part], self.design, self.size_factors,
                 result.dispersion[genes[part]],
             )  # fmt: skip
@@ -226,10 +226,10 @@ class _Chain:
     ) -> DeseqFit:
         genes = result.tested[again]
         y = self._rows(genes)
-        cooks = outlying_counts.cooks_distances(
+        cooks = cooks_distances(
             y, result.fit.beta[again], self.design, self.size_factors, result.dispersion[genes]
         )
-        new = outlying_counts.replace(y, cooks > limit, replaceable, self.size_factors)
+        new = replace_outlying(y, cooks > limit, replaceable, self.size_factors)
         counts = self.counts.copy()
         counts[:, genes] = new.T
         base_mean = result.base_mean.copy()

@@ -77,7 +77,7 @@ def cooks_distances(
     return (y - mu) ** 2 / (mu + robust * mu**2) / p * leverage / (1 - leverage) ** 2
 
 
-def replace(
+def replace_outlying(
     y: np.ndarray, outlying: np.ndarray, replaceable: np.ndarray, size_factors: np.ndarray
 ) -> np.ndarray:
     """Counts with outlying ones of ``replaceable`` samples set to the gene's trimmed mean in that sample's depth."""
