@@ -77,12 +77,10 @@ def run(command: list) -> float:
 def ours(folder: Path) -> None:
     """Our side: each step's CPU seconds, and what R's numbers are held against."""
     from faceage_bio.stats.deseq import fit_deseq
-    from faceage_bio.stats.filtering import filtered_discovery_rate
-    from faceage_bio.stats.linear_genes import hc3
-    from faceage_bio.stats.moderated import fit_moderated
-    from faceage_bio.stats.negative_binomial import fit_means
-    from faceage_bio.stats.size_factors import median_of_ratios, trimmed_mean_of_m
-    from faceage_bio.stats.voom import voom
+    from faceage_bio.stats.limma import fit_moderated, voom
+    from faceage_bio.stats.linear import hc3
+    from faceage_bio.stats.multiplicity import filtered_discovery_rate
+    from faceage_bio.stats.negative_binomial import fit_means, median_of_ratios, trimmed_mean_of_m
 
     counts = np.ascontiguousarray(pd.read_csv(folder / "counts.csv", index_col=0).to_numpy().T)
     people = pd.read_csv(folder / "people.csv", index_col=0)

@@ -26,7 +26,7 @@ from faceage_bio.core.tables import write_table
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.sections_genes import quality_sentence
 from faceage_bio.report.tables_by_place import ReportTables, collect
-from faceage_bio.stats.explained import association_of_words, explained
+from faceage_bio.stats.linear import association_of_words, explained
 from tests.commands import faceage_bio
 from tests.golden.expression_checks.data import OUTCOMES, voters
 from tests.quality_studies import Y, check, study, tables_of

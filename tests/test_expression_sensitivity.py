@@ -20,11 +20,9 @@ from faceage_bio.core.tables import write_table
 from faceage_bio.report.gene_cards import partial_residual_figure
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables_by_place import collect
-from faceage_bio.stats.hidden_components import hidden_components
-from faceage_bio.stats.leave_one_out import leave_one_out
-from faceage_bio.stats.linear_genes import hc3
-from faceage_bio.stats.mediation import by_way_of, coefficients
+from faceage_bio.stats.linear import hc3
 from faceage_bio.stats.resampling import draw_counts
+from faceage_bio.stats.robustness import by_way_of, coefficients, hidden_components, leave_one_out
 from tests.commands import faceage_bio
 from tests.expression_study import study
 from tests.golden.expression_checks.data import OUTCOMES, voters

@@ -20,8 +20,14 @@ from faceage_bio.core.tables import write_table
 from faceage_bio.report import words
 from faceage_bio.report.pages import association_page, photo_page
 from faceage_bio.report.tables_by_place import collect
-from faceage_bio.stats.proportions import share_difference, wilson
-from faceage_bio.stats.spread import correlation_difference, root_mean_square, sd_ratio, standard_deviation
+from faceage_bio.stats.group_differences import (
+    correlation_difference,
+    root_mean_square,
+    sd_ratio,
+    share_difference,
+    standard_deviation,
+    wilson,
+)
 from tests.golden.fairness import data
 from tests.rows import told
 

@@ -9,7 +9,7 @@ import pytest
 
 from faceage_bio.core.errors import PrivacyError
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.federated_cox import (
+from faceage_bio.stats.federated import (
     coordinator_step,
     pool_estimates,
     site_estimate,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceage_bio.core.errors import FitError, PrivacyError
-from faceage_bio.stats.federated_linear import linear_estimate, linear_sums, linear_table, pooled_linear
+from faceage_bio.stats.federated import linear_estimate, linear_sums, linear_table, pooled_linear
 
 GOLDEN = Path(__file__).parent / "golden"
 SIZES = (427, 231, 185, 93, 58)
@@ -24,8 +24,8 @@ def sites():
 
 
 def test_sums_of_all_sites_equal_r(monkeypatch):
-    monkeypatch.setattr("faceage_bio.stats.federated_cox.FEWEST_EVENTS", 0)
-    monkeypatch.setattr("faceage_bio.stats.federated_cox.EVENTS_PER_TERM", 0)  # the smallest site too
+    monkeypatch.setattr("faceage_bio.stats.federated.FEWEST_EVENTS", 0)
+    monkeypatch.setattr("faceage_bio.stats.federated.EVENTS_PER_TERM", 0)  # the smallest site too
     golden = pd.read_csv(GOLDEN / "federated/linear.tsv", sep="\t").set_index("term")
     terms = list(golden.index)
     found = linear_table(terms, *pooled_linear([linear_sums(one["er"], one[terms]) for one in sites()]))

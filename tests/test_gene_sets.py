@@ -28,8 +28,7 @@ from faceage_bio.intake.rna.gene_sets import (
     sources,
 )
 from faceage_bio.report.sections_genes import set_sentence, why_these
-from faceage_bio.stats.enrichment import SMALLEST_P, over_representation, preranked
-from faceage_bio.stats.set_scores import METHODS, mean_z, score
+from faceage_bio.stats.enrichment import METHODS, SMALLEST_P, mean_z, over_representation, preranked, score
 from tests.commands import faceage_bio
 from tests.rows import worded
 

@@ -11,11 +11,8 @@ from hypothesis.extra.numpy import arrays
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.linear import least_squares
-from faceage_bio.stats.location_scale import fit_location_scale
-from faceage_bio.stats.loess import loess
-from faceage_bio.stats.measurement_error import correct_slope, simex_slope
-from faceage_bio.stats.reliability import repeat_reliability
-from faceage_bio.stats.splines import natural_spline, place_knots
+from faceage_bio.stats.measurement_error import correct_slope, repeat_reliability, simex_slope
+from faceage_bio.stats.smoothing import fit_location_scale, loess, natural_spline, place_knots
 from tests.golden.acceleration import data
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "acceleration" / "golden.tsv", sep="\t")

@@ -27,7 +27,7 @@ from faceage_bio.core.tables import write_table
 from faceage_bio.report.single_pages import plan_page, read_plan
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cumulative_hazard import nelson_aalen
+from faceage_bio.stats.cox_fit import nelson_aalen
 from faceage_bio.stats.sample_size import LogRankTrial, PiecewiseSurvival
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faceage_bio.stats.prediction_size import prediction_model_size, samples_for_exposure, samples_per_group
+from faceage_bio.stats.sample_size import prediction_model_size, samples_for_exposure, samples_per_group
 
 
 def test_survival_example_of_pmsampsize():

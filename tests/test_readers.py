@@ -19,8 +19,8 @@ from faceage_bio.demo.simulated_cohorts import make_readings
 from faceage_bio.demo.simulated_participants import simulate_participants, simulate_readings
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables_by_place import collect
-from faceage_bio.stats.delong import delong
 from faceage_bio.stats.multi_reader import ReaderStudy
+from faceage_bio.stats.prediction_accuracy import delong
 from tests.commands import faceage_bio
 from tests.rows import told
 

@@ -22,7 +22,7 @@ from faceage_bio.faces.faceage.review_sheet import Shown, add_to_keys, choose_ph
 from faceage_bio.faces.faceage.review_tables import read_decisions, read_review
 from faceage_bio.report.single_pages import review_sheet
 from faceage_bio.report.words import REASONS as WORDS
-from faceage_bio.stats.kappa import cohens_kappa
+from faceage_bio.stats.measurement_error import cohens_kappa
 from tests.conftest import ROOT
 from tests.rows import told
 

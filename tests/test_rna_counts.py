@@ -14,7 +14,7 @@ from faceage_bio.intake.rna import gene_ids
 from faceage_bio.intake.rna.count_files import CountTable, read_counts
 from faceage_bio.intake.rna.count_formats import sample_of
 from faceage_bio.intake.rna.raw import caution_of_sizes, problems_of_values
-from faceage_bio.stats.size_factors import median_of_ratios
+from faceage_bio.stats.negative_binomial import median_of_ratios
 
 COUNTS = pd.DataFrame(
     {"s1": [523, 40, 8, 0], "s2": [611, 55, 3, 2], "s3": [208, 31, 9, 1]}, index=["CDK6", "TP53", "GDF15", "XIST"]

@@ -23,8 +23,8 @@ from faceage_bio.analyses.scores.swap import matched_cut, swap_ages
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError, ConfigError, FitError
 from faceage_bio.core.tables import read_table, read_text_table
-from faceage_bio.stats.censored_auc import censored_areas
 from faceage_bio.stats.concordance import concordance
+from faceage_bio.stats.prediction_accuracy import censored_areas
 from faceage_bio.stats.resampling import areas, concordances, draw_counts
 from tests.golden.scores import data
 from tests.rows import worded

@@ -22,7 +22,7 @@ from faceage_bio.intake.rna import cells as cell_files
 from faceage_bio.intake.rna.cells import open_cells
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables_by_place import collect
-from faceage_bio.stats.power import smallest_detectable
+from faceage_bio.stats.sample_size import smallest_detectable
 from tests.browser import emulate
 from tests.cells_study import GENES, cells_of, people_of
 from tests.commands import faceage_bio

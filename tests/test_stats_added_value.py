@@ -11,21 +11,25 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats.brier import against, brier, integrated
 from faceage_bio.stats.calibration import (
     calibration_curve,
     calibration_groups,
     calibration_in_the_large,
     calibration_slope,
+    draws,
+    net_benefit,
     observed_risk,
+    optimism,
 )
-from faceage_bio.stats.censored_auc import censored_auc
 from faceage_bio.stats.concordance import concordance, uno_concordance
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_baseline import linear_predictor, survival_at, survival_interval_at
-from faceage_bio.stats.cox_fit import likelihood_ratio_test
-from faceage_bio.stats.decision_curve import net_benefit
-from faceage_bio.stats.optimism import draws, optimism
+from faceage_bio.stats.cox_fit import (
+    likelihood_ratio_test,
+    linear_predictor,
+    survival_at,
+    survival_interval_at,
+)
+from faceage_bio.stats.prediction_accuracy import against, brier, censored_auc, integrated
 from tests.golden.added_value.data import (
     BASE,
     CASES,

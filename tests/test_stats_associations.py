@@ -10,14 +10,13 @@ from hypothesis import strategies as st
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.design import build_design
-from faceage_bio.stats.effect_size import adjusted_difference, hedges_g, variance_share
-from faceage_bio.stats.evalue import e_value_of_difference
+from faceage_bio.stats.group_differences import adjusted_difference, hedges_g, variance_share
 from faceage_bio.stats.imputation import _augment, _multinomial, impute, pool
-from faceage_bio.stats.linear import correlation, fit_linear, mean_interval, welch
-from faceage_bio.stats.margins import marginal_means
+from faceage_bio.stats.linear import correlation, fit_linear, marginal_means, mean_interval, welch
 from faceage_bio.stats.matching import common_spread, match_nearest, standardised_difference
 from faceage_bio.stats.multiplicity import benjamini_hochberg, holm
-from faceage_bio.stats.splines import natural_spline, place_knots
+from faceage_bio.stats.robustness import e_value_of_difference
+from faceage_bio.stats.smoothing import natural_spline, place_knots
 from tests.golden.associations import data
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "associations" / "golden.tsv", sep="\t")

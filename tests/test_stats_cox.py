@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_baseline import baseline_hazard, survival_at
-from faceage_bio.stats.cox_fit import likelihood_ratio_test
-from faceage_bio.stats.cox_ph import hazard_over_time, proportional_hazards_test
-from faceage_bio.stats.cox_residuals import (
+from faceage_bio.stats.cox_fit import (
+    baseline_hazard,
+    likelihood_ratio_test,
     martingale_residuals,
+    survival_at,
 )
-from faceage_bio.stats.risk_sets import merge_near_ties
-from faceage_bio.stats.splines import natural_spline, place_knots
+from faceage_bio.stats.cox_likelihood import merge_near_ties
+from faceage_bio.stats.cox_ph import hazard_over_time, proportional_hazards_test
+from faceage_bio.stats.smoothing import natural_spline, place_knots
 from tests.golden.cox.data import CASES, read
 
 GOLDEN = (

@@ -10,15 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats import dispersion_trend
-from faceage_bio.stats.deseq import fit_deseq
-from faceage_bio.stats.dispersion_trend import fit_trend, gamma_regression
-from faceage_bio.stats.filtering import filtered_discovery_rate
-from faceage_bio.stats.multiplicity import benjamini_hochberg
-from faceage_bio.stats.negative_binomial import fit_means
+from faceage_bio.stats import dispersion
+from faceage_bio.stats.deseq import coefficient, difference, fit_deseq
+from faceage_bio.stats.dispersion import fit_trend, gamma_regression
+from faceage_bio.stats.multiplicity import benjamini_hochberg, filtered_discovery_rate
+from faceage_bio.stats.negative_binomial import fit_means, median_of_ratios, positive_counts
 from faceage_bio.stats.pydeseq2_fit import deseq_by_pydeseq2, fit_pydeseq2, wald_by_pydeseq2
-from faceage_bio.stats.size_factors import median_of_ratios, positive_counts
-from faceage_bio.stats.stacked import coefficient, difference
 from tests.golden.deseq2 import data
 
 FOLDER = Path(__file__).parent / "golden" / "deseq2"
@@ -240,9 +237,9 @@ def test_a_trend_that_does_not_settle_is_none(monkeypatch):
         gamma_regression(np.ones((1, 2)), np.ones(1), np.ones(2))
     with pytest.raises(FitError, match="fitted dispersions are not positive"):
         gamma_regression(np.ones((3, 1)), np.ones(3), -np.ones(1))
-    monkeypatch.setattr(dispersion_trend, "gamma_regression", lambda x, y, start: (start * 2, False))
+    monkeypatch.setattr(dispersion, "gamma_regression", lambda x, y, start: (start * 2, False))
     with pytest.raises(FitError, match="the parametric trend did not converge"):
-        dispersion_trend._parametric(np.arange(1.0, 9), np.full(8, 0.1))
+        dispersion._parametric(np.arange(1.0, 9), np.full(8, 0.1))
 
 
 def test_a_trend_needs_dispersion_and_falls_back_to_one_number():

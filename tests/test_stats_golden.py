@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.stats.agreement import bland_altman
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.kaplan_meier import kaplan_meier, median, median_followup
+from faceage_bio.stats.kaplan_meier import kaplan_meier, log_rank, median, median_followup
 from faceage_bio.stats.linear import correlation, least_squares, welch
-from faceage_bio.stats.log_rank import log_rank
+from faceage_bio.stats.measurement_error import bland_altman
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from tests.golden.r import data
 

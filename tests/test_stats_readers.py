@@ -11,10 +11,9 @@ from hypothesis.extra import numpy as arrays
 from scipy import stats
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats.censored_auc import censored_areas, status_at
-from faceage_bio.stats.delong import delong, jackknife
+from faceage_bio.stats.group_differences import signed_rank
 from faceage_bio.stats.multi_reader import ReaderStudy, against_standard, mean_accuracy, mean_covariance
-from faceage_bio.stats.signed_rank import signed_rank
+from faceage_bio.stats.prediction_accuracy import censored_areas, delong, jackknife, status_at
 from tests.golden.readers import data
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "readers" / "golden.tsv", sep="\t")

@@ -9,20 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats import fine_gray
-from faceage_bio.stats import restricted_mean as rmst
-from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test
+from faceage_bio.stats import competing_risks
+from faceage_bio.stats import kaplan_meier as rmst
+from faceage_bio.stats.competing_risks import cumulative_incidence, fit_fine_gray, gray_test
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.fine_gray import fit_fine_gray
 from faceage_bio.stats.kaplan_meier import (
     height_at,
     kaplan_meier,
+    log_rank,
+    log_rank_scores,
+    log_rank_trend,
     median,
     median_followup,
     quantile,
     risk_table,
 )
-from faceage_bio.stats.log_rank import log_rank, log_rank_scores, log_rank_trend
 from tests.golden.survival_curves import data
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "survival_curves" / "golden.tsv", sep="\t")
@@ -380,10 +381,12 @@ def test_a_fine_gray_model_that_cannot_be_fitted_is_an_error(change, message):
 
 def test_a_fine_gray_model_that_does_not_settle_is_an_error(monkeypatch):
     table = data.untied()
-    monkeypatch.setattr(fine_gray, "MAX_STEPS", 1)
+    monkeypatch.setattr(competing_risks, "MAX_STEPS", 1)
     with pytest.raises(FitError, match="the model did not converge in 1 steps"):
         fit_fine_gray(table.time, table.cause, 1, table[["age", "marker"]])
-    monkeypatch.setattr(fine_gray._Weighted, "derivatives", lambda *_: (0.0, np.zeros(2), np.zeros((2, 2))))
+    monkeypatch.setattr(
+        competing_risks._Weighted, "derivatives", lambda *_: (0.0, np.zeros(2), np.zeros((2, 2)))
+    )
     with pytest.raises(FitError, match=r"the model did not converge .its information is singular"):
         fit_fine_gray(table.time, table.cause, 1, table[["age", "marker"]])
 

@@ -12,11 +12,11 @@ from scipy import stats
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.linear import fit_linear
-from faceage_bio.stats.quadratic_forms import chi_square_mixture_tail
 from faceage_bio.stats.rare_variants import (
     allele_frequency,
     beta_weights,
     burden_score,
+    chi_square_mixture_tail,
     filled_with_mean,
     hardy_weinberg,
     skat,

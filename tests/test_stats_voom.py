@@ -8,12 +8,15 @@ import pandas as pd
 import pytest
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats.consensus_correlation import consensus_correlation
-from faceage_bio.stats.linear import least_squares
-from faceage_bio.stats.linear_genes import hc3
-from faceage_bio.stats.moderated import fit_moderated, variance_prior
-from faceage_bio.stats.size_factors import trimmed_mean_of_m
-from faceage_bio.stats.voom import log_counts_per_million, voom
+from faceage_bio.stats.limma import (
+    consensus_correlation,
+    fit_moderated,
+    log_counts_per_million,
+    variance_prior,
+    voom,
+)
+from faceage_bio.stats.linear import hc3, least_squares
+from faceage_bio.stats.negative_binomial import trimmed_mean_of_m
 from tests.golden.voom import data
 
 FOLDER = Path(__file__).parent / "golden" / "voom"

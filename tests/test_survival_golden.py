@@ -17,10 +17,8 @@ from faceage_bio.analyses.survival.remedies import remedies
 from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.analyses.survival.sites import compare_sites
 from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
-from faceage_bio.stats.cox_fit import NORMAL_975
-from faceage_bio.stats.cox_ph import hazard_over_time
-from faceage_bio.stats.cumulative_hazard import nelson_aalen
-from faceage_bio.stats.hazard_smooth import smooth_over_time
+from faceage_bio.stats.cox_fit import NORMAL_975, nelson_aalen
+from faceage_bio.stats.cox_ph import hazard_over_time, smooth_over_time
 from tests.golden.sequential_models.data import completed, people
 
 GOLDEN = (

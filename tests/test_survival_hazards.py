@@ -26,7 +26,7 @@ from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.report.words import p_value
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.time_split import split_follow_up
+from faceage_bio.stats.cox_likelihood import split_follow_up
 from tests.hazard_people import died
 from tests.report_studies import CARD, ages_tables, config_of
 from tests.rows import worded

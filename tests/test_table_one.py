@@ -22,7 +22,7 @@ from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.results.reasons import in_words
-from faceage_bio.stats.group_balance import all_pairs, difference_of_numbers, difference_of_shares
+from faceage_bio.stats.matching import all_pairs, difference_of_numbers, difference_of_shares
 from tests.golden.associations.data import PARTIES
 from tests.golden.table_one import data
 from tests.rows import told

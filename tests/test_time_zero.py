@@ -17,20 +17,16 @@ from faceage_bio.analyses.survival.gene_hazards import gene_survival
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.intake.observation import entry_of
-from faceage_bio.stats.brier import brier
-from faceage_bio.stats.censored_auc import censored_auc
-from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test
+from faceage_bio.stats.competing_risks import cumulative_incidence, fit_fine_gray, gray_test
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_baseline import linear_predictor
-from faceage_bio.stats.cox_baseline import survival_at as predicted
 from faceage_bio.stats.cox_batch import fit_cox_per_column
+from faceage_bio.stats.cox_fit import linear_predictor
+from faceage_bio.stats.cox_fit import survival_at as predicted
+from faceage_bio.stats.cox_likelihood import split_follow_up
 from faceage_bio.stats.cox_ph import proportional_hazards_test
-from faceage_bio.stats.fine_gray import fit_fine_gray
-from faceage_bio.stats.kaplan_meier import height_at, kaplan_meier, risk_table
-from faceage_bio.stats.log_rank import log_rank
-from faceage_bio.stats.restricted_mean import restricted_mean
-from faceage_bio.stats.time_split import split_follow_up
+from faceage_bio.stats.kaplan_meier import height_at, kaplan_meier, log_rank, restricted_mean, risk_table
+from faceage_bio.stats.prediction_accuracy import brier, censored_auc
 
 HERE = Path(__file__).parent / "golden" / "time_zero"
 TABLE = pd.read_csv(HERE / "transplant.tsv", sep="\t", comment="#").astype("float64")

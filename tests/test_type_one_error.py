@@ -24,14 +24,14 @@ from faceage_bio.analyses.survival.cox_models import Choices, model_frame
 from faceage_bio.analyses.survival.permuted_face_age import permuted_hazards, permuted_p_values
 from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.results.reasons import in_words
-from faceage_bio.stats.permuted_exposure import (
+from faceage_bio.stats.deseq import difference, weighted_coefficient
+from faceage_bio.stats.resampling import (
     OverPermutations,
     inflation,
     permuted_exposures,
     type_one_error,
     weighted_permutation_p,
 )
-from faceage_bio.stats.stacked import difference, weighted_coefficient
 from tests.expression_study import study
 from tests.headline_study import late, people
 

@@ -280,7 +280,7 @@ def model(
     Example: faceage-bio plan model --r-squared 0.051 --parameters 30 --event-rate 0.065 --mean-follow-up 2.07 --horizon 2
     """
     from faceage_bio.analyses.planning.plan_table import plan_table
-    from faceage_bio.stats.prediction_size import prediction_model_size
+    from faceage_bio.stats.sample_size import prediction_model_size
 
     try:
         found = prediction_model_size(

@@ -13,7 +13,7 @@ from faceage_bio.report.sections_genes import gene_survival_section
 from faceage_bio.report.sections_scores import scores_section
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import count, increase, interval, number, p_equals, p_value, people, term
-from faceage_bio.stats.prediction_size import size_for_fitted_model
+from faceage_bio.stats.sample_size import size_for_fitted_model
 
 AGES = "face age against age"
 CELLS = (("face_age", "face"), ("age_acceleration", "acceleration"), ("chronological_age", "age"))

@@ -11,8 +11,7 @@ from scipy.stats import norm
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.cox import LONGEST_STEP, MOST_STEPS, NO_END, fit_cox
 from faceage_bio.stats.cox_fit import NORMAL_975
-from faceage_bio.stats.cox_likelihood import efron_pass, information, score
-from faceage_bio.stats.risk_sets import RiskSets
+from faceage_bio.stats.cox_likelihood import RiskSets, efron_pass, information, score
 
 SETTLED = 1e-8  # the last step is taken without another look at the curvature
 BATCH = 16  # exposures at once; of 500 to 17,000 participants their arrays stay in the processor's cache

@@ -1,8 +1,4 @@
-"""Do hazard ratios stay the same over time? The score test of Grambsch and Therneau, as R's ``cox.zph`` (3.0 and later).
-
-Each term is tested by the score of a further coefficient for x times g(time), at the fitted model; the information is
-that of the whole extended model, so that correlated terms are not mistaken for each other.
-"""
+"""Proportional hazards: the score test of Grambsch and Therneau, and the hazard ratio over time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +8,15 @@ import pandas as pd
 from scipy.stats import chi2, rankdata
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats.cox_fit import CoxFit
-from faceage_bio.stats.cox_likelihood import information, schoenfeld_residuals
-from faceage_bio.stats.risk_sets import RiskSets, risk_sets
+from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit
+from faceage_bio.stats.cox_likelihood import RiskSets, information, risk_sets, schoenfeld_residuals
+from faceage_bio.stats.smoothing import natural_spline, place_knots
+
+# Do hazard ratios stay the same over time? The score test of Grambsch and Therneau, as R's ``cox.zph`` (3.0 and later).
+#
+# Each term is tested by the score of a further coefficient for x times g(time), at the fitted model; the information is
+# that of the whole extended model, so that correlated terms are not mistaken for each other.
+
 
 TRANSFORMS = ("km", "identity", "log", "rank")
 GLOBAL = "GLOBAL"
@@ -154,3 +156,51 @@ def _informative_deaths(sets: RiskSets, x: np.ndarray) -> np.ndarray:
     spread = np.maximum.reduceat(x, starts, axis=1) - np.minimum.reduceat(x, starts, axis=1)
     varies = spread > 1e-9 * x.std(axis=1, keepdims=True)
     return deaths[:, None] * varies.T
+
+
+# A hazard ratio over time, drawn through the scaled Schoenfeld residuals, as R's ``plot(cox.zph(..., terms = FALSE))``.
+
+
+DF = 3  # beside the intercept; R's df = 4 counts it
+PLACES = 40
+
+
+def smooth_over_time(fit: CoxFit, over_time: HazardOverTime, term: str) -> pd.DataFrame:
+    """Natural spline of a term's log hazard ratio in g(time), with the band that R draws.
+
+    Parameters
+    ----------
+    fit : CoxFit
+    over_time : of `hazard_over_time` for the same fit and a term of one column
+
+    Returns
+    -------
+    DataFrame, shape (40, 5)
+        years, g, log_hazard_ratio, ci_lower, ci_upper (95%, pointwise); evenly spaced in g.
+
+    Raises
+    ------
+    FitError
+        Too few deaths at distinct times.
+    """
+    points = over_time.points[over_time.points[term].notna()]
+    g = points["g"].to_numpy()
+    if len(np.unique(g)) <= DF + 1:
+        raise FitError("few_times_for_a_curve", n_times=len(np.unique(g)))
+    at = np.linspace(g.min(), g.max(), PLACES)
+    knots = place_knots(np.concatenate([at, g]), DF)
+
+    def basis(x: np.ndarray) -> np.ndarray:
+        return np.column_stack([np.ones(len(x)), natural_spline(x, knots, "g")])
+
+    x, shown = basis(g), basis(at)
+    inverse = np.linalg.inv(x.T @ x)
+    value = shown @ inverse @ x.T @ points[term].to_numpy()
+    variance = fit.n_events * fit.covariance.loc[term, term]
+    error = np.sqrt(variance * np.einsum("ij,jk,ik->i", shown, inverse, shown))
+    first = np.unique(g, return_index=True)[1]
+    years = np.interp(at, g[first], points["years"].to_numpy()[first])
+    return pd.DataFrame({
+        "years": years, "g": at, "log_hazard_ratio": value, "ci_lower": value - NORMAL_975 * error,
+        "ci_upper": value + NORMAL_975 * error,
+    })  # fmt: skip

@@ -1,22 +1,124 @@
-"""DESeq2's method for bulk RNA counts, all genes at once: dispersions, means, tests, outlying counts.
-
-Love, Huber and Anders 2014 (doi:10.1186/s13059-014-0550-8). An implementation of its own, held to DESeq2 1.38.3 in the tests
-(tests/golden/deseq2); in place of its R it computes all genes of a block in the same array operations.
-"""
+"""DESeq2's method for bulk RNA counts, all genes at once: dispersions, means, tests, outlying counts, coefficients compared."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import f, t
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.blocks import in_blocks, split
-from faceage_bio.stats.dispersion import Profile, gene_wise, projected, starting_values, with_prior
-from faceage_bio.stats.dispersion_trend import Trend, fit_trend, prior_variance
-from faceage_bio.stats.negative_binomial import LEAST_MEAN, NegativeBinomialFit, Pairs, fit_means, means
-from faceage_bio.stats.outlying_counts import cooks_distances, cutoff, in_cells_of, replace_outlying
+from faceage_bio.stats.dispersion import (
+    Profile,
+    Trend,
+    fit_trend,
+    gene_wise,
+    prior_variance,
+    projected,
+    starting_values,
+    with_prior,
+)
+from faceage_bio.stats.negative_binomial import (
+    LEAST_MEAN,
+    LOG2_E,
+    RIDGE,
+    NegativeBinomialFit,
+    Pairs,
+    fit_means,
+    means,
+    weights_of,
+)
+
+# Single counts that carry a gene's result: Cook's distances, and DESeq2's replacement of such counts.
+
+
+LEAST_ROBUST = 0.04  # a smaller dispersion would make every count beside an outlier look like one
+
+
+def cutoff(n_samples: int, p: int) -> float:
+    """Cook's distances above this are outliers: the 99% quantile of F(p, n - p)."""
+    return float(f.ppf(0.99, p, n_samples - p))
+
+
+def cells_of(design: np.ndarray) -> np.ndarray:
+    """Number of the sample's cell (samples of equal design rows), shape (n_samples,)."""
+    return np.unique(design, axis=0, return_inverse=True)[1].ravel()
+
+
+def in_cells_of(design: np.ndarray, least: int) -> np.ndarray:
+    """Whether at least ``least`` samples share the sample's design row, shape (n_samples,)."""
+    cells = cells_of(design)
+    return np.bincount(cells)[cells] >= least
+
+
+def robust_dispersions(normalised: np.ndarray, design: np.ndarray) -> np.ndarray:
+    """Moment estimates from trimmed variances, within cells where a cell has 3 samples, shape (n_genes,).
+
+    Parameters
+    ----------
+    normalised : counts divided by size factors, shape (n_genes, n_samples)
+    """
+    enough = in_cells_of(design, 3)
+    if enough.any():
+        variance = _cell_variance(normalised[:, enough], cells_of(design)[enough])
+    else:
+        centre = _trimmed(normalised, 1 / 8)
+        variance = 1.51 * _trimmed((normalised - centre[:, None]) ** 2, 1 / 8)
+    mean = normalised.mean(axis=1)
+    return np.maximum((variance - mean) / mean**2, LEAST_ROBUST)
+
+
+def _cell_variance(normalised: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    variances = []
+    for cell in np.unique(cells):
+        mine = normalised[:, cells == cell]
+        size = int(mine.shape[1] > 3) + int(mine.shape[1] > 23)
+        share, scale = (1 / 3, 1 / 4, 1 / 8)[size], (2.04, 1.86, 1.51)[size]
+        centre = _trimmed(mine, share)
+        variances.append(scale * _trimmed((mine - centre[:, None]) ** 2, share))
+    return np.max(variances, axis=0)
+
+
+def _trimmed(values: np.ndarray, share: float) -> np.ndarray:
+    cut = int(np.floor(values.shape[1] * share))
+    ordered = np.sort(values, axis=1)
+    return ordered[:, cut : values.shape[1] - cut].mean(axis=1)
+
+
+def cooks_distances(
+    y: np.ndarray, beta: np.ndarray, design: np.ndarray, size_factors: np.ndarray, dispersions: np.ndarray
+) -> np.ndarray:
+    """How far each count moves its gene's fit, shape (n_genes, n_samples).
+
+    Parameters
+    ----------
+    y : counts, shape (n_genes, n_samples)
+    beta, dispersions : of the fit
+    """
+    pairs, p = Pairs.of(design), design.shape[1]
+    mu = means(beta, design, size_factors)
+    weights = weights_of(mu, dispersions)
+    inverse = np.linalg.inv(pairs.information(weights) + RIDGE * np.eye(p))
+    leverage = pairs.leverages(weights, inverse)
+    robust = robust_dispersions(y / size_factors, design)[:, None]
+    return (y - mu) ** 2 / (mu + robust * mu**2) / p * leverage / (1 - leverage) ** 2
+
+
+def replace_outlying(
+    y: np.ndarray, outlying: np.ndarray, replaceable: np.ndarray, size_factors: np.ndarray
+) -> np.ndarray:
+    """Counts with outlying ones of ``replaceable`` samples set to the gene's trimmed mean in that sample's depth."""
+    centre = _trimmed(y / size_factors, 0.2)
+    return np.where(outlying & replaceable, np.floor(centre[:, None] * size_factors), y)
+
 
 SPARE_SAMPLES = 4  # with fewer beyond the parameters DESeq2 finds its prior by a random simulation
+# DESeq2's method for bulk RNA counts, all genes at once: dispersions, means, tests, outlying counts.
+#
+# Love, Huber and Anders 2014 (doi:10.1186/s13059-014-0550-8). An implementation of its own, held to DESeq2 1.38.3 in the tests
+# (tests/golden/deseq2); in place of its R it computes all genes of a block in the same array operations.
+
+
 REPLICATES = 7  # an outlying count is replaced where so many samples share its design row
 OUTLIER_SDS = 2.0  # a gene so far above the trend keeps its own dispersion
 
@@ -252,3 +354,59 @@ class _Chain:
         ):
             values[genes] = part
         return replace(result, base_mean=base_mean, counts=counts)
+
+
+# Coefficients of separate models of the same samples held against each other.
+#
+# Two models of one outcome are correlated, so the standard error of the difference of their coefficients comes from both fits'
+# influence of each sample (Weesie 1999, Stata Technical Bulletin 52: seemingly unrelated estimation), with HC3's correction.
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """One coefficient of every gene on the log2 scale: ``estimate`` (n_genes,), ``influence`` of samples (n_genes, n_samples)."""
+
+    estimate: np.ndarray
+    influence: np.ndarray
+
+
+def coefficient(
+    counts: np.ndarray, design: np.ndarray, size_factors: np.ndarray, dispersions: np.ndarray, column: int
+) -> Coefficient:
+    """A negative binomial coefficient and what each sample does to it, dispersions given.
+
+    Parameters
+    ----------
+    counts : int array, shape (n_samples, n_genes); few genes, no gene without counts
+    column : of the design
+    """
+    y, pairs = counts.T.astype(np.float64), Pairs.of(design)
+    beta = fit_means(counts, design, size_factors, dispersions).beta
+    mu = means(beta, design, size_factors)
+    weights = weights_of(mu, dispersions)
+    inverse = np.linalg.inv(pairs.information(weights) + RIDGE * np.eye(design.shape[1]))
+    score = (y - mu) / (1 + dispersions[:, None] * mu) / (1 - pairs.leverages(weights, inverse))
+    return Coefficient(LOG2_E * beta[:, column], LOG2_E * score * (inverse[:, column] @ design.T))
+
+
+def weighted_coefficient(y: np.ndarray, weights: np.ndarray, design: np.ndarray, column: int) -> Coefficient:
+    """A weighted least-squares coefficient of log2 levels and what each sample does to it.
+
+    Parameters
+    ----------
+    y, weights : float arrays, shape (n_samples, n_genes)
+    column : of the design
+    """
+    values, weight, pairs = y.T, weights.T, Pairs.of(design)
+    inverse = np.linalg.inv(pairs.information(weight))
+    beta = np.einsum("gij,gj->gi", inverse, (weight * values) @ design)
+    score = weight * (values - beta @ design.T) / (1 - pairs.leverages(weight, inverse))
+    return Coefficient(beta[:, column], score * (inverse[:, column] @ design.T))
+
+
+def difference(one: Coefficient, other: Coefficient, df: float = np.inf) -> np.ndarray:
+    """One minus other: estimate, standard error, statistic, two-sided p (t with ``df``; normal by default), shape (4, n_genes)."""
+    estimate = one.estimate - other.estimate
+    error = np.sqrt(((one.influence - other.influence) ** 2).sum(axis=1))
+    statistic = np.divide(estimate, error, out=np.full_like(estimate, np.nan), where=error > 0)
+    return np.stack([estimate, error, statistic, 2 * t.sf(np.abs(statistic), df)])

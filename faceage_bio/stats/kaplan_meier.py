@@ -1,17 +1,20 @@
-"""Kaplan-Meier curves with delayed entry, their intervals and quantiles, as R's ``survfit``.
+"""Kaplan-Meier curves and comparisons of groups with delayed entry: survival, restricted means, log-rank tests."""
 
-Three intervals, each known by its name: "log-log" (Kalbfleisch and Prentice; ours by default, it stays within 0 and 1), "log"
-(R's default) and "plain". A number at risk at time t counts those who entered before t and were still followed then.
-"""
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from faceage_bio.core.errors import FitError
+
+# Kaplan-Meier curves with delayed entry, their intervals and quantiles, as R's ``survfit``.
+#
+# Three intervals, each known by its name: "log-log" (Kalbfleisch and Prentice; ours by default, it stays within 0 and 1), "log"
+# (R's default) and "plain". A number at risk at time t counts those who entered before t and were still followed then.
+
 
 Interval = Literal["log-log", "log", "plain"]
 NORMAL_975 = float(stats.norm.ppf(0.975))
@@ -224,3 +227,226 @@ def risk_table(
         "years": times, "at_risk": at_risk, "entered": until(entry), "events": until(years[event == 1]),
         "censored": until(years[event == 0]),
     })  # fmt: skip
+
+
+# Log-rank tests of k groups: with delayed entry, stratified, weighted (Fleming and Harrington), and for trend.
+#
+# At each death those at risk are drawn from as from an urn: observed less expected deaths, and their hypergeometric variance, add
+# up over deaths and strata. Equal to R's ``survdiff``, and with delayed entry to the score test of ``coxph(ties = "exact")``.
+
+
+class Test(NamedTuple):
+    """A chi-square statistic; NaN where there is nothing to compare."""
+
+    chi_square: float
+    df: int
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of each group its weighted deaths (observed), what they would be if all groups were alike, and the covariance."""
+
+    groups: list
+    observed: np.ndarray
+    expected: np.ndarray
+    covariance: np.ndarray
+
+
+def log_rank_scores(
+    years: np.ndarray,
+    event: np.ndarray,
+    group: np.ndarray,
+    entry: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
+    weights: tuple[float, float] = (0.0, 0.0),
+) -> Scores:
+    """Observed and expected deaths of each group.
+
+    Parameters
+    ----------
+    years, event, entry : as in `kaplan_meier`
+    group : array, shape (n,)
+        Any labels that can be sorted.
+    strata : array, shape (n,), optional
+        Groups are compared within each stratum only.
+    weights : (p, q)
+        Deaths count S^p (1 - S)^q with S the stratum's survival just before: (0, 0) is the log-rank test, (1, 0) looks at early
+        differences (R's ``rho = 1``), (0, 1) at late ones.
+    """
+    years, event, entry = checked_times(years, event, entry)
+    names, code = np.unique(np.asarray(group), return_inverse=True)
+    parts = np.zeros(len(years), dtype=int) if strata is None else pd.factorize(np.asarray(strata))[0]
+    k = len(names)
+    observed, expected, covariance = np.zeros(k), np.zeros(k), np.zeros((k, k))
+    for part in np.unique(parts):
+        mine = parts == part
+        times = np.unique(years[mine & (event == 1)])
+        members = [mine & (code == one) for one in range(k)]
+        at_risk = np.array([number_at_risk(times, years[m], entry[m]) for m in members], dtype=np.float64)
+        died = np.array(
+            [
+                np.bincount(np.searchsorted(times, years[m & (event == 1)]), minlength=len(times))
+                for m in members
+            ]
+        )
+        n, d = at_risk.sum(axis=0), died.sum(axis=0)
+        survival = np.concatenate([[1.0], np.cumprod(1 - d / n)[:-1]]) if len(times) else np.empty(0)
+        weight = survival ** weights[0] * (1 - survival) ** weights[1]
+        share = at_risk / n
+        observed += died @ weight
+        expected += share @ (weight * d)
+        spread = weight**2 * d * (n - d) / np.maximum(n - 1, 1)
+        covariance += np.diag(share @ spread) - (share * spread) @ share.T
+    return Scores(names.tolist(), observed, expected, covariance)
+
+
+def log_rank(
+    years: np.ndarray,
+    event: np.ndarray,
+    group: np.ndarray,
+    entry: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
+    weights: tuple[float, float] = (0.0, 0.0),
+) -> Test:
+    """Whether survival differs between k groups; a group that is never at risk at a death does not count, as in R.
+
+    Parameters as in `log_rank_scores`; NaN with one group or without deaths.
+    """
+    scores = log_rank_scores(years, event, group, entry, strata, weights)
+    known = scores.expected > 0
+    if known.sum() < 2:
+        return Test(np.nan, max(int(known.sum()) - 1, 0), np.nan)
+    excess = (scores.observed - scores.expected)[known][1:]
+    covariance = scores.covariance[np.ix_(known, known)][1:, 1:]
+    if np.linalg.matrix_rank(covariance) < len(excess):
+        return Test(np.nan, len(excess), np.nan)
+    return chi_square(excess @ np.linalg.solve(covariance, excess), len(excess))
+
+
+def log_rank_trend(
+    years: np.ndarray,
+    event: np.ndarray,
+    score: np.ndarray,
+    entry: np.ndarray | None = None,
+    strata: np.ndarray | None = None,
+    weights: tuple[float, float] = (0.0, 0.0),
+) -> Test:
+    """Whether the hazard rises (or falls) over ordered groups, whose ``score`` is a number (Tarone 1975); 1 degree of freedom."""
+    scores = log_rank_scores(years, event, np.asarray(score, dtype=np.float64), entry, strata, weights)
+    places = np.asarray(scores.groups)
+    variance = places @ scores.covariance @ places
+    if not variance > 1e-12 * max(1.0, places @ places):
+        return Test(np.nan, 1, np.nan)
+    return chi_square((places @ (scores.observed - scores.expected)) ** 2 / variance, 1)
+
+
+def chi_square(value: float, df: int) -> Test:
+    """A statistic with its p-value."""
+    return Test(float(value), df, float(stats.chi2.sf(value, df)))
+
+
+def scores_of(ordered: Sequence[object], group: pd.Series) -> np.ndarray:
+    """1 for the first of the ordered groups, 2 for the second ...: a group that no participant is in keeps its place."""
+    return group.map({name: place for place, name in enumerate(ordered, start=1)}).to_numpy(dtype=np.float64)
+
+
+# Restricted mean survival: the area under the Kaplan-Meier curve up to a horizon (Royston and Parmar 2013).
+#
+# A difference of areas needs no proportional hazards. The variance is that of the estimate, sum of A^2 d / (n (n - d)) with A the
+# area from a death to the horizon, as R's ``print(survfit, rmean=)``; lifelines gives that of min(T, horizon) instead.
+
+
+@dataclass(frozen=True)
+class RestrictedMean:
+    """Years lived within the horizon, on average, and the estimate's standard error."""
+
+    estimate: float
+    standard_error: float
+
+    @property
+    def ci_lower(self) -> float:
+        return self.estimate - NORMAL_975 * self.standard_error
+
+    @property
+    def ci_upper(self) -> float:
+        return self.estimate + NORMAL_975 * self.standard_error
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A difference or ratio of two areas with Wald's interval and p-value."""
+
+    estimate: float
+    ci_lower: float
+    ci_upper: float
+    p_value: float
+    standard_error: float  # of a ratio's logarithm
+
+
+def restricted_mean(curve: pd.DataFrame, horizon: float) -> RestrictedMean:
+    """Area under a curve of `kaplan_meier` up to ``horizon`` years.
+
+    Raises
+    ------
+    FitError
+        No participant was followed that long while some still lived, so that the curve is not known up to there; no participant died before, so
+        that the estimate has no known error.
+    """
+    horizon = round(horizon, DIGITS)
+    times, survival = curve["years"].to_numpy(), curve["survival"].to_numpy()
+    if horizon <= 0:
+        raise FitError("horizon_before_start", years=horizon)
+    if times[-1] < horizon and survival[-1] > 0:
+        raise FitError("horizon_after_follow_up", years=horizon)
+    inside = times < horizon
+    widths = np.diff(np.append(times[inside], horizon))
+    areas = survival[inside] * widths
+    from_here = areas[::-1].cumsum()[::-1]  # from each time to the horizon
+    died, at_risk = curve["events"].to_numpy()[inside], curve["at_risk"].to_numpy()[inside]
+    if not died.any():
+        raise FitError("no_events_within", years=horizon)
+    terms = hazard_variance(died, at_risk)
+    # where all at risk died the curve is 0 from there on, and so is the area
+    variance = np.sum(from_here**2 * np.where(np.isfinite(terms), terms, 0.0))
+    return RestrictedMean(float(areas.sum()), float(np.sqrt(variance)))
+
+
+def difference(one: RestrictedMean, reference: RestrictedMean) -> Contrast:
+    """Years lived more within the horizon than in the reference group.
+
+    Raises
+    ------
+    FitError
+        Neither area has an error: in both groups all die at one time.
+    """
+    return _wald(one.estimate - reference.estimate, np.hypot(one.standard_error, reference.standard_error))
+
+
+def ratio(one: RestrictedMean, reference: RestrictedMean) -> Contrast:
+    """Areas' ratio, its error by the delta method on the logarithm.
+
+    Raises
+    ------
+    FitError
+        All participants of a group died at time 0, so that its area is 0; neither area has an error.
+    """
+    if one.estimate <= 0 or reference.estimate <= 0:
+        raise FitError("no_time_lived")
+    error = np.hypot(one.standard_error / one.estimate, reference.standard_error / reference.estimate)
+    found = _wald(np.log(one.estimate / reference.estimate), error)
+    estimate, lower, upper = np.exp([found.estimate, found.ci_lower, found.ci_upper]).tolist()
+    return Contrast(estimate, lower, upper, found.p_value, float(error))
+
+
+def _wald(estimate: float, error: float) -> Contrast:
+    if not error > 0:
+        raise FitError("no_error_of_means")
+    half = NORMAL_975 * error
+    return Contrast(
+        float(estimate),
+        float(estimate - half),
+        float(estimate + half),
+        float(2 * stats.norm.sf(abs(estimate) / error)),
+        float(error),
+    )

@@ -1,14 +1,16 @@
-"""Least squares with standard errors that do not assume equal variances, and Welch's comparison."""
+"""Least squares with standard errors that do not assume equal variances, adjusted means, and Welch's comparison."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from scipy import special, stats
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats.design import RANK_TOLERANCE, independent_columns
+from faceage_bio.stats.blocks import split
+from faceage_bio.stats.design import RANK_TOLERANCE, independent, independent_columns
 
 
 @dataclass(frozen=True)
@@ -224,3 +226,153 @@ def correlation(a: np.ndarray, b: np.ndarray) -> Estimate:
     return Estimate(
         float(test.statistic), float(interval.low), float(interval.high), float(test.pvalue), error
     )
+
+
+# Least squares of many outcomes on one design, with standard errors that do not assume equal variances.
+
+
+def hc3(y: np.ndarray, design: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
+    """Weighted sums of coefficients of every outcome: estimate, HC3 standard error, t, two-sided p.
+
+    Equals R's ``coeftest(lm(...), vcovHC(..., type = "HC3"))`` for each column. MacKinnon and White 1985,
+    doi:10.1016/0304-4076(85)90158-7.
+
+    Parameters
+    ----------
+    y : float array, shape (n_samples, n_outcomes)
+    design : float array, shape (n_samples, p), of full rank, with its intercept
+    contrasts : float array, shape (k, p)
+
+    Returns
+    -------
+    float array, shape (4, k, n_outcomes)
+
+    Raises
+    ------
+    FitError
+        A sample alone determines a coefficient, so that its residual is zero whatever its value.
+    """
+    n, p = design.shape
+    q, r = np.linalg.qr(design)
+    leverage = (q**2).sum(axis=1)
+    if leverage.max() > 1 - 1e-10:
+        raise FitError("single_sample_term")
+    scores = q.T @ y
+    influence = np.linalg.solve(r.T, contrasts.T).T @ q.T  # of each sample on each sum, shape (k, n)
+    estimate = np.linalg.solve(r.T, contrasts.T).T @ scores
+    weights = (influence / (1 - leverage)) ** 2
+    parts = split(np.arange(y.shape[1]), n)  # residuals of some outcomes at a time
+    squares = [weights @ (y[:, part] - q @ scores[:, part]) ** 2 for part in parts]
+    error = np.sqrt(np.concatenate(squares, axis=1))
+    t = np.divide(estimate, error, out=np.full_like(estimate, np.nan), where=error > 0)
+    return np.stack([estimate, error, t, 2 * stats.t.sf(np.abs(t), n - p)])
+
+
+# Adjusted means of groups: what a model gives for each level of a factor when everything else is alike.
+
+
+@dataclass(frozen=True)
+class Margins:
+    """``means``: one row per level; ``pairs``: one row per pair (first, second), the estimate is second minus first."""
+
+    means: pd.DataFrame
+    pairs: pd.DataFrame
+
+
+def marginal_means(fit: LinearFit, design: pd.DataFrame, indicators: dict[str, str | None]) -> Margins:
+    """Means and differences of a factor's levels over a balanced grid of everything else, as R's emmeans.
+
+    Numeric covariates stand at their mean; every level of a further factor weighs the same, however many participants it has
+    (``weights = "equal"``). Searle, Speed and Milliken 1980, doi:10.1080/00031305.1980.10483031.
+
+    Parameters
+    ----------
+    fit : fit of ``design``
+    design : DataFrame, shape (n, p)
+        The columns of one factor are called ``factor: level``, as `build_design` makes them.
+    indicators : level -> its column in ``design``, None for the reference level
+
+    Returns
+    -------
+    Margins
+        Columns as `LinearFit.combine`; pairs have the columns first and second besides.
+    """
+    own = {name for name in indicators.values() if name}
+    grid = {"intercept": 1.0}
+    for name in design.columns:
+        if name in own:
+            continue
+        factor, colon, _ = name.partition(": ")
+        siblings = [other for other in design.columns if colon and other.startswith(f"{factor}: ")]
+        grid[name] = 1 / (len(siblings) + 1) if siblings else float(design[name].mean())
+    rows = pd.DataFrame(
+        [grid | {other: float(other == mine) for other in own} for mine in indicators.values()],
+        index=pd.Index(list(indicators), name="level"),
+    )
+    pairs = list(combinations(indicators, 2))
+    differences = pd.DataFrame(
+        [rows.loc[second] - rows.loc[first] for first, second in pairs], columns=rows.columns
+    ).reset_index(drop=True)
+    found = fit.combine(differences)
+    found.insert(0, "first", [first for first, _ in pairs])
+    found.insert(1, "second", [second for _, second in pairs])
+    return Margins(fit.combine(rows), found)
+
+
+# How much of the spread of outcomes a set of terms explains, with the overall F test.
+
+
+def explained(y: np.ndarray, terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """R squared of each outcome on the terms (and an intercept), and the p-value that they explain nothing.
+
+    Equals R's ``summary(lm(y ~ terms))`` and ``anova(lm(y ~ terms), lm(y ~ 1))``; with the indicators of groups R squared is
+    eta squared of an analysis of variance.
+
+    Parameters
+    ----------
+    y : float array, shape (n,) or (n, k)
+    terms : float array, shape (n, p), without intercept
+
+    Returns
+    -------
+    two float arrays, shape (k,); NaN where an outcome does not vary
+
+    Raises
+    ------
+    FitError
+        No term, a term that follows from the others, or nothing left to judge by (n below p + 2).
+    """
+    y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+    terms = np.asarray(terms, dtype=np.float64).reshape(len(y), -1)
+    n, p = terms.shape
+    if not p:
+        raise FitError("no_variation")
+    if n < p + 2:
+        raise FitError("too_few_samples_for_terms", n=n, terms=p)
+    if not independent(terms):
+        raise FitError("terms_follow")
+    centred, q = y - y.mean(axis=0), np.linalg.qr(terms - terms.mean(axis=0))[0]
+    total = (centred**2).sum(axis=0)
+    within = ((centred - q @ (q.T @ centred)) ** 2).sum(axis=0)
+    varies = total > 1e-20 * np.maximum((y**2).sum(axis=0), 1e-300)
+    share = np.where(varies, 1 - within / np.where(varies, total, 1), np.nan)
+    with np.errstate(divide="ignore"):
+        f = (share / p) / ((1 - share) / (n - p - 1))
+    return share, np.where(varies, stats.f.sf(f, p, n - p - 1), np.nan)
+
+
+def association_of_words(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """Cramer's V of two lists of words, and the p-value of the chi-squared test without correction, as R's ``chisq.test``.
+
+    Raises
+    ------
+    FitError
+        One of them has a single word.
+    """
+    a, b = (np.unique(np.asarray(words, dtype=str), return_inverse=True)[1] for words in (one, other))
+    table = np.zeros((a.max() + 1, b.max() + 1))
+    np.add.at(table, (a, b), 1)
+    if min(table.shape) < 2:
+        raise FitError("no_variation")
+    test = stats.chi2_contingency(table, correction=False)
+    return float(np.sqrt(test.statistic / len(a) / (min(table.shape) - 1))), float(test.pvalue)

@@ -1,8 +1,4 @@
-"""Slopes on an exposure that is measured with error: regression calibration and SIMEX.
-
-Error that does not depend on the truth flattens a slope. Both corrections need the size of the error from elsewhere, such as
-repeated measurements, and both assume that it is the same for all participants and tells nothing about the outcome.
-"""
+"""Agreement and error of measurements: limits of agreement, kappa, reliability, slopes corrected for error."""
 
 from dataclasses import dataclass
 
@@ -11,7 +7,13 @@ import pandas as pd
 from scipy import stats
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats.linear import Estimate, least_squares
+from faceage_bio.stats.linear import Estimate, least_squares, mean_interval
+
+# Slopes on an exposure that is measured with error: regression calibration and SIMEX.
+#
+# Error that does not depend on the truth flattens a slope. Both corrections need the size of the error from elsewhere, such as
+# repeated measurements, and both assume that it is the same for all participants and tells nothing about the outcome.
+
 
 STEPS = (0.5, 1.0, 1.5, 2.0)  # error variances added, in multiples of its own; R's simex takes the same
 DRAWS = 200
@@ -137,3 +139,183 @@ def _with_interval(estimate: float, error: float, df: int) -> Estimate:
         float(error),
         float(estimate / error),
     )
+
+
+# How far two methods that measure the same thing in the same units agree.
+
+
+LIMIT = 1.96  # standard deviations on either side of the bias
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Bias (mean of second minus first), the limits of agreement around it, and how the difference goes with the mean.
+
+    ``slope`` is the difference per unit of the mean of both: away from 0 where the bias grows with what is measured.
+    """
+
+    n: int
+    bias: Estimate
+    standard_deviation: float
+    lower_limit: Estimate
+    upper_limit: Estimate
+    slope: Estimate
+
+
+def bland_altman(first: np.ndarray, second: np.ndarray) -> Agreement:
+    """Bland and Altman's limits of agreement with approximate t intervals (1999, doi:10.1177/096228029900800204).
+
+    Parameters
+    ----------
+    first, second : float arrays, shape (n,)
+        One pair for each person; pairs must not depend on each other.
+
+    Raises
+    ------
+    FitError
+        Fewer than 4 pairs, or the differences or the means do not vary.
+    """
+    first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    n = len(first)
+    difference, mean = second - first, (first + second) / 2
+    if n < 4 or np.ptp(difference) == 0 or np.ptp(mean) == 0:
+        raise FitError("too_few_pairs_to_agree", needed=4)
+    deviation = float(difference.std(ddof=1))
+    bias = mean_interval(difference)
+    error = float(deviation * np.sqrt(1 / n + LIMIT**2 / (2 * (n - 1))))
+    half = stats.t.ppf(0.975, n - 1) * error
+    lower, upper = (
+        Estimate(limit, limit - half, limit + half, np.nan, error)
+        for limit in (bias.estimate - LIMIT * deviation, bias.estimate + LIMIT * deviation)
+    )
+    line = stats.linregress(mean, difference)
+    reach = stats.t.ppf(0.975, n - 2) * line.stderr
+    slope = Estimate(
+        float(line.slope), float(line.slope - reach), float(line.slope + reach), float(line.pvalue),
+        float(line.stderr), float(line.slope / line.stderr) if line.stderr > 0 else np.nan,
+    )  # fmt: skip
+    return Agreement(n, bias, deviation, lower, upper, slope)
+
+
+# How far two judges give the same answers, beyond what chance alone would give.
+
+
+def cohens_kappa(counts: np.ndarray) -> Estimate:
+    """Cohen's kappa with the large-sample interval of Fleiss, Cohen and Everitt (1969, doi:10.1037/h0028106).
+
+    Equal to ``psych::cohen.kappa`` of R.
+
+    Parameters
+    ----------
+    counts : int array, shape (k, k)
+        Row: the first judge's answer; column: the second's.
+
+    Raises
+    ------
+    FitError
+        Nothing was judged, or a judge gave one answer throughout, so that kappa is 0 or unknown whatever the other's answers.
+    """
+    from statsmodels.stats.inter_rater import cohens_kappa as kappa
+
+    counts = np.asarray(counts, dtype=np.float64)
+    total = counts.sum()
+    if total == 0:
+        raise FitError("nothing_in_common")
+    if max(counts.sum(axis=0).max(), counts.sum(axis=1).max()) == total:
+        raise FitError("one_answer")
+    found = kappa(counts)
+    return Estimate(
+        float(found.kappa), float(found.kappa_low), float(found.kappa_upp), np.nan, float(found.std_kappa)
+    )
+
+
+# How far repeated measurements of the same person agree: intraclass correlation, error of one measurement.
+
+
+MIN_PEOPLE = 5
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Of ``n`` participants measured ``k`` times each.
+
+    ``icc_one_way`` is ICC(1,1), ``icc_agreement`` ICC(A,1) of McGraw and Wong; ``error_sd`` the standard error of a single
+    measurement (SD within participants), in the unit of the measurement, with ``error_df`` degrees of freedom;
+    ``smallest_change`` is what 95 of 100 unchanged participants stay below.
+    """
+
+    n: int
+    k: int
+    icc_one_way: Estimate
+    icc_agreement: Estimate
+    error_sd: Estimate
+    error_df: int
+    smallest_change: Estimate
+
+
+def repeat_reliability(values: np.ndarray, level: float = 0.95) -> Reliability:
+    """Intraclass correlations of single measurements, with F intervals.
+
+    McGraw and Wong 1996, doi:10.1037/1082-989X.1.1.30; equals R's ``psych::ICC(lmer = FALSE)`` (ICC1, ICC2). The interval of
+    the error is chi-square's.
+
+    Parameters
+    ----------
+    values : float array, shape (n, k)
+        Participants by repeated measurements, nothing missing, at least 5 x 2.
+
+    Raises
+    ------
+    FitError
+        Fewer than 5 participants or 2 measurements, a value is missing, or participants or measurements do not vary.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2 or values.shape[1] < 2:
+        raise FitError("no_repeats")
+    n, k = values.shape
+    if n < MIN_PEOPLE:
+        raise FitError("too_few_repeats", n=n, times=k, needed=MIN_PEOPLE)
+    if np.isnan(values).any():
+        raise FitError("missing_measurement")
+    people, occasions = values.mean(axis=1), values.mean(axis=0)
+    between = k * people.var(ddof=1)
+    within = ((values - people[:, None]) ** 2).sum() / (n * (k - 1))
+    columns = n * occasions.var(ddof=1)
+    rest = ((values - people[:, None] - occasions + values.mean()) ** 2).sum() / ((n - 1) * (k - 1))
+    if between <= 0 or within <= 0 or rest <= 0:
+        raise FitError("constant_measurements")
+    tail = (1 - level) / 2
+    df = n * (k - 1)
+    error = np.sqrt(within)
+    ends = np.sqrt(df * within / stats.chi2.ppf([1 - tail, tail], df))
+    sem = Estimate(float(error), float(ends[0]), float(ends[1]), np.nan)
+    factor = stats.norm.ppf(1 - tail) * np.sqrt(2)
+    return Reliability(
+        n=n, k=k, icc_one_way=_one_way(between, within, n, k, tail),
+        icc_agreement=_agreement(between, columns, rest, n, k, tail), error_sd=sem, error_df=df,
+        smallest_change=Estimate(factor * sem.estimate, factor * sem.ci_lower, factor * sem.ci_upper, np.nan),
+    )  # fmt: skip
+
+
+def _one_way(between: float, within: float, n: int, k: int, tail: float) -> Estimate:
+    ratio = between / within
+    lower = ratio / stats.f.ppf(1 - tail, n - 1, n * (k - 1))
+    upper = ratio * stats.f.ppf(1 - tail, n * (k - 1), n - 1)
+    icc, low, high = ((f - 1) / (f + k - 1) for f in (ratio, lower, upper))
+    return Estimate(float(icc), float(low), float(high), float(stats.f.sf(ratio, n - 1, n * (k - 1))))
+
+
+def _agreement(between: float, columns: float, rest: float, n: int, k: int, tail: float) -> Estimate:
+    icc = (between - rest) / (between + (k - 1) * rest + k * (columns - rest) / n)
+    # Satterthwaite's degrees of freedom of the combination of mean squares below the interval
+    ratio = columns / rest
+    weight = n * (1 + (k - 1) * icc) - k * icc
+    top = (k - 1) * (n - 1) * (k * icc * ratio + weight) ** 2
+    df = top / ((n - 1) * k**2 * icc**2 * ratio**2 + weight**2)
+    upper_f = stats.f.ppf(1 - tail, n - 1, df)
+    lower_f = stats.f.ppf(1 - tail, df, n - 1)
+    spread = k * columns + (k * n - k - n) * rest
+    lower = n * (between - upper_f * rest) / (upper_f * spread + n * between)
+    upper = n * (lower_f * between - rest) / (spread + n * lower_f * between)
+    p_value = stats.f.sf(between / rest, n - 1, (n - 1) * (k - 1))
+    return Estimate(float(icc), float(lower), float(upper), float(p_value))

@@ -9,8 +9,7 @@ from faceage_bio.analyses.age_residual import fit_line
 from faceage_bio.core.columns import AGE, FACE_AGE, LEVELS, SUBJECT
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.design import build_design
-from faceage_bio.stats.loess import loess
-from faceage_bio.stats.splines import natural_spline, place_knots
+from faceage_bio.stats.smoothing import loess, natural_spline, place_knots
 
 MIN_PEOPLE = 30  # for a curve; a line has its own minimum
 SPLINE_DF = 3

@@ -7,7 +7,7 @@ from scipy.stats import norm
 from faceage_bio.core.columns import AGE, FACE_AGE, SEX_LEVELS
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.stats.location_scale import fit_location_scale
+from faceage_bio.stats.smoothing import fit_location_scale
 
 Z, CENTILE = "age_z", "age_centile"
 

@@ -12,7 +12,7 @@ from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.intake.rna.cells import CELL_TYPE
 from faceage_bio.stats.multiplicity import benjamini_hochberg
-from faceage_bio.stats.power import smallest_detectable
+from faceage_bio.stats.sample_size import smallest_detectable
 
 HALF_A_CELL = 0.5  # added to every number of cells, because no logarithm is of zero
 QUESTION = "cell composition"

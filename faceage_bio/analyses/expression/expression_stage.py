@@ -27,12 +27,11 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.stats.filtering import filtered_discovery_rate
-from faceage_bio.stats.multiplicity import benjamini_hochberg
-from faceage_bio.stats.permuted_exposure import weighted_permutation_p
-from faceage_bio.stats.power import smallest_detectable
-from faceage_bio.stats.size_factors import trimmed_mean_of_m
-from faceage_bio.stats.voom import voom
+from faceage_bio.stats.limma import voom
+from faceage_bio.stats.multiplicity import benjamini_hochberg, filtered_discovery_rate
+from faceage_bio.stats.negative_binomial import trimmed_mean_of_m
+from faceage_bio.stats.resampling import weighted_permutation_p
+from faceage_bio.stats.sample_size import smallest_detectable
 
 ALPHA = 0.05  # the false discovery rate that independent filtering aims at, and reports count by
 PERMUTATIONS = 9999  # of the panel's p-values

@@ -11,14 +11,11 @@ from faceage_bio.analyses.expression.formula import reduced
 from faceage_bio.core.columns import SUBJECT
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
-from faceage_bio.stats.consensus_correlation import consensus_correlation
-from faceage_bio.stats.deseq import DeseqFit, fit_deseq
-from faceage_bio.stats.linear_genes import hc3
-from faceage_bio.stats.moderated import ModeratedFit, fit_moderated
+from faceage_bio.stats.deseq import DeseqFit, coefficient, difference, fit_deseq, weighted_coefficient
+from faceage_bio.stats.limma import ModeratedFit, consensus_correlation, fit_moderated, voom
+from faceage_bio.stats.linear import hc3
+from faceage_bio.stats.negative_binomial import median_of_ratios, positive_counts, trimmed_mean_of_m
 from faceage_bio.stats.pydeseq2_fit import deseq_by_pydeseq2
-from faceage_bio.stats.size_factors import median_of_ratios, positive_counts, trimmed_mean_of_m
-from faceage_bio.stats.stacked import coefficient, difference, weighted_coefficient
-from faceage_bio.stats.voom import voom
 
 NORMAL_975 = float(norm.ppf(0.975))
 DESEQ2, VOOM = "DESeq2", "limma-voom"

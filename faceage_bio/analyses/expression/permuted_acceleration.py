@@ -19,11 +19,10 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
 from faceage_bio.core.errors import FitError, RunError, TableError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.deseq import fit_deseq
-from faceage_bio.stats.linear_genes import hc3
-from faceage_bio.stats.moderated import fit_moderated
-from faceage_bio.stats.permuted_exposure import inflation, permuted_exposures, type_one_error
-from faceage_bio.stats.size_factors import trimmed_mean_of_m
-from faceage_bio.stats.voom import voom
+from faceage_bio.stats.limma import fit_moderated, voom
+from faceage_bio.stats.linear import hc3
+from faceage_bio.stats.negative_binomial import trimmed_mean_of_m
+from faceage_bio.stats.resampling import inflation, permuted_exposures, type_one_error
 
 FURTHER_GENES = 2000  # besides the panel, by seed
 FEWEST_SAMPLES = 50  # below it voom has too few to estimate its weights, and DESeq2's test leads

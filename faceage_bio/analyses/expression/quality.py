@@ -10,7 +10,7 @@ from faceage_bio.analyses.expression.counts import of_samples
 from faceage_bio.core.columns import SAMPLE, SUBJECT
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.intake.cohort.samples import is_of_tissue
-from faceage_bio.stats.voom import log_counts_per_million
+from faceage_bio.stats.limma import log_counts_per_million
 
 X_GENE = "XIST"  # of inactivated X chromosomes
 Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY", "USP9Y", "ZFY", "TXLNGY")

@@ -11,8 +11,7 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.design import build_design, independent
-from faceage_bio.stats.explained import association_of_words, explained
-from faceage_bio.stats.linear import mean_interval
+from faceage_bio.stats.linear import association_of_words, explained, mean_interval
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
 MANY_WORDS = 0.5  # a column with more words than this share of people tells one from another, not groups

@@ -16,14 +16,12 @@ from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import adjusted_for, result_rows
 from faceage_bio.stats.deseq import SPARE_SAMPLES
-from faceage_bio.stats.hidden_components import hidden_components
-from faceage_bio.stats.leave_one_out import leave_one_out
-from faceage_bio.stats.linear_genes import hc3
-from faceage_bio.stats.mediation import by_way_of
+from faceage_bio.stats.limma import log_counts_per_million
+from faceage_bio.stats.linear import hc3
 from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.stats.negative_binomial import trimmed_mean_of_m
 from faceage_bio.stats.resampling import draw_counts
-from faceage_bio.stats.size_factors import trimmed_mean_of_m
-from faceage_bio.stats.voom import log_counts_per_million
+from faceage_bio.stats.robustness import by_way_of, hidden_components, leave_one_out
 
 MAIN = "main model"
 LEFT_OUT = "one sample left out"

@@ -15,10 +15,9 @@ from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import adjusted_for, result_rows
 from faceage_bio.intake.rna.gene_sets import GeneSet, digest
 from faceage_bio.stats.design import build_design
-from faceage_bio.stats.enrichment import over_representation, preranked
+from faceage_bio.stats.enrichment import METHODS, over_representation, preranked, score
 from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.multiplicity import benjamini_hochberg
-from faceage_bio.stats.set_scores import METHODS, score
 
 FOUND_BELOW = 0.05  # q of the genes that over-representation takes
 ENRICHMENT = "preranked GSEA, genes permuted"

@@ -9,10 +9,9 @@ import pandas as pd
 from faceage_bio.analyses.fairness.groups import Factor, attempt, noted, too_small
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import SPARSE, Reason, encode, reason
+from faceage_bio.stats.group_differences import correlation_difference, sd_ratio, share_difference
 from faceage_bio.stats.linear import Estimate, least_squares, welch
 from faceage_bio.stats.multiplicity import benjamini_hochberg
-from faceage_bio.stats.proportions import share_difference
-from faceage_bio.stats.spread import correlation_difference, sd_ratio
 
 NUMBERS = ("estimate", "ci_lower", "ci_upper", "p_value")
 FAMILY = "age-adjusted differences that are not sparse"

@@ -39,8 +39,8 @@ from faceage_bio.core.columns import AGE, COHORT, FACE_AGE, SUBJECT
 from faceage_bio.core.errors import FitError, TableError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.faces.vision.decode import MEANINGS
+from faceage_bio.stats.group_differences import root_mean_square, standard_deviation
 from faceage_bio.stats.linear import Estimate, correlation, least_squares, mean_interval
-from faceage_bio.stats.spread import root_mean_square, standard_deviation
 
 NO_FACE = ("no_face", "low_probability")
 # why a photo is excluded that says nothing of the face in it

@@ -10,8 +10,8 @@ import pandas as pd
 from faceage_bio.core.columns import AGE, LEVELS
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
+from faceage_bio.stats.group_differences import wilson
 from faceage_bio.stats.linear import Estimate
-from faceage_bio.stats.proportions import wilson
 
 AGE_BAND = "age band"
 MOST_GROUPS = 20  # of one column; more are no groups but numbers or names

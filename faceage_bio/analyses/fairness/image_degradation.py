@@ -21,8 +21,8 @@ from faceage_bio.analyses.fairness.groups import (
 )
 from faceage_bio.core.columns import COHORT
 from faceage_bio.core.results.row import result_rows
+from faceage_bio.stats.group_differences import standard_deviation
 from faceage_bio.stats.linear import mean_interval
-from faceage_bio.stats.spread import standard_deviation
 
 NO_FACE = ("no_face", "low_probability")
 AS_IT_IS = "as it is"

@@ -22,9 +22,9 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, result_rows
 from faceage_bio.stats.design import build_design
-from faceage_bio.stats.evalue import e_value_of_difference
 from faceage_bio.stats.imputation import impute, pool
 from faceage_bio.stats.linear import LinearFit, fit_linear
+from faceage_bio.stats.robustness import e_value_of_difference
 
 ROLES = ("confounder", "precision", "mediator", "collider", "part")
 DIRECT = ("confounder", "precision")

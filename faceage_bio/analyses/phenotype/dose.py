@@ -15,7 +15,7 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, result_rows
 from faceage_bio.stats.linear import fit_linear
-from faceage_bio.stats.splines import Knots, natural_spline, place_knots
+from faceage_bio.stats.smoothing import Knots, natural_spline, place_knots
 
 SPLINE_DF = 3
 GRID = 41

@@ -13,9 +13,17 @@ from faceage_bio.analyses.phenotype.people import FEWEST, MAX_LEVELS, Frame, asc
 from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.stats.effect_size import adjusted_difference, hedges_g, variance_share
-from faceage_bio.stats.linear import Estimate, LinearFit, WaldTest, fit_linear, mean_interval, welch
-from faceage_bio.stats.margins import Margins, marginal_means
+from faceage_bio.stats.group_differences import adjusted_difference, hedges_g, variance_share
+from faceage_bio.stats.linear import (
+    Estimate,
+    LinearFit,
+    Margins,
+    WaldTest,
+    fit_linear,
+    marginal_means,
+    mean_interval,
+    welch,
+)
 from faceage_bio.stats.multiplicity import benjamini_hochberg, holm
 
 MARGINS = "marginal mean, HC3 (t)"

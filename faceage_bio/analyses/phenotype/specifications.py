@@ -13,7 +13,7 @@ from faceage_bio.analyses.phenotype.people import POOLED, Frame, claims, make_fr
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.stats.splines import natural_spline, place_knots
+from faceage_bio.stats.smoothing import natural_spline, place_knots
 
 GAP = "age gap"
 LINE = "face age adjusted for age"

@@ -14,7 +14,7 @@ from faceage_bio.analyses.phenotype.people import as_words, ascending, order_of
 from faceage_bio.core.columns import AGE_ACCELERATION, AMOUNTS, COHORT, THIRDS
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.stats.group_balance import all_pairs, difference_of_numbers, difference_of_shares
+from faceage_bio.stats.matching import all_pairs, difference_of_numbers, difference_of_shares
 
 ALL = "all"
 TERTILES = "tertiles"

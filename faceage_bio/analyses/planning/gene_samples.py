@@ -10,7 +10,7 @@ from faceage_bio.analyses.planning.pilot_genes import (
     simulated_discovery,
 )
 from faceage_bio.analyses.planning.plan_table import plan_table
-from faceage_bio.stats.prediction_size import samples_for_exposure, samples_per_group
+from faceage_bio.stats.sample_size import samples_for_exposure, samples_per_group
 
 
 def one_gene(

@@ -8,7 +8,7 @@ from scipy.stats import t as t_distribution
 
 from faceage_bio.core.errors import RunError
 from faceage_bio.stats.multiplicity import benjamini_hochberg
-from faceage_bio.stats.size_factors import positive_counts
+from faceage_bio.stats.negative_binomial import positive_counts
 
 FEWEST_SAMPLES, LEAST_MEAN = 4, 5.0
 SIZES = (10, 20, 30, 50, 75, 100, 150, 200, 300, 500)

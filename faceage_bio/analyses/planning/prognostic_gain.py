@@ -8,7 +8,7 @@ import pandas as pd
 from faceage_bio.analyses.planning.pilot import design_matrix
 from faceage_bio.analyses.planning.plan_table import Said
 from faceage_bio.core.columns import EVENT, FOLLOWUP
-from faceage_bio.stats.cumulative_hazard import nelson_aalen
+from faceage_bio.stats.cox_fit import nelson_aalen
 
 FOLDS = 10
 

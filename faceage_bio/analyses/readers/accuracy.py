@@ -20,9 +20,9 @@ from faceage_bio.analyses.readers.reader_study import (
 )  # fmt: skip
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.stats.delong import CHANCE
+from faceage_bio.stats.group_differences import signed_rank
 from faceage_bio.stats.multi_reader import ReaderStudy, against_standard, mean_accuracy
-from faceage_bio.stats.signed_rank import signed_rank
+from faceage_bio.stats.prediction_accuracy import CHANCE
 
 SIGNED_RANK = "Wilcoxon signed rank, exact (legacy)"
 AUC, GAIN = "AUC", "difference of AUC"

@@ -18,8 +18,8 @@ from faceage_bio.analyses.readers.reader_study import (
 )
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason
+from faceage_bio.stats.group_differences import wilson
 from faceage_bio.stats.multi_reader import mean_accuracy, mean_covariance
-from faceage_bio.stats.proportions import wilson
 
 
 def judge_decisions(study: Study) -> list[dict]:

@@ -7,8 +7,7 @@ import pandas as pd
 from faceage_bio.core.columns import ENTRY, EVENT, FOLLOWUP
 from faceage_bio.core.errors import FitError
 from faceage_bio.intake.observation import is_followed
-from faceage_bio.stats.censored_auc import censored_areas, status_at
-from faceage_bio.stats.delong import Areas, delong
+from faceage_bio.stats.prediction_accuracy import Areas, censored_areas, delong, status_at
 
 KNOWN, WEIGHTED, DEAD_ONLY = "status known", "weighted for censoring", "dead only (legacy)"
 CENSORINGS = (KNOWN, WEIGHTED, DEAD_ONLY)

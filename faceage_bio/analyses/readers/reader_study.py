@@ -9,8 +9,8 @@ import pandas as pd
 from faceage_bio.analyses.readers.outcome import Outcome
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.stats.delong import Areas
 from faceage_bio.stats.multi_reader import Inference
+from faceage_bio.stats.prediction_accuracy import Areas
 
 RANDOM = {"both": "readers and cases", "cases": "cases", "readers": "readers"}  # who is a sample of others
 DELONG = "Mann-Whitney area, DeLong"

@@ -25,8 +25,8 @@ from faceage_bio.core.columns import EVENT, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows, tested
-from faceage_bio.stats.influence import Measured
 from faceage_bio.stats.linear import Estimate
+from faceage_bio.stats.prediction_accuracy import Measured
 
 LIKELIHOOD = "likelihood-ratio chi-square"
 METHODS = {

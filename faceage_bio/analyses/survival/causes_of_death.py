@@ -33,10 +33,9 @@ from faceage_bio.core.columns import (
 from faceage_bio.core.errors import FitError, Problems
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows, tested
-from faceage_bio.stats.competing_risks import cumulative_incidence, gray_test
+from faceage_bio.stats.competing_risks import cumulative_incidence, fit_fine_gray, gray_test
 from faceage_bio.stats.cox_fit import numbers
 from faceage_bio.stats.fewest_events import check_events
-from faceage_bio.stats.fine_gray import fit_fine_gray
 from faceage_bio.stats.kaplan_meier import Interval, height_at
 
 ADJUSTED = (FACE_AGE, AGE, "sex")

@@ -18,9 +18,18 @@ from faceage_bio.core.columns import EVENT, FOLLOWUP
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows, tested
-from faceage_bio.stats import restricted_mean as rmst
-from faceage_bio.stats.kaplan_meier import Interval, Quantile, height_at, median, median_followup
-from faceage_bio.stats.log_rank import Test, log_rank, log_rank_trend, scores_of
+from faceage_bio.stats import kaplan_meier as rmst
+from faceage_bio.stats.kaplan_meier import (
+    Interval,
+    Quantile,
+    Test,
+    height_at,
+    log_rank,
+    log_rank_trend,
+    median,
+    median_followup,
+    scores_of,
+)
 
 
 @dataclass(frozen=True)

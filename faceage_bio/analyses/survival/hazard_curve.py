@@ -19,7 +19,7 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows, tested
 from faceage_bio.stats.cox_fit import NORMAL_975, likelihood_ratio_test
-from faceage_bio.stats.splines import natural_spline, place_knots
+from faceage_bio.stats.smoothing import natural_spline, place_knots
 
 CURVATURE, ANY = "non-linearity chi-square", "association chi-square"
 DF = 3

@@ -17,7 +17,7 @@ from faceage_bio.core.columns import AGE, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.intake.observation import entry_of
-from faceage_bio.stats.cumulative_hazard import nelson_aalen
+from faceage_bio.stats.cox_fit import nelson_aalen
 from faceage_bio.stats.imputation import impute, pool
 
 COMPLETE, IMPUTED = "complete cases", "multiple imputation"

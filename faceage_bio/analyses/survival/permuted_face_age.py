@@ -22,7 +22,7 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.cox_batch import fit_cox_per_column
-from faceage_bio.stats.permuted_exposure import inflation, permuted_exposures, type_one_error
+from faceage_bio.stats.resampling import inflation, permuted_exposures, type_one_error
 
 BATCHES = 20  # of permutations, between which the Monte Carlo error is seen
 CELLS = 5_000_000  # of permuted exposures in memory at a time

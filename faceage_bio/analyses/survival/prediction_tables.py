@@ -11,8 +11,8 @@ from faceage_bio.stats.calibration import (
     calibration_groups,
     calibration_in_the_large,
     calibration_slope,
+    net_benefit,
 )
-from faceage_bio.stats.decision_curve import net_benefit
 
 FEWEST_PER_GROUP = 20  # people
 CURVE_POINTS = 41

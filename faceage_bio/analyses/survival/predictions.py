@@ -10,15 +10,11 @@ from faceage_bio.analyses.survival.cox_models import ModelFrame
 from faceage_bio.core.columns import EVENT, FOLLOWUP
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.stats.brier import against, brier, integrated
-from faceage_bio.stats.calibration import calibration_slope, observed_risk
-from faceage_bio.stats.censored_auc import censored_auc
+from faceage_bio.stats.calibration import Optimism, calibration_slope, draws, observed_risk, optimism
 from faceage_bio.stats.concordance import concordance, uno_concordance
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_baseline import linear_predictor, survival_at
-from faceage_bio.stats.cox_fit import CoxFit
-from faceage_bio.stats.influence import Measured
-from faceage_bio.stats.optimism import Optimism, draws, optimism
+from faceage_bio.stats.cox_fit import CoxFit, linear_predictor, survival_at
+from faceage_bio.stats.prediction_accuracy import Measured, against, brier, censored_auc, integrated
 
 FEWEST = 10  # deaths by a time, and people still followed at it
 GRID = 20  # times of the integrated Brier score

@@ -22,8 +22,7 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows, tested
 from faceage_bio.stats.cox_fit import CoxFit
-from faceage_bio.stats.cox_ph import GLOBAL, hazard_over_time, proportional_hazards_test
-from faceage_bio.stats.hazard_smooth import smooth_over_time
+from faceage_bio.stats.cox_ph import GLOBAL, hazard_over_time, proportional_hazards_test, smooth_over_time
 
 TRANSFORM = "km"
 CHI_SQUARE = "proportional hazards chi-square"

@@ -15,11 +15,10 @@ from faceage_bio.core.results.row import tested
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
+from faceage_bio.stats.cox_likelihood import split_follow_up
 from faceage_bio.stats.cox_ph import GLOBAL, proportional_hazards_test
 from faceage_bio.stats.fewest_events import FEWEST_EVENTS
-from faceage_bio.stats.kaplan_meier import kaplan_meier
-from faceage_bio.stats.restricted_mean import difference, restricted_mean
-from faceage_bio.stats.time_split import split_follow_up
+from faceage_bio.stats.kaplan_meier import difference, kaplan_meier, restricted_mean
 
 YEARS_LIVED = "years lived"
 MOST_ROWS = 1_000_000  # of start-stop rows; beyond, time goes in steps

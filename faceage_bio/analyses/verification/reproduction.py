@@ -25,7 +25,7 @@ from faceage_bio.core.columns import FACE_AGE
 from faceage_bio.core.records import version
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.tables import write_bytes, write_table, write_text
-from faceage_bio.stats.size_factors import trimmed_mean_of_m
+from faceage_bio.stats.negative_binomial import trimmed_mean_of_m
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN = ("+ age", "full")  # steps of the Cox models

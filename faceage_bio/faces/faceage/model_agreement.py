@@ -9,8 +9,8 @@ from faceage_bio.core.columns import COHORT, FACE_AGE, other_age
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.row import columns_of, result_rows
 from faceage_bio.faces.faceage.photo_counts import model_of
-from faceage_bio.stats.agreement import bland_altman
 from faceage_bio.stats.linear import correlation
+from faceage_bio.stats.measurement_error import bland_altman
 
 BAND = 10  # years of mean face age
 METHOD = "Bland-Altman, one pair of ages per participant"

@@ -10,8 +10,8 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason as code
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.faces.faceage.review_codes import REASONS, REVIEWED
-from faceage_bio.stats.kappa import cohens_kappa
-from faceage_bio.stats.proportions import wilson
+from faceage_bio.stats.group_differences import wilson
+from faceage_bio.stats.measurement_error import cohens_kappa
 
 UNSURE, DISAGREEMENT = f"{REVIEWED}unsure", f"{REVIEWED}disagreement"
 RULES = {

@@ -22,24 +22,22 @@ from faceage_bio.core.errors import PrivacyError, RunError
 from faceage_bio.core.tables import OWNER_ONLY, write_text
 from faceage_bio.release.rule import midpoint
 from faceage_bio.stats.cox_fit import numbers
-from faceage_bio.stats.federated_cox import (
+from faceage_bio.stats.federated import (
+    LinearSums,
     SiteEstimate,
     SiteSums,
     check_answerable,
     check_enough,
     check_own_estimate,
     coordinator_step,
-    pool_estimates,
-    pooled_terms,
-    site_estimate,
-    site_step,
-)
-from faceage_bio.stats.federated_linear import (
-    LinearSums,
     linear_estimate,
     linear_sums,
     linear_table,
+    pool_estimates,
     pooled_linear,
+    pooled_terms,
+    site_estimate,
+    site_step,
 )
 
 REQUEST, ANSWER = "faceage-bio site request 1", "faceage-bio site answer 1"

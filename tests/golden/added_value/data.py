@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from faceage_bio.stats.optimism import draws
+from faceage_bio.stats.calibration import draws
 from tests.golden.cox.data import read
 
 HERE = Path(__file__).parent
