@@ -381,7 +381,7 @@ def test_tables_are_written_for_their_owner_only(study, tmp_path):
     again, first = read_written(tmp_path / "results"), study()
     pd.testing.assert_frame_equal(again.subjects, first.subjects, check_dtype=False)
     assert list(again.counts.counts.index) == list(first.counts.counts.index)
-    assert again.variant_people is None
+    assert again.variant_participants is None
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 
 

@@ -198,11 +198,11 @@ def sampled(tissues=("tumour",), dates=None, **more):
     return pd.DataFrame(rows).assign(**more)
 
 
-def told(subjects, samples, files=FILES, variant_people=None, **settings):
+def told(subjects, samples, files=FILES, variant_participants=None, **settings):
     problems = Problems()
     config = check_config(CONFIG | settings).model_dump()
     check_analyses(
-        "lusc", files, subjects, samples, variant_people, analysis_settings(config), problems
+        "lusc", files, subjects, samples, variant_participants, analysis_settings(config), problems
     )  # fmt: skip
     return "\n".join(problems.others)
 
@@ -297,7 +297,7 @@ def test_a_default_covariate_that_a_cohort_lacks_is_told_with_what_to_write():
 
 def test_all_settings_that_would_leave_nobody_are_told_together():
     found = told(
-        people(sex=None), sampled(), variant_people=pd.DataFrame({"subject_id": ["p1", "p2"]}),
+        people(sex=None), sampled(), variant_participants=pd.DataFrame({"subject_id": ["p1", "p2"]}),
         acceleration={"definition": "adjusted"}, survival={"strata": ["site"]},
         expression={"covariates": ["sex", "batch", "sex:bmi"]},
     )  # fmt: skip

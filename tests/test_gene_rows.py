@@ -25,7 +25,7 @@ from faceage_bio.intake.rna.gene_sets import GeneSet
 from tests.cells_study import cells_of, people_of
 from tests.expression_study import study
 from tests.gene_survival_people import study as survival_study
-from tests.variant_people import study as variant_study
+from tests.variant_participants import study as variant_study
 
 PANEL = ["CDK6", "TP53", "ABSENT"]
 MODEL = {"per_years": 10.0, "min_count": 10, "min_samples": 10}

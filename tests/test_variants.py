@@ -11,7 +11,7 @@ from faceage_bio.core.errors import CohortError, ConfigError, Problems
 from faceage_bio.core.tables import write_table
 from faceage_bio.demo.simulated_participants import PLANTED_GENE, write_variants
 from faceage_bio.intake.cohort.intake import read_cohorts
-from faceage_bio.intake.genotype_files import Genotypes, of_people, read_genotypes
+from faceage_bio.intake.genotype_files import Genotypes, of_participants, read_genotypes
 from faceage_bio.report.sections_variants import PUBLISHED, variant_section
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.linear import fit_linear
@@ -19,7 +19,7 @@ from faceage_bio.stats.multiplicity import benjamini_hochberg
 from tests.commands import faceage_bio
 from tests.report_studies import CARD, config_of
 from tests.rows import worded
-from tests.variant_people import study
+from tests.variant_participants import study
 
 HEADER = "#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT a b c d".replace(" ", "\t")
 BED = "chr1\t99\t200\tCDK6\nchr1\t150\t300\tTP53\n"
@@ -185,10 +185,10 @@ def test_lists_of_genes_that_are_cut_or_no_text_are_told(tmp_path):
 def test_samples_get_the_names_of_people_and_strangers_are_told():
     genotypes = Genotypes(pd.DataFrame(), pd.DataFrame([[0, 1, 2]], columns=["d1", "P2", "d3"]))
     problems = Problems()
-    found = of_people(genotypes, {"P1", "P2", "P3"}, {"d1": "P1", "d3": "P3"}, "x.vcf", problems)
+    found = of_participants(genotypes, {"P1", "P2", "P3"}, {"d1": "P1", "d3": "P3"}, "x.vcf", problems)
     problems.stop_if_any()
     assert list(found.copies) == ["P1", "P2", "P3"]
-    of_people(genotypes, {"P1", "P2"}, {"d1": "P2"}, "x.vcf", problems)
+    of_participants(genotypes, {"P1", "P2"}, {"d1": "P2"}, "x.vcf", problems)
     with pytest.raises(
         CohortError,
         match=r"1 sample.s. are neither a subject_id of the cohort nor a sample_id of one: .d3.*Expected samples of these participants",
@@ -232,7 +232,7 @@ def test_intake_tells_faults_of_variants_with_all_others(tmp_path):
     (tmp_path / "v.tsv").write_text("variant_id\tgene\td1\tP2\nv1\tCDK6\t0\t1\n")
     (tmp_path / "s.tsv").write_text("sample_id\tsubject_id\nd1\tP1\n")
     (tmp_path / "a.tsv").write_text("subject_id\tPC1\nP1\t0.1\nP2\t0.2\n")
-    people = read_cohorts({"one": settings})["one"].variant_people
+    people = read_cohorts({"one": settings})["one"].variant_participants
     assert people.to_dict("list") == {
         "cohort": ["one"] * 2, "sample_id": ["d1", "P2"], "subject_id": ["P1", "P2"], "PC1": [0.1, 0.2],
     }  # fmt: skip

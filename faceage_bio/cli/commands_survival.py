@@ -343,13 +343,13 @@ def _computed(
 
     from faceage_bio.analyses.scores import calculate
     from faceage_bio.core.tables import cohort_of, read_table
-    from faceage_bio.intake.schemas import PEOPLE, read_user_table
+    from faceage_bio.intake.schemas import PARTICIPANTS, read_user_table
 
     if ours := clinical.suffix == ".parquet":
         table = read_table(clinical)
     else:
         problems = Problems(plain=True)
-        read = read_user_table(clinical, PEOPLE, problems)
+        read = read_user_table(clinical, PARTICIPANTS, problems)
         problems.stop_if_any()
         table = read.cells
     table = calculate.renamed(table, column, str(clinical))

@@ -414,7 +414,7 @@ def _whole(cell: object) -> int:
     return int(cell) if isinstance(cell, str) and cell.isdigit() else -1
 
 
-def of_people(
+def of_participants(
     genotypes: Genotypes, people: set[str], samples: Mapping[str, str], source: str, problems: Problems
 ) -> Genotypes:
     """The same with participants as columns: a sample has its person's name, or ``samples`` says whose it is."""

@@ -22,7 +22,7 @@ from faceage_bio.core.errors import DOUBLED, Problems, examples
 from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.tables import KEYS, read_table
 from faceage_bio.intake.observation import check_follow_up, check_years
-from faceage_bio.intake.schemas import PEOPLE, check_spelling, read_user_table
+from faceage_bio.intake.schemas import PARTICIPANTS, check_spelling, read_user_table
 
 NUMBERS = (AGE, FACE_AGE, AGE_ACCELERATION, AGE_GAP, "bmi", "pack_years", FOLLOWUP, ENTRY, EVENT)
 
@@ -33,7 +33,7 @@ def read_plain(
     one_row_per: str | None = SUBJECT,
     check: Callable[[pd.DataFrame, str, Problems], None] | None = None,
     units: Mapping[str, str] | None = None,
-    schema: pa.DataFrameSchema = PEOPLE,
+    schema: pa.DataFrameSchema = PARTICIPANTS,
 ) -> pd.DataFrame:
     """A table given by hand, checked as a study's clinical table is; or one of our own (.parquet), as it is.
 
@@ -89,7 +89,7 @@ def _check(
             table[name] = table[name].where(table[name] != "", None)
         elif pd.api.types.is_datetime64_any_dtype(table[name]):  # days are text in our own tables
             table[name] = table[name].dt.strftime("%Y-%m-%d").astype(object).where(table[name].notna(), None)
-        elif name not in PEOPLE.columns:
+        elif name not in PARTICIPANTS.columns:
             check_spelling(table[name], source, problems)
     if {FOLLOWUP, EVENT} <= set(table):
         check_follow_up(table, source, problems, typed)

@@ -107,7 +107,7 @@ SAMPLES = pa.DataFrameSchema({
 VARIANT_SAMPLES = pa.DataFrameSchema({SAMPLE: _id(), SUBJECT: _id(unique=False)})
 ANCESTRY = pa.DataFrameSchema({SUBJECT: _id()})
 # what commands take: participants or photos, with what our own steps add
-PEOPLE = pa.DataFrameSchema({
+PARTICIPANTS = pa.DataFrameSchema({
     SUBJECT: column(TEXT), COHORT: column(TEXT), PHOTO: column(TEXT), SAMPLE: column(TEXT), **_OF_PARTICIPANTS,
     FACE_AGE: column(NUMBER, _FACE_AGE_RANGE), AGE_GAP: column(NUMBER), AGE_ACCELERATION: column(NUMBER), "photo_date": column(DATE),
     **{name: column(TRUTHS) for name in ("valid_age", "low_resolution", "ended_before_photo", "no_nearest_photo")},

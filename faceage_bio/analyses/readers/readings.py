@@ -18,7 +18,7 @@ from faceage_bio.core.errors import NAMELESS, Problems
 from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.observation import check_follow_up, check_years
-from faceage_bio.intake.schemas import PEOPLE, READINGS, complete, read_user_table
+from faceage_bio.intake.schemas import PARTICIPANTS, READINGS, complete, read_user_table
 
 READER, TYPE, CASE, CONDITION = "reader_id", "reader_type", "case_id", "condition"
 ALIVE, RATING, YEARS, DECADE = "predicted_alive", "rating", "predicted_age", "predicted_age_decade"
@@ -243,7 +243,7 @@ def _plain_cases(path: Path | str, model_column: str, problems: Problems, form: 
     columns = {
         SUBJECT if ours == CASE else ours: theirs for ours, theirs in ({CASE: CASE} | form.columns).items()
     }
-    given = read_user_table(path, PEOPLE, problems, form.model_copy(update={"columns": columns}))
+    given = read_user_table(path, PARTICIPANTS, problems, form.model_copy(update={"columns": columns}))
     if given is None:
         return pd.DataFrame(columns=[SUBJECT])
     table = given.values
@@ -254,7 +254,7 @@ def _plain_cases(path: Path | str, model_column: str, problems: Problems, form: 
         return pd.DataFrame(columns=[SUBJECT])
     for line in table.index[table[SUBJECT] == ""]:
         problems.cell(file, line, CASE, None, NAMELESS)
-    if model_column in table and model_column not in PEOPLE.columns:
+    if model_column in table and model_column not in PARTICIPANTS.columns:
         table[model_column] = parse.numbers(given.cells[model_column], model_column, file, problems)
     check_years(table, file, problems)
     check_follow_up(table, file, problems, given.cells)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, SAMPLE, SUBJECT
 from faceage_bio.core.errors import Problems
-from faceage_bio.intake.genotype_files import Genotypes, of_people, read_genotypes
+from faceage_bio.intake.genotype_files import Genotypes, of_participants, read_genotypes
 from faceage_bio.intake.plain import read_plain
 from faceage_bio.intake.schemas import ANCESTRY, VARIANT_SAMPLES, check_components, component_names
 
@@ -35,7 +35,7 @@ def read_inputs(
     problems = Problems()
     genotypes = read_genotypes(variants, genes, problems)
     if genotypes is not None:
-        genotypes = of_people(
+        genotypes = of_participants(
             genotypes, set(people[SUBJECT].dropna().astype(str)), aliases, str(variants), problems
         )
     problems.stop_if_any()

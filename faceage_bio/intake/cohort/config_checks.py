@@ -293,7 +293,7 @@ class Tables:
 
     subjects: pd.DataFrame
     samples: pd.DataFrame
-    variant_people: pd.DataFrame | None = None
+    variant_participants: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -322,7 +322,7 @@ def check_tables(
     problems = Problems()
     found = {
         name: check_analyses(
-            name, cohorts[name], one.subjects, one.samples, one.variant_people, settings, problems
+            name, cohorts[name], one.subjects, one.samples, one.variant_participants, settings, problems
         )
         for name, one in tables.items()
     }  # fmt: skip
@@ -335,7 +335,7 @@ def check_analyses(
     files: Mapping[str, str | None],
     subjects: pd.DataFrame,
     samples: pd.DataFrame,
-    variant_people: pd.DataFrame | None,
+    variant_participants: pd.DataFrame | None,
     settings: Mapping[str, object],
     problems: Problems,
 ) -> pd.DataFrame:
@@ -347,7 +347,7 @@ def check_analyses(
     Parameters
     ----------
     files : the cohort's section of the config
-    subjects, samples, variant_people : the checked tables
+    subjects, samples, variant_participants : the checked tables
     settings : of `config.analysis_settings`
 
     Returns
@@ -356,7 +356,7 @@ def check_analyses(
     """
     clinical = files.get("clinical") or files.get("manifest") or files.get("face_ages")
     rows = []
-    for needed in _needs(files, subjects, samples, variant_people, settings, problems):
+    for needed in _needs(files, subjects, samples, variant_participants, settings, problems):
         known = _known(needed)
         if known.empty:
             continue
@@ -380,7 +380,7 @@ def check_analyses(
 
 
 def _needs(
-    files: Mapping[str, str | None], subjects: pd.DataFrame, samples: pd.DataFrame, variant_people: pd.DataFrame | None,
+    files: Mapping[str, str | None], subjects: pd.DataFrame, samples: pd.DataFrame, variant_participants: pd.DataFrame | None,
     settings: Mapping[str, object], problems: Problems,
 ) -> list[Needed]:  # fmt: skip
     found = []
@@ -388,8 +388,8 @@ def _needs(
         adjusted = settings["acceleration.adjust_for"]
         analysis = "age acceleration by the definition 'adjusted'"
         found.append(Needed("acceleration.adjust_for", adjusted, subjects, "participants", analysis))
-    if variant_people is not None:
-        genotyped = subjects[subjects[SUBJECT].isin(variant_people[SUBJECT])]
+    if variant_participants is not None:
+        genotyped = subjects[subjects[SUBJECT].isin(variant_participants[SUBJECT])]
         found.append(Needed("variants.covariates", settings["variants.covariates"], genotyped, "participants", "models of variants"))  # fmt: skip
     if len(samples):
         source = files.get("samples") or files.get("counts") or files.get("single_cell")

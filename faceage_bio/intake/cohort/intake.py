@@ -13,7 +13,7 @@ from faceage_bio.core.settings.settings_cohort import form_of
 from faceage_bio.core.tables import ledger_rows, read_ledger, read_table, write_table
 from faceage_bio.intake.cohort.config_checks import check_columns, check_settings
 from faceage_bio.intake.cohort.photos import check_face_ages, check_subjects_known, read_manifest
-from faceage_bio.intake.cohort.samples import read_samples, read_variant_people
+from faceage_bio.intake.cohort.samples import read_samples, read_variant_participants
 from faceage_bio.intake.cohort.subjects import read_clinical
 from faceage_bio.intake.rna.count_files import GENE, CountTable
 
@@ -30,7 +30,7 @@ class CohortTables:
     samples: pd.DataFrame
     ledger: pd.DataFrame
     counts: CountTable | None = None  # bulk RNA
-    variant_people: pd.DataFrame | None = None  # DNA: whose each sample is, with ancestry components
+    variant_participants: pd.DataFrame | None = None  # DNA: whose each sample is, with ancestry components
     face_ages: pd.DataFrame | None = None  # computed elsewhere
     genes: pd.Index | None = None  # symbols in the RNA, bulk or of single cells
 
@@ -109,7 +109,7 @@ def write_cohort(cohort: CohortTables, folder: Path) -> None:
     )
     tables = {
         "photos": cohort.photos, "subjects": cohort.subjects, "samples": cohort.samples, "counts": counts.to_table(),
-        "variant_participants": none if cohort.variant_people is None else cohort.variant_people,
+        "variant_participants": none if cohort.variant_participants is None else cohort.variant_participants,
         "face_ages": none if cohort.face_ages is None else cohort.face_ages,
     }  # fmt: skip
     for name, table in tables.items():
@@ -164,12 +164,12 @@ def _read_cohort(
             photos, known, settings.get("manifest") or settings["face_ages"], settings["clinical"], problems
         )
     samples, counts, genes = read_samples(name, settings, known, problems, subjects.columns, kept)
-    variant_people = read_variant_people(name, settings, samples, known, problems)
+    variant_participants = read_variant_participants(name, settings, samples, known, problems)
     ledger = _ledger(
         name, photos, subjects, samples, unlisted, "no_photo" if face_ages is None else "no_face_age"
     )
     return CohortTables(
-        _typed_photos(photos), _typed_subjects(subjects), _typed_samples(samples), ledger, counts, variant_people, face_ages, genes,
+        _typed_photos(photos), _typed_subjects(subjects), _typed_samples(samples), ledger, counts, variant_participants, face_ages, genes,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from faceage_bio.core.columns import (
 )
 from faceage_bio.core.errors import CohortError, CountsError, Problems, TableError, examples
 from faceage_bio.core.settings.settings_cohort import form_of
-from faceage_bio.intake.genotype_files import of_people, read_genotypes
+from faceage_bio.intake.genotype_files import of_participants, read_genotypes
 from faceage_bio.intake.rna.cells import open_cells
 from faceage_bio.intake.rna.count_files import CountTable, read_counts_once
 from faceage_bio.intake.schemas import (
@@ -33,7 +33,7 @@ from faceage_bio.intake.schemas import (
 )
 
 # what the clinical table and the photos say of people; a file of RNA does not
-OF_PEOPLE = (*SUBJECT_COLUMNS, FACE_AGE, AGE_GAP, AGE_ACCELERATION)
+OF_PARTICIPANTS = (*SUBJECT_COLUMNS, FACE_AGE, AGE_GAP, AGE_ACCELERATION)
 
 
 def read_samples(
@@ -178,7 +178,7 @@ def _donors(
             f"{path}: {len(strangers)} donor(s) that the cohort does not have: obs column 'subject_id', {examples(strangers)}. Expected subjects of the clinical table; add them there, or look for another spelling."
         )
     table = pd.DataFrame({COHORT: cohort, SAMPLE: donors, SUBJECT: donors})
-    taken = {*OF_PEOPLE, *of_clinical, COHORT, SAMPLE}
+    taken = {*OF_PARTICIPANTS, *of_clinical, COHORT, SAMPLE}
     further = cells.donors.drop(columns=[name for name in cells.donors if name in taken])
     table = table.join(further, on=SUBJECT)
     if "sample_date" in table:
@@ -188,7 +188,7 @@ def _donors(
     return table.reindex(columns=names), cells.genes
 
 
-def read_variant_people(
+def read_variant_participants(
     cohort: str, settings: dict, samples: pd.DataFrame, known: set[str], problems: Problems
 ) -> pd.DataFrame | None:
     """One row per sample of the cohort's variants: cohort, sample_id, subject_id and the ancestry components; None without any.
@@ -213,7 +213,7 @@ def read_variant_people(
     components = _components(settings, known, problems)
     if genotypes is None:
         return None
-    named = of_people(genotypes, known, aliases, settings["variants"], problems)
+    named = of_participants(genotypes, known, aliases, settings["variants"], problems)
     names = {sample: sample if sample in known else aliases.get(sample) for sample in genotypes.copies.columns}  # fmt: skip
     people = pd.DataFrame({COHORT: cohort, SAMPLE: list(names), SUBJECT: list(names.values())})
     people = people[people[SUBJECT].isin(named.copies.columns)]
