@@ -23,8 +23,7 @@ from faceage_bio.report.provenance import (
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests.conftest import DEMO_CONFIG
 from tests.pages import check_structure
-from tests.recorded_studies import study, tables_of  # noqa: F401
-from tests.report_studies import CARD, config_of
+from tests.report_studies import CARD, config_of, study, tables_of  # noqa: F401
 from tests.rows import worded
 
 

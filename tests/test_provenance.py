@@ -22,8 +22,7 @@ from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.provenance import File, Provenance, read_provenance
 from faceage_bio.report.tables_by_place import collect
-from tests.recorded_studies import people, study, tables_of  # noqa: F401
-from tests.report_studies import CARD, config_of
+from tests.report_studies import CARD, config_of, people, study, tables_of  # noqa: F401
 
 
 def test_a_record_tells_command_options_inputs_and_software_by_hash_and_holds_no_path(study):  # noqa: F811
