@@ -28,7 +28,7 @@ from faceage_bio.report.sections_genes import gene_section
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests import pages
 from tests.expression_study import study
-from tests.gene_pages import PANEL, page_of, panel_of, real_looking, tables, unpacked
+from tests.pages import PANEL, page_of, panel_of, real_looking, tables, unpacked
 from tests.report_studies import CARD, config_of
 
 

@@ -15,7 +15,7 @@ from faceage_bio.report.places import ASSOCIATION, SECTIONS, SURVIVAL
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests import pages
 from tests.browser import UNFOLD, emulate
-from tests.gene_pages import page_of, unpacked
+from tests.pages import page_of, unpacked
 from tests.report_studies import CARD, EVIL, config_of, write_study
 
 IMAGE = "</script></textarea><img src=x onerror=alert(1)>"

@@ -20,7 +20,7 @@ from tests import pages
 from tests.browser import UNFOLD
 from tests.conftest import DEMO_CONFIG
 from tests.editor import struck_of_page
-from tests.gene_pages import PANEL, unpacked
+from tests.pages import PANEL, unpacked
 
 GREY = {
     "verification": ["Independent software agrees"],

@@ -31,7 +31,7 @@ from faceage_bio.report.provenance import Provenance
 from faceage_bio.report.sections_participants import face_age_figure
 from faceage_bio.report.svg import lighter
 from faceage_bio.report.tables_by_place import collect
-from tests.gene_pages import page_of
+from tests.pages import page_of
 
 COLOURS = [("unadjusted", "#8a8f98"), ("adjusted for age", "#0072B2")]
 HAZARDS = pd.DataFrame({
