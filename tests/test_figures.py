@@ -44,7 +44,7 @@ HAZARDS = pd.DataFrame({
 def forest(table=HAZARDS, **settings):
     settings = {"logarithmic": True} | settings
     return figures.forest(
-        table, "label", "kind", COLOURS, 1, "Hazard ratio for death (log scale)", **settings
+        table, "label", COLOURS, 1, "Hazard ratio for death (log scale)", **settings
     )
 
 

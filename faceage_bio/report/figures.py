@@ -13,7 +13,7 @@ from faceage_bio.report import plot
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.plot import GREY, INK, VERMILLION, VIOLET, of_cohorts
 from faceage_bio.report.svg import FONT, lighter
-from faceage_bio.report.words import count, p_value, with_ci
+from faceage_bio.report.words import count, increase, p_value, with_ci
 
 RAW_AND_ADJUSTED = [("unadjusted", GREY), ("adjusted for age", VERMILLION)]
 
@@ -216,11 +216,11 @@ def _agreement_of(alt, term: str, bands: pd.DataFrame, rows: pd.DataFrame):
 def forest(
     table: pd.DataFrame,
     label: str,
-    colour: str,
     colours: Sequence[tuple[str, str]],
     reference: float,
     title: str,
     *,
+    kind: str = "kind",
     logarithmic: bool = False,
     section: str | None = None,
     further: tuple[str, str] | None = None,
@@ -238,18 +238,22 @@ def forest(
     ----------
     table : DataFrame
         estimate, and where they are known ci_lower, ci_upper, p_value, q_value, n, n_events; pooled (whether a row is),
-        pi_lower, pi_upper; rows without an estimate are excluded. Lines stand in its order.
-    label, colour : columns that name a line, and that tell lines of one name apart (values: first of each of ``colours``)
+        pi_lower, pi_upper; rows without an estimate are excluded; without any nothing is drawn. Lines stand in its order.
+    label, kind : columns that name a line, and that tell lines of one name apart (values: first of each of ``colours``)
     reference : value of no association
-    title : of the axis
+    title : of the axis; ``{per}`` and ``{increase}`` in it stand for the unit of the estimates
     section : column whose values head groups of lines
     further : column of text that stands on the right, and its head
     digits, p : how estimates and p-values are written
     italic : names are gene symbols
     width : of the figure; below 700 without n and events
     """
-    shown = table[table["estimate"].notna()].reset_index(drop=True)
-    rows = _lines(shown, label, colour, section, colours)
+    shown = table[table["estimate"].notna()].reset_index(drop=True) if len(table) else table
+    if shown.empty:
+        return Picture()
+    per = str(shown["per"].iloc[0]) if "per" in shown else ""
+    title = title.replace("{per}", per).replace("{increase}", increase(per))
+    rows = _lines(shown, label, kind, section, colours)
     columns = _columns(shown, "HR" if logarithmic else "Estimate", digits, p, further, width)
     names = max([plot.text_width(one.name) for one in rows if one.name] + [60]) * (1.06 if italic else 1)
     left = min(names + 22, 0.46 * width)
@@ -257,7 +261,7 @@ def forest(
     start = left + sum(one.width for one in before) + 16
     end = width - sum(one.width for one in after) - 16
     across = plot.Scale(*_frame(shown, reference, logarithmic), start, end, logarithmic)
-    key, first = _key([(name, shade) for name, shade in colours if (shown[colour] == name).any()], width)
+    key, first = _key([(name, shade) for name, shade in colours if (shown[kind] == name).any()], width)
     edges = {one.head: x for part, x in ((before, left), (after, end + 16)) for one, x in _edges(part, x)}
     heads = [plot.text(edges[one.head], first + 4, one.head, "end", bold=True) for one in columns]
     shades, parts, cells, top, shaded = [], [], [], first + 14, False
@@ -275,7 +279,7 @@ def forest(
                 if row.name
                 else ""
             )
-            parts.append(_interval(one, across, middle, dict(colours)[one[colour]]))
+            parts.append(_interval(one, across, middle, dict(colours)[one[kind]]))
             cells += [plot.text(edges[each.head], middle + 4, each.cells[row.number]) for each in columns]
         top += ROW
     bottom = top + 6
@@ -285,7 +289,7 @@ def forest(
     ground = f'<path d="{joined}" opacity=".05"/>' if joined else ""
     columns_of_text = ['<g text-anchor="end">', *cells, "</g>"]
     drawn = [rule, ground, key, *heads, *parts, *columns_of_text, plot.x_axis(across, marked, bottom, title)]
-    told = [name for name in (section, label, colour, *COUNTED) if name in shown]
+    told = [name for name in (section, label, kind, *COUNTED) if name in shown]
     return plot.svg(f"Estimates with 95% CIs: {title}", width, bottom + 46, drawn, shown[told])
 
 

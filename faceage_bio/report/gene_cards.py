@@ -33,8 +33,8 @@ def _part(table: pd.DataFrame, analysis: str, settings: dict) -> dict:
     gene = settings["panel"][0]
     folds = table[table.measure.isin([FOLD, MEDIATED])]
     own = folds[folds.term == gene]
-    shown = own[own.estimate.notna() & (own.measure == FOLD)].assign(kind=gene)
-    title = f"Log2 fold change of {gene} per {shown['per'].iloc[0]} of age acceleration" if len(shown) else ""
+    shown = own[own.measure == FOLD].assign(kind=gene)
+    title = f"Log2 fold change of {gene} per {{per}} of age acceleration"
     variants = list(dict.fromkeys(folds["variant"]))
     others = {
         term: rows.set_index("variant").to_dict("index") for term, rows in folds.groupby("term", sort=False)
@@ -43,7 +43,7 @@ def _part(table: pd.DataFrame, analysis: str, settings: dict) -> dict:
         "analysis": analysis,
         "gene": gene,
         "rows": own.assign(held=own.covariates.map(covariates)).to_dict("records"),
-        "figure": figures.forest(shown, "variant", "kind", [(gene, VERMILLION)], 0, title) if len(shown) else "",
+        "figure": figures.forest(shown, "variant", [(gene, VERMILLION)], 0, title),
         "left_out": left_out_sentence(table, gene),
         "mediation": mediation_sentence(own, settings["mediator"]),
         "variants": variants,

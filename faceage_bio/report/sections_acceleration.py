@@ -119,16 +119,16 @@ def ageing_rate_section(tables: ReportTables, name: str) -> dict:
     """Rows and figure of a cohort's face ageing rate."""
     table = tables.get("acceleration", "ageing_rate", name)
     cox = table[table["measure"] == "hazard ratio"] if len(table) else table
-    rate = cox[(cox["term"] == "face_ageing_rate") & cox["estimate"].notna()] if len(cox) else cox
-    figure = ""
-    if len(rate):
-        shown = rate.assign(label=rate["model"], kind="face ageing rate")
-        title = "Hazard ratio per 1 year of face age per year (log scale)"
-        figure = figures.forest(shown, "label", "kind", RATE_COLOURS, 1, title, logarithmic=True)
+    shown = (
+        cox[cox["term"] == "face_ageing_rate"].assign(label=cox["model"], kind="face ageing rate")
+        if len(cox)
+        else cox
+    )
+    title = "Hazard ratio per 1 year of face age per year (log scale)"
     return {
         "ageing_rate": table[table["measure"] != "hazard ratio"].to_dict("records") if len(table) else [],
         "ageing_rate_cox": cox.to_dict("records"),
-        "ageing_rate_figure": figure,
+        "ageing_rate_figure": figures.forest(shown, "label", RATE_COLOURS, 1, title, logarithmic=True),
     }
 
 
@@ -174,10 +174,8 @@ def _hazards(tables: ReportTables, name: str) -> dict:
         pair[key] | {"label": pair["title"].replace("standard deviations", "SDs") + ("" if "years" in pair[key]["per"] else f", per {pair[key]['per']}"), "kind": kind}
         for pair in pairs for key, kind in (("alone", "unadjusted"), ("with_age", "adjusted for age"))
     ])  # fmt: skip
-    figure = ""
-    if shown["estimate"].notna().any():
-        title = f"Hazard ratio per {pairs[0]['alone']['per']} where nothing else is said (log scale)"
-        figure = figures.forest(shown, "label", "kind", HAZARDS, 1, title, logarithmic=True)
+    title = f"Hazard ratio per {pairs[0]['alone']['per']} where nothing else is said (log scale)"
+    figure = figures.forest(shown, "label", HAZARDS, 1, title, logarithmic=True)
     return {"hazards": pairs, "hazard_figure": figure}
 
 
@@ -212,22 +210,21 @@ def _validity(table: pd.DataFrame) -> list[dict]:
 
 
 def _validity_forest(table: pd.DataFrame) -> Picture:
-    shown = table[(table["measure"] == "mean") & table["estimate"].notna()] if len(table) else table
-    if not len(shown):
+    if not len(table):
         return Picture()
     kinds = {"age_gap": "age gap", "age_acceleration": "age acceleration"}
-    shown = shown.assign(kind=shown["term"].map(kinds), label=shown["subgroup"].replace("", ALL))
-    return figures.forest(shown, "label", "kind", TERMS, 0, "Mean, years")
+    shown = table.assign(kind=table["term"].map(kinds), label=table["subgroup"].replace("", ALL))
+    return figures.forest(shown[shown["measure"] == "mean"], "label", TERMS, 0, "Mean, years")
 
 
 def _reliability_forest(table: pd.DataFrame) -> Picture:
     """Intraclass correlations, which have no unit."""
-    shown = table[table["measure"].isin(ICC) & table["estimate"].notna()] if len(table) else table
-    if not len(shown):
+    if not len(table):
         return Picture()
+    shown = table[table["measure"].isin(ICC)]
     shown = shown.assign(label=shown["term"].map(words.term), kind=shown["measure"])
     title = "Intraclass correlation of one photo (1: two photos agree fully)"
-    return figures.forest(shown, "label", "kind", RELIABILITIES, 1, title)
+    return figures.forest(shown, "label", RELIABILITIES, 1, title)
 
 
 def _attenuation_figure(table: pd.DataFrame) -> Picture:

@@ -29,26 +29,9 @@ from faceage_bio.report.words import interval, label, number, p_value, signed, t
 NAMES = [name for name, _ in RAW_AND_ADJUSTED]
 
 
-def draw_means(table: pd.DataFrame) -> Picture:
-    """Mean age gap and age acceleration in each group, factor by factor."""
-    shown = table.assign(kind=adjusted(table))
-    return forest(
-        shown,
-        "shown",
-        "kind",
-        RAW_AND_ADJUSTED,
-        0,
-        "Mean, years of face age above chronological age",
-        digits=1,
-    )
-
-
-def draw_pairs(table: pd.DataFrame) -> Picture:
-    """Differences between all pairs of groups."""
-    shown = table.assign(kind=adjusted(table))
-    return forest(
-        shown, "shown", "kind", RAW_AND_ADJUSTED, 0, "Difference in face age between groups, years", digits=1
-    )
+def draw_contrasts(table: pd.DataFrame, title: str) -> Picture:
+    """Means of groups or differences between them, unadjusted and adjusted for age."""
+    return forest(table.assign(kind=adjusted(table)), "shown", RAW_AND_ADJUSTED, 0, title, digits=1)
 
 
 def draw_dose(curves: pd.DataFrame) -> Picture:
@@ -91,7 +74,7 @@ def draw_subgroups(table: pd.DataFrame) -> Picture:
         for row, told in zip(shown.itertuples(), tested, strict=True)
     ]
     return forest(
-        shown, "subgroup", "kind", RAW_AND_ADJUSTED, 0, "Difference in face age, years", section="shown",
+        shown, "subgroup", RAW_AND_ADJUSTED, 0, "Difference in face age, years", section="shown",
         further=("test", "p (q) for interaction"), digits=1,
     )  # fmt: skip
 
@@ -112,7 +95,7 @@ def draw_adjustments(table: pd.DataFrame) -> Picture:
     shown["kind"] = np.where(raw, NAMES[0], shown.missing)
     kinds = [(NAMES[0], GREY), ("complete cases", VERMILLION), ("multiple imputation", BROWN)]
     title = "Difference in face age, years"
-    return forest(shown, "set", "kind", kinds, 0, title, section="shown", digits=1)
+    return forest(shown, "set", kinds, 0, title, section="shown", digits=1)
 
 
 def draw_specifications(table: pd.DataFrame) -> Picture:
@@ -251,8 +234,12 @@ def _scope(name: str, found: dict[str, pd.DataFrame], curves: pd.DataFrame) -> d
     return pairs | {
         "name": "All cohorts together" if name == POOLED else name,
         "any": any(pairs.values()),
-        "means_figure": _figure(draw_means, part("means")),
-        "pairs_figure": _figure(draw_pairs, part("pairs")),
+        "means_figure": _figure(
+            draw_contrasts, part("means"), "Mean, years of face age above chronological age"
+        ),
+        "pairs_figure": _figure(
+            draw_contrasts, part("pairs"), "Difference in face age between groups, years"
+        ),
         "dose_figure": _figure(draw_dose, own_curves),
         "subgroup_figure": _figure(draw_subgroups, part("subgroups")),
         "has_subgroups": bool(paired(part("subgroups"))),
@@ -278,8 +265,8 @@ def _before_and_after(balance: pd.DataFrame) -> list[dict]:
     ]
 
 
-def _figure(draw: Callable[[pd.DataFrame], str], table: pd.DataFrame) -> Picture:
-    return draw(table) if len(table) and table["estimate"].notna().any() else Picture()
+def _figure(draw: Callable[..., Picture], table: pd.DataFrame, *title: str) -> Picture:
+    return draw(table, *title) if len(table) and table["estimate"].notna().any() else Picture()
 
 
 def _roles(roles: pd.DataFrame) -> list[dict]:
@@ -336,8 +323,7 @@ def group_section(tables: ReportTables, config: dict) -> dict:
 def phenotype_section(tables: ReportTables, name: str, config: dict) -> dict:
     """A cohort's exposures, one at a time."""
     table = tables.get("phenotype", "phenotypes", name)
-    drawn = len(table) and table.estimate.notna().any()
-    return {"phenotypes": _both(table), "phenotype_figure": _forest(table) if drawn else ""}
+    return {"phenotypes": _both(table), "phenotype_figure": _figure(_forest, table)}
 
 
 def _both(table: pd.DataFrame) -> list[dict]:
@@ -353,5 +339,5 @@ def _forest(table: pd.DataFrame) -> str:
         kind=figures.adjusted(table),
     )
     return figures.forest(
-        shown, "label", "kind", figures.RAW_AND_ADJUSTED, 0, "Difference in face age, years", digits=1
+        shown, "label", figures.RAW_AND_ADJUSTED, 0, "Difference in face age, years", digits=1
     )

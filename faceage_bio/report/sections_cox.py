@@ -12,7 +12,7 @@ from faceage_bio.report.sections_curves import competing_section, curves_section
 from faceage_bio.report.sections_genes import gene_survival_section
 from faceage_bio.report.sections_scores import scores_section
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import count, increase, interval, number, p_equals, p_value, people, term
+from faceage_bio.report.words import count, interval, number, p_equals, p_value, people, term
 from faceage_bio.stats.sample_size import size_for_fitted_model
 
 AGES = "face age against age"
@@ -176,8 +176,8 @@ def ages_sentence(comparison: pd.DataFrame) -> str:
 
 def _figure(rows: pd.DataFrame) -> str:
     shown = rows.assign(label=rows["step"].str.replace("_", " "), kind="face age")
-    title = f"Hazard ratio for death per {increase(rows['per'].iloc[0])} in face age (log scale)"
-    return figures.forest(shown, "label", "kind", [("face age", VERMILLION)], 1, title, logarithmic=True)
+    title = "Hazard ratio for death per {increase} in face age (log scale)"
+    return figures.forest(shown, "label", [("face age", VERMILLION)], 1, title, logarithmic=True)
 
 
 # Figures of the Cox models: hazard ratios over time, by age acceleration, in subgroups and under other choices.
@@ -269,9 +269,9 @@ def draw_subgroups(rows: pd.DataFrame) -> Picture:
     names = [name for name, _ in STEPS]
     shown = rows.assign(kind=rows["step"].map(lambda step: names[step != "+ age"]))
     shown["test"] = shown["test"].mask(shown.duplicated(["modifier", "kind"]), "")
-    title = f"Hazard ratio for death per {increase(shown['per'].iloc[0])} in age acceleration (log scale)"
+    title = "Hazard ratio for death per {increase} in age acceleration (log scale)"
     return forest(
-        shown, "label", "kind", STEPS, 1, title, logarithmic=True, further=("test", "p (q) for interaction")
+        shown, "label", STEPS, 1, title, logarithmic=True, further=("test", "p (q) for interaction")
     )
 
 
@@ -283,8 +283,8 @@ def held(adjustment: str) -> str:
 def draw_choices(rows: pd.DataFrame) -> Picture:
     """The main result under other choices of participants."""
     shown = rows.assign(kind=rows["adjustment"].map(held))
-    title = f"Hazard ratio for death per {increase(rows['per'].iloc[0])} in face age (log scale)"
-    return forest(shown, "people", "kind", STEPS, 1, title, logarithmic=True)
+    title = "Hazard ratio for death per {increase} in face age (log scale)"
+    return forest(shown, "people", STEPS, 1, title, logarithmic=True)
 
 
 # What the survival page asks of the Cox models: do they hold over time, is the hazard a line, is it the same everywhere,
@@ -360,14 +360,9 @@ def _curve(tests: pd.DataFrame, curve: pd.DataFrame, people: pd.DataFrame) -> di
 def _sites(sites: pd.DataFrame) -> dict:
     if not len(sites):
         return {"sites": [], "sites_figure": "", "sites_by": ""}
-    adjusted = sites[(sites["step"] == "+ age") & (sites["subgroup"] != "") & sites["estimate"].notna()]
-    figure = ""
-    if len(adjusted):
-        title = f"Hazard ratio for death per {increase(adjusted['per'].iloc[0])} in face age, adjusted for age (log scale)"
-        shown = adjusted.assign(kind="face age")
-        figure = figures.forest(
-            shown, "subgroup", "kind", [("face age", VERMILLION)], 1, title, logarithmic=True
-        )
+    shown = sites[(sites["step"] == "+ age") & (sites["subgroup"] != "")].assign(kind="face age")
+    title = "Hazard ratio for death per {increase} in face age, adjusted for age (log scale)"
+    figure = figures.forest(shown, "subgroup", [("face age", VERMILLION)], 1, title, logarithmic=True)
     return {"sites": words.with_measures(sites), "sites_figure": figure, "sites_by": str(sites["by"].iloc[0])}
 
 
@@ -384,10 +379,9 @@ def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame) -> dict:
     for choice, mine in rows[~classes].groupby("people", sort=False):
         cells = [{"held": held(row["adjustment"]), "row": row} for row in mine.to_dict("records")]
         choices.append({"people": choice, "cells": cells})
-    shown = rows[rows["estimate"].notna() & ~classes]
     return {
         "choices": choices,
-        "choices_figure": draw_choices(shown) if len(shown) else "",
+        "choices_figure": draw_choices(rows[~classes]),
         "gap_classes": rows[classes].to_dict("records"),
         "imputed": _complete_and_imputed(imputed),
     }
@@ -415,10 +409,10 @@ def subgroup_section(tables: ReportTables, name: str, config: dict) -> dict:
         return {"subgroups": [], "subgroup_figure": ""}
     table = table.assign(shown=[_shown(row) for row in table.itertuples()])
     groups = (table["subgroup"] != "") | (table["modifier"] == "")
-    figure = table[groups & table["estimate"].notna()]
-    figure = figure.assign(label=figure["shown"], test=[_test(row) for row in figure.itertuples()])
-    drawn = draw_subgroups(figure) if len(figure) else ""
-    return {"subgroups": words.with_measures(table.assign(is_test=~groups)), "subgroup_figure": drawn}
+    shown = table[groups & table["estimate"].notna()]
+    shown = shown.assign(label=shown["shown"], test=[_test(row) for row in shown.itertuples()])
+    figure = draw_subgroups(shown)
+    return {"subgroups": words.with_measures(table.assign(is_test=~groups)), "subgroup_figure": figure}
 
 
 def _shown(row) -> str:

@@ -18,26 +18,7 @@ from faceage_bio.report.words import in_brackets, number, people, signed
 RAW_ERROR, SAME_AGE = "mean error", "mean error at the same age"
 RAW_DIFFERENCE, DIFFERENCE_AT_AGE = "unadjusted difference", "difference at the same age"
 PALE = 0.3  # what is not to be interpreted
-
-
-def draw_error_by_group(rows: pd.DataFrame) -> Picture:
-    """Mean error of each group with its interval, and that at the same age, one line per group.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        label, kind (``RAW_ERROR`` or ``SAME_AGE``), estimate, ci_lower, ci_upper.
-    """
-    colours = [(RAW_ERROR, GREY), (SAME_AGE, VERMILLION)]
-    return forest(
-        rows, "label", "kind", colours, 0, "Mean error (face age − chronological age), years", digits=1
-    )
-
-
-def draw_differences(rows: pd.DataFrame) -> Picture:
-    """Differences between groups with their intervals, unadjusted and at the same age; columns as in `error_by_group`."""
-    colours = [(RAW_DIFFERENCE, GREY), (DIFFERENCE_AT_AGE, VERMILLION)]
-    return forest(rows, "label", "kind", colours, 0, "Difference in mean error, years", digits=1)
+MARKS = {True: " (sparse)", False: ""}
 
 
 def draw_change_by_step(rows: pd.DataFrame) -> Picture:
@@ -196,27 +177,23 @@ def _line(rows: pd.DataFrame, errors: dict[tuple[str, str], str], shares: dict[s
     }
 
 
-def _error_figure(groups: pd.DataFrame) -> str:
-    kinds = {"unadjusted": RAW_ERROR, "age": SAME_AGE}
-    shown = groups[
-        (groups["measure"] == "mean error") & groups["estimate"].notna() & (groups["crossed"] == "")
-    ]
-    if shown.empty:
-        return ""
-    marks = shown["sparse"].map({True: " (sparse)", False: ""})
-    return draw_error_by_group(shown.assign(label=shown["term"] + marks, kind=shown["adjustment"].map(kinds)))
+def _error_figure(groups: pd.DataFrame) -> Picture:
+    """Mean error of each group, and that at the same age, one line per group."""
+    shown = groups[(groups["measure"] == "mean error") & (groups["crossed"] == "")]
+    kinds = shown["adjustment"].map({"unadjusted": RAW_ERROR, "age": SAME_AGE})
+    shown = shown.assign(label=shown["term"] + shown["sparse"].map(MARKS), kind=kinds)
+    colours = [(RAW_ERROR, GREY), (SAME_AGE, VERMILLION)]
+    return forest(shown, "label", colours, 0, "Mean error (face age − chronological age), years", digits=1)
 
 
-def _difference_figure(rows: pd.DataFrame) -> str:
+def _difference_figure(rows: pd.DataFrame) -> Picture:
     """Differences of mean and of mean absolute error, both in years: raw, and at the same age."""
     shown = rows[rows["measure"].isin(DIFFERENCES) & rows["estimate"].notna()]
-    if shown.empty:
-        return ""
     raw = shown.assign(**{name.removeprefix("raw_"): shown[name] for name in RAW[:3]}, kind=RAW_DIFFERENCE)
     both = pd.concat([raw, shown.assign(kind=DIFFERENCE_AT_AGE)])
-    what = both["measure"].map(DIFFERENCES)
-    marks = both["sparse"].map({True: " (sparse)", False: ""})
-    return draw_differences(both.assign(label=both["term"] + ", " + what + marks))
+    names = both["term"] + ", " + both["measure"].map(DIFFERENCES) + both["sparse"].map(MARKS)
+    colours = [(RAW_DIFFERENCE, GREY), (DIFFERENCE_AT_AGE, VERMILLION)]
+    return forest(both.assign(label=names), "label", colours, 0, "Difference in mean error, years", digits=1)
 
 
 def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:

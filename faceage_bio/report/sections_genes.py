@@ -183,18 +183,14 @@ def _spoken(model: str, exposure: str) -> str:
 
 def _forest(together: pd.DataFrame) -> str:
     kinds = {exposure: name for exposure, name, _ in EXPOSURES}
-    shown = together[together.exposure.isin(kinds)]
-    if not shown.estimate.notna().any():
-        return ""
+    shown = together[together.exposure.isin(kinds)].assign(kind=together.exposure.map(kinds))
     colours = [(name, colour) for _, name, colour in EXPOSURES]
-    shown = shown.assign(kind=shown.exposure.map(kinds))
     return figures.forest(
         shown,
         "term",
-        "kind",
         colours,
         0,
-        f"Log2 fold change per {increase(shown['per'].iloc[0])}",
+        "Log2 fold change per {increase}",
         p=p_scientific,
         italic=True,
     )
@@ -304,14 +300,13 @@ def _set_part(
     config: dict,
 ) -> dict:
     main = found[found.method == MAIN_METHOD]
-    shown = main.assign(kind=main.exposure.map(KINDS))[main.estimate.notna()]
-    colours = [pair for pair in COLOURS if pair[0] in set(shown.kind)]
-    title = f"Standard deviations of the score per {found['per'].iloc[0]}" if len(found) else ""
+    shown = main.assign(kind=main.exposure.map(KINDS))
+    title = "Standard deviations of the score per {per}"
     return {
         "analysis": analysis,
         "sentences": [set_sentence(main[main.term == one]) for one in dict.fromkeys(main.term)],
         "coverage": coverage.to_dict("records"),
-        "figure": figures.forest(shown, "term", "kind", colours, 0, title) if len(shown) else "",
+        "figure": figures.forest(shown, "term", COLOURS, 0, title),
         "rows": _side_by_side(found),
         "gsea": _with_age(gsea),
         "ora": _with_age(ora),
@@ -380,16 +375,9 @@ def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict
 
 
 def _survival_panel(panel: pd.DataFrame, headline: str) -> dict:
-    shown = panel[panel.estimate.notna()].assign(kind="panel")
-    colours = [("panel", VERMILLION)]
     title = "Hazard ratio for death per doubling of expression (log scale)"
-    forest = (
-        figures.forest(
-            shown, "term", "kind", colours, 1, title, logarithmic=True, p=p_scientific, italic=True
-        )
-        if len(shown)
-        else ""
-    )
+    shown, colours = panel.assign(kind="panel"), [("panel", VERMILLION)]
+    forest = figures.forest(shown, "term", colours, 1, title, logarithmic=True, p=p_scientific, italic=True)
     return {
         "sentence": survival_sentence(panel, headline),
         "panel": panel.to_dict("records"),

@@ -75,7 +75,7 @@ def _forest(block: Pools) -> dict:
             rows.append(whole | {"heading": "Other estimates, pooled", "name": heading})
     title = f"{block.of}{' (log scale)' if block.null == 1 else ''}"
     svg = figures.forest(
-        pd.DataFrame(rows), "name", "kind", KINDS, block.null, title, logarithmic=block.null == 1, section="heading",
+        pd.DataFrame(rows), "name", KINDS, block.null, title, logarithmic=block.null == 1, section="heading",
         digits=block.digits, p=p_scientific if block.genes else p_value,
     )  # fmt: skip
     several = any(one.row["cohorts"] > 2 for _, one in block.pools)

@@ -152,11 +152,10 @@ def composition_sentence(row: dict) -> str:
 
 
 def _forest(composition: pd.DataFrame) -> Picture:
-    shown = composition[composition.estimate.notna()] if len(composition) else composition
-    if not len(shown):
+    if not len(composition):
         return Picture()
-    kinds = {exposure: spoken for exposure, spoken, _ in KINDS}
-    shown = shown.assign(kind=shown.exposure.map(kinds))
-    colours = [(spoken, colour) for _, spoken, colour in KINDS if spoken in set(shown.kind)]
-    title = f"Log2 change of the share per {shown['per'].iloc[0]}"
-    return figures.forest(shown, "term", "kind", colours, 0, title)
+    shown = composition.assign(
+        kind=composition.exposure.map({exposure: spoken for exposure, spoken, _ in KINDS})
+    )
+    colours = [(spoken, colour) for _, spoken, colour in KINDS]
+    return figures.forest(shown, "term", colours, 0, "Log2 change of the share per {per}")

@@ -24,21 +24,10 @@ def variant_section(tables: ReportTables, name: str, config: dict) -> dict | Non
     if not len(genes):
         return None
     burden = genes[genes.test == "burden"]
-    shown = burden.assign(kind=burden.outcome.map(KINDS))[burden.estimate.notna()]
+    shown = burden.assign(kind=burden.outcome.map(KINDS))
     per = burden["per"].iloc[0]
-    figure = ""
-    if len(shown):
-        colours = [pair for pair in COLOURS if pair[0] in set(shown.kind)]
-        figure = figures.forest(
-            shown,
-            "term",
-            "kind",
-            colours,
-            0,
-            f"Difference in face age, years per {per}",
-            p=p_scientific,
-            italic=True,
-        )
+    title = f"Difference in face age, years per {per}"
+    figure = figures.forest(shown, "term", COLOURS, 0, title, p=p_scientific, italic=True)
     own = genes[genes.outcome == AGE_ACCELERATION]
     return {
         "sentences": sentences(own, per, config["expression"]["panel"][0]),

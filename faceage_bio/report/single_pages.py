@@ -175,7 +175,7 @@ def training_page(
         if len(rows):
             drawn = rows.assign(label=rows["subgroup"], p_value=float("nan"))
             forests[measure] = figures.forest(
-                drawn, "label", "term", colours, 0, f"{measure.capitalize()} (years)", digits=1
+                drawn, "label", colours, 0, f"{measure.capitalize()} (years)", kind="term", digits=1
             )
     return templates().get_template("training.html.j2").render(
         card=card, flow=flow.to_dict("records"), flow_figure=picture({"photo": chain}, title), history=history.to_dict("records"), accuracy=_said(accuracy), forests=forests,

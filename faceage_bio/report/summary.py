@@ -280,7 +280,6 @@ def _forest(
     svg = figures.forest(
         rows,
         "label",
-        "kind",
         list(colours.items()),
         null,
         axis,
