@@ -43,9 +43,7 @@ HAZARDS = pd.DataFrame({
 
 def forest(table=HAZARDS, **settings):
     settings = {"logarithmic": True} | settings
-    return figures.forest(
-        table, "label", COLOURS, 1, "Hazard ratio for death (log scale)", **settings
-    )
+    return figures.forest(table, "label", COLOURS, 1, "Hazard ratio for death (log scale)", **settings)
 
 
 def words_of(svg):

@@ -38,7 +38,7 @@ def agreement(tables: ReportTables) -> list[dict]:
 def verification_section(tables: ReportTables) -> dict:
     """What the template shows."""
     numbers = tables.get("verification", "numbers")
-    differ = numbers[numbers["difference"] > numbers["tolerance"]] if len(numbers) else numbers
+    differ = numbers[numbers["difference"] > numbers["tolerance"]]
     rows = differ.sort_values("difference", ascending=False, kind="stable").head(MOST_SHOWN)
     return {
         "rows": [row | {"told": _told(row["largest"])} for row in agreement(tables)],

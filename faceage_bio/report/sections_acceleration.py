@@ -118,15 +118,12 @@ def definition_section(tables: ReportTables, name: str, config: dict) -> dict:
 def ageing_rate_section(tables: ReportTables, name: str) -> dict:
     """Rows and figure of a cohort's face ageing rate."""
     table = tables.get("acceleration", "ageing_rate", name)
-    cox = table[table["measure"] == "hazard ratio"] if len(table) else table
-    shown = (
-        cox[cox["term"] == "face_ageing_rate"].assign(label=cox["model"], kind="face ageing rate")
-        if len(cox)
-        else cox
-    )
+    cox = table[table["measure"] == "hazard ratio"]
+    shown = cox[cox["term"] == "face_ageing_rate"]
+    shown = shown.assign(label=shown["model"], kind="face ageing rate")
     title = "Hazard ratio per 1 year of face age per year (log scale)"
     return {
-        "ageing_rate": table[table["measure"] != "hazard ratio"].to_dict("records") if len(table) else [],
+        "ageing_rate": table[table["measure"] != "hazard ratio"].to_dict("records"),
         "ageing_rate_cox": cox.to_dict("records"),
         "ageing_rate_figure": figures.forest(shown, "label", RATE_COLOURS, 1, title, logarithmic=True),
     }
@@ -210,8 +207,6 @@ def _validity(table: pd.DataFrame) -> list[dict]:
 
 
 def _validity_forest(table: pd.DataFrame) -> Picture:
-    if not len(table):
-        return Picture()
     kinds = {"age_gap": "age gap", "age_acceleration": "age acceleration"}
     shown = table.assign(kind=table["term"].map(kinds), label=table["subgroup"].replace("", ALL))
     return figures.forest(shown[shown["measure"] == "mean"], "label", TERMS, 0, "Mean, years")
@@ -219,8 +214,6 @@ def _validity_forest(table: pd.DataFrame) -> Picture:
 
 def _reliability_forest(table: pd.DataFrame) -> Picture:
     """Intraclass correlations, which have no unit."""
-    if not len(table):
-        return Picture()
     shown = table[table["measure"].isin(ICC)]
     shown = shown.assign(label=shown["term"].map(words.term), kind=shown["measure"])
     title = "Intraclass correlation of one photo (1: two photos agree fully)"
@@ -228,7 +221,7 @@ def _reliability_forest(table: pd.DataFrame) -> Picture:
 
 
 def _attenuation_figure(table: pd.DataFrame) -> Picture:
-    shown = table[table["estimate"].notna()] if len(table) else table
+    shown = table[table["estimate"].notna()]
     if not len(shown):
         return Picture()
     kinds = {"least": "as measured", "regression": "regression calibration", "SIMEX,": "SIMEX"}

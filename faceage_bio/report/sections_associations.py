@@ -220,10 +220,8 @@ def association_sections(tables: ReportTables, config: dict) -> dict:
 
 def _scope(name: str, found: dict[str, pd.DataFrame], curves: pd.DataFrame) -> dict:
     def part(table: str) -> pd.DataFrame:
-        rows = found[table]
-        return rows[rows[COHORT] == name] if len(rows) else rows
+        return found[table][found[table][COHORT] == name]
 
-    own_curves = curves[curves[COHORT] == name] if len(curves) else curves
     pairs = {
         table: paired(part(table))
         for table in ("means", "pairs", "tests", "dose_response", "interactions", "adjustments")
@@ -240,7 +238,7 @@ def _scope(name: str, found: dict[str, pd.DataFrame], curves: pd.DataFrame) -> d
         "pairs_figure": _figure(
             draw_contrasts, part("pairs"), "Difference in face age between groups, years"
         ),
-        "dose_figure": _figure(draw_dose, own_curves),
+        "dose_figure": _figure(draw_dose, curves[curves[COHORT] == name]),
         "subgroup_figure": _figure(draw_subgroups, part("subgroups")),
         "has_subgroups": bool(paired(part("subgroups"))),
         "adjustment_figure": _figure(draw_adjustments, part("adjustments")),
@@ -248,17 +246,13 @@ def _scope(name: str, found: dict[str, pd.DataFrame], curves: pd.DataFrame) -> d
         "summary": paired(summary),
         "specification_figures": [
             _figure(draw_specifications, rows)
-            for _, rows in (
-                part("specifications").groupby("exposure", sort=False) if len(part("specifications")) else ()
-            )
+            for _, rows in part("specifications").groupby("exposure", sort=False)
         ],
     }
 
 
 def _before_and_after(balance: pd.DataFrame) -> list[dict]:
     """A covariate's standardised difference among all participants, and in the pairs."""
-    if not len(balance):
-        return []
     return [
         {"shown": words.label(str(term)), "before": rows.iloc[0].to_dict(), "after": rows.iloc[-1].to_dict()}
         for term, rows in balance.groupby("term", sort=False)
@@ -271,8 +265,6 @@ def _figure(draw: Callable[..., Picture], table: pd.DataFrame, *title: str) -> P
 
 def _roles(roles: pd.DataFrame) -> list[dict]:
     """A covariate's role and reason once, with the exposures to which it has another role."""
-    if not len(roles):
-        return []
     rows: list[dict] = []
     for name, own in roles.groupby("covariate", sort=False):
         for role, part in own.groupby("role", sort=False):

@@ -312,8 +312,8 @@ def hazard_sections(tables: ReportTables, name: str, config: dict) -> dict:
 
 
 def _proportional(tests: pd.DataFrame, curve: pd.DataFrame, remedies: pd.DataFrame, alpha: float) -> dict:
-    known = tests[tests["p_value"].notna()] if len(tests) else tests
-    offending = known[known["p_value"] < alpha] if len(known) else known
+    known = tests[tests["p_value"].notna()]
+    offending = known[known["p_value"] < alpha]
     if not len(known):
         sentence = ""
     elif len(offending):
@@ -352,28 +352,23 @@ def _remedies(remedies: pd.DataFrame) -> list[dict]:
 
 
 def _curve(tests: pd.DataFrame, curve: pd.DataFrame, people: pd.DataFrame) -> dict:
-    people = people[people["n"].notna()] if len(people) else people
+    people = people[people["n"].notna()]
     figure = draw_curve(curve, people) if len(curve) and len(people) else ""
     return {"curvature": words.with_measures(tests), "curvature_figure": figure}
 
 
 def _sites(sites: pd.DataFrame) -> dict:
-    if not len(sites):
-        return {"sites": [], "sites_figure": "", "sites_by": ""}
     shown = sites[(sites["step"] == "+ age") & (sites["subgroup"] != "")].assign(kind="face age")
     title = "Hazard ratio for death per {increase} in face age, adjusted for age (log scale)"
     figure = figures.forest(shown, "subgroup", [("face age", VERMILLION)], 1, title, logarithmic=True)
-    return {"sites": words.with_measures(sites), "sites_figure": figure, "sites_by": str(sites["by"].iloc[0])}
+    return {
+        "sites": words.with_measures(sites),
+        "sites_figure": figure,
+        "sites_by": next(map(str, sites["by"]), ""),
+    }
 
 
 def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame) -> dict:
-    if not len(rows):
-        return {
-            "choices": [],
-            "choices_figure": "",
-            "gap_classes": [],
-            "imputed": _complete_and_imputed(imputed),
-        }
     classes = rows["exposure"] == "gap_class"
     choices = []
     for choice, mine in rows[~classes].groupby("people", sort=False):
@@ -389,8 +384,6 @@ def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame) -> dict:
 
 def _complete_and_imputed(imputed: pd.DataFrame) -> list[dict]:
     """One row per term: complete cases and multiple imputation side by side."""
-    if not len(imputed):
-        return []
     rows = []
     for name, mine in imputed.groupby("term", sort=False):
         found = {row["missing"]: row for row in mine.to_dict("records")}
@@ -405,8 +398,6 @@ def _complete_and_imputed(imputed: pd.DataFrame) -> list[dict]:
 def subgroup_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Forest and table of one cohort."""
     table = tables.get("survival", "subgroups", name)
-    if not len(table):
-        return {"subgroups": [], "subgroup_figure": ""}
     table = table.assign(shown=[_shown(row) for row in table.itertuples()])
     groups = (table["subgroup"] != "") | (table["modifier"] == "")
     shown = table[groups & table["estimate"].notna()]

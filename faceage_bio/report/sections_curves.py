@@ -308,7 +308,7 @@ def _km_figure(
     width: float = WIDTH,
 ) -> Picture:
     """Kaplan-Meier curves of a grouping, with the log-rank p and the medians of its table."""
-    mine = curves[curves["grouping"] == grouping] if len(curves) else curves
+    mine = curves[curves["grouping"] == grouping]
     order = [line["group"] for line in lines if len(mine) and (mine["group"] == line["group"]).any()]
     if not order:
         return Picture()
@@ -338,7 +338,7 @@ def _incidence_figure(
     config: dict,
 ) -> Picture:
     """Cumulative incidence of each cause, with the p of Gray's test."""
-    mine = curves[curves["grouping"] == grouping] if len(curves) else curves
+    mine = curves[curves["grouping"] == grouping]
     order = [group for group in order if len(mine) and (mine["group"] == group).any()]
     if not order:
         return Picture()
@@ -355,7 +355,7 @@ def _incidence_figure(
 
 def _risk_rows(at_risk: pd.DataFrame, grouping: str, order: list[str]) -> dict:
     """The numbers at risk, deaths and censorings until each time, as a table."""
-    mine = at_risk[at_risk["grouping"] == grouping] if len(at_risk) else at_risk
+    mine = at_risk[at_risk["grouping"] == grouping]
     if not len(mine):
         return {"years": [], "rows": []}
     years = sorted(mine["years"].unique())

@@ -183,7 +183,8 @@ def _spoken(model: str, exposure: str) -> str:
 
 def _forest(together: pd.DataFrame) -> str:
     kinds = {exposure: name for exposure, name, _ in EXPOSURES}
-    shown = together[together.exposure.isin(kinds)].assign(kind=together.exposure.map(kinds))
+    shown = together[together.exposure.isin(kinds)]
+    shown = shown.assign(kind=shown.exposure.map(kinds))
     colours = [(name, colour) for _, name, colour in EXPOSURES]
     return figures.forest(
         shown,

@@ -216,7 +216,7 @@ def face_age_figure(
 ) -> Picture:
     """Face age against chronological age of some of the study's cohorts: participants as points where their rows came in, else a 2-D histogram."""
     points, squares = tables.get("acceleration", "acceleration"), tables.get("phenotype", "age_histogram")
-    squares = squares[squares["n"].notna()] if len(squares) else squares
+    squares = squares[squares["n"].notna()]
     table = points if len(points) else squares
     lines = {
         name: _line(tables.get("acceleration", "summary", name))

@@ -152,8 +152,6 @@ def composition_sentence(row: dict) -> str:
 
 
 def _forest(composition: pd.DataFrame) -> Picture:
-    if not len(composition):
-        return Picture()
     shown = composition.assign(
         kind=composition.exposure.map({exposure: spoken for exposure, spoken, _ in KINDS})
     )

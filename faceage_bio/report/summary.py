@@ -39,8 +39,8 @@ def describe_cohorts(tables: ReportTables, config: dict) -> list[dict]:
     found = []
     for name in config["cohorts"]:
         table = tables.get("phenotype", "table_one", name)
-        rows = table[table["group"] == ALL] if len(table) else table
-        sizes = rows[rows["measure"] == "participants"]["n"] if len(rows) else rows
+        rows = table[table["group"] == ALL]
+        sizes = rows[rows["measure"] == "participants"]["n"]
         if not len(sizes):
             continue
         n = sizes.iloc[0]
@@ -80,7 +80,7 @@ def _share(n: float, of: float) -> str:
 
 def _follow_up(rows: pd.DataFrame) -> tuple[str, str]:
     """Median follow-up with its 95% CI, and deaths."""
-    mine = rows[(rows["grouping"] == ALL) & (rows["measure"] == "median follow-up")] if len(rows) else rows
+    mine = rows[(rows["grouping"] == ALL) & (rows["measure"] == "median follow-up")]
     if not len(mine):
         return "–", "–"
     one = mine.iloc[0]
@@ -174,7 +174,7 @@ def strip(tables: ReportTables, config: dict) -> list[tuple[str, str, str]]:
 def _deaths(tables: ReportTables) -> float | None:
     """Deaths in all cohorts."""
     rows = tables.get("survival", "summary")
-    everyone = rows[rows["grouping"] == "all"].drop_duplicates("cohort") if len(rows) else rows
+    everyone = rows[rows["grouping"] == "all"].drop_duplicates("cohort")
     return everyone["n_events"].sum(skipna=False) if len(everyone) else None
 
 
