@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import warnings
@@ -29,7 +30,7 @@ collect_ignore = (
 )  # `make test-federated` has an environment for them
 
 ROOT = Path(__file__).parent.parent
-SLOWEST = 25  # test files whose seconds are shown at the end
+COSTLY = 25  # test files whose seconds are shown at the end
 DEMO_CONFIG = ROOT / "config" / "config.yaml"
 
 
@@ -175,15 +176,42 @@ def cohorts_of(folder: Path, *names: str) -> dict:
     return {"cohorts": places, "demo": None, "models": [str(folder / "results/model/demo")]}
 
 
+def cpu_seconds() -> float:
+    """Of this process and of those that it started and that have ended."""
+    spent = [resource.getrusage(whom) for whom in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in spent)
+
+
+counted = [0.0]  # CPU seconds of this process until the last report
+
+
+def pytest_collection_finish() -> None:
+    counted[0] = cpu_seconds()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Each report says how many CPU seconds passed since the one before."""
+    report = yield
+    before, counted[0] = counted[0], cpu_seconds()
+    report.user_properties.append(("cpu", counted[0] - before))
+    return report
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
-    """Seconds of each test file, of the slowest."""
-    seconds: dict[str, float] = {}
+    """Seconds and CPU seconds of each test file, of those that cost most; a browser's count where it is closed, SLURM's jobs nowhere."""
+    spent: dict[str, list[float]] = {}
     for reports in terminalreporter.stats.values():
         for one in reports:
             if isinstance(one, pytest.TestReport):
-                file = one.nodeid.partition("::")[0]
-                seconds[file] = seconds.get(file, 0.0) + one.duration
-    slowest = sorted(seconds.items(), key=lambda item: -item[1])[:SLOWEST]
-    terminalreporter.section(f"seconds per file, the slowest {len(slowest)} of {len(seconds)}")
-    for file, spent in slowest:
-        terminalreporter.write_line(f"{spent:8.1f}  {file}")
+                both = spent.setdefault(one.nodeid.partition("::")[0], [0.0, 0.0])
+                both[0] += one.duration
+                both[1] += dict(one.user_properties).get("cpu", 0.0)
+    costly = sorted(spent.items(), key=lambda item: -item[1][1])[:COSTLY]
+    terminalreporter.section(
+        f"seconds and CPU seconds per file, the {len(costly)} of {len(spent)} that cost most"
+    )
+    for file, (seconds, cpu) in costly:
+        terminalreporter.write_line(f"{seconds:8.1f} {cpu:8.1f}  {file}")
+    whole = [sum(one[place] for one in spent.values()) for place in (0, 1)]
+    terminalreporter.write_line(f"{whole[0]:8.1f} {whole[1]:8.1f}  all files")

@@ -31,6 +31,17 @@ def page_of(tables, provenance=None, cards=(CARD,)):
     return survival_page(tables, config_of(["one"]), list(cards), provenance)
 
 
+@pytest.fixture(scope="module")
+def tables(study):  # noqa: F811
+    return collect(tables_of(study))
+
+
+@pytest.fixture(scope="module")
+def whole(tables):
+    """The page of all tables, without records."""
+    return page_of(tables)
+
+
 def methods_of(page):
     return re.sub(
         r"<[^>]+>",
@@ -43,9 +54,8 @@ def without(tables, analysis, name):
     return ReportTables({key: table for key, table in tables.by_name.items() if key != (analysis, name)})
 
 
-def test_a_stage_that_did_not_run_has_no_paragraph_no_source_and_no_limit(study):  # noqa: F811
-    tables = collect(tables_of(study))
-    whole, less = page_of(tables), page_of(without(tables, "survival", "cox"))
+def test_a_stage_that_did_not_run_has_no_paragraph_no_source_and_no_limit(tables, whole):
+    less = page_of(without(tables, "survival", "cox"))
     assert "Cox models (Cox 1972; Efron 1977)" in methods_of(whole)
     assert "@article{efron1977" in whole
     assert "Efron" not in methods_of(less)
@@ -66,8 +76,7 @@ def test_a_stage_that_did_not_run_has_no_paragraph_no_source_and_no_limit(study)
     assert "Missing covariates: complete cases; nothing was imputed." in methods_of(whole)
 
 
-def test_other_tables_have_other_words(study):  # noqa: F811
-    tables = collect(tables_of(study))
+def test_other_tables_have_other_words(tables, whole):
     cox = tables.get("survival", "cox")
     firth = pd.concat(
         [
@@ -78,7 +87,7 @@ def test_other_tables_have_other_words(study):  # noqa: F811
         ]
     )
     changed = ReportTables(tables.by_name | {("survival", "cox"): firth})
-    assert "Firth" not in methods_of(page_of(tables))
+    assert "Firth" not in methods_of(whole)
     told = methods_of(page_of(changed))
     assert "Firth's penalised likelihood (profile intervals) (Firth 1993; Heinze and Schemper 2001)" in told
     assert "age, tumour stage" in told
@@ -91,24 +100,22 @@ def test_other_tables_have_other_words(study):  # noqa: F811
         ("residual of loess (span 0.75)", "reference", "the residual of loess (span 0.75) of face age on age, fitted in controls"),
     ],
 )  # fmt: skip
-def test_the_definition_is_that_of_the_tables(study, model, fitted_in, said):  # noqa: F811
-    tables = collect(tables_of(study))
+def test_the_definition_is_that_of_the_tables(tables, whole, model, fitted_in, said):
     row = {"cohort": "one", "term": "age_acceleration", "estimate": 0.1, "model": model, "fitted_in": fitted_in,
            "cross_fitted": False, "chosen": True, "n": 90, "ci_lower": 0.0, "ci_upper": 0.2}  # fmt: skip
     rows = [row | {"measure": measure} for measure in ("mean", "standard deviation", "correlation")]
     table = worded(result_rows(rows, "acceleration/definitions"))
     told = methods_of(page_of(ReportTables(tables.by_name | {("acceleration", "definitions"): table})))
     assert said in told
-    assert "Age acceleration: not run." in methods_of(page_of(tables))
+    assert "Age acceleration: not run." in methods_of(whole)
     assert "Age acceleration" not in methods_of(photo_page(tables, config_of(["one"]), [CARD]))
 
 
-def test_settings_are_those_of_the_record_and_not_of_the_config(study):  # noqa: F811
-    tables, provenance = collect(tables_of(study)), read_provenance(tables_of(study))
-    told = methods_of(page_of(tables, provenance))
+def test_settings_are_those_of_the_record_and_not_of_the_config(study, tables, whole):  # noqa: F811
+    told = methods_of(page_of(tables, read_provenance(tables_of(study))))
     assert "after 4 years at most" in told
     assert "survival.horizon_years: the config says None, prepare-follow-up ran with 4.0" in told
-    without_record = methods_of(page_of(tables))
+    without_record = methods_of(whole)
     assert "years at most" not in without_record
     assert "the steps left no record" in without_record
 
@@ -172,12 +179,12 @@ def test_checklists_have_every_published_item_and_places_that_exist(name, number
         assert row.places or row.author, row.number
 
 
-def test_an_item_links_to_what_the_pages_have_and_to_nothing_else(study):  # noqa: F811
-    tables, config = collect(tables_of(study)), config_of(["one"])
+def test_an_item_links_to_what_the_pages_have_and_to_nothing_else(tables, whole):
+    config = config_of(["one"])
     pages = {
         "index.html": index_page(tables, config, [CARD]),
         "association.html": association_page(tables, config, [CARD]),
-        "survival.html": survival_page(tables, config, [CARD]),
+        "survival.html": whole,
         "photos.html": photo_page(tables, config, [CARD]),
     }
     for name, page in pages.items():
