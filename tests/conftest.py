@@ -6,7 +6,6 @@ import resource
 import subprocess
 import sys
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +14,9 @@ import pytest
 import yaml
 from filelock import FileLock
 from hypothesis import settings
+
+from tests import started_steps
+from tests.started_steps import asking, forked
 
 # test processes share the cores, and threads that wait for each other's keep theirs busy
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -47,14 +49,19 @@ def snakemake(
     *arguments: str,
     configfile: Path = DEMO_CONFIG,
     sections: str = "full",
-    environment: Mapping[str, str] | None = None,
+    forks: bool = False,
 ) -> Run:
-    """Start the workflow in ``folder`` with the interpreter of the tests, which need not be activated."""
+    """Start the workflow in ``folder`` with the interpreter of the tests, which need not be activated.
+
+    With ``forks`` it and its steps are forked from a process that has imported what they need, as dry runs are.
+    """
     command = [
-        sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),
+        *(asking() if forks or "--dry-run" in arguments else [sys.executable, "-m"]), "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder),
         "--configfile", str(configfile), "--config", f"report={{sections: {sections}}}", "--cores", str(os.cpu_count()), "--show-failed-logs", *arguments,
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | (environment or {}))
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | (forked() if forks else {})
+    )
     return Run(done.returncode, done.stdout + done.stderr)
 
 
@@ -177,9 +184,9 @@ def cohorts_of(folder: Path, *names: str) -> dict:
 
 
 def cpu_seconds() -> float:
-    """Of this process and of those that it started and that have ended."""
+    """Of this process, of those that it started and that have ended, and of what was forked."""
     spent = [resource.getrusage(whom) for whom in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in spent)
+    return started_steps.cpu_seconds() + sum(one.ru_utime + one.ru_stime for one in spent)
 
 
 counted = [0.0]  # CPU seconds of this process until the last report

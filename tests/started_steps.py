@@ -1,6 +1,6 @@
-"""Steps of a workflow that are forked from one process: the same commands without 1 to 2 CPU seconds of imports for each.
+"""Steps of a workflow, and plans of snakemake, that are forked from one process: the same commands without 1 to 2 CPU seconds of imports for each.
 
-For studies whose results a test looks at. The demo's own run, `faceage-bio run` under signals and SLURM start their steps as a user's do.
+For studies whose results a test looks at, and for dry runs. The demo's own run, `faceage-bio run` under signals and SLURM start their steps as a user's do.
 """
 
 import atexit
@@ -16,9 +16,12 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import psutil
+
 # what most steps import; neither of them computes with threads before the fork
 IMPORTED = (
     "faceage_bio.cli.main", "faceage_bio.core.records", "faceage_bio.core.tables", "pandera.pandas", "pyarrow.parquet", "scipy.interpolate", "scipy.stats",
+    "snakemake.cli",
     "statsmodels.nonparametric.smoothers_lowess", "statsmodels.regression.linear_model", "statsmodels.stats.multitest", "statsmodels.stats.proportion",
 )  # fmt: skip
 ASK = """\
@@ -34,18 +37,37 @@ sys.exit(status[0] if status else 1)
 """
 
 
+servers: list[psutil.Process] = []
+
+
+def cpu_seconds() -> float:
+    """What all commands that were forked have taken."""
+    return sum(
+        spent.user + spent.system + spent.children_user + spent.children_system
+        for spent in (one.cpu_times() for one in servers)
+    )
+
+
 @cache
-def forked() -> dict[str, str]:
-    """Environment in which `faceage-bio` of a rule is forked from a process that starts here, and ends with this one."""
+def asking() -> list[str]:
+    """The words before a command that is forked from a process, which starts here and ends with this one."""
     folder = Path(tempfile.mkdtemp(dir="/tmp"))  # the name of a socket is short
     (folder / "ask.py").write_text(ASK)
-    ask = shlex.join([sys.executable, "-ISE", str(folder / "ask.py"), str(folder / "socket")])
-    (folder / "bash.sh").write_text(f'faceage-bio() {{ {ask} "$@"; }}\n')
     command = [sys.executable, "-m", "tests.started_steps", str(folder / "socket")]
     server = subprocess.Popen(command, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True)
     assert server.stdout.readline() == "listening\n"
+    servers.append(psutil.Process(server.pid))
     atexit.register(lambda: (server.terminate(), server.wait(), server.stdout.close(), shutil.rmtree(folder)))
-    return {"BASH_ENV": str(folder / "bash.sh")}
+    return [sys.executable, "-ISE", str(folder / "ask.py"), str(folder / "socket")]
+
+
+@cache
+def forked() -> dict[str, str]:
+    """Environment in which `faceage-bio` of a rule is forked."""
+    words = asking()
+    function = Path(words[-1]).with_name("bash.sh")
+    function.write_text(f'faceage-bio() {{ {shlex.join(words)} faceage-bio "$@"; }}\n')
+    return {"BASH_ENV": str(function)}
 
 
 def serve(path: str) -> None:
@@ -80,8 +102,6 @@ def reap() -> None:
 
 def run_step(asking: socket.socket) -> None:
     """The command, as its own process would run it; its exit status goes back, and the process ends."""
-    from faceage_bio.cli.main import main
-
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     status = 1
     try:
@@ -96,8 +116,9 @@ def run_step(asking: socket.socket) -> None:
         os.umask(mask)
         os.environ.clear()
         os.environ.update(environment)
-        sys.argv = ["faceage-bio", *arguments]
-        main()
+        sys.argv = arguments
+        main = {"faceage-bio": "faceage_bio.cli.main", "snakemake": "snakemake.cli"}[arguments[0]]
+        sys.modules[main].main()
         status = 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else 1 if ended.code else 0

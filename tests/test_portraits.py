@@ -12,7 +12,6 @@ import yaml
 from faceage_bio.faces.vision.weights import import_weights
 from tests.conftest import ROOT, snakemake
 from tests.golden.keras import recipe
-from tests.started_steps import forked
 
 PORTRAITS = ROOT.parent / "shared" / "data" / "portraits"
 pytestmark = [
@@ -31,7 +30,7 @@ def run(tmp_path_factory) -> Path:
     for key in ("photos", "manifest", "clinical"):
         config["cohorts"]["congress"][key] = str(ROOT / "tests" / config["cohorts"]["congress"][key])
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    done = snakemake(folder, configfile=folder / "config.yaml", environment=forked())
+    done = snakemake(folder, configfile=folder / "config.yaml", forks=True)
     assert done.status == 0, done.output[-6000:]
     return folder / "results"
 

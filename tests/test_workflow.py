@@ -25,7 +25,6 @@ from tests.conftest import (
     snakemake,
     write_config,
 )
-from tests.started_steps import forked
 
 pytestmark = pytest.mark.workflow
 CONFIG = yaml.safe_load(DEMO_CONFIG.read_text())
@@ -424,7 +423,10 @@ def test_snakemake_report_contains_the_pages(demo, tmp_path):
     )
     assert "drawn from the result table survival/kaplan_meier" in text
     clinical = pd.read_csv(demo / "results/demo/north/clinical.tsv", sep="\t", dtype=str)
-    assert not [subject for subject in clinical.subject_id if re.search(rf"\b{re.escape(subject)}\b", text)]
+    found = [
+        subject for subject in clinical.subject_id if subject in text
+    ]  # at once, unlike \b in so long a text
+    assert not [subject for subject in found if re.search(rf"\b{re.escape(subject)}\b", text)]
 
 
 def test_a_lost_file_is_made_again_alone(demo, tmp_path):
@@ -453,7 +455,7 @@ def shuffled(demo, tmp_path_factory) -> Path:
         for cohort in ("north", "south")
         for table in ("survival/cox", "phenotype/phenotypes", "expression/panel", "expression/genes")
     ]
-    run = snakemake(folder, *asserted, configfile=configfile, environment=forked())
+    run = snakemake(folder, *asserted, configfile=configfile, forks=True)
     assert run.status == 0, run.output[-8000:]
     return folder
 
@@ -478,13 +480,13 @@ def test_shards_and_a_second_opinion_in_a_study_of_ones_own(demo, tmp_path):
     content = {
         "cohorts": {"mine": {"photos": str(cohort / "photos"), "manifest": "manifest.tsv"}},
         "models": [str(demo / "results/model/demo"), str(tmp_path / "second")],
-        "faceage": {"shard_size": 10, "jitters": 2},
+        "faceage": {"shard_size": 14, "jitters": 2},
     }
     configfile = tmp_path / "config.yaml"
     configfile.write_text(yaml.safe_dump(content))
     plan = jobs_planned(snakemake(tmp_path, "--dry-run", configfile=configfile).output)
-    assert plan["predict_face_age"] == 3
-    run = snakemake(tmp_path, configfile=configfile, sections="core", environment=forked())
+    assert plan["predict_face_age"] == 2
+    run = snakemake(tmp_path, configfile=configfile, sections="core", forks=True)
     assert run.status == 0, run.output[-8000:]
 
     ages = table(tmp_path, "mine/faceage/face_age.parquet")
@@ -517,7 +519,7 @@ def test_given_face_ages_are_the_same_acceleration_as_the_photos_they_came_from(
         tmp_path,
         "results/mine/acceleration/acceleration.parquet",
         configfile=configfile,
-        environment=forked(),
+        forks=True,
     )
     assert run.status == 0, run.output[-8000:]
     mine = (
@@ -572,7 +574,7 @@ def test_the_same_subject_in_two_cohorts_stops_before_anything_is_computed(drawn
     configfile = write_config(
         tmp_path / "config.yaml", **study, readers=None, report=None, pooling={"reference_cohorts": []}
     )
-    run = snakemake(tmp_path, configfile=configfile, environment=forked())
+    run = snakemake(tmp_path, configfile=configfile, forks=True)
     assert run.status != 0
     assert "60 subject(s) are in cohort 'a' and in cohort 'b'" in run.output
     assert {path.parent.name for path in (tmp_path / "results").rglob("*.parquet")} == {"cohort"}

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT, jobs_planned, snakemake, write_config
+from tests.started_steps import asking
 
 pytestmark = pytest.mark.workflow
 PROFILES = sorted(path.parent.name for path in (ROOT / "workflow" / "profiles").glob("*/config.yaml"))
@@ -30,7 +31,7 @@ def study(tmp_path_factory) -> Path:
 
 
 def plan(folder: Path, *arguments: str, snakefile: Path = ROOT / "Snakefile") -> str:
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile), "--dry-run", *arguments]
+    command = [*asking(), "snakemake", "--snakefile", str(snakefile), "--dry-run", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
