@@ -80,9 +80,10 @@ def main() -> None:
     parser.add_argument("--peers-python", type=Path, required=True)
     parser.add_argument("--folder", type=Path, help="photos of your own; default: drawn people")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--cores", type=int, default=CORES, help="1: CPU time counts, on a busy machine")
     parser.add_argument("--width", type=int, nargs="+", default=WIDTHS, help="pixels")
     asked = parser.parse_args()
-    cores = set(sorted(os.sched_getaffinity(0))[:CORES])
+    cores = set(sorted(os.sched_getaffinity(0))[: asked.cores])
     peers = Path(os.path.abspath(asked.peers_python))  # not resolved: it would leave its environment
     with tempfile.TemporaryDirectory() as temporary:
         work = Path(temporary)

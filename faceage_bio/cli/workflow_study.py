@@ -24,10 +24,10 @@ COHORT_TABLES = ("photos", "subjects", "samples", "counts", "variant_participant
 # MB of a step: as it stands, and for each MB of its inputs. Measured in the demo: 130 to 390 as they stand, 1,320 to fit its model; with 4,170
 # participants a cohort Cox models took 300 more for each MB; what `python -m benchmarks.growth` prints is in benchmarks/results.md.
 MEMORY = {
-    "aggregate_cells": (1000, 3), "assess_fairness": (700, 100), "check_cohort": (1000, 10), "check_expression": (1000, 100),
-    "compare_composition": (1000, 20), "fit_demo_model": (2500, 0), "fit_expression": (1000, 200), "fit_expression_sensitivity": (1000, 100),
-    "fit_gene_survival": (1000, 40), "fit_survival": (700, 350), "fit_survival_sensitivity": (700, 350), "fit_variants": (1500, 10),
-    "make_demo_cohorts": (1000, 0), "render_report": (1500, 50), "score_gene_sets": (1000, 200), "verify_results": (2000, 100),
+    "aggregate_cells": (1000, 3), "assess_fairness": (700, 100), "check_cohort": (1000, 10), "check_expression": (1000, 40),
+    "compare_composition": (1000, 20), "fit_demo_model": (2500, 0), "fit_expression": (1000, 60), "fit_expression_sensitivity": (1000, 60),
+    "fit_gene_survival": (1000, 8), "fit_survival": (700, 350), "fit_survival_sensitivity": (700, 350), "fit_variants": (1500, 10),
+    "make_demo_cohorts": (1000, 0), "render_report": (1500, 50), "score_gene_sets": (1000, 60), "verify_results": (2000, 100),
 }  # fmt: skip
 USUAL_MEMORY = (700, 50)
 
