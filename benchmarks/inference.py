@@ -2,7 +2,9 @@
 
     python -m benchmarks.inference                                  # drawn people, 640 and 2,000 pixels wide
     python -m benchmarks.inference --folder portraits --device cuda
+    python -m benchmarks.inference --one-owner --width 640          # what a GPU would run, on the CPU
     python -m benchmarks.inference --memory                         # peak memory with few and with many photos
+    python -m benchmarks.inference --memory 32 96 --width 3200      # of 12 megapixels
 
 The network has FaceAge's shape and random weights. Machines differ and are shared: compare figures of one run only.
 """
@@ -39,7 +41,12 @@ from tests.operators import count_operators
 WIDTHS = (640, 2000)
 SECONDS = 3.0  # a measurement lasts at least this long
 PHOTOS_COUNTED = 64
-FEW_PHOTOS, MANY_PHOTOS = 64, {"cpu": 160, "cuda": 1000}  # per core
+FEW_PHOTOS, MANY_PHOTOS = (
+    64,
+    {"cpu": 160, "cuda": 1000},
+)  # per core; fewer of the latter where they take longer than
+LONGEST = 20.0  # seconds, so that all of it takes less than 8 minutes
+SMALL = 320  # pixels wide, of which many can be computed while memory is watched
 CROPS = {"cpu": 32, "cuda": 512}  # a batch of the age network when it is measured alone
 
 
@@ -52,18 +59,20 @@ def main() -> None:
         work = Path(temporary)
         model = random_faceage(work / "model")
         if asked.memory:
-            compare_memory(work, model, device, asked.memory)
+            paths = make_photos((asked.width or [SMALL])[0], work / "photos", asked.folder)
+            compare_memory(paths, model, device, asked.memory)
             return
         describe_machine(device, cores)
         age_network(model, device)
-        for width in asked.width:
+        own = asked.one_owner or device == "cuda"
+        for width in asked.width or WIDTHS:
             paths = make_photos(width, work / str(width), asked.folder)
             print(f"\n== {width} pixels wide, {len(paths)} photos ==")
             operators(paths)
             stages(paths, model, device)
             ceiling = decode_ceiling(paths, cores)
             for detection in ("exact", "fast"):
-                whole(paths, model, device, cores, settings_of(FaceAge(detection=detection)), ceiling)
+                whole(paths, model, device, cores, settings_of(FaceAge(detection=detection)), ceiling, own)
 
 
 def arguments() -> argparse.Namespace:
@@ -71,9 +80,12 @@ def arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--folder", type=Path, help="photos of your own; default: drawn people")
-    parser.add_argument("--width", type=int, nargs="+", default=WIDTHS, help="pixels")
+    parser.add_argument("--width", type=int, nargs="+", help="pixels; default: 640 2000, of memory 320")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--workers", type=int, default=0, help="processes; default: all cores")
+    parser.add_argument(
+        "--one-owner", action="store_true", help="one process holds the networks, as on a GPU"
+    )
     parser.add_argument(
         "--memory", type=int, nargs="*", metavar="N", help="peak memory with each of these numbers of photos"
     )
@@ -203,35 +215,39 @@ def decode_ceiling(paths: list[Path], cores: int) -> float:
 
 
 def whole(
-    paths: list[Path], model: Path, device: str, cores: int, settings: Settings, ceiling: float
-) -> None:
+    paths: list[Path], model: Path, device: str, cores: int, settings: Settings, ceiling: float, one_owner: bool,
+) -> None:  # fmt: skip
     """The engine, from files to the table; starting its processes and loading the networks included, and without them."""
     make = partial(load_tools, [model], device, settings)
-    cards, own = [read_card(model)], {"one_owner": device == "cuda"}
-    seconds = []
-    numbers = [FEW_PHOTOS * cores, MANY_PHOTOS[device] * cores]
-    for n in numbers:
+    cards = [read_card(model)]
+    most, runs = MANY_PHOTOS[device] * cores, []
+    n = FEW_PHOTOS * cores
+    while len(runs) < 2 or (runs[-1][0] < most and runs[-1][1] < LONGEST):
         photos = table_of(paths, n)
         workers = count_workers(cores, device, len(photos))
         begin = time.perf_counter()
-        table = predict_face_ages(photos, paths[0].parent, make, cards, settings, workers=workers, **own)
-        seconds.append(time.perf_counter() - begin)
-    steady = (numbers[1] - numbers[0]) / (seconds[1] - seconds[0])
+        table = predict_face_ages(
+            photos, paths[0].parent, make, cards, settings, workers=workers, one_owner=one_owner
+        )
+        runs.append((n, time.perf_counter() - begin))
+        n = min(4 * n, most)
+    (few, short), (many, long) = runs[-2:]
+    steady = (many - few) / (long - short)
     print(
-        f"{settings.detection + ', whole':14} {numbers[1] / seconds[1]:8.1f} photos/s with {workers} workers "
-        f"({numbers[1]} photos in {seconds[1]:.1f} s, {table.face_age.notna().sum()} aged); "
+        f"{settings.detection + ', whole':14} {many / long:8.1f} photos/s with {workers} workers "
+        f"({many} photos in {long:.1f} s, {table.face_age.notna().sum()} aged); "
         f"{steady:.1f} without the start, {steady / ceiling:.0%} of decoding alone"
     )
 
 
-def compare_memory(work: Path, model: Path, device: str, numbers: list[int]) -> None:
+def compare_memory(paths: list[Path], model: Path, device: str, numbers: list[int]) -> None:
     """Peak memory of the command and its workers, all together, with few and with many photos."""
-    paths = make_photos(320, work / "photos")
+    photos = paths[0].parent
     for n in numbers:
-        table_of(paths, n).to_parquet(work / "photos.parquet")
+        table_of(paths, n).to_parquet(photos / "photos.parquet")
         command = [
-            sys.executable, "-m", "faceage_bio", "predict-face-age", "--photos", work / "photos.parquet",
-            "--photo-folder", work / "photos", "--model", model, "--set", f"faceage.device={device}", "--output", work / f"{n}.parquet",
+            sys.executable, "-m", "faceage_bio", "predict-face-age", "--photos", photos / "photos.parquet",
+            "--photo-folder", photos, "--model", model, "--set", f"faceage.device={device}", "--output", photos / f"{n}.parquet",
         ]  # fmt: skip
         peak, seconds = peak_memory(command)
         print(f"{n:7,} photos: peak {peak / 1e6:7.0f} MB, {n / seconds:.1f} photos/s", flush=True)
