@@ -180,8 +180,8 @@ return new Promise((done) => setTimeout(() => done(provenance.textContent), 200)
 def test_every_figure_and_table_gives_its_data_its_picture_and_its_provenance(study, tmp_path, browser):  # noqa: F811
     tables = tables_of(study)
     page = tmp_path / "survival.html"
-    made = survival_page(collect(tables), config_of(["one"]), [CARD], read_provenance(tables))
-    page.write_text(made)
+    survival = survival_page(collect(tables), config_of(["one"]), [CARD], read_provenance(tables))
+    page.write_text(survival)
     browser.get(page.as_uri())
     for kind, made_from, buttons in browser.execute_script(PARTS):
         kinds = ["TSV", "SVG", "PDF", "PNG, 300 dpi", "PNG, 600 dpi"] if kind == "FIGURE" else ["Copy", "TSV"]
@@ -197,7 +197,7 @@ def test_every_figure_and_table_gives_its_data_its_picture_and_its_provenance(st
     links = browser.execute_script(
         "return [...document.querySelectorAll('a.take')].map((one) => one.getAttribute('href'))"
     )
-    files = write_figures({page.name: made}, tmp_path / "figures")
+    files = write_figures({page.name: survival}, tmp_path / "figures")
     assert links
     assert set(links) == {path.relative_to(tmp_path).as_posix() for path in files if path.suffix == ".pdf"}
     browser.set_script_timeout(120)
