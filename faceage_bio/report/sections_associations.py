@@ -172,7 +172,7 @@ NUMBERS = (
     "estimate", "ci_lower", "ci_upper", "p_value", "q_value", "p_holm", "effect_size", "effect_lower", "effect_upper",
     "eta_squared", "e_value", "e_value_interval", "exposed_mean", "reference_mean",
 )  # fmt: skip
-# what tells one association from another, beside who was compared
+WANTED = ("level", "subgroup", "p_holm", "q_interaction", "p_interaction", *NUMBERS)
 
 
 def association_sections(tables: ReportTables, config: dict) -> dict:
@@ -180,24 +180,12 @@ def association_sections(tables: ReportTables, config: dict) -> dict:
 
     def get(name: str) -> pd.DataFrame:
         table = tables.get("phenotype", name)
-        if not len(table):
-            return table
-        wanted = (
-            "level",
-            "subgroup",
-            "p_holm",
-            "q_interaction",
-            "p_interaction",
-            "e_value",
-            "e_value_interval",
-            *NUMBERS,
+        table = table.reindex(columns=list(dict.fromkeys([*table, *WANTED])))
+        return table.assign(
+            shown=[words.label(str(row.term), row.per) for row in table.itertuples()]
+            if "term" in table
+            else ""
         )
-        for column in wanted:
-            if column not in table:
-                table[column] = np.nan
-        if "term" in table:
-            table["shown"] = [words.label(str(row.term), row.per) for row in table.itertuples()]
-        return table
 
     found = {
         name: get(name)

@@ -234,7 +234,7 @@ def _once(rows: list[dict]) -> list[dict]:
     return [row for k, row in enumerate(rows) if not k or adjusted_for(row) != adjusted_for(rows[k - 1])]
 
 
-# what names an association
+# what tells one association from another, besides who was compared
 ASSOCIATION = (
     COHORT,
     "question",
