@@ -33,9 +33,9 @@ class Test:
 
 TESTS = (
     # acceleration at equal age, age at equal acceleration
-    *(Test(TOGETHER, (AGE_ACCELERATION, AGE), t) for t in ((AGE_ACCELERATION,), (AGE,), (AGE_ACCELERATION, AGE))),
+    *(Test(TOGETHER, (AGE_ACCELERATION, AGE), held) for held in ((AGE_ACCELERATION,), (AGE,), (AGE_ACCELERATION, AGE))),
     # the same fit said otherwise: face age at equal age, age at equal face age
-    *(Test(FACE_AND_AGE, (FACE_AGE, AGE), t) for t in ((FACE_AGE,), (AGE,), (FACE_AGE, AGE))),
+    *(Test(FACE_AND_AGE, (FACE_AGE, AGE), held) for held in ((FACE_AGE,), (AGE,), (FACE_AGE, AGE))),
     # each in a model without the other
     *(Test(ALONE, (age,), (age,)) for age in (FACE_AGE, AGE, AGE_ACCELERATION)),
     Test(ALONE, (FACE_AGE, AGE), (FACE_AGE, AGE)),

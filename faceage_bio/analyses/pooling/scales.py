@@ -8,12 +8,12 @@ from scipy.stats import norm
 from faceage_bio.core.results.measures import MEASURES
 
 NORMAL_975 = float(norm.ppf(0.975))
-IDENTITY = "identity"
-TO = {IDENTITY: np.asarray, "log": np.log, "logit": logit, "fisher z": np.arctanh}
-BACK = {IDENTITY: np.asarray, "log": np.exp, "logit": expit, "fisher z": np.tanh}
+AS_IT_IS = "identity"
+TO = {AS_IT_IS: np.asarray, "log": np.log, "logit": logit, "fisher z": np.arctanh}
+BACK = {AS_IT_IS: np.asarray, "log": np.exp, "logit": expit, "fisher z": np.tanh}
 # how fast the scale changes with the estimate: the delta method
 SLOPES = {
-    IDENTITY: np.ones_like, "log": lambda x: 1 / x, "logit": lambda x: 1 / (x * (1 - x)), "fisher z": lambda x: 1 / (1 - x**2),
+    AS_IT_IS: np.ones_like, "log": lambda x: 1 / x, "logit": lambda x: 1 / (x * (1 - x)), "fisher z": lambda x: 1 / (1 - x**2),
 }  # fmt: skip
 LIMITS = {"log": (0.0, np.inf), "logit": (0.0, 1.0), "fisher z": (-1.0, 1.0)}  # of estimates, open
 

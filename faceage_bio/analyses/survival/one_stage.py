@@ -56,12 +56,12 @@ def fit_one_stage(cohorts: Sequence[pd.DataFrame], choices: Choices) -> pd.DataF
             if exposure == AGE and step == "+ age":
                 continue
             columns = [exposure, *(name for name in held if name != exposure)]
-            rows += _of_one(people, columns, within, step)
+            rows += _one_step(people, columns, within, step)
     head = of_question(POOLED, "one stage")
     return result_rows([head | row for row in rows], ONE_STAGE)
 
 
-def _of_one(people: pd.DataFrame, columns: list[str], choices: Choices, step: str) -> list[dict]:
+def _one_step(people: pd.DataFrame, columns: list[str], choices: Choices, step: str) -> list[dict]:
     exposure = columns[0]
     base = adjusted_for(columns[1:], choices) | {
         "term": exposure, "exposure": exposure, "step": step, "model": name_of(columns), "method": choices.method,

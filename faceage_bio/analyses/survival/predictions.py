@@ -182,7 +182,7 @@ def estimate_optimism(
         predictions = predict(fits, rows, times, seen) if times else predict(fits, rows, [0.0], seen)
         found = [concordance(*seen.seen, predictions.line, seen.entry, strata=seen.strata).value]
         found.append(
-            np.ones(len(fits)) if apparent else np.array([_slope(line, seen) for line in predictions.line.T])
+            np.ones(len(fits)) if apparent else np.array([_slope_of(line, seen) for line in predictions.line.T])
         )
         for number, time in enumerate(times):
             found.append(
@@ -208,7 +208,7 @@ def estimate_optimism(
     return dict(zip(keys, found.mean, strict=True)), found
 
 
-def _slope(line: np.ndarray, outcome: Outcome) -> float:
+def _slope_of(line: np.ndarray, outcome: Outcome) -> float:
     return calibration_slope(line, *outcome.seen, outcome.entry, strata=outcome.strata).estimate
 
 

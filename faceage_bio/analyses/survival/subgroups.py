@@ -32,7 +32,8 @@ from faceage_bio.stats.multiplicity import benjamini_hochberg
 FEW_DEATHS = 10  # of a subgroup whose hazard ratio is flagged
 MAX_LEVELS = 12
 BAND = "age_band"
-RATIO, INTERACTION = "ratio of hazard ratios", "interaction chi-square"
+INTERACTION = "interaction chi-square"
+RATIO = "ratio of hazard ratios"
 
 
 def subgroup_hazards(
