@@ -10,10 +10,9 @@ from faceage_bio.analyses.age_residual import age_acceleration
 from faceage_bio.analyses.expression.counts import choose_samples
 from faceage_bio.analyses.expression.expression_stage import BULK, result_tables
 from faceage_bio.analyses.expression.permuted_acceleration import calibrate_tests, headline_of
-from faceage_bio.analyses.survival.check import complete
-from faceage_bio.analyses.survival.check import read_people as read_participants
 from faceage_bio.analyses.survival.cox_models import Choices, grouped
-from faceage_bio.analyses.survival.follow_up import prepare
+from faceage_bio.analyses.survival.follow_up import complete, prepare
+from faceage_bio.analyses.survival.follow_up import read_people as read_participants
 from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.core.columns import AGE, EVENT, FACE_AGE, FOLLOWUP, SAMPLE, SAMPLE_COLUMNS, SUBJECT
 from faceage_bio.core.config import check_config

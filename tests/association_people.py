@@ -7,13 +7,13 @@ from faceage_bio.analyses.phenotype.adjustment import (
     Covariate,
     Plan,
     compare_adjustments,
+    vary_specifications,
 )
 from faceage_bio.analyses.phenotype.dose import fit_dose_response
 from faceage_bio.analyses.phenotype.group_means import compare_levels
 from faceage_bio.analyses.phenotype.matched import match_groups
 from faceage_bio.analyses.phenotype.people import gather
 from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
-from faceage_bio.analyses.phenotype.specifications import vary_specifications
 
 ROLES = {
     "sex": Covariate("confounder", "it differs"), "bmi": Covariate("mediator", exceptions={"ecog": "confounder"}),

@@ -8,9 +8,7 @@ from faceage_bio.analyses.survival.causes_of_death import (
     incidence_curves,
     with_codes,
 )
-from faceage_bio.analyses.survival.curve_summary import Reading, summarise
-from faceage_bio.analyses.survival.curves import curves_by_group, risk_by_group
-from faceage_bio.analyses.survival.groupings import part
+from faceage_bio.analyses.survival.curves import Reading, curves_by_group, part, risk_by_group, summarise
 from faceage_bio.core.tables import write_table
 from tests.curve_people import with_causes
 from tests.report_studies import survival_tables

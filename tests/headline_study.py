@@ -8,9 +8,7 @@ from faceage_bio.analyses.expression.expression_stage import result_tables
 from faceage_bio.analyses.phenotype.contrasts import contrast_exposures
 from faceage_bio.analyses.phenotype.people import gather
 from faceage_bio.analyses.survival.cox_models import Choices, grouped
-from faceage_bio.analyses.survival.curve_summary import Reading, summarise
-from faceage_bio.analyses.survival.curves import curves_by_group
-from faceage_bio.analyses.survival.groupings import part
+from faceage_bio.analyses.survival.curves import Reading, curves_by_group, part, summarise
 from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.analyses.verification import headline_input
 from faceage_bio.core.settings.settings_genes import Expression

@@ -6,8 +6,8 @@ import pandas as pd
 from faceage_bio.analyses.expression.quality import (
     Limits,
     check_samples,
+    quality_tables,
 )  # fmt: skip
-from faceage_bio.analyses.expression.quality_tables import quality_tables
 
 Y = ["RPS4Y1", "DDX3Y"]
 

@@ -8,9 +8,8 @@ from typer.testing import CliRunner
 from faceage_bio.analyses.survival.added_value import AddedValue
 from faceage_bio.analyses.survival.added_value import added_value as measured
 from faceage_bio.analyses.survival.cox_models import Choices
-from faceage_bio.analyses.survival.prediction_tables import _at as calibration_at
-from faceage_bio.analyses.survival.predictions import Outcome
-from faceage_bio.analyses.survival.questions import AGES
+from faceage_bio.analyses.survival.predictions import AGES, Outcome
+from faceage_bio.analyses.survival.predictions import _at as calibration_at
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.results.reasons import in_words, reason

@@ -16,6 +16,7 @@ from faceage_bio.analyses.phenotype.adjustment import (
     Plan,
     _pool,
     compare_adjustments,
+    vary_specifications,
 )
 from faceage_bio.analyses.phenotype.contrasts import RAW, contrast_exposures
 from faceage_bio.analyses.phenotype.dose import CURVATURE, LINE, LOWEST, fit_dose_response, lowest_point
@@ -23,7 +24,6 @@ from faceage_bio.analyses.phenotype.group_means import BEYOND, DIFFER, TREND, co
 from faceage_bio.analyses.phenotype.matched import match_groups, paired_difference
 from faceage_bio.analyses.phenotype.people import BMI_CLASSES, gather
 from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
-from faceage_bio.analyses.phenotype.specifications import vary_specifications
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, FitError, TableError

@@ -9,8 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from faceage_bio.analyses.expression.counts import choose_samples
-from faceage_bio.analyses.expression.levels import levels_table
+from faceage_bio.analyses.expression.counts import choose_samples, levels_table
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import analysis_settings, check_config, load_config
 from faceage_bio.core.errors import CohortError, ConfigError, Problems, TableError

@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from typer.testing import CliRunner
 
-from faceage_bio.analyses.acceleration import expected_age
+from faceage_bio.analyses.acceleration import definitions
 from faceage_bio.analyses.acceleration.acceleration_stage import (
     Choices,
     Validity,
     compute,
     describe,
+    flag,
     plain_people,
+    sensitivity,
 )
-from faceage_bio.analyses.acceleration.definitions import KINDS, Settings, column_of, define
-from faceage_bio.analyses.acceleration.normative import normative_scores
+from faceage_bio.analyses.acceleration.definitions import KINDS, Settings, column_of, define, normative_scores
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
-from faceage_bio.analyses.acceleration.validity import flag, sensitivity
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError
@@ -89,17 +89,17 @@ def test_cross_fitted_residual_of_a_line_equals_the_textbook_with_as_many_folds_
     # leaving each out: residual over one minus the leverage
     table = people(40)
     everybody = pd.Series(True, index=table.index)
-    left_out = table.face_age - expected_age.judge(table, everybody, expected_age.line, folds=40)
+    left_out = table.face_age - definitions.judge(table, everybody, definitions.line, folds=40)
     x = np.column_stack([np.ones(40), table.chronological_age])
     leverage = np.diag(x @ np.linalg.inv(x.T @ x) @ x.T)
-    plain = table.face_age - expected_age.line(table)(table)
+    plain = table.face_age - definitions.line(table)(table)
     np.testing.assert_allclose(left_out, plain / (1 - leverage), rtol=1e-9)
 
 
 def test_cross_fitted_spline_is_the_one_fitted_without_the_fold():
     table = people(60)
-    found = expected_age.judge(table, pd.Series(True, index=table.index), expected_age.spline, 5)
-    fold = expected_age.fold_of(table.subject_id, 5)
+    found = definitions.judge(table, pd.Series(True, index=table.index), definitions.spline, 5)
+    fold = definitions.fold_of(table.subject_id, 5)
     train = table[fold != 2]
     knots = place_knots(train.chronological_age)
     basis = np.column_stack([np.ones(len(train)), natural_spline(train.chronological_age, knots)])
@@ -135,7 +135,7 @@ def test_cases_are_judged_by_reference_people_alone():
 def test_folds_follow_the_names_and_not_the_order_of_rows():
     table = people(50)
     shuffled = table.sample(frac=1, random_state=1)
-    one, other = expected_age.fold_of(table.subject_id, 10), expected_age.fold_of(shuffled.subject_id, 10)
+    one, other = definitions.fold_of(table.subject_id, 10), definitions.fold_of(shuffled.subject_id, 10)
     assert other.reindex(one.index).equals(one)
     assert one.value_counts().eq(5).all()
     first = defined(table).set_index("subject_id").acceleration_loess

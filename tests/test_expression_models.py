@@ -13,8 +13,7 @@ from scipy.stats import kstest
 from faceage_bio.analyses.expression.counts import Expression, choose_samples
 from faceage_bio.analyses.expression.expression_stage import result_tables
 from faceage_bio.analyses.expression.formula import design_of
-from faceage_bio.analyses.expression.gene_age_comparison import TESTS
-from faceage_bio.analyses.expression.gene_models import VOOM, contrast_of, fit_models
+from faceage_bio.analyses.expression.gene_models import TESTS, VOOM, contrast_of, fit_models
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.reasons import in_words
 from tests.expression_study import study

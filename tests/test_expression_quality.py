@@ -15,12 +15,14 @@ from faceage_bio.analyses.expression.quality import (
     NO_COUNTS,
     OUTLIER,
     SEX,
+    component_table,
+    confounding_table,
     deviations,
     infer_sex,
+    quality_tables,
     verdicts_of,
     without_excluded,
 )  # fmt: skip
-from faceage_bio.analyses.expression.quality_tables import component_table, confounding_table, quality_tables
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.pages import association_page

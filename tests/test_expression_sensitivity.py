@@ -12,8 +12,7 @@ from scipy.stats import kstest
 from faceage_bio.analyses.expression.counts import choose_samples
 from faceage_bio.analyses.expression.formula import design_of
 from faceage_bio.analyses.expression.gene_models import contrast_of, fit_models
-from faceage_bio.analyses.expression.partial import bins_of, partial_residuals
-from faceage_bio.analyses.expression.sensitivity import Choices, sensitivity_table
+from faceage_bio.analyses.expression.sensitivity import Choices, bins_of, partial_residuals, sensitivity_table
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import write_table

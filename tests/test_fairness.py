@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from faceage_bio.analyses.fairness.differences import adjusted_difference
+from faceage_bio.analyses.fairness.differences import Factor, adjusted_difference, age_bands, factor_of
 from faceage_bio.analyses.fairness.error import assess_fairness, judge_photos
-from faceage_bio.analyses.fairness.groups import Factor, age_bands, factor_of
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import FitError, TableError

@@ -5,11 +5,9 @@ import pandas as pd
 import pytest
 
 from faceage_bio.analyses.acceleration.hazards import definition_hazards
-from faceage_bio.analyses.survival.age_comparison import compare_ages
 from faceage_bio.analyses.survival.cox_models import Choices
-from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
-from faceage_bio.analyses.survival.sites import compare_sites
-from faceage_bio.analyses.survival.subgroups import subgroup_hazards
+from faceage_bio.analyses.survival.sequential_models import compare_ages, sequential_cox_models
+from faceage_bio.analyses.survival.subgroups import compare_sites, subgroup_hazards
 from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.fewest_events import check_events

@@ -4,16 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.expression.composition import composition_table
 from faceage_bio.analyses.expression.counts import choose_samples
 from faceage_bio.analyses.expression.expression_stage import result_tables
-from faceage_bio.analyses.expression.partial import partial_residuals
-from faceage_bio.analyses.expression.pseudobulk import Limits, aggregate_cells, cells_ledger, quality_table
 from faceage_bio.analyses.expression.quality import Limits as SampleLimits
-from faceage_bio.analyses.expression.quality import check_samples
-from faceage_bio.analyses.expression.quality_tables import quality_tables
-from faceage_bio.analyses.expression.sensitivity import Choices, sensitivity_table
+from faceage_bio.analyses.expression.quality import check_samples, quality_tables
+from faceage_bio.analyses.expression.sensitivity import Choices, partial_residuals, sensitivity_table
 from faceage_bio.analyses.expression.sets import set_tables
+from faceage_bio.analyses.expression.single_cells import (
+    Limits,
+    aggregate_cells,
+    cells_ledger,
+    composition_table,
+    quality_table,
+)
 from faceage_bio.analyses.survival.gene_hazards import gene_survival
 from faceage_bio.analyses.variants.variants_stage import variant_tables
 from faceage_bio.core.results.measures import MEASURES

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.expression.levels import levels_table, log_counts_per_million
+from faceage_bio.analyses.expression.counts import levels_table, log_counts_per_million
 from faceage_bio.analyses.survival.gene_hazards import gene_survival, read_levels
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.tables import write_table

@@ -9,18 +9,29 @@ import pandas as pd
 import pytest
 import typer
 
-from faceage_bio.analyses.planning.cohort_study import CohortPlan, Photos, group_difference
-from faceage_bio.analyses.planning.gene_samples import one_gene
-from faceage_bio.analyses.planning.pilot import design_matrix, usable_rows
-from faceage_bio.analyses.planning.pilot_genes import (
+from faceage_bio.analyses.planning.cohort_study import (
+    RESULT,
+    CohortPlan,
+    Photos,
+    TrialPlan,
+    group_difference,
+    selected_by,
+    value_of,
+)
+from faceage_bio.analyses.planning.gene_samples import (
     means_and_dispersions,
+    one_gene,
     samples_for_power,
     simulated_discovery,
 )
-from faceage_bio.analyses.planning.pilot_precision import interval_widths, participants_for_width, width_above
-from faceage_bio.analyses.planning.plan_table import RESULT, value_of
-from faceage_bio.analyses.planning.prognostic_gain import prognostic_gain
-from faceage_bio.analyses.planning.trial import TrialPlan, selected_by
+from faceage_bio.analyses.planning.pilot_precision import (
+    design_matrix,
+    interval_widths,
+    participants_for_width,
+    prognostic_gain,
+    usable_rows,
+    width_above,
+)
 from faceage_bio.cli.commands_plan import plan_app
 from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.tables import write_table

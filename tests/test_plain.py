@@ -11,8 +11,7 @@ from typer.testing import CliRunner
 
 from faceage_bio.analyses.acceleration.repeats import dated_photos
 from faceage_bio.analyses.age_residual import age_acceleration
-from faceage_bio.analyses.survival.check import read_people
-from faceage_bio.analyses.survival.follow_up import Time, prepare
+from faceage_bio.analyses.survival.follow_up import Time, prepare, read_people
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError, ConfigError, Problems
 from faceage_bio.core.parse import date_problem, dates_of

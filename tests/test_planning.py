@@ -11,9 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from faceage_bio.analyses.planning.cohort_study import CohortPlan, Photos, group_difference
-from faceage_bio.analyses.planning.plan_table import value_of
-from faceage_bio.analyses.planning.trial import TrialPlan
+from faceage_bio.analyses.planning.cohort_study import (
+    CohortPlan,
+    Photos,
+    TrialPlan,
+    group_difference,
+    value_of,
+)
 from faceage_bio.cli import commands_plan
 from faceage_bio.cli.commands_plan import plan_app
 from faceage_bio.cli.main import app as whole

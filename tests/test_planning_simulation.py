@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.planning.cohort_study import CohortPlan
-from faceage_bio.analyses.planning.plan_table import value_of
+from faceage_bio.analyses.planning.cohort_study import CohortPlan, value_of
 from faceage_bio.analyses.planning.simulation import score_statistics, simulated_power, survival_times
 from faceage_bio.stats.sample_size import CoxDesign, LogRankTrial, PiecewiseSurvival, drop_out_hazard
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from faceage_bio.analyses.pooling.estimates import Choices, pool_rows
 from faceage_bio.analyses.pooling.headlines import headline_rows
-from faceage_bio.analyses.pooling.pooled_genes import pool_genes
+from faceage_bio.analyses.pooling.pooling_stage import pool_genes
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError, FaceAgeBioError
 from faceage_bio.core.results.reasons import in_words, reason
@@ -435,7 +435,7 @@ def test_scales_of_areas_errors_and_reliability():
             "ci_lower": [0.66, 4.2, 0.6, 0.3, 1.2], "ci_upper": [0.74, 5.8, 0.9, 0.7, 1.8],
         }
     )  # fmt: skip
-    from faceage_bio.analyses.pooling.scales import with_scale
+    from faceage_bio.analyses.pooling.headlines import with_scale
 
     found = with_scale(rows)
     width = (np.arctanh(0.9) - np.arctanh(0.6)) / (2 * 1.959964)

@@ -15,9 +15,14 @@ import pytest
 from faceage_bio.analyses.phenotype.people import gather
 from faceage_bio.analyses.phenotype.table_one import table_one
 from faceage_bio.analyses.survival.cox_models import Choices
-from faceage_bio.analyses.survival.curve_summary import Reading, summarise
-from faceage_bio.analyses.survival.curves import curves_by_group, risk_by_group
-from faceage_bio.analyses.survival.groupings import TERTILES, part
+from faceage_bio.analyses.survival.curves import (
+    TERTILES,
+    Reading,
+    curves_by_group,
+    part,
+    risk_by_group,
+    summarise,
+)
 from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.core.columns import THIRDS
 from faceage_bio.core.results.result_tables import TABLES

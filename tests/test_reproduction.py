@@ -12,8 +12,7 @@ import pytest
 
 from faceage_bio.analyses.pooling.estimates import Choices, pool_rows
 from faceage_bio.analyses.pooling.headlines import headline_rows
-from faceage_bio.analyses.verification.headline_input import pools
-from faceage_bio.analyses.verification.headline_models import Headline
+from faceage_bio.analyses.verification.headline_input import Headline, pools
 from faceage_bio.analyses.verification.reproduction import write_scripts
 from tests.headline_study import contrasts, cox, curves, genes, late, people
 

@@ -14,15 +14,16 @@ from typer.testing import CliRunner
 
 from faceage_bio.analyses.scores.calculate import (
     absent_columns,
+    matched_cut,
     not_scored,
     read_answers,
     renamed,
     score_people,
     summarise_scores,
+    swap_ages,
 )
 from faceage_bio.analyses.scores.compare import Choices, compare_score
 from faceage_bio.analyses.scores.definition import SHIPPED, load_score, shipped
-from faceage_bio.analyses.scores.swap import matched_cut, swap_ages
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError, FitError

@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from faceage_bio.analyses.expression import pseudobulk as cells_module
-from faceage_bio.analyses.expression.composition import centred_log_ratio, composition_table
-from faceage_bio.analyses.expression.pseudobulk import (
+from faceage_bio.analyses.expression import single_cells as cells_module
+from faceage_bio.analyses.expression.single_cells import (
     Limits,
     aggregate_cells,
     cells_ledger,
+    centred_log_ratio,
+    composition_table,
     donors_left_out,
     measure_cells,
     quality_table,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from faceage_bio.analyses.survival.cox_models import Choices
-from faceage_bio.analyses.survival.one_stage import fit_one_stage
+from faceage_bio.analyses.survival.subgroups import fit_one_stage
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats import meta_analysis as ma
 

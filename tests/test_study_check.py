@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from faceage_bio.analyses.acceleration.too_small import too_small
+from faceage_bio.analyses.acceleration.acceleration_stage import too_small
 from faceage_bio.cli import study_check
 from faceage_bio.cli.main import app
 from faceage_bio.cli.study_check import check_study, time_of

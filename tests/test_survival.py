@@ -4,10 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.survival.age_comparison import compare_ages
-from faceage_bio.analyses.survival.check import hints, read_people
 from faceage_bio.analyses.survival.cox_models import Choices, grouped, model_frame
-from faceage_bio.analyses.survival.follow_up import Time, mark, prepare, survival_ledger
+from faceage_bio.analyses.survival.follow_up import Time, hints, mark, prepare, read_people, survival_ledger
+from faceage_bio.analyses.survival.sequential_models import compare_ages
 from faceage_bio.analyses.survival.sequential_models import sequential_cox_models as sequential
 from faceage_bio.cli.commands_survival import read_followed
 from faceage_bio.core.errors import CohortError, ConfigError, FitError

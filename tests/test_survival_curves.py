@@ -15,9 +15,14 @@ from faceage_bio.analyses.survival.causes_of_death import (
     incidence_curves,
     with_codes,
 )
-from faceage_bio.analyses.survival.curve_summary import Reading, summarise
-from faceage_bio.analyses.survival.curves import curves_by_group, risk_by_group, whole_years
-from faceage_bio.analyses.survival.groupings import part
+from faceage_bio.analyses.survival.curves import (
+    Reading,
+    curves_by_group,
+    part,
+    risk_by_group,
+    summarise,
+    whole_years,
+)
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError

@@ -8,14 +8,11 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from faceage_bio.analyses.survival import imputed
-from faceage_bio.analyses.survival.age_comparison import compare_ages
+from faceage_bio.analyses.survival import survival_sensitivity
 from faceage_bio.analyses.survival.cox_models import Choices, grouped, model_frame
-from faceage_bio.analyses.survival.hazard_curve import hazard_curve
-from faceage_bio.analyses.survival.proportional import proportional_hazards
-from faceage_bio.analyses.survival.remedies import remedies
-from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
-from faceage_bio.analyses.survival.sites import compare_sites
+from faceage_bio.analyses.survival.proportional import hazard_curve, proportional_hazards, remedies
+from faceage_bio.analyses.survival.sequential_models import compare_ages, sequential_cox_models
+from faceage_bio.analyses.survival.subgroups import compare_sites
 from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
 from faceage_bio.stats.cox_fit import NORMAL_975, nelson_aalen
 from faceage_bio.stats.cox_ph import hazard_over_time, smooth_over_time
@@ -164,8 +161,8 @@ def test_pooled_estimates_equal_mice(monkeypatch):
         given.append(table)
         return completed()
 
-    monkeypatch.setattr(imputed, "impute", filled)
-    rows = imputed.impute_full_model(people(), CHOICES, "lung", m=5, iterations=1, seed=1)
+    monkeypatch.setattr(survival_sensitivity, "impute", filled)
+    rows = survival_sensitivity.impute_full_model(people(), CHOICES, "lung", m=5, iterations=1, seed=1)
     pooled = rows[(rows.missing == "multiple imputation") & (rows.term == "face_age")].iloc[0]
     equal(pooled, r("pool")[:4])
     equal(pooled, r("pool mice")[:4])

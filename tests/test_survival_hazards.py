@@ -9,15 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from faceage_bio.analyses.survival.age_comparison import compare_ages
 from faceage_bio.analyses.survival.cox_models import Choices
-from faceage_bio.analyses.survival.hazard_curve import hazard_curve
-from faceage_bio.analyses.survival.imputed import impute_full_model
-from faceage_bio.analyses.survival.proportional import proportional_hazards
-from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
-from faceage_bio.analyses.survival.sites import compare_sites
-from faceage_bio.analyses.survival.subgroups import subgroup_hazards
-from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
+from faceage_bio.analyses.survival.proportional import hazard_curve, proportional_hazards
+from faceage_bio.analyses.survival.sequential_models import compare_ages, sequential_cox_models
+from faceage_bio.analyses.survival.subgroups import compare_sites, subgroup_hazards
+from faceage_bio.analyses.survival.survival_sensitivity import impute_full_model, sensitivity
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.steps import STEPS
@@ -91,7 +87,7 @@ def test_a_group_that_one_completed_table_lacks_is_not_pooled(monkeypatch):
         whole = table.assign(sex=table.sex.ffill().bfill())
         return [whole, whole.assign(sex="female")]
 
-    monkeypatch.setattr("faceage_bio.analyses.survival.imputed.impute", uneven)
+    monkeypatch.setattr("faceage_bio.analyses.survival.survival_sensitivity.impute", uneven)
     gappy = people(n=200)
     gappy.loc[:20, "sex"] = None
     rows = worded(impute_full_model(gappy, CHOICES, "c", m=2, iterations=1, seed=1))

@@ -5,13 +5,11 @@ import pandas as pd
 import pytest
 
 from faceage_bio.analyses.acceleration.hazards import definition_hazards
-from faceage_bio.analyses.scores.calculate import not_scored, score_people, summarise_scores
+from faceage_bio.analyses.scores.calculate import matched_cut, not_scored, score_people, summarise_scores
 from faceage_bio.analyses.scores.compare import Choices as Comparison
 from faceage_bio.analyses.scores.compare import compare_score
 from faceage_bio.analyses.scores.definition import Item, load_score
-from faceage_bio.analyses.scores.swap import matched_cut
 from faceage_bio.analyses.survival.added_value import added_value
-from faceage_bio.analyses.survival.age_comparison import compare_ages
 from faceage_bio.analyses.survival.causes_of_death import (
     competing_rows,
     incidence_at_risk,
@@ -19,17 +17,12 @@ from faceage_bio.analyses.survival.causes_of_death import (
     with_codes,
 )
 from faceage_bio.analyses.survival.cox_models import Choices
-from faceage_bio.analyses.survival.curve_summary import Reading, summarise
-from faceage_bio.analyses.survival.curves import curves_by_group, risk_by_group
+from faceage_bio.analyses.survival.curves import Reading, curves_by_group, part, risk_by_group, summarise
 from faceage_bio.analyses.survival.gene_hazards import gene_survival
-from faceage_bio.analyses.survival.groupings import part
-from faceage_bio.analyses.survival.hazard_curve import hazard_curve
-from faceage_bio.analyses.survival.imputed import impute_full_model
-from faceage_bio.analyses.survival.proportional import proportional_hazards
-from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
-from faceage_bio.analyses.survival.sites import compare_sites
-from faceage_bio.analyses.survival.subgroups import subgroup_hazards
-from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
+from faceage_bio.analyses.survival.proportional import hazard_curve, proportional_hazards
+from faceage_bio.analyses.survival.sequential_models import compare_ages, sequential_cox_models
+from faceage_bio.analyses.survival.subgroups import compare_sites, subgroup_hazards
+from faceage_bio.analyses.survival.survival_sensitivity import impute_full_model, sensitivity
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import SPARSE_DATA, WHY_NOT, decode

@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from faceage_bio.analyses.phenotype.distributions import age_histogram, distributions
 from faceage_bio.analyses.phenotype.people import gather
 from faceage_bio.analyses.phenotype.table_one import (
     AVERAGE,
     LARGEST,
     THIRDS,
+    age_histogram,
+    distributions,
     part_by_acceleration,
     table_one,
 )

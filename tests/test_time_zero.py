@@ -10,9 +10,8 @@ from typer.testing import CliRunner
 from faceage_bio.analyses.acceleration.hazards import definition_hazards
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
 from faceage_bio.analyses.acceleration.repeats import ageing_rates
-from faceage_bio.analyses.readers.outcome import followed
-from faceage_bio.analyses.survival.check import read_people
-from faceage_bio.analyses.survival.follow_up import Time, mark, prepare
+from faceage_bio.analyses.readers.reader_study import followed
+from faceage_bio.analyses.survival.follow_up import Time, mark, prepare, read_people
 from faceage_bio.analyses.survival.gene_hazards import gene_survival
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError, FitError

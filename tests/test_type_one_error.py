@@ -21,7 +21,7 @@ from faceage_bio.analyses.expression.permuted_acceleration import (
     headline_of,
 )
 from faceage_bio.analyses.survival.cox_models import Choices, model_frame
-from faceage_bio.analyses.survival.permuted_face_age import permuted_hazards, permuted_p_values
+from faceage_bio.analyses.survival.survival_sensitivity import permuted_hazards, permuted_p_values
 from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.results.reasons import in_words
 from faceage_bio.stats.deseq import difference, weighted_coefficient

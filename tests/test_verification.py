@@ -11,11 +11,9 @@ from scipy.stats import norm
 
 from faceage_bio.analyses.pooling.estimates import Choices, pool_rows
 from faceage_bio.analyses.pooling.headlines import headline_rows
-from faceage_bio.analyses.survival.curve_summary import Reading, summarise
-from faceage_bio.analyses.survival.curves import curves_by_group
-from faceage_bio.analyses.survival.groupings import part
+from faceage_bio.analyses.survival.curves import Reading, curves_by_group, part, summarise
 from faceage_bio.analyses.verification import compared, headline_input
-from faceage_bio.analyses.verification.headline_models import headline_of
+from faceage_bio.analyses.verification.headline_input import headline_of
 from faceage_bio.core.errors import FitError, RunError
 from faceage_bio.core.results.reasons import in_words
 from faceage_bio.report.checks import CAUTION, NOT_RUN, OK, PROBLEM, independent_software

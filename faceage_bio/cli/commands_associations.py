@@ -54,7 +54,7 @@ def test_phenotypes(
 
     Example: faceage-bio test-phenotypes --participants participants.tsv --set phenotype.exposures=smoking,bmi --output phenotype
     """
-    from faceage_bio.analyses.phenotype import distributions as spread
+    from faceage_bio.analyses.phenotype import table_one as spread
     from faceage_bio.analyses.phenotype.contrasts import contrast_exposures
     from faceage_bio.analyses.phenotype.table_one import table_one
 
@@ -132,11 +132,15 @@ def fit_association_sensitivity(
     --set phenotype.full_adjustment=sex,bmi --output pooled
     """
     from faceage_bio.analyses.acceleration.photo_that_counts import flag_shared
-    from faceage_bio.analyses.phenotype.adjustment import Covariate, Plan, compare_adjustments
+    from faceage_bio.analyses.phenotype.adjustment import (
+        Covariate,
+        Plan,
+        compare_adjustments,
+        vary_specifications,
+    )
     from faceage_bio.analyses.phenotype.dose import fit_dose_response
     from faceage_bio.analyses.phenotype.matched import match_groups
     from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
-    from faceage_bio.analyses.phenotype.specifications import vary_specifications
     from faceage_bio.core.tables import read_table
 
     phenotype, people = settings.phenotype, _gathered(participants, unit)

@@ -154,8 +154,8 @@ def aggregate_cells(
 
     Example: faceage-bio aggregate-cells --cohort mine --single-cell cells.h5ad --output expression
     """
-    from faceage_bio.analyses.expression.pseudobulk import Limits, cells_ledger, quality_table
-    from faceage_bio.analyses.expression.pseudobulk import aggregate_cells as aggregate
+    from faceage_bio.analyses.expression.single_cells import Limits, cells_ledger, quality_table
+    from faceage_bio.analyses.expression.single_cells import aggregate_cells as aggregate
     from faceage_bio.intake.rna.cells import open_cells
 
     cohort, chosen = cohort or single_cell.stem, settings.expression
@@ -191,8 +191,8 @@ def compare_composition(
     Example: faceage-bio compare-composition --participants participants.tsv --pseudobulk pseudobulk.parquet
     --set expression.covariates=chronological_age,sex --output expression
     """
-    from faceage_bio.analyses.expression.composition import composition_table
     from faceage_bio.analyses.expression.inputs import read_profiles
+    from faceage_bio.analyses.expression.single_cells import composition_table
 
     people, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
     chosen = settings.expression
@@ -230,17 +230,16 @@ def check_expression(given: Samples, settings: Config) -> Tables:
     """
     import pandas as pd
 
-    from faceage_bio.analyses.expression.counts import choose_samples
-    from faceage_bio.analyses.expression.levels import levels_table
+    from faceage_bio.analyses.expression.counts import choose_samples, levels_table
     from faceage_bio.analyses.expression.permuted_acceleration import calibrate_tests
     from faceage_bio.analyses.expression.quality import (
         PRIVATE_COLUMNS,
         Limits,
         check_samples,
+        quality_tables,
         verdicts_of,
         without_excluded,
     )
-    from faceage_bio.analyses.expression.quality_tables import quality_tables
     from faceage_bio.core.results.row import result_rows
 
     table, cohort, inputs, *_ = given.read()
@@ -320,7 +319,7 @@ def fit_expression(
     from faceage_bio.analyses.expression.expression_stage import result_tables, with_identifiers
     from faceage_bio.analyses.expression.inputs import read_profiles
     from faceage_bio.analyses.expression.permuted_acceleration import headline_of
-    from faceage_bio.analyses.expression.pseudobulk import donors_left_out
+    from faceage_bio.analyses.expression.single_cells import donors_left_out
     from faceage_bio.core.machine import usable_cores
     from faceage_bio.core.tables import read_table
 
@@ -364,8 +363,7 @@ def fit_expression_sensitivity(given: CheckedSamples, settings: Config) -> Table
     Example: faceage-bio fit-expression-sensitivity --participants participants.tsv --counts counts.tsv
     --samples samples.tsv --set expression.covariates=chronological_age,sex --set expression.mediator=smoking --output expression
     """
-    from faceage_bio.analyses.expression.partial import partial_residuals
-    from faceage_bio.analyses.expression.sensitivity import Choices, sensitivity_table
+    from faceage_bio.analyses.expression.sensitivity import Choices, partial_residuals, sensitivity_table
 
     chosen = settings.expression
     cohort, analyses, *_ = given.chosen(chosen, _one_each(chosen))
@@ -467,8 +465,7 @@ def fit_gene_survival(
     Example: faceage-bio fit-gene-survival --participants participants.tsv --levels log_cpm.parquet
     --set survival.gene_covariates=chronological_age,sex --set expression.panel=CDK6 --output survival
     """
-    from faceage_bio.analyses.survival.check import read_people
-    from faceage_bio.analyses.survival.follow_up import prepare
+    from faceage_bio.analyses.survival.follow_up import prepare, read_people
     from faceage_bio.analyses.survival.gene_hazards import gene_survival, read_levels
     from faceage_bio.core.tables import cohort_of
     from faceage_bio.intake.observation import parse_units
@@ -521,8 +518,7 @@ def fit_variants(
     Example: faceage-bio fit-variants --participants participants.tsv --variants cohort.vcf.gz --variant-genes genes.bed
     --ancestry components.tsv --set expression.panel=CDK6,CDKN2A --output variants
     """
-    from faceage_bio.analyses.variants.variant_inputs import read_inputs
-    from faceage_bio.analyses.variants.variants_stage import variant_tables
+    from faceage_bio.analyses.variants.variants_stage import read_inputs, variant_tables
     from faceage_bio.core.tables import cohort_of
 
     people, genotypes, components = read_inputs(participants, variants, variant_genes, samples, ancestry)

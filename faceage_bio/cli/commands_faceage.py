@@ -169,7 +169,7 @@ def summarise_photos(
     import numpy as np
     import pandas as pd
 
-    from faceage_bio.analyses.fairness.groups import age_bands, known_age
+    from faceage_bio.analyses.fairness.differences import age_bands, known_age
     from faceage_bio.core.tables import read_json, read_table, write_table
     from faceage_bio.faces.faceage.duplicates import mark_same_photos
     from faceage_bio.faces.faceage.photo_counts import summarise_face_ages

@@ -80,8 +80,8 @@ def _survival(median: float | None, curve: Path | None):
 
 def _pilot(path: Path, columns: list[str]):
     """Complete rows of a pilot with these columns."""
-    from faceage_bio.analyses.planning.pilot import usable_rows
-    from faceage_bio.analyses.survival.check import read_people
+    from faceage_bio.analyses.planning.pilot_precision import usable_rows
+    from faceage_bio.analyses.survival.follow_up import read_people
 
     return usable_rows(read_people(path), columns, str(path))
 
@@ -134,8 +134,13 @@ def study(
 
     Example: faceage-bio plan study --hazard-ratio 1.15 --per 10 --sd 8 --power 0.8 --output plan.tsv
     """
-    from faceage_bio.analyses.planning.cohort_study import CohortPlan, Photos
-    from faceage_bio.analyses.planning.plan_table import extrapolation, observation, remarks_of
+    from faceage_bio.analyses.planning.cohort_study import (
+        CohortPlan,
+        Photos,
+        extrapolation,
+        observation,
+        remarks_of,
+    )
     from faceage_bio.analyses.planning.simulation import simulated_power
     from faceage_bio.stats.sample_size import drop_out_hazard
 
@@ -191,8 +196,7 @@ def groups(
 
     Example: faceage-bio plan groups --difference 2 --sd 8
     """
-    from faceage_bio.analyses.planning.cohort_study import group_difference
-    from faceage_bio.analyses.planning.plan_table import value_of
+    from faceage_bio.analyses.planning.cohort_study import group_difference, value_of
 
     table = group_difference(difference, sd, power=power, alpha=alpha, allocation=allocation)
     _save(table, output)
@@ -238,8 +242,7 @@ def genes(
 
     Example: faceage-bio plan genes --fold-change 1.5 --depth 20 --cv 0.4
     """
-    from faceage_bio.analyses.planning.cohort_study import check_hazard_ratio, check_shares
-    from faceage_bio.analyses.planning.plan_table import value_of
+    from faceage_bio.analyses.planning.cohort_study import check_hazard_ratio, check_shares, value_of
 
     check_hazard_ratio(fold_change, "--fold-change")
     check_shares(power=power, alpha=alpha)
@@ -279,7 +282,7 @@ def model(
 
     Example: faceage-bio plan model --r-squared 0.051 --parameters 30 --event-rate 0.065 --mean-follow-up 2.07 --horizon 2
     """
-    from faceage_bio.analyses.planning.plan_table import plan_table
+    from faceage_bio.analyses.planning.cohort_study import plan_table
     from faceage_bio.stats.sample_size import prediction_model_size
 
     try:
@@ -342,12 +345,12 @@ def precision(
 
     Example: faceage-bio plan precision --pilot results/north/survival/follow_up.parquet --measure c-index --width 0.1
     """
+    from faceage_bio.analyses.planning.cohort_study import plan_table
     from faceage_bio.analyses.planning.pilot_precision import (
         interval_widths,
         participants_for_width,
         width_above,
     )
-    from faceage_bio.analyses.planning.plan_table import plan_table
 
     remarks = []
     if (width is None) == (above is None):
@@ -417,10 +420,8 @@ def trial(
 
     Example: faceage-bio plan trial --hazard-ratio 0.7 --median-survival 1.5 --accrual 2 --follow-up 1 --output trial.tsv
     """
-    from faceage_bio.analyses.planning.pilot import AGE_ECOG_STAGE
-    from faceage_bio.analyses.planning.plan_table import remarks_of
-    from faceage_bio.analyses.planning.prognostic_gain import gain_rows, prognostic_gain
-    from faceage_bio.analyses.planning.trial import WORTH, TrialPlan, selected_by
+    from faceage_bio.analyses.planning.cohort_study import WORTH, TrialPlan, remarks_of, selected_by
+    from faceage_bio.analyses.planning.pilot_precision import AGE_ECOG_STAGE, gain_rows, prognostic_gain
     from faceage_bio.stats.sample_size import LogRankTrial, drop_out_hazard
 
     lost = drop_out_hazard(drop_out, 1)
@@ -439,7 +440,7 @@ def trial(
         )
     more, remarks, gained = [], [], r_squared
     if pilot is not None:
-        from faceage_bio.analyses.survival.check import read_people
+        from faceage_bio.analyses.survival.follow_up import read_people
 
         table = read_people(pilot)
         known = base or [name for name in AGE_ECOG_STAGE if name in table and table[name].notna().any()]

@@ -68,8 +68,8 @@ def pool_genes(
 
     Example: faceage-bio pool-genes --table results/north/expression/genes.tsv --table results/south/expression/genes.tsv --output pooled
     """
-    from faceage_bio.analyses.pooling.pooled_genes import COLUMNS
-    from faceage_bio.analyses.pooling.pooled_genes import pool_genes as pool
+    from faceage_bio.analyses.pooling.pooling_stage import COLUMNS
+    from faceage_bio.analyses.pooling.pooling_stage import pool_genes as pool
     from faceage_bio.core.tables import read_table
 
     made = pool((read_table(path, COLUMNS) for path in table), settings.pooling.reference_cohorts)
@@ -92,7 +92,7 @@ def fit_one_stage(
     --participants results/south/survival/follow_up.parquet --set survival.sequential_adjustment=sex --output pooled
     """
     from faceage_bio.analyses.survival.cox_models import Choices, grouped
-    from faceage_bio.analyses.survival.one_stage import fit_one_stage as fit
+    from faceage_bio.analyses.survival.subgroups import fit_one_stage as fit
 
     choices = Choices.of(settings.survival)
     people = [grouped(read_followed(path, choices.full)[1], choices.groups) for path in participants]
@@ -138,7 +138,7 @@ def verify_results(
     import pandas as pd
 
     from faceage_bio.analyses.verification import compared
-    from faceage_bio.analyses.verification.headline_models import headline_of
+    from faceage_bio.analyses.verification.headline_input import headline_of
     from faceage_bio.analyses.verification.reproduction import write_scripts
     from faceage_bio.core.records import check_unchanged
 

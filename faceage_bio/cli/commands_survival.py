@@ -25,8 +25,7 @@ GROUPS = ("survival.curves", "survival.times_years", "survival.interval")
 
 def read_followed(path: Path, covariates: Sequence[str] = (), units: Sequence[str] = ()):
     """The checked table, and of it those with usable follow-up; what models will not be able to tell goes to the log."""
-    from faceage_bio.analyses.survival.check import hints, read_people
-    from faceage_bio.analyses.survival.follow_up import prepare
+    from faceage_bio.analyses.survival.follow_up import hints, prepare, read_people
     from faceage_bio.intake.observation import parse_units
 
     table = read_people(path, parse_units(units))
@@ -64,8 +63,7 @@ def prepare_follow_up(
     Example: faceage-bio prepare-follow-up --participants participants.tsv --set survival.time_zero=diagnosis_date
     --set survival.horizon_years=5 --output survival
     """
-    from faceage_bio.analyses.survival.check import read_people
-    from faceage_bio.analyses.survival.follow_up import REASON, Time, mark, survival_ledger
+    from faceage_bio.analyses.survival.follow_up import REASON, Time, mark, read_people, survival_ledger
     from faceage_bio.core.tables import cohort_of
     from faceage_bio.intake.observation import parse_units
 
@@ -114,12 +112,11 @@ def fit_survival(
     Example: faceage-bio fit-survival --participants participants.tsv --set survival.sequential_adjustment=sex --set survival.covariates=sex,ecog --output survival
     """
     from faceage_bio.analyses.survival.added_value import added_value
-    from faceage_bio.analyses.survival.age_comparison import compare_ages
-    from faceage_bio.analyses.survival.permuted_face_age import permuted_hazards
+    from faceage_bio.analyses.survival.predictions import questions
     from faceage_bio.analyses.survival.proportional import proportional_hazards
-    from faceage_bio.analyses.survival.questions import questions
-    from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
-    from faceage_bio.analyses.survival.sites import compare_sites
+    from faceage_bio.analyses.survival.sequential_models import compare_ages, sequential_cox_models
+    from faceage_bio.analyses.survival.subgroups import compare_sites
+    from faceage_bio.analyses.survival.survival_sensitivity import permuted_hazards
 
     survival, value = settings.survival, settings.survival.added_value
     frame, choices, name = _modelled(participants, settings, cohort, unit)
@@ -175,10 +172,9 @@ def fit_survival_sensitivity(
     Example: faceage-bio fit-survival-sensitivity --participants participants.tsv --set survival.modifiers=sex,chronological_age --output survival
     """
     from faceage_bio.analyses.acceleration.photo_that_counts import flag_shared
-    from faceage_bio.analyses.survival.hazard_curve import hazard_curve
-    from faceage_bio.analyses.survival.imputed import impute_full_model
+    from faceage_bio.analyses.survival.proportional import hazard_curve
     from faceage_bio.analyses.survival.subgroups import subgroup_hazards
-    from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
+    from faceage_bio.analyses.survival.survival_sensitivity import impute_full_model, sensitivity
     from faceage_bio.core.tables import read_table
 
     survival, imputation = settings.survival, settings.survival.imputation
@@ -236,9 +232,7 @@ def estimate_curves(
         why_not,
         with_codes,
     )
-    from faceage_bio.analyses.survival.curve_summary import Reading, summarise
-    from faceage_bio.analyses.survival.curves import curves_by_group, risk_by_group
-    from faceage_bio.analyses.survival.groupings import part
+    from faceage_bio.analyses.survival.curves import Reading, curves_by_group, part, risk_by_group, summarise
     from faceage_bio.core.tables import cohort_of
 
     survival, cause, interval = (

@@ -115,7 +115,7 @@ def _check_uses(cohorts: dict, tables: "dict[str, CohortTables]", settings: dict
     """What the study holds, whether the settings fit, and which models it is too small for."""
     from rich.table import Table
 
-    from faceage_bio.analyses.acceleration.too_small import too_small
+    from faceage_bio.analyses.acceleration.acceleration_stage import too_small
     from faceage_bio.intake.cohort.config_checks import check_names, check_tables
     from faceage_bio.intake.cohort.intake import overview, photographed
     from faceage_bio.intake.rna.raw import caution_of_sizes

@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 import faceage_bio
-from faceage_bio.analyses.planning.plan_table import ASSUMPTION, CODE, COLUMNS, CURVE, RESULT, remarks_of
+from faceage_bio.analyses.planning.cohort_study import ASSUMPTION, CODE, COLUMNS, CURVE, RESULT, remarks_of
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.faces.faceage.review_codes import DECISIONS, REASONS

@@ -1,8 +1,9 @@
 """The stage: all cohorts' subjects with their age gap and age acceleration, its ledger and its summaries."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.acceleration import definitions as definitions_
@@ -16,15 +17,16 @@ from faceage_bio.analyses.acceleration.definitions import (
     definition_of,
 )
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
-from faceage_bio.analyses.acceleration.validity import SLOPE, WITH_AGE, flag, sensitivity
-from faceage_bio.analyses.age_residual import Line, fit_line
+from faceage_bio.analyses.age_residual import MIN_AGES, MIN_SUBJECTS, Line, fit_line
 from faceage_bio.core.columns import (
     AGE,
     AGE_ACCELERATION,
     AGE_GAP,
     COHORT,
     DEFINITION,
+    EVENT,
     FACE_AGE,
+    FOLLOWUP,
     MODEL_ID,
     SUBJECT,
 )
@@ -32,7 +34,85 @@ from faceage_bio.core.errors import CohortError, FitError, examples
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, each_once, result_rows
 from faceage_bio.core.tables import ledger_rows
+from faceage_bio.stats.deseq import SPARE_SAMPLES
+from faceage_bio.stats.fewest_events import FEWEST_EVENTS
 from faceage_bio.stats.linear import Estimate, correlation, mean_interval, spread
+
+# Participants outside of what the age model was tested on: ages, and faces of few pixels; results with and without them.
+
+
+VALID_AGE, LOW_RESOLUTION = "valid_age", "low_resolution"
+SHORT_SIDE = "face_short_side"
+WITH_AGE = {"exposure": AGE}
+SLOPE = {"exposure": AGE, "outcome": "face age", "per": "1 year"}
+
+
+def flag(people: pd.DataFrame, valid_ages: tuple[float, float], low_resolution: float) -> pd.DataFrame:
+    """``people`` with ``valid_age`` and ``low_resolution``: true, false, or missing where it is not known."""
+    age = people[AGE].between(*valid_ages).astype("boolean").mask(people[AGE].isna())
+    side = people.get(SHORT_SIDE, pd.Series(float("nan"), index=people.index)).astype("float64")
+    small = (side < low_resolution).astype("boolean").mask(side.isna())
+    return people.assign(**{VALID_AGE: age, LOW_RESOLUTION: small})
+
+
+def sensitivity(people: pd.DataFrame, valid_ages: tuple[float, float], low_resolution: float) -> pd.DataFrame:
+    """Gap, acceleration and their correlation with age, among all participants and without those outside of the test.
+
+    Returns
+    -------
+    DataFrame, result rows, question "validity"
+        ``subgroup`` says who is counted, "" all; ``excluded`` what lies outside: none, ages, faces, ages and faces. Acceleration is as analysed, so its mean need not be zero in a part of the cohort.
+    """
+    cohort = str(people[COHORT].iloc[0]) if len(people) else ""
+    people = people[people[AGE_GAP].notna()]
+    ages = f"ages {valid_ages[0]:g} to {valid_ages[1]:g}"
+    pixels = f"faces of {low_resolution:g} pixels and more"
+    old_enough = people[VALID_AGE].fillna(False).astype(bool)
+    sharp = ~people[LOW_RESOLUTION].fillna(True).astype(bool)
+    known = bool(people[LOW_RESOLUTION].notna().any())
+    parts = [
+        ("none", "", people, True), ("ages", ages, people[old_enough], True), ("faces", pixels, people[sharp], known),
+        ("ages and faces", f"{ages}, {pixels}", people[old_enough & sharp], known),
+    ]  # fmt: skip
+    rows = []
+    for excluded, label, part, measured in parts:
+        base = {
+            COHORT: cohort,
+            "question": "validity",
+            "subgroup": label,
+            "excluded": excluded,
+            "n": len(part),
+        }
+        for term, measure, more, compute in _quantities(part):
+            row = base | {"term": term, "measure": measure} | more
+            try:
+                if not measured:
+                    raise FitError("face_size_unknown")
+                if not len(part):
+                    raise FitError("none_left")
+                row |= compute()
+            except FitError as error:
+                row |= {"reason": error.reason}
+            rows.append(row)
+    return result_rows(rows, "acceleration/sensitivity")
+
+
+def _quantities(part: pd.DataFrame) -> list[tuple]:
+    accelerated = part[part[AGE_ACCELERATION].notna()]
+    return [
+        (AGE_GAP, "mean", {}, lambda: _mean(part[AGE_GAP])),
+        (AGE_ACCELERATION, "mean", {}, lambda: _mean(accelerated[AGE_ACCELERATION])),
+        (AGE_ACCELERATION, "standard deviation", {}, lambda: {"estimate": spread(accelerated[AGE_ACCELERATION])}),
+        (AGE_GAP, "correlation", WITH_AGE, lambda: vars(correlation(part[AGE_GAP], part[AGE]))),
+        (AGE_ACCELERATION, "correlation", WITH_AGE, lambda: vars(correlation(accelerated[AGE_ACCELERATION], accelerated[AGE]))),
+        ("line", "slope", SLOPE, lambda: {"estimate": fit_line(part[FACE_AGE], part[AGE]).slope}),
+    ]  # fmt: skip
+
+
+def _mean(values: pd.Series) -> dict:
+    """Without a test against zero, which answers no question."""
+    return vars(mean_interval(values)) | {"p_value": np.nan, "statistic": np.nan}
+
 
 BAND = 10  # years
 
@@ -250,3 +330,34 @@ def age_bands(name: str, table: pd.DataFrame) -> pd.DataFrame:
         for start, band in table.groupby(lower)
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=columns_of("acceleration/age_bands"))
+
+
+# Which models a cohort is too small for, by what its tables hold, before hours are spent on pages without results.
+
+
+def too_small(subjects: pd.DataFrame, samples: pd.DataFrame, photographed: Collection[str]) -> list[str]:
+    """A sentence for each question that a cohort cannot answer, and why; one alone where it can answer none.
+
+    Parameters
+    ----------
+    subjects, samples : the cohort's checked tables
+    photographed : participants with a photo or a face age
+    """
+    aged = subjects[subjects[SUBJECT].isin(photographed) & subjects[AGE].notna()]
+    if len(aged) < MIN_SUBJECTS or aged[AGE].nunique() < MIN_AGES:
+        return [
+            f"too small for any model: {len(set(photographed))} participants have a photo or a face age, and {len(aged)} of them a known age "
+            f"({aged[AGE].nunique()} different ones); age acceleration needs {MIN_SUBJECTS} (and {MIN_AGES} different ages)"
+        ]
+    said = []
+    followed = aged[aged[[FOLLOWUP, EVENT]].notna().all(axis=1)]
+    if (deaths := int(followed[EVENT].sum())) < FEWEST_EVENTS:
+        said.append(
+            f"too small for any hazard ratio: follow-up is known of {len(followed)} participants with an age, of whom {deaths} died; needed are {FEWEST_EVENTS} deaths"
+        )
+    needed = 3 + SPARE_SAMPLES  # intercept, age and age acceleration
+    if len(samples) and (n := int(samples[SUBJECT].isin(aged[SUBJECT]).sum())) < needed:
+        said.append(
+            f"too small for any model of genes: {n} RNA samples are of participants with an age; needed are {needed}"
+        )
+    return said

@@ -1,18 +1,181 @@
 """Every definition of age acceleration, as columns of one table, and its correlation with age."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
-from faceage_bio.analyses.acceleration import expected_age
-from faceage_bio.analyses.acceleration.normative import CENTILE, Z, normative_scores
-from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE, SEX_LEVELS
+from faceage_bio.analyses.age_residual import fit_line
+from faceage_bio.core.columns import (
+    AGE,
+    AGE_ACCELERATION,
+    AGE_GAP,
+    COHORT,
+    FACE_AGE,
+    LEVELS,
+    SEX_LEVELS,
+    SUBJECT,
+)
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, result_rows
+from faceage_bio.stats.design import build_design
 from faceage_bio.stats.linear import correlation, mean_interval, spread
+from faceage_bio.stats.smoothing import fit_location_scale, loess, natural_spline, place_knots
+
+# Where a face age lies among participants of the same age and sex: z-score and centile.
+
+
+Z, CENTILE = "age_z", "age_centile"
+
+
+def normative_scores(people: pd.DataFrame, fitted_in: pd.Series) -> tuple[pd.DataFrame, tuple[Reason, ...]]:
+    """Normative scores from a mean (natural spline) and a standard deviation (log-linear) by age, for each sex on its own.
+
+    Parameters
+    ----------
+    people : DataFrame, with both ages and sex
+    fitted_in : Series of bool
+        The participants who are the norm.
+
+    Returns
+    -------
+    DataFrame with ``age_z`` and ``age_centile`` (0 to 100); NaN outside the ages of the norm or without a sex. And why a sex
+    has none.
+    """
+    scores = pd.DataFrame({Z: np.nan, CENTILE: np.nan}, index=people.index)
+    why: list[Reason] = []
+    if "sex" not in people or not people["sex"].isin(SEX_LEVELS).any():
+        return scores, (reason("no_recorded_sex_of_participants"),)
+    for sex in SEX_LEVELS:
+        mine = people["sex"] == sex
+        norm_people = people[mine & fitted_in]
+        try:
+            model = fit_location_scale(norm_people[AGE], norm_people[FACE_AGE])
+        except FitError as error:
+            why += [reason("no_norm_of_sex", sex=sex), error.reason] if mine.any() else []
+            continue
+        mean, sd = model.at(people.loc[mine, AGE])
+        scores.loc[mine, Z] = (people.loc[mine, FACE_AGE] - mean) / sd
+    scores[CENTILE] = 100 * norm.cdf(scores[Z])
+    return scores, tuple(why)
+
+
+# Face age expected at an age: line, spline, loess, or a line with covariates; and judging no participant by a curve fitted on himself.
+
+
+MIN_PEOPLE = 30  # for a curve; a line has its own minimum
+SPLINE_DF = 3
+Expected = Callable[
+    [pd.DataFrame], np.ndarray
+]  # people -> years of face age, NaN where the curve says nothing
+Fit = Callable[[pd.DataFrame], Expected]  # people with both ages -> their curve
+
+
+def line(people: pd.DataFrame) -> Expected:
+    """Least-squares line of face age on age."""
+    fitted = fit_line(people[FACE_AGE], people[AGE])
+    return lambda others: fitted.expected(others[AGE]).to_numpy()
+
+
+def spline(people: pd.DataFrame) -> Expected:
+    """Natural cubic spline of 3 degrees of freedom, knots as R's ``ns(age, 3)``; straight beyond the ages seen."""
+    _enough(people)
+    knots = place_knots(people[AGE], SPLINE_DF)
+
+    def design(some: pd.DataFrame) -> np.ndarray:
+        return np.column_stack([np.ones(len(some)), natural_spline(some[AGE], knots)])
+
+    terms = np.linalg.lstsq(design(people), people[FACE_AGE].to_numpy(dtype=np.float64), rcond=None)[0]
+    return lambda others: design(others) @ terms
+
+
+def local(people: pd.DataFrame) -> Expected:
+    """R's ``loess`` (span 0.75, degree 2, direct surface); nothing beyond the ages seen."""
+    _enough(people)
+    loess(people[AGE], people[FACE_AGE], people[AGE].quantile([0.0, 1.0]))  # too few ages are told at once
+    return lambda others: loess(people[AGE], people[FACE_AGE], others[AGE])
+
+
+def line_with(covariates: Sequence[str]) -> Fit:
+    """Least squares of face age on age and covariates; nothing for participants without a value, or with a word unseen in the fit."""
+
+    def fit(people: pd.DataFrame) -> Expected:
+        if unknown := [name for name in covariates if name not in people]:
+            raise FitError("no_column", column=", ".join(unknown))
+        levels = {
+            name: LEVELS.get(name) or sorted(people[name].dropna().astype(str).unique())
+            for name in covariates
+        }
+        seen = build_design(people, [AGE, *covariates], levels)
+        outcome = people.loc[seen.matrix.index, FACE_AGE].to_numpy(dtype=np.float64)
+        x = np.column_stack([np.ones(len(seen.matrix)), seen.matrix])
+        if len(x) < max(MIN_PEOPLE, 2 * x.shape[1]):
+            raise FitError("too_few_for_terms", n=len(x), parameters=x.shape[1])
+        terms = np.linalg.lstsq(x, outcome, rcond=None)[0]
+
+        def expected(others: pd.DataFrame) -> np.ndarray:
+            result = np.full(len(others), np.nan)
+            known = others[[AGE, *covariates]].notna().all(axis=1)
+            for name in covariates:
+                if not pd.api.types.is_numeric_dtype(people[name]):
+                    known &= others[name].isin(people.loc[seen.matrix.index, name])
+            columns = [np.ones(int(known.sum()))]
+            for term in seen.matrix:
+                name, _, word = term.partition(": ")
+                values = others.loc[known, name]
+                columns.append((values == word).to_numpy(float) if word else values.to_numpy(float))
+            result[known.to_numpy()] = np.column_stack(columns) @ terms
+            return result
+
+        return expected
+
+    return fit
+
+
+def judge(people: pd.DataFrame, fitted_in: pd.Series, fit: Fit, folds: int | None) -> pd.Series:
+    """Face age expected of all participants, from those in whom the curve is fitted.
+
+    Parameters
+    ----------
+    people : DataFrame, one row per subject, with both ages
+    fitted_in : Series of bool
+        In whom the curve is fitted; the others are judged by the curve of all of them.
+    folds : int, optional
+        Those in whom it is fitted are then judged by the others of them only, one fold at a time. Without it, by all.
+
+    Returns
+    -------
+    Series of float, years
+
+    Raises
+    ------
+    FitError
+        Too few participants or ages, also without any one of the folds.
+    """
+    train = people[fitted_in]
+    expected = pd.Series(fit(train)(people), index=people.index, dtype="float64")
+    if folds:
+        number = fold_of(train[SUBJECT], folds)
+        for fold in range(min(folds, len(train))):
+            left_out = train[number == fold]
+            expected[left_out.index] = fit(train[number != fold])(left_out)
+    return expected
+
+
+def fold_of(subjects: pd.Series, folds: int) -> pd.Series:
+    """A fold for each subject: shuffled with a fixed seed from their sorted names, so that the order of rows does not matter."""
+    order = subjects.astype(str).sort_values(kind="stable").index
+    shuffled = np.random.default_rng(0).permutation(len(order)) % folds
+    return pd.Series(shuffled, index=order).reindex(subjects.index)
+
+
+def _enough(people: pd.DataFrame) -> None:
+    if len(people) < MIN_PEOPLE:
+        raise FitError("too_few_for_curve", n=len(people), needed=MIN_PEOPLE)
+
 
 BAND = 10  # years
 MIN_OF_A_SEX = 10
@@ -112,7 +275,7 @@ def define(people: pd.DataFrame, settings: Settings, places: Sequence[str] = PLA
             for name, group in groups:
                 inside = reference[group.index] | (place == "cohort")
                 try:
-                    people.loc[group.index, column] = group[FACE_AGE] - expected_age.judge(
+                    people.loc[group.index, column] = group[FACE_AGE] - judge(
                         group, inside, *_curve(kind, settings)
                     )
                 except FitError as error:
@@ -142,10 +305,10 @@ def define(people: pd.DataFrame, settings: Settings, places: Sequence[str] = PLA
     return Defined(people, notes, norm)
 
 
-def _curve(kind: str, settings: Settings) -> tuple[expected_age.Fit, int | None]:
+def _curve(kind: str, settings: Settings) -> tuple[Fit, int | None]:
     """How a kind of residual is fitted, and in how many folds."""
-    fits = {"linear": expected_age.line, "linear_cross_fitted": expected_age.line, "spline": expected_age.spline,
-            "loess": expected_age.local, "adjusted": expected_age.line_with(settings.adjust_for)}  # fmt: skip
+    fits = {"linear": line, "linear_cross_fitted": line, "spline": spline,
+            "loess": local, "adjusted": line_with(settings.adjust_for)}  # fmt: skip
     return fits[kind], None if kind == "linear" else settings.folds
 
 

@@ -7,19 +7,17 @@ import pandas as pd
 
 from faceage_bio.analyses.expression.counts import Expression
 from faceage_bio.analyses.expression.formula import design_of, plain
-from faceage_bio.analyses.expression.gene_age_comparison import (
-    TESTS,
-    TOGETHER,
-    Test,
-    adjustment_of,
-    panel_tests,
-)
 from faceage_bio.analyses.expression.gene_models import (
     BUILTIN,
     DESEQ2,
+    TESTS,
+    TOGETHER,
     CountModels,
+    Test,
+    adjustment_of,
     contrast_of,
     fit_models,
+    panel_tests,
     tested_counts,
     tested_genes,
 )

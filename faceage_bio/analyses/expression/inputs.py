@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from faceage_bio.analyses.expression.pseudobulk import ABOUT, samples_of
+from faceage_bio.analyses.expression.single_cells import ABOUT, samples_of
 from faceage_bio.core.columns import COHORT, SAMPLE, SAMPLE_COLUMNS, SUBJECT
 from faceage_bio.core.errors import DOUBLED, CohortError, Problems, RunError, TableError, examples
 from faceage_bio.core.tables import read_table

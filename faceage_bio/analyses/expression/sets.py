@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.expression.counts import Expression
+from faceage_bio.analyses.expression.counts import Expression, log_counts_per_million
 from faceage_bio.analyses.expression.formula import plain
 from faceage_bio.analyses.expression.gene_models import tested_genes
-from faceage_bio.analyses.expression.levels import log_counts_per_million
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, LEVELS, SAMPLE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason

@@ -10,30 +10,28 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.fairness.differences import (
-    adjusted_mean,
-    compare,
-    difference_of_correlations,
-    difference_of_means,
-    difference_of_shares,
-    ratio_of_spreads,
-    uncompared,
-    with_q,
-)
-from faceage_bio.analyses.fairness.groups import (
     ALL,
     Factor,
+    adjusted_mean,
     age_bands,
     all_of,
     attempt,
+    compare,
     crossed,
     crossings,
+    difference_of_correlations,
+    difference_of_means,
+    difference_of_shares,
     factor_of,
     known_age,
     noted,
     populations,
+    ratio_of_spreads,
     shares,
     term_of,
     too_small,
+    uncompared,
+    with_q,
 )
 from faceage_bio.core.columns import AGE, COHORT, FACE_AGE, SUBJECT
 from faceage_bio.core.errors import FitError, TableError

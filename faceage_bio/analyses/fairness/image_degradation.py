@@ -5,19 +5,21 @@ from dataclasses import replace
 
 import pandas as pd
 
-from faceage_bio.analyses.fairness.differences import compare, difference_of_means, with_q
-from faceage_bio.analyses.fairness.groups import (
+from faceage_bio.analyses.fairness.differences import (
     ALL,
     Factor,
     age_bands,
     all_of,
     attempt,
+    compare,
+    difference_of_means,
     factor_of,
     known_age,
     noted,
     shares,
     term_of,
     too_small,
+    with_q,
 )
 from faceage_bio.core.columns import COHORT
 from faceage_bio.core.results.row import result_rows

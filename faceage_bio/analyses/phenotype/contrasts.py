@@ -1,6 +1,7 @@
 """Associations with smoking, BMI, disease: the unadjusted age gap and the age-adjusted years always stand together."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ from faceage_bio.core.columns import AGE_GAP, COHORT, FACE_AGE, UNITS
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.stats.linear import Estimate, least_squares, welch
+from faceage_bio.stats.design import build_design
+from faceage_bio.stats.linear import Estimate, fit_linear, least_squares, welch
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
 RAW, ADJUSTED = "unadjusted", "minimal"
@@ -173,3 +175,64 @@ def _levels(frame: Frame) -> list[dict]:
 
         result += raw_and_adjusted(shared, frame.covariates, compare, fit)
     return result
+
+
+# The one contrast that stands for an exposure: its last group against the first, or years per unit.
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a result row says of the contrast, its column of ``design``, the exposure's columns, or why there is none."""
+
+    shared: dict
+    column: str
+    design: pd.DataFrame
+    own: list[str]
+    why_not: Reason | None
+
+    def estimate(self, outcome: pd.Series, design: pd.DataFrame) -> dict:
+        """The contrast's numbers for an outcome."""
+        return numbers(fit_linear(outcome, design).terms, self.column)
+
+
+def find_headline(frame: Frame, whole: Frame | None = None) -> Headline:
+    """The headline contrast among some participants.
+
+    Parameters
+    ----------
+    frame : the participants
+    whole : Frame, optional
+        All participants, if ``frame`` holds some of them: their groups say which contrast is meant, and which is the reference.
+    """
+    levels, exposure = (whole or frame).levels, frame.exposure
+    unit, per = UNITS.get(exposure, (1.0, "1 unit"))
+    shared = {"n": len(frame.people), "model": LEAST_SQUARES, "reason": frame.remarks}
+    if len(levels) < 2:
+        design = frame.design
+        if not frame.why_not and not frame.levels:
+            design = design.assign(**{exposure: design[exposure] / unit})
+        shared |= {"term": exposure, "exposure": exposure, "per": "" if frame.levels else per}
+        return Headline(shared, exposure, design, [exposure], frame.why_not)
+    first, last = levels[0], levels[-1]
+    exposed, unexposed = int(frame.members(last).sum()), int(frame.members(first).sum())
+    shared |= contrast(exposure, last, first) | {"n_exposed": exposed, "n_reference": unexposed}
+    if frame.why_not or min(exposed, unexposed) < FEWEST:
+        why = frame.why_not or reason("small_group", needed=FEWEST)
+        return Headline(shared, "", frame.design, [], why)
+    order = {exposure: [first, *(level for level in frame.levels if level != first)]}
+    own = build_design(frame.people, [exposure], order).matrix
+    design = own.join(frame.design.drop(columns=frame.own))
+    return Headline(shared, f"{exposure}: {last}", design, list(own), None)
+
+
+def headline(frame: Frame, whole: Frame | None = None) -> list[dict]:
+    """The headline contrast, unadjusted and adjusted."""
+    found = find_headline(frame, whole)
+    if found.why_not:
+        return raw_and_adjusted(found.shared, frame.covariates, found.why_not, found.why_not)
+    return raw_and_adjusted(
+        found.shared,
+        frame.covariates,
+        lambda: found.estimate(frame.people[AGE_GAP], found.design[found.own]),
+        lambda: found.estimate(frame.people[FACE_AGE], found.design),
+    )

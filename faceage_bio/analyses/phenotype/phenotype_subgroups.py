@@ -7,9 +7,8 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.phenotype.contrasts import LEAST_SQUARES, RAW, numbers, raw_and_adjusted
+from faceage_bio.analyses.phenotype.contrasts import LEAST_SQUARES, RAW, headline, numbers, raw_and_adjusted
 from faceage_bio.analyses.phenotype.group_means import wald_numbers
-from faceage_bio.analyses.phenotype.headline import headline
 from faceage_bio.analyses.phenotype.people import (
     FEWEST,
     MAX_LEVELS,

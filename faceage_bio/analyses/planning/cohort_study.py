@@ -1,6 +1,6 @@
 """How many events and participants a cohort study of face age needs, and what those at hand can show."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -8,9 +8,91 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.power import TTestIndPower
 
-from faceage_bio.analyses.planning.plan_table import Said, plan_table
+from faceage_bio.core.columns import EVENT, FOLLOWUP
 from faceage_bio.core.errors import RunError
-from faceage_bio.stats.sample_size import CoxDesign, spearman_brown
+from faceage_bio.stats.sample_size import CoxDesign, LogRankTrial, PiecewiseSurvival, spearman_brown
+
+# The table of a plan: what was assumed, what follows, curves, remarks, and R code with the same numbers.
+
+
+ASSUMPTION, RESULT, CURVE, REMARK, CODE = "assumption", "result", "curve", "remark", "R code"
+COLUMNS = ("design", "part", "quantity", "value", "unit", "at", "at_unit", "text")
+Said = tuple[str, float, str]  # quantity, value, unit
+
+
+def plan_table(
+    design: str,
+    assumptions: Iterable[Said],
+    results: Iterable[Said],
+    curves: Sequence[tuple[str, Iterable[tuple[float, float]], str]] = (),
+    code: str = "",
+    remarks: Sequence[str] = (),
+) -> pd.DataFrame:
+    """A plan as rows, which `faceage-bio plan report` reads.
+
+    Parameters
+    ----------
+    design : what is planned, such as "cohort study"
+    curves : (quantity, points as (at, value), what ``at`` counts)
+    code : R, one line
+    remarks : sentences on what the numbers mean
+
+    Returns
+    -------
+    DataFrame
+        design, part ("assumption", "result", "curve", "remark", "R code"), quantity, value, unit, at, at_unit, text.
+    """
+    rows = [
+        *(
+            {"part": ASSUMPTION, "quantity": name, "value": value, "unit": unit}
+            for name, value, unit in assumptions
+        ),
+        *({"part": RESULT, "quantity": name, "value": value, "unit": unit} for name, value, unit in results),
+        *(
+            {"part": CURVE, "quantity": name, "value": value, "unit": "", "at": at, "at_unit": unit}
+            for name, points, unit in curves
+            for at, value in points
+        ),
+        *({"part": REMARK, "quantity": "remark", "text": text} for text in remarks),
+        *([{"part": CODE, "quantity": "code", "text": code}] if code else []),
+    ]
+    return pd.DataFrame(rows).assign(design=design).reindex(columns=list(COLUMNS))
+
+
+def observation(
+    survival: PiecewiseSurvival, accrual: float, follow_up: float, drop_out: float, of: str = ""
+) -> list[Said]:
+    """What is assumed of survival and of the time under observation; ``drop_out``: the hazard of loss."""
+    hazards = [
+        (f"hazard{of}{f' from {start:.3g} years' if start else ''}", float(hazard), "per year")
+        for start, hazard in zip(survival.starts, survival.hazards, strict=True)
+    ]
+    return [
+        *hazards, ("accrual", accrual, "years"), ("follow-up after the last participant", follow_up, "years"),
+        ("share lost each year", float(-np.expm1(-drop_out)), ""),
+    ]  # fmt: skip
+
+
+def extrapolation(survival: PiecewiseSurvival, accrual: float, follow_up: float) -> list[str]:
+    """A sentence if the plan goes beyond the curve of survival, else none."""
+    beyond = survival.beyond(accrual, follow_up)
+    if beyond == 0:
+        return []
+    return [
+        f"Survival was observed to {survival.observed_to:.3g} years; {beyond:.1%} of the planned follow-up lies beyond, where the last hazard of the curve is "
+        "assumed to go on."
+    ]
+
+
+def remarks_of(table: pd.DataFrame) -> list[str]:
+    """The remarks of a plan."""
+    return table.loc[table["part"].eq(REMARK), "text"].tolist()
+
+
+def value_of(table: pd.DataFrame, quantity: str) -> float:
+    """A result of a plan."""
+    return float(table.loc[table["part"].eq(RESULT) & table["quantity"].eq(quantity), "value"].iloc[0])
+
 
 EVENTS_SHOWN = (25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000)  # of the curves
 
@@ -253,3 +335,159 @@ def check_shares(**shares: float) -> None:
             raise RunError(
                 f"--{name.replace('_', '-')} {value:g}: expected more than 0 and less than 1. Give for example 0.8."
             )
+
+
+# How many patients a randomised trial with a log-rank test needs, and what selecting or adjusting by a marker would change.
+
+
+WORTH = 0.05  # saving of events below which a trial is not worth a marker
+SHORTEST_ACCRUAL = 1e-7  # years: rpact gives NaN where all patients start at once
+
+
+@dataclass(frozen=True)
+class TrialPlan:
+    """A two-arm trial.
+
+    Parameters
+    ----------
+    trial : LogRankTrial
+    power : float
+    """
+
+    trial: LogRankTrial
+    power: float = 0.8
+
+    def __post_init__(self) -> None:
+        check_hazard_ratio(self.trial.hazard_ratio)
+        check_shares(power=self.power, alpha=self.trial.alpha)
+        if self.trial.allocation <= 0 or self.trial.accrual < 0 or self.trial.follow_up <= 0:
+            raise RunError(
+                f"--allocation {self.trial.allocation:g} --accrual {self.trial.accrual:g} --follow-up {self.trial.follow_up:g}: "
+                "expected an allocation and a follow-up above 0 and an accrual of 0 or more. Give times in years."
+            )
+
+    def adjusted(self, saving: float, by: str) -> list[Said]:
+        """Events and participants when the analysis is adjusted for a score that saves this share of the events."""
+        events, n = self.trial.events(self.power), self.trial.participants(self.power)
+        return [
+            (f"events with adjustment for {by}", ceil(events * (1 - saving)), "events"),
+            (f"participants with adjustment for {by}", ceil(n * (1 - saving)), "participants"),
+        ]
+
+    def table(
+        self, r_squared: float | None = None, more: Sequence[Said] = (), remarks: Sequence[str] = ()
+    ) -> pd.DataFrame:
+        """Events, participants by arm, and what adjustment for a score with this R squared would save.
+
+        Parameters
+        ----------
+        more : further results
+        remarks : on them
+
+        Returns
+        -------
+        DataFrame
+            A plan, as `plan_table.plan_table` makes it.
+        """
+        trial = self.trial
+        events, n = trial.events(self.power), trial.participants(self.power)
+        control = n / (1 + trial.allocation)
+        results = [
+            ("events", ceil(events), "events"),
+            ("participants", ceil(n), "participants"),
+            ("participants, treatment", ceil(n - control), "participants"),
+            ("participants, control", ceil(control), "participants"),
+            ("share with an event", trial.event_share(), ""),
+        ]
+        if r_squared is not None:
+            results += [("saving of events", r_squared, ""), *self.adjusted(r_squared, "a prognostic score")]
+        assumptions = [
+            ("hazard ratio", trial.hazard_ratio, "treatment v control"),
+            *observation(trial.control, trial.accrual, trial.follow_up, trial.drop_out[1], " under control"),
+            ("treatment per patient under control", trial.allocation, ""), ("planned power", self.power, ""),
+            ("type I error", trial.alpha, f"{trial.sides}-sided"),
+        ]  # fmt: skip
+        around = [ceil(events * share) for share in (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2)]
+        curves = [("power", [(one, trial.power(one)) for one in around], "events")]
+        beyond = extrapolation(trial.control, trial.accrual, trial.follow_up)
+        return plan_table(
+            "trial", assumptions, [*results, *more], curves, self.rpact_call(), [*beyond, *remarks]
+        )
+
+    def rpact_call(self) -> str:
+        """R code with the same answer; group-sequential designs start from it (``design =``)."""
+        pieces, trial = self.trial.control, self.trial
+        if len(pieces.starts) == 1:
+            survival = f"lambda2 = {pieces.hazards[0]:.10g}"
+        else:
+            ends = [
+                f"{start:g} - <{end:g}"
+                for start, end in zip(pieces.starts[:-1], pieces.starts[1:], strict=True)
+            ]
+            names = [*ends, f">={pieces.starts[-1]:g}"]
+            survival = "piecewiseSurvivalTime = list({})".format(
+                ", ".join(
+                    f'"{name}" = {hazard:.10g}' for name, hazard in zip(names, pieces.hazards, strict=True)
+                )
+            )
+        lost = [1 - np.exp(-hazard) for hazard in trial.drop_out]
+        return (
+            f"rpact::getSampleSizeSurvival(alpha = {trial.alpha:g}, sided = {trial.sides}, beta = {1 - self.power:.10g}, "
+            f"hazardRatio = {trial.hazard_ratio:g}, {survival}, accrualTime = c(0, {max(trial.accrual, SHORTEST_ACCRUAL):g}), followUpTime = {trial.follow_up:g}, "
+            f"dropoutRate1 = {lost[0]:.10g}, dropoutRate2 = {lost[1]:.10g}, dropoutTime = 1, allocationRatioPlanned = {trial.allocation:g})"
+        )
+
+    def enriched(self, share: float, hazard_ratio_of_selected: float, cost_ratio: float = 0.0) -> list[Said]:
+        """The trial in those above a threshold of the marker, which must be chosen without a look at outcomes.
+
+        Parameters
+        ----------
+        share : float
+            Of the patients that are above it.
+        hazard_ratio_of_selected : float
+            For an event in those above it, compared with all patients.
+        cost_ratio : float
+            Cost of screening a patient over that of a patient in the trial.
+
+        Returns
+        -------
+        list of (quantity, value, unit)
+            The events are the same. "cost" is that of this trial over that of the trial in all patients.
+        """
+        check_shares(selected_share=share)
+        check_hazard_ratio(hazard_ratio_of_selected, "--selected-hazard-ratio")
+        if cost_ratio < 0:
+            raise RunError(
+                f"--screening-cost {cost_ratio:g}: expected 0 or more. Give the cost of screening a patient over that of a patient in the trial."
+            )
+        selected = replace(self.trial, control=self.trial.control.times(hazard_ratio_of_selected))
+        randomised, everyone = selected.participants(self.power), self.trial.participants(self.power)
+        screened = randomised / share
+        return [
+            ("share with an event after selection", selected.event_share(), ""),
+            ("randomised after selection", ceil(randomised), "participants"),
+            ("screened for selection", ceil(screened), "participants"),
+            (
+                "cost after selection",
+                (randomised + cost_ratio * screened) / everyone,
+                "of the trial in all patients",
+            ),
+            ("patients to whom the result does not apply", 1 - share, ""),
+        ]
+
+
+def selected_by(rows: pd.DataFrame, marker: str, threshold: float) -> tuple[float, float]:
+    """Share of pilot rows above a threshold, and their event rate over that of all rows.
+
+    Parameters
+    ----------
+    rows : of `pilot.usable_rows`
+    """
+    above = rows[rows[marker] > threshold]
+    if not 0 < len(above) < len(rows) or not above[EVENT].sum():
+        raise RunError(
+            f"--threshold {threshold:g}: {len(above)} of {len(rows)} pilot rows are above it, with {int(above[EVENT].sum())} events. "
+            f"Expected some with an event, and not all. {marker} is {rows[marker].min():.1f} to {rows[marker].max():.1f}. Choose another, by reason and not by outcome."
+        )
+    rate = above[EVENT].sum() / above[FOLLOWUP].sum()
+    return len(above) / len(rows), float(rate / (rows[EVENT].sum() / rows[FOLLOWUP].sum()))

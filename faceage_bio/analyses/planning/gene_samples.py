@@ -1,16 +1,116 @@
 """Plans of RNA samples: one gene by the formula, or all genes of a pilot by simulation."""
 
+from collections.abc import Sequence
 from math import ceil
 
+import numpy as np
 import pandas as pd
+from scipy.stats import t as t_distribution
 
-from faceage_bio.analyses.planning.pilot_genes import (
-    means_and_dispersions,
-    samples_for_power,
-    simulated_discovery,
-)
-from faceage_bio.analyses.planning.plan_table import plan_table
+from faceage_bio.analyses.planning.cohort_study import plan_table
+from faceage_bio.core.errors import RunError
+from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.stats.negative_binomial import positive_counts
 from faceage_bio.stats.sample_size import samples_for_exposure, samples_per_group
+
+# How many RNA samples find genes that change: counts simulated with the means and dispersions of a pilot.
+
+
+FEWEST_SAMPLES, LEAST_MEAN = 4, 5.0
+SIZES = (10, 20, 30, 50, 75, 100, 150, 200, 300, 500)
+
+
+def means_and_dispersions(counts: pd.DataFrame) -> pd.DataFrame:
+    """Mean normalised count and dispersion of each gene, by moments: variance = mean + dispersion x mean squared.
+
+    Parameters
+    ----------
+    counts : genes x samples
+
+    Raises
+    ------
+    RunError
+        Fewer than 4 samples, or no gene with a mean count of 5.
+    """
+    if counts.shape[1] < FEWEST_SAMPLES:
+        raise RunError(
+            f"the pilot's counts: {counts.shape[1]} samples. Expected {FEWEST_SAMPLES} or more. Give --depth and --cv instead."
+        )
+    matrix = counts.to_numpy(dtype=float)
+    factors = positive_counts(matrix.T)
+    normalised = matrix / factors
+    mean, variance = normalised.mean(axis=1), normalised.var(axis=1, ddof=1)
+    noise = mean * (1 / factors).mean()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        dispersion = np.maximum((variance - noise) / mean**2, 1e-3)
+    table = pd.DataFrame({"mean": mean, "dispersion": dispersion}, index=counts.index)
+    table = table[table["mean"] >= LEAST_MEAN]
+    if not len(table):
+        raise RunError(
+            f"the pilot's counts: no gene has a mean of {LEAST_MEAN:g}. Expected raw counts. Give --depth and --cv instead."
+        )
+    return table
+
+
+def simulated_discovery(
+    genes: pd.DataFrame, fold_change: float, *, sd: float | None = None, changed: float = 0.05, fdr: float = 0.05, sizes: Sequence[int] = SIZES,
+    repeats: int = 20, most_genes: int = 1000, seed: int = 1,
+) -> pd.DataFrame:  # fmt: skip
+    """Share of the changed genes that are found by number of samples.
+
+    Counts are negative binomial. Each gene's log count per size factor is regressed on the exposure (least squares, t-test), and genes with
+    q (Benjamini-Hochberg) of at most ``fdr`` are found.
+
+    Parameters
+    ----------
+    genes : of `means_and_dispersions`
+    fold_change : per unit of an exposure with this ``sd`` (normal), or between two groups of equal size
+    changed : share of genes that change, half of them downwards
+    sizes : samples in all
+    repeats : simulated studies of each size
+
+    Returns
+    -------
+    DataFrame
+        n, power, false_discoveries (mean share among the genes found).
+    """
+    random = np.random.default_rng(seed)
+    if len(genes) > most_genes:
+        genes = genes.iloc[random.choice(len(genes), most_genes, replace=False)]
+    mean, shape = genes["mean"].to_numpy()[:, None], 1 / genes["dispersion"].to_numpy()[:, None]
+    n_changed = max(round(changed * len(genes)), 1)
+    rows = []
+    for n in sizes:
+        power, wrong = [], []
+        for _ in range(repeats):
+            x = np.arange(n) % 2 - 0.5 if sd is None else random.normal(0, sd, n)
+            effect = np.zeros(len(genes))
+            effect[random.choice(len(genes), n_changed, replace=False)] = np.log(fold_change)
+            effect *= random.choice([-1, 1], len(genes))
+            expected = mean * np.exp(effect[:, None] * x)
+            y = np.log(random.negative_binomial(shape, shape / (shape + expected)) + 0.5)
+            centred = x - x.mean()
+            slope = y @ centred / (centred @ centred)
+            left = y - y.mean(axis=1, keepdims=True) - slope[:, None] * centred
+            error = np.sqrt((left**2).sum(axis=1) / (n - 2) / (centred @ centred))
+            p = 2 * t_distribution.sf(np.abs(slope) / np.maximum(error, 1e-12), n - 2)
+            found = benjamini_hochberg(p) <= fdr
+            power.append(found[effect != 0].mean())
+            wrong.append((found & (effect == 0)).sum() / max(found.sum(), 1))
+        rows.append({"n": n, "power": float(np.mean(power)), "false_discoveries": float(np.mean(wrong))})
+    return pd.DataFrame(rows)
+
+
+def samples_for_power(simulated: pd.DataFrame, power: float) -> float:
+    """Samples at which the simulated power is reached, between two sizes on a straight line; infinite if it is not reached."""
+    reached = simulated[simulated["power"] >= power]
+    if not len(reached):
+        return float("inf")
+    at = reached.index[0]
+    if at == simulated.index[0]:
+        return float(simulated["n"].iloc[0])
+    low, high = simulated.loc[at - 1], simulated.loc[at]
+    return float(low["n"] + (power - low["power"]) / (high["power"] - low["power"]) * (high["n"] - low["n"]))
 
 
 def one_gene(

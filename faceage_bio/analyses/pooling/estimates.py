@@ -6,8 +6,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.pooling.headlines import COMPARABLE, IDENTITY, alike, identity, why_different
-from faceage_bio.analyses.pooling.scales import BACK, null_on_scale, on_scale
+from faceage_bio.analyses.pooling.headlines import (
+    BACK,
+    COMPARABLE,
+    IDENTITY,
+    alike,
+    identity,
+    null_on_scale,
+    on_scale,
+    why_different,
+)
 from faceage_bio.core.columns import AGE_ACCELERATION, COHORT, POOLED
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.measures import MEASURES, TEST

@@ -1,16 +1,131 @@
 """The headline estimates of all cohorts below each other, and what makes two of them the same quantity."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
+from scipy.stats import norm
 
-from faceage_bio.analyses.pooling.scales import with_scale
-from faceage_bio.analyses.pooling.sources import SOURCES
-from faceage_bio.core.columns import COHORT, POOLED
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, FACE_AGE, POOLED
 from faceage_bio.core.errors import CohortError, examples
+from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import Reason, decode, reason
 from faceage_bio.core.results.row import by_cell
 
+# Scales on which estimates are pooled, and standard errors there from those of result rows or from 95% CIs.
+
+
+NORMAL_975 = float(norm.ppf(0.975))
+AS_IT_IS = "identity"
+TO = {AS_IT_IS: np.asarray, "log": np.log, "logit": logit, "fisher z": np.arctanh}
+BACK = {AS_IT_IS: np.asarray, "log": np.exp, "logit": expit, "fisher z": np.tanh}
+# how fast the scale changes with the estimate: the delta method
+SLOPES = {
+    AS_IT_IS: np.ones_like, "log": lambda x: 1 / x, "logit": lambda x: 1 / (x * (1 - x)), "fisher z": lambda x: 1 / (1 - x**2),
+}  # fmt: skip
+LIMITS = {"log": (0.0, np.inf), "logit": (0.0, 1.0), "fisher z": (-1.0, 1.0)}  # of estimates, open
+
+
+def pooling_scale(measures: pd.Series) -> pd.Series:
+    """The scale of each measure: log of ratios, logit of C and AUC, Fisher's z of correlations, differences as they are."""
+    return measures.map({name: measure.pooling_scale for name, measure in MEASURES.items()})
+
+
+def null_on_scale(measure: str) -> float:
+    """Where a measure is without an association, on the scale on which it is pooled; NaN where it has no such value."""
+    known = MEASURES[measure]
+    return np.nan if known.null is None else float(TO[known.pooling_scale](known.null))
+
+
+def on_scale(values: pd.Series | np.ndarray, scales: pd.Series | str, functions: dict = TO) -> np.ndarray:
+    """Values moved to their scales (or back, with `BACK`); NaN where a value is outside of its scale."""
+    values = np.asarray(values, dtype=float)
+    scales = np.broadcast_to(np.asarray(scales, dtype=object), values.shape)
+    made = np.full(values.shape, np.nan)
+    with np.errstate(all="ignore"):
+        for name in functions:
+            chosen = scales == name
+            made[chosen] = functions[name](values[chosen])
+    return np.where(np.isfinite(made), made, np.nan)
+
+
+def errors_on_scale(rows: pd.DataFrame, scales: pd.Series) -> np.ndarray:
+    """Standard errors on the pooling scale, at full precision.
+
+    A row's own standard error where its measure has that scale, else by the delta method; of rows without one, from the 95% CI.
+    """
+    own = rows["measure"].map({name: measure.scale for name, measure in MEASURES.items()})
+    error = rows["standard_error"].to_numpy(dtype=float)
+    slopes = on_scale(rows["estimate"], scales, SLOPES)
+    moved = np.where(own == scales, error, error * slopes)
+    with np.errstate(invalid="ignore"):
+        width = on_scale(rows["ci_upper"], scales) - on_scale(rows["ci_lower"], scales)
+    return np.where(np.isfinite(moved), moved, width / (2 * NORMAL_975))
+
+
+def with_scale(rows: pd.DataFrame) -> pd.DataFrame:
+    """Result rows with the ``scale`` on which they are pooled, and estimate ``y`` and standard error ``se`` there."""
+    scale = pooling_scale(rows["measure"])
+    return rows.assign(scale=scale, y=on_scale(rows["estimate"], scale), se=errors_on_scale(rows, scale))
+
+
+# Which rows of a cohort's result tables are its headline estimates. The workflow asks for the names, so pandas is not loaded here.
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas
+
+AGES = (FACE_AGE, AGE_ACCELERATION, AGE)
+
+
+@dataclass(frozen=True)
+class Source:
+    """``wanted``: its headline rows; ``keys``: columns that tell rows apart besides `IDENTITY`; ``genes``: many tests, pooled by z."""
+
+    wanted: "Callable[[pandas.DataFrame], pandas.Series]"
+    keys: tuple[str, ...] = ()
+    genes: bool = False
+
+
+def _all(table: "pandas.DataFrame") -> "pandas.Series":
+    return table["measure"].notna()
+
+
+def _of_ages(cox: "pandas.DataFrame") -> "pandas.Series":
+    """Both ages and age acceleration per so many years: a standard deviation is another amount in each cohort."""
+    per_sd = cox["per"].fillna("").str.startswith("1 SD")
+    return (
+        (cox["term"] == cox["exposure"])
+        & cox["exposure"].isin(AGES)
+        & ~cox["step"].fillna("").str.endswith("Firth")
+        & ~per_sd
+    )
+
+
+SOURCES: dict[str, Source] = {
+    "survival/cox": Source(_of_ages, ("step",)),
+    "survival/age_comparison": Source(lambda t: t["measure"] == "ratio of hazard ratios", ("step", "model")),
+    "survival/added_value": Source(lambda t: t["kind"].isin(["model", "difference"]), ("comparison",)),
+    "survival/subgroups": Source(lambda t: t["question"].eq("subgroups") & t["modifier"].fillna("").ne("") & t["subgroup"].fillna("").eq(""), ("step", "modifier")),
+    "survival/summary": Source(lambda t: t["measure"] == "difference of restricted mean survival time", ("grouping",)),
+    "survival/gene_panel": Source(_all, genes=True),
+    "phenotype/phenotypes": Source(_all, ("adjustment",)),
+    "phenotype/interactions": Source(_all, ("modifier", "adjustment")),
+    "expression/panel": Source(
+        lambda t: (t["model"] == "together") & t["exposure"].isin([AGE_ACCELERATION, AGE, "difference"]), ("model",), genes=True
+    ),
+    "expression/set_associations": Source(_all, ("method", "adjustment"), genes=True),
+    "acceleration/reliability": Source(lambda t: t["measure"].isin(["ICC(1,1)", "ICC(A,1)"])),
+    "acceleration/ageing_rate": Source(lambda t: t["measure"].isin(["hazard ratio", "mean"]), ("adjustment",)),
+    "fairness/fairness": Source(
+        lambda t: (t["factor"] == "all") & t["measure"].isin(["mean error", "mean absolute error", "correlation"]), ("population", "adjustment")
+    ),
+}  # fmt: skip
 # what an estimate is of
 IDENTITY = ("question", "outcome", "exposure", "term", "level", "reference", "subgroup", "horizon", "measure")
 COMPARABLE = ("unit", "per", "adjustment", "definition", "model_id")  # what cohorts must share

@@ -10,9 +10,19 @@ import pandas as pd
 import pandera.pandas as pa
 from scipy.stats import norm
 
-from faceage_bio.analyses.pooling.headlines import COMPARABLE, IDENTITY, check_once, differing, identity
-from faceage_bio.analyses.pooling.scales import BACK, LIMITS, NORMAL_975, null_on_scale, on_scale
-from faceage_bio.analyses.pooling.scales import AS_IT_IS
+from faceage_bio.analyses.pooling.headlines import (
+    AS_IT_IS,
+    BACK,
+    COMPARABLE,
+    IDENTITY,
+    LIMITS,
+    NORMAL_975,
+    check_once,
+    differing,
+    identity,
+    null_on_scale,
+    on_scale,
+)
 from faceage_bio.core import parse
 from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.errors import DOUBLED, Problems, RunError, examples

@@ -1,15 +1,19 @@
 """Discrimination of deaths by readers: areas per reader and group, conditions compared, readers against the model alone."""
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.readers.outcome import CENSORINGS, DEAD_ONLY, KNOWN, WEIGHTED
 from faceage_bio.analyses.readers.reader_study import (
+    CENSORINGS,
+    DEAD_ONLY,
     DELONG,
+    KNOWN,
     OBUCHOWSKI,
     RANDOM,
+    WEIGHTED,
     Study,
     counts,
     cut,
@@ -17,11 +21,13 @@ from faceage_bio.analyses.readers.reader_study import (
     inference,
     not_estimated,
     reader_row,
-)  # fmt: skip
+)
+from faceage_bio.core.columns import AGE, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.stats.group_differences import signed_rank
-from faceage_bio.stats.multi_reader import ReaderStudy, against_standard, mean_accuracy
+from faceage_bio.stats.group_differences import signed_rank, wilson
+from faceage_bio.stats.linear import mean_interval
+from faceage_bio.stats.multi_reader import ReaderStudy, against_standard, mean_accuracy, mean_covariance
 from faceage_bio.stats.prediction_accuracy import CHANCE
 
 SIGNED_RANK = "Wilcoxon signed rank, exact (legacy)"
@@ -188,3 +194,175 @@ def compare_with_model(study: Study) -> list[dict]:
                     | {"n_readers": len(areas.area) - 1, "reason": remarks}
                 )
     return [row | {"question": "against the model", "measure": GAIN} for row in rows]
+
+
+# Yes and no: accuracy, sensitivity and specificity, and any other share of readings.
+
+
+def judge_decisions(study: Study) -> list[dict]:
+    """Accuracy, sensitivity (of those who died, the share foreseen) and specificity, of cases whose status is known."""
+    status = study.outcome.status.dropna()
+    kinds = {"accuracy": None, "sensitivity": 1.0, "specificity": 0.0}
+    return [
+        row | {"question": "decisions", "measure": measure, "censoring": KNOWN}
+        for measure, kind in kinds.items()
+        for row in shares(study, "dead", _right(status, kind))
+    ]
+
+
+def _right(status: pd.Series, kind: float | None) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Whether answers were right, of the cases of one kind or of all."""
+    mine = status if kind is None else status[status == kind]
+
+    def right(answers: pd.DataFrame) -> pd.DataFrame:
+        answers = answers[answers.index.isin(mine.index)]
+        return answers.eq(mine.reindex(answers.index), axis=0)
+
+    return right
+
+
+def shares(
+    study: Study,
+    value: str,
+    judged: Callable[[pd.DataFrame], pd.DataFrame],
+    conditions: Sequence[str] | None = None,
+) -> list[dict]:
+    """The share of readings of which something is true: each reader with Wilson's interval, each group as a sample of readers.
+
+    Parameters
+    ----------
+    judged : function
+        From answers (rows cases, columns readers) to yes or no, of the cases that count.
+    """
+    rows = []
+    for condition in conditions or study.conditions:
+        for reader in study.readers:
+            said = study.of_reader(reader, condition, value)
+            if not len(said):
+                continue
+            true = judged(said)
+            base = reader_row(reader) | {"condition": condition, "model": "Wilson interval"}
+            rows.append(base | share(true.to_numpy().ravel()))
+        for name, readers in study.groups.items():
+            answers, remarks = study.crossed(value, readers, [condition])
+            rows.append(
+                group_row(name) | {"condition": condition} | group_mean(judged(answers), remarks, 0.0, 1.0)
+            )
+    return rows
+
+
+def share(true: np.ndarray) -> dict:
+    """One share with Wilson's interval."""
+    try:
+        found = vars(wilson(int(true.sum()), len(true)))
+    except FitError as error:
+        return not_estimated(error)
+    return found | {"n": len(true), "n_events": int(true.sum())}
+
+
+def group_mean(
+    values: pd.DataFrame, remarks: Sequence[Reason], low: float = -np.inf, high: float = np.inf
+) -> dict:
+    """Mean over readers of their means over the same cases (columns: readers); both are samples of others."""
+    base = {"model": OBUCHOWSKI, "random": RANDOM["both"], "n": len(values), "n_readers": values.shape[1]}
+    table = values.to_numpy(dtype=np.float64)
+    try:
+        if len(table) < 2:
+            raise FitError("too_few_cases", needed=2)
+        found = mean_accuracy(table.mean(axis=0), mean_covariance(table))
+    except FitError as error:
+        return base | not_estimated(error, remarks)
+    return (
+        base | cut(inference(found), low, high) | {"reason": remarks, "p_value": np.nan, "statistic": np.nan}
+    )
+
+
+# Accuracy of the ages that readers give: by decade, as the study counted, and in years; FaceAge by the same binning.
+
+
+VERDICTS = {"too young": -1.0, "same decade": 0.0, "too old": 1.0}
+BIAS, MAE = "mean error", "mean absolute error"
+ALONE = "FaceAge alone"
+
+
+def judge_ages(study: Study, cases: pd.DataFrame) -> list[dict]:
+    """Shares of readings in too low, the right and too high a decade (floor of age / 10), bias and mean absolute error.
+
+    Parameters
+    ----------
+    cases : DataFrame
+        Indexed by case: chronological_age and face_age, NaN where not known.
+    """
+    age = cases[AGE].dropna()
+    decade = np.floor(age / 10)
+
+    def verdict(wanted: float):
+        def judged(answers: pd.DataFrame) -> pd.DataFrame:
+            answers = answers[answers.index.isin(decade.index)]
+            return np.sign(answers.sub(decade.reindex(answers.index), axis=0)) == wanted
+
+        return judged
+
+    with_decades = _answered(study, "decade")
+    rows = [
+        row | {"measure": "share", "level": name}
+        for name, wanted in VERDICTS.items()
+        for row in shares(study, "decade", verdict(wanted), with_decades)
+        if with_decades
+    ]
+    rows += _errors(study, age)
+    rows += _of_face_age(cases) if rows else []
+    return [row | {"question": "ages", "outcome": "age"} for row in rows]
+
+
+def _answered(study: Study, value: str) -> list[str]:
+    """The conditions under which ages were asked for."""
+    asked = {condition for condition, _ in study.said[value].columns}
+    return [condition for condition in study.conditions if condition in asked]
+
+
+def _errors(study: Study, age: pd.Series) -> list[dict]:
+    rows = []
+    for condition in _answered(study, "years"):
+        for reader in study.readers:
+            said = study.of_reader(reader, condition, "years")
+            error = said.squeeze(axis=1).sub(age).dropna() if len(said) else said
+            if len(error):
+                rows += [reader_row(reader) | {"condition": condition} | row for row in _bias_and_size(error)]
+        for name, readers in study.groups.items():
+            said, remarks = study.crossed("years", readers, [condition])
+            error = said.sub(age.reindex(said.index), axis=0).dropna()
+            for measure, values in ((BIAS, error), (MAE, error.abs())):
+                rows.append(
+                    group_row(name)
+                    | {"condition": condition, "measure": measure}
+                    | group_mean(values, remarks)
+                )
+    return rows
+
+
+def _bias_and_size(error: pd.Series) -> list[dict]:
+    rows = []
+    for measure, values in ((BIAS, error), (MAE, error.abs())):
+        base = {"measure": measure, "model": "t interval", "n": len(error)}
+        try:
+            rows.append(
+                base | vars(mean_interval(values.to_numpy())) | {"p_value": np.nan, "statistic": np.nan}
+            )
+        except FitError as problem:
+            rows.append(base | not_estimated(problem))
+    return rows
+
+
+def _of_face_age(cases: pd.DataFrame) -> list[dict]:
+    """The same of FaceAge, on the cases that were read."""
+    known = cases[[AGE, FACE_AGE]].dropna()
+    base = {"term": ALONE, "rater": "model", "condition": "model alone"}
+    sides = np.sign(np.floor(known[FACE_AGE] / 10) - np.floor(known[AGE] / 10))
+    rows = [
+        base
+        | {"measure": "share", "level": name, "model": "Wilson interval"}
+        | share((sides == wanted).to_numpy())
+        for name, wanted in VERDICTS.items()
+    ]
+    return rows + [base | row for row in _bias_and_size(known[FACE_AGE] - known[AGE])]

@@ -6,11 +6,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.readers.accuracy import GAIN, compare_conditions, compare_with_model, estimate_areas
-from faceage_bio.analyses.readers.ages import judge_ages
-from faceage_bio.analyses.readers.decisions import judge_decisions
-from faceage_bio.analyses.readers.outcome import KNOWN, count_cases, followed
-from faceage_bio.analyses.readers.reader_study import RANDOM, gather
+from faceage_bio.analyses.readers.accuracy import (
+    GAIN,
+    compare_conditions,
+    compare_with_model,
+    estimate_areas,
+    judge_ages,
+    judge_decisions,
+)
+from faceage_bio.analyses.readers.reader_study import KNOWN, RANDOM, count_cases, followed, gather
 from faceage_bio.analyses.readers.readings import TYPE, read_cases, read_readings
 from faceage_bio.core.columns import COHORT, FACE_AGE, POOLED, SUBJECT
 from faceage_bio.core.errors import Problems

@@ -3,24 +3,259 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.scores import score_groups
-from faceage_bio.analyses.scores.calculate import absent_columns, lacking, read_answers
-from faceage_bio.analyses.scores.definition import Score
-from faceage_bio.analyses.scores.discrimination import discrimination_rows
-from faceage_bio.analyses.scores.swap import (
+from faceage_bio.analyses.scores.calculate import (
     BY_AGE,
     CONTINUOUS_AGE,
     CONTINUOUS_FACE,
     FIXED,
     MATCHED,
+    Swap,
+    Version,
+    absent_columns,
+    lacking,
+    read_answers,
     swap_ages,
 )
-from faceage_bio.core.columns import AGE, COHORT, EVENT, FACE_AGE
+from faceage_bio.analyses.scores.definition import Score
+from faceage_bio.core.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import ConfigError, FitError
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.results.row import result_rows, tested
+from faceage_bio.intake.observation import entry_of
+from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
+from faceage_bio.stats.fewest_events import check_events
+from faceage_bio.stats.kaplan_meier import kaplan_meier, median
+from faceage_bio.stats.resampling import areas, concordances, draw_counts, percentile_interval
+
+# What became of the groups of a score: survival of each, hazard ratios between them, and who moves when the age is swapped.
+
+
+MONTHS = 12  # in a year
+MEDIAN, PARTICIPANTS, CHI_SQUARE = "median survival", "participants", "likelihood-ratio chi-square"
+INTERVAL = "Kaplan-Meier, log-log interval"
+COX = "Cox, Efron ties, Wald interval"
+EMPTY, CANNOT = reason("empty_group"), reason("impossible_move")
+KEPT, NEVER, GAINED, LOST = "points both ways", "points neither way", "gained points", "lost points"
+
+
+def median_months(people: pd.DataFrame) -> dict:
+    """Counts and median survival of some participants as fields of a result row."""
+    row = {
+        "measure": MEDIAN,
+        "unit": "months",
+        "n": len(people),
+        "n_events": int(people[EVENT].sum()),
+        "method": INTERVAL,
+    }
+    if not len(people):
+        return row | {"reason": EMPTY}
+    found = median(kaplan_meier(people[FOLLOWUP], people[EVENT], people[ENTRY]))
+    months = {name: getattr(found, name) * MONTHS for name in ("estimate", "ci_lower", "ci_upper")}
+    return row | months | {"reason": None if np.isfinite(found.estimate) else reason("not_reached")}
+
+
+def group_rows(people: pd.DataFrame, version: Version, score: Score) -> list[dict]:
+    """Median survival per group."""
+    return [
+        {"question": "groups", "version": version.name, "term": name}
+        | median_months(people[version.groups == name])
+        for name in score.group_names
+    ]
+
+
+def hazard_rows(people: pd.DataFrame, version: Version, score: Score, reference: str) -> list[dict]:
+    """Hazard ratios of the groups against the declared one."""
+    base = {
+        "question": "cox", "version": version.name, "measure": "hazard ratio", "reference": reference, "method": COX, "n": len(people), "n_events": int(people[EVENT].sum()),
+    }  # fmt: skip
+    sizes = version.groups.value_counts()
+    others = [name for name in score.group_names if name != reference]
+    present = [name for name in others if sizes.get(name, 0)]
+    empty = [base | {"term": name, "level": name, "reason": EMPTY} for name in others if name not in present]
+    try:
+        if not sizes.get(reference, 0):
+            raise FitError("empty_reference", group=reference)
+        if not present:
+            raise FitError("one_group")
+        check_events(people[EVENT])
+        design = pd.DataFrame({name: (version.groups == name).astype("float64") for name in present})
+        fit = fit_cox(people[FOLLOWUP], people[EVENT], design, entry_of(people))
+    except FitError as error:
+        return [base | {"term": name, "level": name, "reason": error.reason} for name in present] + empty
+    rows = []
+    for name in present:
+        row = base | {"term": name, "level": name}
+        try:
+            check_events(people.loc[version.groups == name, EVENT])
+            rows.append(row | {"reason": fit.reasons} | numbers(fit.terms.loc[name]))
+        except FitError as error:
+            rows.append(row | {"reason": error.reason})
+    return rows + empty
+
+
+def move_rows(people: pd.DataFrame, before: Version, after: Version, score: Score) -> list[dict]:
+    """Who goes from which group to which, and who gains or loses points for age; survival of each."""
+    rows, possible = [], score.moves_between(AGE)
+    for one in score.group_names:
+        for other in score.group_names:
+            chosen = people[(before.groups == one) & (after.groups == other)]
+            rows.append(
+                {"question": "movers", "term": f"{one} to {other}", "from_group": one, "to_group": other}
+                | median_months(chosen)
+                | ({} if (one, other) in possible else {"reason": CANNOT})
+            )
+    change = after.age_points - before.age_points
+    kinds = {
+        KEPT: (change == 0) & (before.age_points != 0), NEVER: (change == 0) & (before.age_points == 0),
+        GAINED: change > 0, LOST: change < 0,
+    }  # fmt: skip
+    rows += [
+        {"question": "points", "term": kind} | median_months(people[chosen]) for kind, chosen in kinds.items()
+    ]
+    return [row | {"version": after.name} for row in rows]
+
+
+def cut_rows(swap: Swap, n: int) -> list[dict]:
+    """The cuts, how many are beyond them, and by how many more than by age."""
+    rows, first = [], swap.versions[0]
+    by_age = int(first.age_points.ne(0).sum())
+    for version in swap.versions:
+        base = {"question": "cut", "version": version.name, "n": n, "reason": version.reason}
+        rows += [
+            base | {"term": label, "measure": "cut-point", "estimate": cut}
+            for label, cut in version.cuts.items()
+        ]
+        count = int(version.age_points.ne(0).sum())
+        rows.append(base | {"term": "points for age", "measure": PARTICIPANTS, "estimate": count})
+        if version is not first:
+            rows.append(
+                base
+                | {
+                    "term": "points for age",
+                    "measure": f"difference in {PARTICIPANTS}",
+                    "estimate": count - by_age,
+                }
+            )
+    return rows
+
+
+def continuous_fits(people: pd.DataFrame, swap: Swap, per_years: float) -> dict[str, CoxFit]:
+    """Cox models without cuts: points of the other items, and age, face age or both, as numbers.
+
+    Raises
+    ------
+    FitError
+        One of them cannot be fitted.
+    """
+    check_events(people[EVENT])
+    terms = {"other items": swap.other_points} if swap.other_points.nunique() > 1 else {}
+    ages = {AGE: people[AGE] / per_years, FACE_AGE: people[FACE_AGE] / per_years}
+
+    def fit(*names: str) -> CoxFit:
+        design = pd.DataFrame(terms | {name: ages[name] for name in names}, index=people.index)
+        return fit_cox(people[FOLLOWUP], people[EVENT], design, entry_of(people))
+
+    return {CONTINUOUS_AGE: fit(AGE), CONTINUOUS_FACE: fit(FACE_AGE), "both": fit(AGE, FACE_AGE)}
+
+
+def continuous_rows(fits: dict[str, CoxFit], per_years: float) -> list[dict]:
+    """Hazard ratios of the models without cuts, and the one likelihood-ratio test that is one."""
+    rows = []
+    for name in (CONTINUOUS_AGE, CONTINUOUS_FACE):
+        fit = fits[name]
+        for term in fit.terms.index:
+            per = "point" if term == "other items" else f"{per_years:g} years"
+            rows.append({
+                "question": "cox", "version": name, "term": term, "measure": "hazard ratio", "per": per, "method": COX,
+                "n": fit.n, "n_events": fit.n_events, "reason": fit.reasons,
+            } | numbers(fit.terms.loc[term]))  # fmt: skip
+    both = fits["both"]
+    base = {"question": "likelihood ratio", "n": both.n, "n_events": both.n_events}
+    for name, added in ((CONTINUOUS_AGE, "face age"), (CONTINUOUS_FACE, "age")):
+        known = "age" if name == CONTINUOUS_AGE else "face age"
+        row = base | {"term": f"{added}, added to the other items and {known}"}
+        rows.append(row | tested(CHI_SQUARE, likelihood_ratio_test(fits[name], both)))
+    rows.append(base | {
+        "term": "age against face age, with or without cuts", "measure": CHI_SQUARE,
+        "reason": reason("models_not_nested"),
+    })  # fmt: skip
+    return rows
+
+
+# Which age makes the better score: concordance and areas at horizons, with intervals and paired differences by bootstrap.
+
+
+HARRELL, AUC = "Harrell's C", "AUC"
+MOST_LOST = 0.05  # share of resamples without a number from which on the row says so
+
+
+def discrimination_rows(
+    people: pd.DataFrame,
+    risks: dict[str, pd.Series],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    horizons_months: Sequence[float],
+    resamples: int,
+    seed: int,
+) -> list[dict]:
+    """Harrell's C and areas under ROC curves at horizons of each risk, and their differences.
+
+    Participants are resampled, and in each resample all risks are judged on the same participants, so that differences are paired. Cuts
+    and coefficients stay those of the whole cohort.
+
+    Parameters
+    ----------
+    people : DataFrame with follow-up
+    risks : name -> float Series by the index of ``people``; higher means sooner
+    pairs : (other, first): differences of other minus first
+    """
+    years, event = people[FOLLOWUP].to_numpy(), people[EVENT].to_numpy()
+    method = f"{resamples} paired bootstrap resamples of participants, percentile interval, seed {seed}"
+    base = {"question": "discrimination", "n": len(people), "n_events": int(event.sum()), "method": method}
+    counts = np.vstack([np.ones(len(people)), draw_counts(len(people), resamples, seed)])
+    entry = entry_of(people)
+    rows = []
+    measures = {(HARRELL, None): lambda risk: concordances(years, event, risk, counts, entry)}
+    for horizon in (months / MONTHS for months in horizons_months):
+        if entry is None:
+            measures[AUC, horizon] = lambda risk, horizon=horizon: areas(years, event, risk, horizon, counts)
+        else:
+            why = reason("late_entry", method="an area under the ROC curve at a time")
+            at = base | {"measure": AUC, "horizon": horizon, "n_events": _deaths_by(years, event, horizon)}
+            rows += [at | {"term": name, "reason": why} for name in risks]
+    for (measure, horizon), compute in measures.items():
+        told = base | {"horizon": horizon, "n_events": _deaths_by(years, event, horizon)}
+        found = {name: compute(risk.to_numpy(dtype=np.float64)) for name, risk in risks.items()}
+        rows += [
+            told | {"term": name, "measure": measure} | _estimate(values) for name, values in found.items()
+        ]
+        rows += [
+            told
+            | {"term": f"{other} minus {first}", "measure": f"difference of {measure}"}
+            | _estimate(found[other] - found[first])
+            for other, first in pairs
+            if other in found and first in found
+        ]
+    return rows
+
+
+def _deaths_by(years: np.ndarray, event: np.ndarray, horizon: float | None) -> int:
+    return int((event[years <= horizon] if horizon is not None else event).sum())
+
+
+def _estimate(values: np.ndarray) -> dict:
+    """The first value is that of the participants themselves, the others those of resamples."""
+    if not np.isfinite(values[0]):
+        return {"reason": reason("no_cases_or_controls_then")}
+    low, high = percentile_interval(values[1:])
+    lost = int((~np.isfinite(values[1:])).sum())
+    remark = reason("lost_resamples", lost=lost) if lost > MOST_LOST * (len(values) - 1) else None
+    return {"estimate": values[0], "ci_lower": low, "ci_upper": high, "reason": remark}
+
 
 TABLE, DEATH = "scores/comparison", "death"
 
@@ -78,18 +313,18 @@ def compare_score(
     if not len(people):
         return result_rows([base | _nothing(reason("no_complete_score", n=len(followed)))], TABLE)
     swap = swap_ages(people, answers, score)
-    rows = score_groups.cut_rows(swap, len(people))
+    rows = cut_rows(swap, len(people))
     for version in swap.versions:
-        rows += score_groups.group_rows(people, version, score)
-        rows += score_groups.hazard_rows(people, version, score, reference)
+        rows += group_rows(people, version, score)
+        rows += hazard_rows(people, version, score, reference)
         if version.name != BY_AGE:
-            rows += score_groups.move_rows(people, swap.versions[0], version, score)
+            rows += move_rows(people, swap.versions[0], version, score)
     rows += [
         {
             "question": "groups",
             "version": version,
             "term": "all",
-            "measure": score_groups.MEDIAN,
+            "measure": MEDIAN,
             "reason": why,
         }
         for version, why in swap.failed.items()
@@ -97,8 +332,8 @@ def compare_score(
     sign = 1 if score.more_points == "worse" else -1
     risks = {version.name: sign * version.totals for version in swap.versions}
     try:
-        fits = score_groups.continuous_fits(people, swap, choices.per_years)
-        rows += score_groups.continuous_rows(fits, choices.per_years)
+        fits = continuous_fits(people, swap, choices.per_years)
+        rows += continuous_rows(fits, choices.per_years)
         for version in (CONTINUOUS_AGE, CONTINUOUS_FACE):
             risks[version] = linear_predictor(fits[version], people, swap.other_points, choices.per_years)
     except FitError as error:
@@ -138,7 +373,7 @@ def _impossible(followed: pd.DataFrame, score: Score) -> Reason | None:
 def _nothing(why: Reason) -> dict:
     """The only row of a score that cannot be compared."""
     return {
-        "question": "groups", "version": BY_AGE, "term": "all", "measure": score_groups.MEDIAN, "n": 0, "reason": why,
+        "question": "groups", "version": BY_AGE, "term": "all", "measure": MEDIAN, "n": 0, "reason": why,
     }  # fmt: skip
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.survival.cox_models import Choices, counts, of_question
-from faceage_bio.analyses.survival.prediction_tables import calibration_rows, decision_rows
 from faceage_bio.analyses.survival.predictions import (
+    AGES,
     AUC,
     BRIER,
     DIFFERENCES,
@@ -16,11 +16,15 @@ from faceage_bio.analyses.survival.predictions import (
     INTEGRATED,
     SCALED,
     UNO,
+    Asked,
+    ask,
+    calibration_rows,
+    decision_rows,
     estimate_optimism,
     evaluable_times,
     measure,
+    questions,
 )
-from faceage_bio.analyses.survival.questions import AGES, Asked, ask, questions
 from faceage_bio.core.columns import EVENT, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason

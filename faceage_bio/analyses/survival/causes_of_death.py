@@ -19,9 +19,15 @@ from faceage_bio.analyses.survival.cox_models import (
     of_question,
     unit_of,
 )  # fmt: skip
-from faceage_bio.analyses.survival.curves import Group, each_group, late_entry, risk_by_group, stacked
+from faceage_bio.analyses.survival.curves import (
+    Group,
+    Grouping,
+    each_group,
+    late_entry,
+    risk_by_group,
+    stacked,
+)
 from faceage_bio.analyses.survival.follow_up import REASON
-from faceage_bio.analyses.survival.groupings import Grouping
 from faceage_bio.core.columns import (
     AGE,
     CAUSE,

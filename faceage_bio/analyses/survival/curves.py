@@ -1,18 +1,118 @@
 """Kaplan-Meier curves by groups declared beforehand: the curves themselves, and who is at risk when."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.groupings import Grouping
-from faceage_bio.core.columns import COHORT, EVENT, FOLLOWUP
-from faceage_bio.core.errors import FitError
+from faceage_bio.analyses.survival.cox_models import WORDS, of_question
+from faceage_bio.analyses.survival.follow_up import why_none
+from faceage_bio.core.columns import COHORT, EVENT, FOLLOWUP, LEVELS, THIRDS
+from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.results.row import result_rows, tested
 from faceage_bio.intake.observation import entry_of
-from faceage_bio.stats.kaplan_meier import Interval, kaplan_meier, risk_table
+from faceage_bio.stats import kaplan_meier as rmst
+from faceage_bio.stats.kaplan_meier import (
+    Interval,
+    Quantile,
+    Test,
+    height_at,
+    kaplan_meier,
+    log_rank,
+    log_rank_trend,
+    median,
+    median_followup,
+    risk_table,
+    scores_of,
+)
+
+# Into which groups participants fall for curves: by rules declared beforehand, never by looking for the cut-point that parts them best.
+#
+# A cut-point chosen because its p-value is small finds a difference where there is none (Altman et al. 1994).
+
+
+TERTILES, LEVELS_RULE = "tertiles", "levels"
+ORDERED = ("smoking",)  # columns of words with an order, beside numbers
+MOST_GROUPS = 8
+
+Rule = Sequence[float] | str
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """A way to part participants.
+
+    ``groups``: each one's group, None where it is not known; ``levels``: all groups in order, the first is the reference, those
+    without participants too; ``ordered``: from low to high, so that a trend has a meaning; ``detail``: where it cuts; ``reason``: why
+    participants cannot be parted so.
+    """
+
+    column: str
+    groups: pd.Series
+    levels: tuple[str, ...]
+    ordered: bool = False
+    detail: str = ""
+    reason: Reason | None = None
+
+    @property
+    def title(self) -> str:
+        """The column in words."""
+        return WORDS.get(self.column, self.column.replace("_", " "))
+
+    def term(self, level: str) -> str:
+        """A group in words: "face age 65-75"."""
+        return f"{self.title} {level}" if self.detail else f"{self.title}: {level}"
+
+
+def part(people: pd.DataFrame, column: str, rule: Rule) -> Grouping:
+    """Groups of a column by cut-points (a value at a cut-point belongs to the lower group), tertiles or its own words."""
+    nobody = pd.Series(None, index=people.index, dtype=object)
+    if column not in people:
+        return Grouping(column, nobody, (), reason=reason("no_column", column=column))
+    values = people[column]
+    if not values.notna().any():
+        return Grouping(column, nobody, (), reason=reason("no_value_of", column=column))
+    if rule == LEVELS_RULE:
+        return _levels(column, values)
+    if not pd.api.types.is_numeric_dtype(values):
+        return Grouping(column, nobody, (), reason=reason("words_not_cut", column=column))
+    if rule == TERTILES:
+        edges = np.quantile(values.dropna(), [1 / 3, 2 / 3]).tolist()
+        if values.min() > edges[0] or edges[0] >= edges[1] or values.max() <= edges[1]:
+            return Grouping(column, nobody, (), reason=reason("shared_values", column=column))
+        return _cut(column, values, edges, list(THIRDS))
+    return _cut(column, values, sorted(rule), None)
+
+
+def _cut(column: str, values: pd.Series, edges: list[float], names: list[str] | None) -> Grouping:
+    if names is None:
+        to = " to " if edges[0] < 0 else "-"
+        middle = [f"{low:g}{to}{high:g}" for low, high in pairwise(edges)]
+        names = [f"<= {edges[0]:g}", *middle, f"> {edges[-1]:g}"]
+    labels = pd.cut(values.astype("float64"), [-np.inf, *edges, np.inf], labels=names).astype(object)
+    detail = "cut at " + ", ".join(f"{edge:.3g}" for edge in edges)
+    return Grouping(column, labels.where(values.notna(), None), tuple(names), ordered=True, detail=detail)
+
+
+def _levels(column: str, values: pd.Series) -> Grouping:
+    number = pd.api.types.is_numeric_dtype(values)
+    words = values.map(
+        lambda value: f"{value:g}" if isinstance(value, float) else str(value), na_action="ignore"
+    )
+    words = words.astype(object).where(values.notna(), None)
+    counts = words.value_counts()
+    if len(counts) > MOST_GROUPS:
+        why = reason("too_many_values", column=column, levels=len(counts), most=MOST_GROUPS)
+        return Grouping(column, pd.Series(None, index=values.index, dtype=object), (), reason=why)
+    declared = list(LEVELS.get(column, ()))
+    others = set(counts.index) - set(declared)
+    found = sorted(others, key=float) if number else sorted(others, key=lambda word: (-counts[word], word))
+    return Grouping(column, words, (*declared, *found), ordered=number or column in ORDERED)
+
 
 ALL = "all"
 FEW_AT_RISK = 5  # at a death while others have not come yet: one such death moves the whole curve
@@ -121,3 +221,197 @@ def stacked(parts: list[pd.DataFrame], cohort: str, table: str) -> pd.DataFrame:
     """Points of several curves as one table."""
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     return result_rows(rows.assign(**{COHORT: cohort}), table)
+
+
+# What is read off curves: follow-up, medians, survival at fixed times, restricted means, and tests between the groups.
+#
+# Nothing is read beyond the last time anybody of a group was followed; what cannot be told keeps its row and says why.
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is read: the settings of the same names under ``survival``."""
+
+    times_years: Sequence[float] = (0.5, 1.0, 2.0, 5.0)
+    rmst_years: float = 3.0
+    interval: Interval = "log-log"
+    log_rank_strata: Sequence[str] = ()
+    fleming_harrington: tuple[float, float] | None = None
+
+
+def summarise(
+    usable: pd.DataFrame, groupings: Sequence[Grouping], reading: Reading, cohort: str
+) -> pd.DataFrame:
+    """Result rows, question "survival", with ``grouping`` and ``group``.
+
+    Measures of each group: median follow-up, median survival, survival at each time, restricted mean within the horizon. Of
+    each group against the first of its grouping: difference and ratio of restricted means. Of each grouping: log-rank test,
+    trend if it is ordered, Fleming and Harrington's test if asked for.
+
+    Parameters
+    ----------
+    usable : participants with follow-up on the chosen time
+    """
+    base = of_question(cohort, "survival")
+    if not len(usable):
+        row = base | {"grouping": ALL, "group": ALL, "term": "all", "measure": MEDIAN, "n": 0, "n_events": 0}
+        return result_rows([row | {"reason": why_none(usable)}], "survival/summary")
+    means: dict[tuple[str, str], rmst.RestrictedMean] = {}
+    rows = [row for group in each_group(usable, groupings) for row in _of_group(group, reading, means)]
+    for grouping in groupings:
+        rows += _contrasts(usable, grouping, reading, means)
+        rows += _tests(usable, grouping, reading)
+    return result_rows([base | row for row in rows], "survival/summary")
+
+
+MEDIAN, FOLLOW_UP, SURVIVAL, RMST = (
+    "median survival",
+    "median follow-up",
+    "survival",
+    "restricted mean survival time",
+)
+
+
+def _of_group(group: Group, reading: Reading, means: dict) -> list[dict]:
+    people, kind = group.people, f"{reading.interval} interval"
+    base = {
+        "grouping": group.grouping, "group": group.name, "term": group.term, "n": len(people),
+        "n_events": int(people[EVENT].sum()),
+    }  # fmt: skip
+    follow_up = {"measure": FOLLOW_UP, "model": f"reverse Kaplan-Meier, {kind}"}
+    of_curve = [
+        {"measure": MEDIAN, "model": f"Kaplan-Meier, {kind}"},
+        *({"measure": SURVIVAL, "horizon": t, "model": f"Kaplan-Meier, {kind}"} for t in reading.times_years),
+        {"measure": RMST, "horizon": reading.rmst_years, "model": "area under Kaplan-Meier, Wald interval"},
+    ]
+    try:
+        curve, remarks = curve_of(group, reading.interval)
+    except FitError as error:
+        return [base | about | {"reason": error.reason} for about in (follow_up, *of_curve)]
+    reverse = median_followup(group.years, group.event, group.entry, interval=reading.interval)
+    heights = height_at(curve, np.asarray(reading.times_years, dtype=np.float64)).to_dict("records")
+    found = [
+        _quantile(median(curve)),
+        *map(_height, heights),
+        _attempt(lambda: _mean(group, curve, reading, means)),
+    ]
+    rows = [base | follow_up | _quantile(reverse)]
+    for about, numbers in zip(of_curve, found, strict=True):
+        rows.append(base | about | numbers | {"reason": [*numbers.get("reason", ()), *remarks]})
+    return rows
+
+
+def _because(why: Reason) -> dict:
+    return {"reason": [why]}
+
+
+def _attempt(compute: Callable[[], dict]) -> dict:
+    try:
+        return compute()
+    except FitError as error:
+        return _because(error.reason)
+
+
+def _quantile(found: Quantile) -> dict:
+    return found.__dict__ | {"reason": [] if np.isfinite(found.estimate) else [reason("not_reached")]}
+
+
+def _height(row: dict) -> dict:
+    if np.isnan(row["survival"]):
+        return _because(reason("not_followed_so_long"))
+    known = {"estimate": row["survival"], "ci_lower": row["ci_lower"], "ci_upper": row["ci_upper"]}
+    if row["events"] == 0:  # limits of 1 and 1 would claim that no participant ever dies
+        return known | {"ci_lower": np.nan, "ci_upper": np.nan} | _because(reason("no_death_by_then"))
+    died = [reason("all_died_by_then")] if row["survival"] == 0 else []
+    return known | {"standard_error": row["standard_error"], "reason": died}
+
+
+def _mean(group: Group, curve: pd.DataFrame, reading: Reading, means: dict) -> dict:
+    found = rmst.restricted_mean(curve, reading.rmst_years)
+    means[group.grouping, group.name] = found
+    return {
+        "estimate": found.estimate, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper, "standard_error": found.standard_error,
+    }  # fmt: skip
+
+
+def _contrasts(usable: pd.DataFrame, grouping: Grouping, reading: Reading, means: dict) -> list[dict]:
+    """Each group's restricted mean against the first group's."""
+    rows = []
+    first = grouping.levels[0] if grouping.levels else ""
+    for level in grouping.levels[1:]:
+        both = usable[grouping.groups.isin([first, level])]
+        base = {
+            "grouping": grouping.column, "group": level, "term": f"{grouping.term(level)} vs {first}", "level": level,
+            "reference": first, "horizon": reading.rmst_years, "n": len(both),
+            "n_events": int(both[EVENT].sum()), "model": "areas under Kaplan-Meier, Wald test",
+        }  # fmt: skip
+        lacking = [name for name in (first, level) if (grouping.column, name) not in means]
+        for name, compare in (("difference", rmst.difference), ("ratio", rmst.ratio)):
+            about = base | {"measure": f"{name} of {RMST}"}
+            if lacking:
+                rows.append(about | _because(reason("no_mean_of", groups=lacking)))
+            else:
+                made = partial(compare, means[grouping.column, level], means[grouping.column, first])
+                rows.append(about | _attempt(lambda made=made: vars(made())))
+    return rows
+
+
+def _tests(usable: pd.DataFrame, grouping: Grouping, reading: Reading) -> list[dict]:
+    base = {"grouping": grouping.column, "group": "", "term": grouping.title}
+    if grouping.reason is not None:
+        row = base | {"measure": "log-rank chi-square", "model": "log-rank", "n": len(usable)}
+        return [row | _because(grouping.reason)]
+    if lacking := [name for name in reading.log_rank_strata if name not in usable]:
+        raise CohortError(
+            f"the table has no column {', '.join(map(repr, lacking))} (survival.log_rank_strata); it has "
+            f"{', '.join(map(str, usable.columns))}. Expected columns of it. Correct the names, or add the columns to the clinical table."
+        )
+    known = grouping.groups.notna() & usable[list(reading.log_rank_strata)].notna().all(axis=1)
+    people, group = usable[known], grouping.groups[known]
+    without = len(usable) - len(people)
+    strata = (
+        people[list(reading.log_rank_strata)].astype(str).agg(" ".join, axis=1)
+        if reading.log_rank_strata
+        else None
+    )
+    times = (people[FOLLOWUP], people[EVENT])
+    options = {"entry": late_entry(people) if len(people) else None, "strata": strata}
+    within = f", strata of {' and '.join(reading.log_rank_strata)}" if reading.log_rank_strata else ""
+    base |= {
+        "n": len(people), "n_events": int(people[EVENT].sum()),
+        "reason": [reason("without_unknown_group", n=without)] if without else [],
+    }  # fmt: skip
+    detail = f" ({grouping.detail})" if grouping.detail else ""
+    base["term"] += detail
+    rows = [
+        _test(
+            base,
+            "log-rank chi-square",
+            f"log-rank{within}",
+            log_rank(*times, group, **options),
+            people,
+            group,
+        )
+    ]
+    if grouping.ordered and len(grouping.levels) > 2:
+        trend = log_rank_trend(*times, scores_of(grouping.levels, group), **options)
+        rows.append(
+            _test(base, "log-rank trend chi-square", f"log-rank for trend{within}", trend, people, group)
+        )
+    if reading.fleming_harrington is not None:
+        p, q = reading.fleming_harrington
+        weighted = log_rank(*times, group, **options, weights=(p, q))
+        model = f"Fleming-Harrington ({p:g}, {q:g}) weights{within}"
+        rows.append(_test(base, "Fleming-Harrington chi-square", model, weighted, people, group))
+    return rows
+
+
+def _test(
+    base: dict, measure: str, model: str, found: Test, people: pd.DataFrame, group: pd.Series
+) -> dict:  # fmt: skip
+    row = base | {"measure": measure, "df": found.df, "model": model}
+    if np.isfinite(found.p_value):
+        return row | tested(measure, found)
+    if not people[EVENT].any():
+        return row | _because(reason("no_events"))
+    return row | _because(reason("one_group" if group.nunique() < 2 else "never_together"))

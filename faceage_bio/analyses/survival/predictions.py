@@ -6,14 +6,31 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.cox_models import ModelFrame
-from faceage_bio.core.columns import EVENT, FOLLOWUP
+from faceage_bio.analyses.survival.cox_models import (
+    WORDS,
+    Choices,
+    ModelFrame,
+    adjusted_for,
+    model_frame,
+    name_of,
+)
+from faceage_bio.core.columns import AGE, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.stats.calibration import Optimism, calibration_slope, draws, observed_risk, optimism
+from faceage_bio.stats.calibration import (
+    Optimism,
+    calibration_curve,
+    calibration_groups,
+    calibration_in_the_large,
+    calibration_slope,
+    draws,
+    net_benefit,
+    observed_risk,
+    optimism,
+)
 from faceage_bio.stats.concordance import concordance, uno_concordance
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_fit import CoxFit, linear_predictor, survival_at
+from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, linear_predictor, survival_at
 from faceage_bio.stats.prediction_accuracy import Measured, against, brier, censored_auc, integrated
 
 FEWEST = 10  # deaths by a time, and people still followed at it
@@ -182,7 +199,9 @@ def estimate_optimism(
         predictions = predict(fits, rows, times, seen) if times else predict(fits, rows, [0.0], seen)
         found = [concordance(*seen.seen, predictions.line, seen.entry, strata=seen.strata).value]
         found.append(
-            np.ones(len(fits)) if apparent else np.array([_slope_of(line, seen) for line in predictions.line.T])
+            np.ones(len(fits))
+            if apparent
+            else np.array([_slope_of(line, seen) for line in predictions.line.T])
         )
         for number, time in enumerate(times):
             found.append(
@@ -218,3 +237,207 @@ def _value(how, time: float, marks_at: np.ndarray, k: int) -> np.ndarray:
         return how(time, marks_at).value
     except FitError:
         return np.full(k, np.nan)
+
+
+# The questions that two models of the same participants answer: what face age tells beyond what is known without it.
+
+
+AGES = "face age against age"
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """Two models fitted to identical rows, the second with face age.
+
+    ``names``, ``designs``, ``fits``: of either model; ``tests``: (words, (chi-square, degrees of freedom, p-value));
+    ``predictions``: at ``times``; ``held``: what both models are adjusted for, as fields of a result row.
+    """
+
+    question: str
+    frame: ModelFrame
+    names: list[str]
+    designs: list[pd.DataFrame]
+    fits: list[CoxFit]
+    tests: list[tuple[str, tuple[float, int, float]]]
+    outcome: Outcome
+    times: list[float]
+    predictions: Predictions
+    held: dict
+
+
+def questions(usable: pd.DataFrame, choices: Choices) -> list[tuple[str, list[str]]]:
+    """What is known without face age, by the question's name; in the last, face age takes the place of age."""
+    known = [AGE, "sex"] if "sex" in usable and "sex" not in choices.strata else [AGE]
+    asked = [(f"beyond {' and '.join(WORDS.get(name, name) for name in known)}", known)]
+    clinical = list(dict.fromkeys([*known, *(name for name in choices.full if name not in choices.strata)]))
+    if len(clinical) > len(known):
+        asked.append(("beyond age and the clinical covariates", clinical))
+    return [*asked, (AGES, [AGE])]
+
+
+def ask(
+    usable: pd.DataFrame, choices: Choices, question: str, known: list[str], times: Sequence[float]
+) -> Asked:
+    """Fit both models to the participants who have everything that either needs.
+
+    Raises
+    ------
+    FitError
+        Too few deaths, or a model that cannot be fitted.
+    """
+    frame = model_frame(usable, [FACE_AGE, *known], choices)
+    if frame.people[EVENT].sum() < FEWEST:
+        raise FitError("fewer_events", needed=FEWEST)
+    if AGE not in frame.design:
+        raise FitError("constant", column=AGE)
+    held = [name for name in frame.columns if name != FACE_AGE]
+    both, outcome = frame.design, outcome_of(frame)
+    if question == AGES:
+        designs, names = [both[[AGE]], both[[FACE_AGE]]], [WORDS[AGE], WORDS[FACE_AGE]]
+    else:
+        designs, names = [both.drop(columns=FACE_AGE), both], [name_of(held), name_of([*held, FACE_AGE])]
+    designs = [design.reset_index(drop=True) for design in designs]
+    fits = fit_all(designs, outcome)
+    return Asked(
+        question, frame, names, designs, fits, _tests(question, fits, both, outcome), outcome, list(times),
+        predict(fits, designs, times, outcome), _held([] if question == AGES else held, choices),
+    )  # fmt: skip
+
+
+def _held(columns: list[str], choices: Choices) -> dict:
+    minimal = {"adjustment": "minimal"} if set(columns) == {AGE, "sex"} else {}
+    return adjusted_for(columns, choices) | minimal
+
+
+def _tests(
+    question: str, fits: list[CoxFit], both: pd.DataFrame, outcome: Outcome
+) -> list[tuple[str, tuple[float, int, float]]]:
+    if question != AGES:
+        return [("face age added", likelihood_ratio_test(*fits))]
+    whole = fit_all([both.reset_index(drop=True)], outcome)[0]
+    return [
+        ("face age added to age", likelihood_ratio_test(fits[0], whole)),
+        ("age added to face age", likelihood_ratio_test(fits[1], whole)),
+    ]
+
+
+# Rows of two models' predictions: calibration, and net benefit of acting on them.
+
+
+FEWEST_PER_GROUP = 20  # people
+CURVE_POINTS = 41
+INNER = (0.025, 0.975)  # share of the people whose predictions the curve spans
+THRESHOLD_STEP = 0.01
+SPAN = (0.05, 0.95)  # of the predicted risks, between which thresholds lie
+RATIO, OBSERVED, SMOOTHED, DISTANCE = (
+    "observed/expected ratio",
+    "observed risk",
+    "smoothed observed risk",
+    "integrated calibration index",
+)
+
+
+def calibration_rows(asked: Asked, flattery: dict[tuple[str, float], np.ndarray], groups: int) -> list[dict]:
+    """Slope, and at each time the risk observed against the risk predicted: on the whole, by groups, and as a curve.
+
+    Parameters
+    ----------
+    flattery : optimism of the slope by (measure, time), from the bootstrap
+    groups : of equal size by predicted risk, fewer where they would hold too few participants
+    """
+    outcome, rows = asked.outcome, []
+    for number, name in enumerate(asked.names):
+        base = asked.held | {"term": name, "model": name}
+        rows.append(base | _slope(asked, number, flattery))
+        for place, time in enumerate(asked.times):
+            at = base | {"horizon": time}
+            if why := outcome.why_not(time):
+                rows.append(at | {"kind": "in the large", "measure": RATIO, "reason": [why]})
+                continue
+            rows += [at | row for row in _at(asked.predictions.risk[:, number, place], outcome, time, groups)]
+    return rows
+
+
+def _slope(asked: Asked, number: int, flattery: dict[tuple[str, float], np.ndarray]) -> dict:
+    outcome = asked.outcome
+    found = calibration_slope(
+        asked.predictions.line[:, number],
+        *outcome.seen,
+        outcome.entry,
+        strata=outcome.strata,
+        cluster=outcome.cluster,
+    )
+    excess = flattery[SLOPE, np.nan][number] if flattery else np.nan
+    return {
+        "kind": "slope", "measure": SLOPE, "estimate": found.estimate, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper,
+        "optimism": excess, "corrected": found.estimate - excess, "method": "Cox model of the linear predictor",
+    }  # fmt: skip
+
+
+def _at(risk: np.ndarray, outcome: Outcome, time: float, groups: int) -> list[dict]:
+    seen = (risk, *outcome.seen, time, outcome.entry)
+    large = calibration_in_the_large(*seen)
+    rows = [{
+        "kind": "in the large", "measure": RATIO, "estimate": large.estimate, "ci_lower": large.ci_lower,
+        "ci_upper": large.ci_upper, "predicted": risk.mean(), "method": "Kaplan-Meier, log-log interval",
+    }]  # fmt: skip
+    n_groups = max(1, min(groups, len(risk) // FEWEST_PER_GROUP))
+    for row in calibration_groups(*seen, n_groups=n_groups).to_dict("records"):
+        if row["observed"] == 0:  # limits of 0 and 0 would claim that nobody ever dies
+            row |= {"ci_lower": np.nan, "ci_upper": np.nan}
+        rows.append({
+            "kind": "group", "measure": OBSERVED, "estimate": row.pop("observed"),
+            "method": "Kaplan-Meier, log-log interval",
+        } | row)  # fmt: skip
+    method = "Cox model of the predicted risk (complementary log-log, natural spline)"
+    grid = np.linspace(*np.quantile(risk, INNER), CURVE_POINTS)
+    try:
+        smooth = calibration_curve(*seen, grid=grid)
+    except FitError as error:
+        return [*rows, {"kind": "distance", "measure": DISTANCE, "reason": [error.reason]}]
+    for row in smooth.curve.to_dict("records"):
+        rows.append(
+            {"kind": "curve", "measure": SMOOTHED, "estimate": row.pop("observed"), "method": method} | row
+        )
+    distances = {
+        DISTANCE: smooth.mean_distance, "median calibration error": smooth.median_distance,
+        "90th percentile of the calibration error": smooth.distance_90,
+    }  # fmt: skip
+    return rows + [
+        {"kind": "distance", "measure": measure, "estimate": value, "method": method}
+        for measure, value in distances.items()
+    ]
+
+
+def decision_rows(asked: Asked) -> list[dict]:
+    """Net benefit over thresholds of the predicted risk, of each model, of treating all and of treating none."""
+    outcome, rows = asked.outcome, []
+    for place, time in enumerate(asked.times):
+        base = asked.held | {"measure": "net benefit", "horizon": time}
+        if why := outcome.why_not(time):
+            rows.append(base | {"term": "all models", "reason": [why]})
+            continue
+        risk = asked.predictions.risk[:, :, place]
+        # where neither nearly everybody nor hardly anybody would be treated
+        first, last = (int(end / THRESHOLD_STEP) for end in np.quantile(risk, SPAN))
+        thresholds = [
+            round(THRESHOLD_STEP * number, 10) for number in range(max(first, 1), max(last, first, 1) + 1)
+        ]
+        for number, name in enumerate(asked.names):
+            found = net_benefit(risk[:, number], *outcome.seen, time, thresholds, outcome.entry)
+            if not number:
+                rows += _lines(
+                    base | {"term": "treat all"}, found.assign(net_benefit=found["everybody"]), False
+                )
+                rows += _lines(base | {"term": "treat none"}, found.assign(net_benefit=0.0), False)
+            rows += _lines(base | {"term": name, "model": name}, found, True)
+    return rows
+
+
+def _lines(base: dict, found: pd.DataFrame, tell_n: bool) -> list[dict]:
+    return [
+        base
+        | {"threshold": row.threshold, "estimate": row.net_benefit}
+        | ({"n_high": row.n_high} if tell_n else {})
+        for row in found.itertuples()
+    ]

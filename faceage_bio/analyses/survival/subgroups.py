@@ -17,10 +17,11 @@ from faceage_bio.analyses.survival.cox_models import (
     name_of,
     of_question,
     unit_of,
-)  # fmt: skip
-from faceage_bio.analyses.survival.hazard_curve import main_steps
-from faceage_bio.analyses.survival.sites import by_level, ordered_levels
-from faceage_bio.core.columns import AGE, AGE_ACCELERATION, EVENT
+)
+from faceage_bio.analyses.survival.follow_up import IN_YEARS
+from faceage_bio.analyses.survival.proportional import main_steps
+from faceage_bio.analyses.survival.sequential_models import UNADJUSTED, adjustment_steps
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, EVENT, FACE_AGE, POOLED
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows, tested
@@ -28,6 +29,110 @@ from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit, likelihood_ratio_test,
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.fewest_events import FEWEST_EVENTS
 from faceage_bio.stats.multiplicity import benjamini_hochberg
+
+# Is the hazard of an older face the same everywhere? Hazard ratios within each site (or another column), and their test.
+
+
+def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) -> pd.DataFrame:
+    """Face age within each level of a column, alone, with age, and with age and the sequentially adjusted models's other columns.
+
+    The test of interaction asks of the same models whether they could share one hazard ratio of face age: a likelihood-ratio test
+    of one for all against one for each level, both in one model in which each level has a baseline hazard and coefficients of the
+    covariates of its own. (Were these common, age could take up what differs in face age, since the two are alike.) Levels of
+    fewer than 5 deaths are left out of it.
+
+    Returns
+    -------
+    DataFrame, result rows, question "sites"
+        ``by``, ``subgroup``, ``step``; q-values (Benjamini and Hochberg) over the levels of a step. One row of the interaction a step.
+
+    Raises
+    ------
+    CohortError
+        The table has no such column.
+    """
+    others = [name for name in choices.steps if name not in (by, AGE)]
+    steps = [(UNADJUSTED, []), ("+ age", [AGE])]
+    steps += [("+ age, " + ", ".join(others), [AGE, *others])] if others else []
+    build_design(usable.head(0), [by])  # a column that is not there is told
+    known = usable[usable[by].notna()]
+    levels = ordered_levels(known, by, choices)
+    rows: list[dict] = []
+    for step, held in steps:
+        base = adjusted_for(held, choices) | {
+            "term": FACE_AGE, "exposure": FACE_AGE, "step": step, "n": len(known), "n_events": int(known[EVENT].sum()),
+            "model": "face age" + "".join(f" + {WORDS.get(name, name)}" for name in held),
+        }  # fmt: skip
+        if len(levels) < 2:
+            why = reason("constant" if levels else "no_value_of", column=by)
+            rows.append(base | {"measure": INTERACTION, "reason": why})
+            continue
+        found = []
+        for level in levels:
+            part = known[known[by].astype(str) == level]
+            about = {"step": step, "subgroup": level, "model": base["model"]}
+            found += [
+                row
+                for row in model_rows(part, [FACE_AGE, *held], choices, **about)
+                if row["term"] == FACE_AGE
+            ]
+        q_values = benjamini_hochberg(np.array([row.get("p_value", np.nan) for row in found]))
+        rows += [
+            row | {"q_value": q, "family": "levels within a model"}
+            for row, q in zip(found, q_values, strict=True)
+        ]
+        rows.append(base | _interaction(known, by, levels, held, choices))
+    head = of_question(cohort, "sites") | {"by": by}
+    return result_rows([head | row for row in rows], "survival/sites")
+
+
+def ordered_levels(known: pd.DataFrame, by: str, choices: Choices) -> list[str]:
+    """The declared order, or the largest first."""
+    sizes = known[by].astype(str).value_counts(sort=True)
+    declared = [level for level in choices.levels.get(by, ()) if level in sizes.index]
+    return [*declared, *(level for level in sizes.index if level not in declared)]
+
+
+def _interaction(known: pd.DataFrame, by: str, levels: list[str], held: list[str], choices: Choices) -> dict:
+    labels = known[by].astype(str)
+    deaths = known[EVENT].groupby(labels).sum()
+    used = [level for level in levels if deaths[level] >= FEWEST_EVENTS]
+    left_out = [level for level in levels if level not in used]
+    try:
+        if len(used) < 2:
+            raise FitError("few_levels", needed=FEWEST_EVENTS)
+        people = known[labels.isin(used)]
+        within = Choices(
+            choices.per_years, choices.steps, choices.covariates, choices.groups,
+            list(dict.fromkeys([by, *choices.strata])), None, False,
+        )  # fmt: skip
+        frame = model_frame(people, [FACE_AGE, *held], within)
+        own = frame.people[by].astype(str)
+        covariates = by_level(frame.design.drop(columns=FACE_AGE), own)
+        smaller = frame.fit(frame.design[[FACE_AGE]].join(covariates))
+        larger = frame.fit(by_level(frame.design[[FACE_AGE]], own).join(covariates))
+        test = tested(INTERACTION, likelihood_ratio_test(smaller, larger))
+    except FitError as error:
+        return {"measure": INTERACTION, "reason": error.reason}
+    reasons = [reason("without_levels", levels=left_out, needed=FEWEST_EVENTS)] if left_out else []
+    return test | {
+        "n": len(frame.people), "n_events": int(frame.people[EVENT].sum()),
+        "reason": [*reasons, *larger.reasons, *frame.reasons],
+    }  # fmt: skip
+
+
+def by_level(design: pd.DataFrame, level: pd.Series) -> pd.DataFrame:
+    """Each column once per level, 0 in all others; not where it is the same for all participants of the level."""
+    return pd.DataFrame(
+        {
+            f"{name} in {one}": design[name] * (level == one)
+            for name in design
+            for one in dict.fromkeys(level)
+            if design.loc[level == one, name].nunique() > 1
+        },
+        index=design.index,
+    )
+
 
 FEW_DEATHS = 10  # of a subgroup whose hazard ratio is flagged
 MAX_LEVELS = 12
@@ -243,3 +348,81 @@ def _as_number(usable: pd.DataFrame, modifier: str, columns: list[str], choices:
 
 def _counted(people: pd.DataFrame) -> dict:
     return {"n": len(people), "n_events": int(people[EVENT].sum())}
+
+
+# One Cox model of the participants of all cohorts, alongside the meta-analysis of the cohorts' own models.
+
+
+ONE_STAGE = "survival/one_stage"
+TEST = "cohort interaction chi-square"
+
+
+def fit_one_stage(cohorts: Sequence[pd.DataFrame], choices: Choices) -> pd.DataFrame:
+    """Hazard ratios of both ages and of age acceleration, one for all cohorts, and the test that the cohorts differ.
+
+    Strata of cohort: each has its own baseline hazard, which takes up its mean exposure, and own coefficients of the covariates, so
+    that differences between cohorts do not enter (Riley et al. 2008, doi:10.1002/sim.3165). The likelihood-ratio test is of one
+    hazard ratio for all against one for each cohort.
+
+    Parameters
+    ----------
+    cohorts : participants with follow-up of each cohort, with the column cohort
+    choices : steps and covariates; an own ``cluster`` is not used
+
+    Returns
+    -------
+    DataFrame, result rows, question "one stage"
+        Two rows a step and exposure: the hazard ratio, and ``cohort interaction chi-square``. Cohorts of fewer than 5 deaths, or
+        without a covariate of the step, are left out and named in the reason.
+    """
+    people = pd.concat([table.astype({COHORT: str}) for table in cohorts], ignore_index=True)
+    within = replace(
+        choices, strata=list(dict.fromkeys([COHORT, *choices.strata])), cluster=None, firth=False
+    )
+    rows = []
+    for step, held in adjustment_steps(choices):
+        for exposure in IN_YEARS:
+            if exposure == AGE and step == "+ age":
+                continue
+            columns = [exposure, *(name for name in held if name != exposure)]
+            rows += _one_step(people, columns, within, step)
+    head = of_question(POOLED, "one stage")
+    return result_rows([head | row for row in rows], ONE_STAGE)
+
+
+def _one_step(people: pd.DataFrame, columns: list[str], choices: Choices, step: str) -> list[dict]:
+    exposure = columns[0]
+    base = adjusted_for(columns[1:], choices) | {
+        "term": exposure, "exposure": exposure, "step": step, "model": name_of(columns), "method": choices.method,
+        "n": len(people), "n_events": int(people[EVENT].sum()), "measure": "hazard ratio", "per": unit_of(exposure, choices.per_years)[1],
+    }  # fmt: skip
+    try:
+        frame, left_out = _frame(people, columns, choices)
+        own = frame.people[COHORT]
+        covariates = by_level(frame.design.drop(columns=exposure), own)
+        terms = covariates.shape[1] + 1
+        base |= {
+            "n": len(frame.people), "n_events": int(frame.people[EVENT].sum()), "cohorts": own.nunique(),
+            "events_per_term": frame.people[EVENT].sum() / terms, "n_smallest": own.value_counts().min(),
+            "n_events_smallest": int(frame.people[EVENT].groupby(own).sum().min()),
+        }  # fmt: skip
+        fit = frame.fit(frame.design[[exposure]].join(covariates))
+        larger = frame.fit(by_level(frame.design[[exposure]], own).join(covariates))
+        test = tested(TEST, likelihood_ratio_test(fit, larger))
+    except FitError as error:
+        return [base | {"reason": error.reason}, base | {"measure": TEST, "per": "", "reason": error.reason}]
+    why: list[Reason] = [reason("without_cohorts", cohorts=left_out)] if left_out else []
+    shared = base | {"reason": [*why, *fit.reasons, *frame.reasons]}
+    return [shared | numbers(fit.terms.loc[exposure]), shared | {"per": ""} | test]
+
+
+def _frame(people: pd.DataFrame, columns: list[str], choices: Choices) -> tuple[ModelFrame, list[str]]:
+    """The model of the cohorts that have deaths enough among their complete rows, and the names of the others."""
+    complete = people.dropna(subset=[name for name in columns if name in people])
+    deaths = complete[EVENT].groupby(complete[COHORT]).sum()
+    names = list(dict.fromkeys(people[COHORT]))
+    used = [name for name in names if deaths.get(name, 0) >= FEWEST_EVENTS]
+    if len(used) < 2:
+        raise FitError("few_levels", needed=FEWEST_EVENTS)
+    frame = model_frame(people[people[COHORT].isin(used)], columns, choices)
+    return frame, [name for name in names if name not in used]

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from faceage_bio.analyses.expression.gene_models import contrast_of
-from faceage_bio.analyses.pooling.scales import on_scale
+from faceage_bio.analyses.pooling.headlines import on_scale
 from faceage_bio.analyses.verification.headline_input import (
     CLUSTER,
     ENTERED,
@@ -20,15 +20,15 @@ from faceage_bio.analyses.verification.headline_input import (
     Model,
     Pool,
 )
-from faceage_bio.analyses.verification.lifelines_fits import (
+from faceage_bio.analyses.verification.other_software import (
+    SOFTWARE,
+    contrasts_by_statsmodels,
     cox_by_lifelines,
     curve_by_lifelines,
     log_rank_by_lifelines,
-)
-from faceage_bio.analyses.verification.pooled_fits import SOFTWARE, pooled_by_scipy, pooled_by_statsmodels
-from faceage_bio.analyses.verification.statsmodels_fits import (
-    contrasts_by_statsmodels,
     log_rank_by_statsmodels,
+    pooled_by_scipy,
+    pooled_by_statsmodels,
 )
 from faceage_bio.core.columns import AGE_ACCELERATION, COHORT
 from faceage_bio.core.errors import FitError

@@ -16,11 +16,11 @@ from faceage_bio.analyses.verification.headline_input import (
     STRATUM,
     Curves,
     Genes,
+    Headline,
     Model,
     Pool,
     formula_names,
 )
-from faceage_bio.analyses.verification.headline_models import Headline
 from faceage_bio.core.columns import FACE_AGE
 from faceage_bio.core.records import version
 from faceage_bio.core.results.reasons import reason
