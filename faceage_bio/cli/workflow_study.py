@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from faceage_bio.analyses.pooling.headlines import SOURCES
+from faceage_bio.analyses.pooling.sources import SOURCES
 from faceage_bio.cli.main import STEPS
 from faceage_bio.core.config import Config
 from faceage_bio.demo.plans import PLANS

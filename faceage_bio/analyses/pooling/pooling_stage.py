@@ -18,7 +18,6 @@ from faceage_bio.analyses.pooling.estimates import (
 )
 from faceage_bio.analyses.pooling.headlines import (
     BACK,
-    SOURCES,
     alike,
     as_fitted,
     headline_rows,
@@ -26,6 +25,7 @@ from faceage_bio.analyses.pooling.headlines import (
     with_scale,
 )
 from faceage_bio.analyses.pooling.plain_cohorts import read_cohorts
+from faceage_bio.analyses.pooling.sources import SOURCES
 from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.results.measures import MEASURES

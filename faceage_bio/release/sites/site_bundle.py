@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, Field, PositiveInt, ValidationError
 
-from faceage_bio.analyses.pooling.headlines import SOURCES
 from faceage_bio.analyses.pooling.pooling_stage import COLUMNS as GENE_COLUMNS
 from faceage_bio.analyses.pooling.pooling_stage import pool_genes, pool_tables
+from faceage_bio.analyses.pooling.sources import SOURCES
 from faceage_bio.core.columns import COHORT
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import RunError
