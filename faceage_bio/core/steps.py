@@ -129,17 +129,14 @@ class Step:
                 further = [one for one in made_by.get("inputs", []) if one["role"] not in given]
                 kept.keep(output, self.name, written, key, software=made_by.get("software"), inputs=further)
 
-        options = [
-            option
-            for one in mine.parameters.values() if one.name not in ("settings", "whole")
-            for option in (_fields_of(one.annotation) or [one])
-        ]  # fmt: skip
+        parameters = [one for one in mine.parameters.values() if one.name not in ("settings", "whole")]
+        options = [option for one in parameters for option in _fields_of(one.annotation) or [one]]
         if self.writes:
             help_ = f"Folder of the result tables: {', '.join(f'{file} ({what})' for file, what in self.writes.items())}."
             options.append(_option("output", Annotated[Path, help_]))
         if self.uses:
             options += [_option("config", ConfigFile, None), _option("set", Sets, [])]
-        given_options = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=with_help(one.annotation)) for one in options]  # fmt: skip
+        given_options = [_option(one.name, with_help(one.annotation), one.default) for one in options]
         run.__signature__ = inspect.Signature(given_options)  # type: ignore[attr-defined]
         run.__annotations__ = {one.name: one.annotation for one in given_options}
         run.__doc__, run.__module__ = self.help(), self.function.__module__
@@ -150,7 +147,10 @@ class Step:
         own = dict(given)
         for name, one in inspect.signature(self.function).parameters.items():
             if shared := _fields_of(one.annotation):
-                own[name] = one.annotation(**{part.name: own.pop(part.name) for part in shared if part.name in own})  # fmt: skip
+                given_together = {
+                    option.name: own.pop(option.name) for option in shared if option.name in own
+                }
+                own[name] = one.annotation(**given_together)
         return own
 
     def help(self) -> str:

@@ -37,7 +37,7 @@ RENAMED: dict[str, Renamed] = {
     "survival.panel_by": Renamed("survival.heterogeneity_by", "the same column"),
     "survival.steps": Renamed("survival.sequential_adjustment", "the same columns"),
 }
-# of earlier versions; fmt: skip
+# of earlier versions
 COMMANDS = {
     "check-cohorts": "check-cohort",
     "score-clinic": "compute-scores",
