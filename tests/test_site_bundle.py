@@ -51,11 +51,22 @@ def write_results(folder, hazard_ratio):
     return folder
 
 
+SITES = {"north": 1.2345678, "south": 1.1}
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory):
+    """Results of two sites and their bundles, made once; each test has a copy."""
+    folder = tmp_path_factory.mktemp("originals")
+    results = {site: write_results(folder / site, ratio) for site, ratio in SITES.items()}
+    for site in SITES:
+        bundle(results, folder, site)
+    return folder
+
+
 @pytest.fixture
-def results(tmp_path):
-    return {
-        name: write_results(tmp_path / name, ratio) for name, ratio in (("north", 1.2345678), ("south", 1.1))
-    }
+def results(originals, tmp_path):
+    return {site: Path(shutil.copytree(originals / site, tmp_path / site)) for site in SITES}
 
 
 def bundle(results, folder, site, config=CONFIG, card=CARD):
@@ -65,10 +76,8 @@ def bundle(results, folder, site, config=CONFIG, card=CARD):
 
 
 @pytest.fixture
-def zips(results, tmp_path):
-    for site in results:
-        bundle(results, tmp_path, site)
-    return [tmp_path / f"{site}.zip" for site in results]
+def zips(originals, tmp_path):
+    return [Path(shutil.copy(originals / f"{site}.zip", tmp_path)) for site in SITES]
 
 
 def test_counts_are_rounded_and_model_estimates_are_whole(zips, results):
