@@ -12,7 +12,7 @@ from faceage_bio.report import table_rows as select
 from faceage_bio.report import words
 from faceage_bio.report.table_rows import Group, Key
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import confidence_interval, count, number, p_scientific, p_value
+from faceage_bio.report.words import confidence_interval, count, first_upper, number, p_scientific, p_value
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 
 UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f\ufffe\uffff]+")
@@ -219,7 +219,7 @@ def _cox(tables: ReportTables, config: Mapping) -> JournalTable | None:
             rows.append(_head(f"{what}, {select.per_increase(model.per)}", heads))
             rows += [
                 Row((
-                    _capital(select.adjusted_for(row)) or "Unadjusted", _hazard_ratio(row),
+                    first_upper(select.adjusted_for(row)) or "Unadjusted", _hazard_ratio(row),
                     p_value(row["p_value"]), count(row["n"]), count(row["n_events"]),
                 ))
                 for row in model.rows
@@ -249,7 +249,7 @@ def _comparisons(tables: ReportTables, config: Mapping) -> JournalTable | None:
             raw, row = pair["raw"], pair["adjusted"]
             rows.append(Row((
                 select.comparison(row), count(row["n"]), _estimate(raw, 1), p_value(raw["p_value"]), _estimate(row, 1),
-                p_value(row["p_value"]), p_value(row["q_value"]), _capital(select.adjusted_for(row)),
+                p_value(row["p_value"]), p_value(row["q_value"]), first_upper(select.adjusted_for(row)),
             )))  # fmt: skip
     notes = [
         f"Differences in age gap (face age minus chronological age), years. {CI} {Q}.",
@@ -274,7 +274,8 @@ def _gene_panel(tables: ReportTables, cohort: str) -> JournalTable | None:
         ]
         rows.append(
             _head(
-                f"{_capital(cells)}{f', adjusted for {genes.adjustment}' if genes.adjustment else ''}", heads
+                f"{first_upper(cells)}{f', adjusted for {genes.adjustment}' if genes.adjustment else ''}",
+                heads,
             )
         )
         for gene, row in genes.acceleration.items():
@@ -283,7 +284,9 @@ def _gene_panel(tables: ReportTables, cohort: str) -> JournalTable | None:
                 (Gene(gene),), _fold_change(row), p_scientific(row["p_value"]), p_scientific(row["q_value"]),
                 _estimate(age, 2), p_scientific(age["p_value"]), count(row["n"]),
             )))  # fmt: skip
-    model = GENE_MODEL.format(methods=_capital("; ".join(dict.fromkeys(methods)) or "models of RNA counts"))
+    model = GENE_MODEL.format(
+        methods=first_upper("; ".join(dict.fromkeys(methods)) or "models of RNA counts")
+    )
     notes = [f"{CI} {model} {Q} over the genes of the panel.", *_marks(rows), *left_out]
     title = f"Prespecified genes and facial age acceleration, {select.whom(cohort)}"
     spanners = ((f"Age acceleration, {per}", 1, 3), (f"Chronological age, {per}", 4, 2))
@@ -348,7 +351,7 @@ def _key_results(tables: ReportTables, config: Mapping) -> JournalTable | None:
             row, raw = key.adjusted, key.unadjusted
             told = _hazard_ratio(row) if row["measure"] == "hazard ratio" else _estimate(row, digits)
             rows.append(Row((
-                key.whom, _capital(select.adjusted_for(row)) or NONE, told, p(row["p_value"]), p(row["q_value"]), count(row["n"]),
+                key.whom, first_upper(select.adjusted_for(row)) or NONE, told, p(row["p_value"]), p(row["q_value"]), count(row["n"]),
                 count(row["n_events"]), _estimate(raw, digits) if raw else NONE,
             )))  # fmt: skip
 
@@ -435,7 +438,3 @@ def _marks(rows: Sequence[Row]) -> list[str]:
         *([DISAGREE] if any(cell.endswith(APART) for cell in cells) else []),
         *([NOT_ESTIMATED] if NONE in cells else []),
     ]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -151,7 +151,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": words.number, "per_words": words.per_words, "signed": words.signed, "p": words.p_value, "p_gene": words.p_scientific, "reason": words.reason, "term": words.term, "people": words.count, "years": words.years, "first_upper": _first_upper,
+        "number": words.number, "per_words": words.per_words, "signed": words.signed, "p": words.p_value, "p_gene": words.p_scientific, "reason": words.reason, "term": words.term, "people": words.count, "years": words.years, "first_upper": words.first_upper,
     }  # fmt: skip
     environment.globals |= {
         "interval": words.interval,
@@ -159,10 +159,6 @@ def templates() -> Environment:
         "lists": LINKS,
     }
     return environment
-
-
-def _first_upper(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def _sections(
@@ -181,7 +177,7 @@ def _sections(
 def _exposures(config: dict) -> str:
     """The declared exposures as a title: "Smoking, pack-years, BMI, ECOG"."""
     said = ", ".join(words.term(name).replace("_", " ") for name in config["phenotype"]["exposures"])
-    return said[:1].upper() + said[1:]
+    return words.first_upper(said)
 
 
 def _render(

@@ -7,7 +7,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
 from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import interval, number, p_equals, people, signed, time_words
+from faceage_bio.report.words import first_upper, interval, number, p_equals, people, signed, time_words
 
 # Figures of what predictions are worth: areas over time, predicted against observed, net benefit.
 
@@ -50,7 +50,7 @@ def draw_areas(rows: pd.DataFrame) -> Picture:
             ).properties(
                 width=INNER,
                 height=190,
-                title=alt.Title(f"{question[0].upper()}{question[1:]}", anchor="start", fontSize=13),
+                title=alt.Title(first_upper(question), anchor="start", fontSize=13),
             )
         )
     chart = alt.vconcat(*panels, spacing=14).resolve_scale(color="independent")
@@ -183,7 +183,7 @@ def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataF
     curves = curves.assign(term=curves.term.replace(dict(zip(models, titles, strict=False))))
     return {
         "question": question,
-        "title": _title(question),
+        "title": first_upper(question),
         "sentence": sentence(rows),
         "names": names,
         "titles": titles,
@@ -198,10 +198,6 @@ def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataF
         "calibration_figure": draw_calibration(shown, names, titles) if len(names) and (shown.kind == "curve").any() else "",
         "decision_figure": draw_decisions(curves, titles) if len(names) and len(curves) else "",
     }  # fmt: skip
-
-
-def _title(question: str) -> str:
-    return f"{question[0].upper()}{question[1:]}"
 
 
 def model_words(model: str) -> str:
@@ -254,7 +250,7 @@ def sentence(rows: pd.DataFrame) -> str:
     question = rows["comparison"].iloc[0]
     tests = rows[(rows.kind == "test") & rows.estimate.notna()]
     if not len(tests):
-        return f"{_title(question)}: {rows['note'].iloc[0]}."
+        return f"{first_upper(question)}: {rows['note'].iloc[0]}."
     c = rows[rows.measure.replace(DIFFERENCES) == "Harrell's C"].set_index("kind")
     first, second = c.loc["model"].iloc[0], c.loc["model"].iloc[1]
     on_whom = f"On the same {people(first.n)} participants ({people(first.n_events)} deaths)"

@@ -21,7 +21,7 @@ from faceage_bio.report.figures import (
 from faceage_bio.report.plot import BROWN, GREY, VERMILLION
 from faceage_bio.report.table_rows import paired
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import interval, label, number, p_value, signed, term
+from faceage_bio.report.words import first_upper, interval, label, number, p_value, signed, term
 
 # Figures of the comparisons. In each of them grey is the unadjusted age gap and vermillion the same adjusted for age.
 
@@ -44,7 +44,7 @@ def draw_dose(curves: pd.DataFrame) -> Picture:
         base = alt.Chart(part).encode(
             x=alt.X(
                 "value:Q",
-                title=f"{term(str(name))[0].upper()}{term(str(name))[1:]}",
+                title=first_upper(term(str(name))),
                 scale=alt.Scale(zero=False, nice=False),
             ),
             color=coloured("kind", dict(RAW_AND_ADJUSTED), symbolOpacity=1),

@@ -12,7 +12,7 @@ from faceage_bio.report.sections_curves import competing_section, curves_section
 from faceage_bio.report.sections_genes import gene_survival_section
 from faceage_bio.report.sections_scores import scores_section
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import count, interval, number, p_equals, p_value, people, term
+from faceage_bio.report.words import count, first_upper, interval, number, p_equals, p_value, people, term
 from faceage_bio.stats.sample_size import size_for_fitted_model
 
 AGES = "face age against age"
@@ -45,9 +45,7 @@ def sequential_models_section(tables: ReportTables, name: str, config: dict) -> 
     models = own[own.estimate.notna()]
     if not len(models) and len(own):  # one sentence in place of tables without a number
         first = own.iloc[0]
-        notes = [
-            f"{first.note[:1].upper()}{first.note[1:]} (n = {count(first.n)}, {count(first.n_events)} events)"
-        ]
+        notes = [f"{first_upper(first.note)} (n = {count(first.n)}, {count(first.n_events)} events)"]
     else:
         notes = step_notes(cox)
     return {

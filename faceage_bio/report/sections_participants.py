@@ -12,7 +12,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, reference_line, to_svg
 from faceage_bio.report.plot import GREY, VERMILLION, WIDTH, of_cohorts
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import count, interval, number, term
+from faceage_bio.report.words import count, first_upper, interval, number, term
 
 # Figures of the participants: age acceleration in groups, and face age against chronological age.
 
@@ -276,7 +276,7 @@ def _variable(variable: str, rows: pd.DataFrame, sizes: Mapping[str, float]) -> 
     n_missing = missing["n"].iloc[0] if len(missing) else float("nan")
     differences = rows[rows["measure"].isin(DIFFERENCES)].set_index("group")["estimate"]
     shown = {
-        "term": _capital(words.term(variable).replace("_", " ")),
+        "term": first_upper(words.term(variable).replace("_", " ")),
         "rows": [],
         "missing": count(n_missing),
         "average": number(differences.get(AVERAGE)),
@@ -324,7 +324,3 @@ def _cell(n: float | None, of: float) -> str:
     if n is None or pd.isna(n) or not of > 0:
         return count(n)
     return f"{count(n)} ({100 * n / of:.0f}%)"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

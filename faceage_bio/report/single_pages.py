@@ -20,7 +20,7 @@ from faceage_bio.report.flow import Box, picture
 from faceage_bio.report.pages import TEMPLATES, templates
 from faceage_bio.report.plot import GREY, VERMILLION
 from faceage_bio.report.provenance import Citations
-from faceage_bio.report.words import measure_words
+from faceage_bio.report.words import first_upper, measure_words
 
 if TYPE_CHECKING:  # it loads PyTorch
     from faceage_bio.faces.faceage.review_sheet import Shown
@@ -125,7 +125,7 @@ def _curve(name: str, points: pd.DataFrame) -> str:
     ticks = plot.apart(plot.inner_ticks(x.min(), x.max(), across.log), across)
     path = "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(across(x), up(y), strict=True))
     parts = [
-        plot.y_axis(up, heights, 62, name[:1].upper() + name[1:], right=WIDTH - 20),
+        plot.y_axis(up, heights, 62, first_upper(name), right=WIDTH - 20),
         plot.x_axis(across, ticks, HEIGHT - 50, f"Number of {points['at_unit'].iloc[0]}"),
         plot.line(f"M{path}", VERMILLION, 2),
         plot.dots(across(x), up(y), 2.5, VERMILLION),

@@ -25,7 +25,7 @@ from faceage_bio.report.sections_cox import step_words
 from faceage_bio.report.sections_curves import curves_section
 from faceage_bio.report.sections_participants import ALL, face_age_figure
 from faceage_bio.report.tables_by_place import ReportTables, collect
-from faceage_bio.report.words import count, equals, increase, number, p_scientific, term, with_ci
+from faceage_bio.report.words import count, equals, first_upper, increase, number, p_scientific, term, with_ci
 
 # Who the participants of each cohort are, in one line each, for the summary (index.html.j2).
 
@@ -60,7 +60,7 @@ def _participants(rows: pd.DataFrame) -> str:
     sites = _levels(rows, "site").nlargest(MOST_SITES, "estimate")
     named = [f"{row.level} {100 * row.estimate:.0f}%" for row in sites.itertuples() if row.estimate < 1]
     told = ": ".join(filter(None, (" and ".join(groups) or "participants", ", ".join(named))))
-    return told[:1].upper() + told[1:]
+    return first_upper(told)
 
 
 def _levels(rows: pd.DataFrame, variable: str) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from faceage_bio.core.settings.settings_study import ADDED, GENES, SURVIVAL, Pla
 from faceage_bio.report import words
 from faceage_bio.report.sections_participants import ALL, DIFFERENCES, LARGEST
 from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.words import first_upper
 from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 
 SPARSE = EVENTS_PER_TERM  # events per variable below which an estimate is marked
@@ -130,7 +131,7 @@ def headline_pools(tables: ReportTables, config: Mapping) -> list[Pools]:
 
     made = [
         Pools("Overall survival", f"Hazard ratio for death {per(hazards)} in face age", 1, 2, True, False, [(_adjustment(one.row), one) for one in hazards]),
-        Pools("Added value", "Change in Harrell's C-index when face age is added", 0, 3, True, False, [(_capital(one.row["analysis"]), one) for one in added]),
+        Pools("Added value", "Change in Harrell's C-index when face age is added", 0, 3, True, False, [(first_upper(one.row["analysis"]), one) for one in added]),
         Pools("Exposures", "Difference in face age, years, adjusted for age and covariates", 0, 1, False, False, [(comparison(one.row), one) for one in exposures]),
         Pools("Prespecified genes", f"Log2 fold change {per(panel)} in age acceleration", 0, 2, False, True, [(one.row["term"], one) for one in panel]),
         Pools("Gene sets", f"Standardised mean difference {per(sets)} in age acceleration", 0, 2, False, False, [(one.row["term"], one) for one in sets]),
@@ -159,18 +160,18 @@ def whom(cohort: str) -> str:
 
 def exposure(term: str) -> str:
     """An exposure or contrast as a table prints it: "Smoking: current vs never", "BMI"."""
-    return _capital(SPOKEN.get(term, words.label(term).replace("_", " ")))
+    return first_upper(SPOKEN.get(term, words.label(term).replace("_", " ")))
 
 
 def characteristic(name: str) -> str:
     """A variable of Table 1, with its unit."""
     unit = UNITS.get(name, "")
-    return _capital(words.term(name).replace("_", " ")) + (f", {unit}" if unit else "")
+    return first_upper(words.term(name).replace("_", " ")) + (f", {unit}" if unit else "")
 
 
 def level(name: str) -> str:
     """A level or group as Table 1 prints it."""
-    return "Overall" if name == ALL else _capital(str(name).replace("third", "tertile"))
+    return "Overall" if name == ALL else first_upper(str(name).replace("third", "tertile"))
 
 
 def adjusted_for(row: Mapping) -> str:
@@ -416,7 +417,3 @@ def cells_of(analysis: str) -> str:
 def reasons(rows: Sequence[Mapping]) -> list[str]:
     """Why rows were not estimated, each reason once; nothing where only that is known."""
     return list(dict.fromkeys(why for row in rows if (why := words.why_not(row["reason"]))))
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -90,6 +90,11 @@ def increase(per: str) -> str:
     return f"{size}-{unit.removesuffix('s')} increase" if unit else per
 
 
+def first_upper(text: str) -> str:
+    """The text with a capital, as a sentence or a title begins."""
+    return text[:1].upper() + text[1:]
+
+
 def years(value: float) -> str:
     """``1 year``, ``2.5 years``."""
     return f"{value:g} year{'' if value == 1 else 's'}"
