@@ -308,34 +308,28 @@ def _set_part(
         "sentences": [set_sentence(main[main.term == one]) for one in dict.fromkeys(main.term)],
         "coverage": coverage.to_dict("records"),
         "figure": figures.forest(shown, "term", COLOURS, 0, title),
-        "rows": _side_by_side(found),
-        "gsea": _with_age(gsea),
-        "ora": _with_age(ora),
+        "rows": side_by_side(found, ["term", "method"]),
+        "gsea": with_age(gsea),
+        "ora": with_age(ora),
         "headline": config["expression"]["panel"][0],
     }
 
 
-def _side_by_side(found: pd.DataFrame) -> list[dict]:
-    """One line per set and method, the three exposures side by side: the unadjusted gap is never read alone."""
+def side_by_side(found: pd.DataFrame, names: list[str]) -> list[dict]:
+    """One line per set and method, or cell type, the three exposures side by side: the unadjusted gap is never read alone."""
     rows = []
-    for (term, method), part in found.groupby(["term", "method"], sort=False):
+    for values, part in found.groupby(names, sort=False):
         by = {row["exposure"]: row for row in part.to_dict("records")}
-        rows.append(
-            {
-                "term": term,
-                "method": method,
-                "gap": by.get(AGE_GAP),
-                "own": by[AGE_ACCELERATION],
-                "age": by.get(AGE),
-            }
-        )
+        if AGE_ACCELERATION in by:
+            shown = {"gap": by.get(AGE_GAP), "own": by[AGE_ACCELERATION], "age": by.get(AGE)}
+            rows.append(dict(zip(names, values, strict=True)) | shown)
     return rows
 
 
-def _with_age(table: pd.DataFrame) -> list[dict]:
+def with_age(table: pd.DataFrame, column: str = "exposure") -> list[dict]:
     """Rows of age acceleration, each with that of chronological age."""
-    ages = {row["term"]: row for row in table[table.exposure == AGE].to_dict("records")}
-    own = table[table.exposure == AGE_ACCELERATION].to_dict("records")
+    ages = {row["term"]: row for row in table[table[column] == AGE].to_dict("records")}
+    own = table[table[column] == AGE_ACCELERATION].to_dict("records")
     return [row | {"age": ages.get(row["term"])} for row in own]
 
 

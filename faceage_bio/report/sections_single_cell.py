@@ -6,6 +6,7 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.plot import GREY, VERMILLION, VIOLET
+from faceage_bio.report.sections_genes import side_by_side
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import interval, number, p_equals, people, signed
 
@@ -35,8 +36,8 @@ def single_cell_section(tables: ReportTables, name: str, config: dict) -> dict:
         "reasons": _reasons(quality),
         "types": [_cell_type(one, panel, genes, headline) for one in types],
         "headline": headline,
-        "composition": _side_by_side(composition),
-        "composition_sentences": [composition_sentence(row) for row in _side_by_side(composition)],
+        "composition": side_by_side(composition, ["term"]),
+        "composition_sentences": [composition_sentence(row) for row in side_by_side(composition, ["term"])],
         "composition_figure": _forest(composition),
     }
 
@@ -123,18 +124,6 @@ def power_sentence(cell_type: str, panel: pd.DataFrame, headline: str) -> str:
         f"{told} {change} With these donors a change of {number(row.detectable)} log2 ({number(2**row.detectable, 1)}-fold) or more "
         f"would have been found with 80% power; of smaller ones, {nothing}."
     )
-
-
-def _side_by_side(composition: pd.DataFrame) -> list[dict]:
-    """One line per cell type, the three exposures side by side: the unadjusted gap is never read alone."""
-    rows = []
-    for term, part in composition.groupby("term", sort=False):
-        by = {row["exposure"]: row for row in part.to_dict("records")}
-        if AGE_ACCELERATION in by:
-            rows.append(
-                {"term": term, "own": by[AGE_ACCELERATION], "gap": by.get(AGE_GAP), "age": by.get(AGE)}
-            )
-    return rows
 
 
 def composition_sentence(row: dict) -> str:

@@ -5,6 +5,7 @@ import pandas as pd
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION
 from faceage_bio.report import figures
 from faceage_bio.report.plot import VERMILLION, VIOLET
+from faceage_bio.report.sections_genes import with_age
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import covariates, interval, p_equals, p_scientific, signed
 
@@ -33,7 +34,7 @@ def variant_section(tables: ReportTables, name: str, config: dict) -> dict | Non
         "sentences": sentences(own, per, config["expression"]["panel"][0]),
         "figure": figure,
         "rows": side_by_side(genes),
-        "common": _with_age(common),
+        "common": with_age(common, "outcome"),
         "quality": quality.to_dict("records"),
         "per": per,
         "n_tests": int(own["n_tests"].max()) if own["n_tests"].notna().any() else 0,
@@ -60,12 +61,6 @@ def side_by_side(genes: pd.DataFrame) -> list[dict]:
             "age_burden": by[AGE, "burden"], "age_skat": by[AGE, "SKAT"],
         })  # fmt: skip
     return rows
-
-
-def _with_age(table: pd.DataFrame) -> list[dict]:
-    ages = {row["term"]: row for row in table[table.outcome == AGE].to_dict("records")}
-    own = table[table.outcome == AGE_ACCELERATION].to_dict("records")
-    return [row | {"age": ages[row["term"]]} for row in own]
 
 
 def sentences(own: pd.DataFrame, per: str, headline: str) -> list[str]:
