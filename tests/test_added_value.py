@@ -330,9 +330,9 @@ def test_the_page_without_deaths_times_or_tables_says_why(tmp_path):
 def test_every_calibration_point_and_every_threshold_is_drawn(found, monkeypatch):
     drawn = {}
     monkeypatch.setattr(
-        section.figures, "calibration", lambda rows, *_: drawn.update(groups=rows[rows.kind == "group"]) or ""
+        section, "draw_calibration", lambda rows, *_: drawn.update(groups=rows[rows.kind == "group"]) or ""
     )
-    monkeypatch.setattr(section.figures, "decisions", lambda rows, *_: drawn.update(decisions=rows) or "")
+    monkeypatch.setattr(section, "draw_decisions", lambda rows, *_: drawn.update(decisions=rows) or "")
     parts = [of(table, comparison=FIRST) for table in (found.rows, found.calibration, found.decisions)]
     section._question(*parts)
     assert len(drawn["groups"]) == 30

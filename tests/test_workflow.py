@@ -13,7 +13,7 @@ import yaml
 
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.report.places import ASSOCIATION, SECTIONS, SURVIVAL
-from faceage_bio.stats.fewest_events import FEWEST_EVENTS
+from faceage_bio.stats.minimum_sizes import FEWEST_EVENTS
 from tests import pages
 from tests.conftest import (
     DEMO_CONFIG,

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.errors import CohortError, FitError
+from faceage_bio.stats.minimum_sizes import AGES_FOR_LINE, FOR_LINE
 
-MIN_SUBJECTS = 10
-MIN_AGES = 3
 ROUNDING = 1e-9  # years; residuals that are nowhere larger are none
 
 
@@ -49,10 +48,10 @@ def fit_line(face_age: pd.Series, chronological_age: pd.Series) -> Line:
         raise FitError("other_participants")
     if face_age.isna().any() or chronological_age.isna().any():
         raise FitError("missing_age")
-    if len(face_age) < MIN_SUBJECTS:
-        raise FitError("too_few_for_line", n=len(face_age), needed=MIN_SUBJECTS)
-    if chronological_age.nunique() < MIN_AGES:
-        raise FitError("too_few_ages", needed=MIN_AGES)
+    if len(face_age) < FOR_LINE:
+        raise FitError("too_few_for_line", n=len(face_age), needed=FOR_LINE)
+    if chronological_age.nunique() < AGES_FOR_LINE:
+        raise FitError("too_few_ages", needed=AGES_FOR_LINE)
     slope, intercept = np.polyfit(chronological_age, face_age, deg=1)
     return Line(float(slope), float(intercept))
 

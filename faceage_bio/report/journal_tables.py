@@ -13,7 +13,7 @@ from faceage_bio.report import words
 from faceage_bio.report.table_rows import Group, Key
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import confidence_interval, count, first_upper, number, p_scientific, p_value
-from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
+from faceage_bio.stats.minimum_sizes import EVENTS_PER_TERM
 
 UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f\ufffe\uffff]+")
 NONE = "–"

@@ -12,8 +12,8 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox_likelihood import EfronPass, RiskSets, efron_pass, information, risk_sets, score
+from faceage_bio.stats.minimum_sizes import EVENTS_PER_TERM
 
-EVENTS_PER_TERM = 10  # below it a fit is flagged
 NORMAL_975 = float(norm.ppf(0.975))
 
 

@@ -8,6 +8,7 @@ from scipy import stats
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.linear import Estimate, least_squares, mean_interval
+from faceage_bio.stats.minimum_sizes import REPEATED
 
 # Slopes on an exposure that is measured with error: regression calibration and SIMEX.
 #
@@ -232,9 +233,6 @@ def cohens_kappa(counts: np.ndarray) -> Estimate:
 # How far repeated measurements of the same person agree: intraclass correlation, error of one measurement.
 
 
-MIN_PEOPLE = 5
-
-
 @dataclass(frozen=True)
 class Reliability:
     """Of ``n`` participants measured ``k`` times each.
@@ -273,8 +271,8 @@ def repeat_reliability(values: np.ndarray, level: float = 0.95) -> Reliability:
     if values.ndim != 2 or values.shape[1] < 2:
         raise FitError("no_repeats")
     n, k = values.shape
-    if n < MIN_PEOPLE:
-        raise FitError("too_few_repeats", n=n, times=k, needed=MIN_PEOPLE)
+    if n < REPEATED:
+        raise FitError("too_few_repeats", n=n, times=k, needed=REPEATED)
     if np.isnan(values).any():
         raise FitError("missing_measurement")
     people, occasions = values.mean(axis=1), values.mean(axis=0)

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.interpolate import CubicSpline
 
 from faceage_bio.core.errors import FitError
+from faceage_bio.stats.minimum_sizes import FOR_CENTILES
 
 # Smooth curves of one variable: natural cubic splines whose first column is the straight line.
 
@@ -128,7 +129,6 @@ def _local_quadratic(x: np.ndarray, y: np.ndarray, place: float, span: float) ->
 
 
 MEAN_DF = 3
-MIN_VALUES = 20
 ROUNDS = 200
 
 
@@ -167,8 +167,8 @@ def fit_location_scale(x: np.ndarray, y: np.ndarray) -> LocationScale:
         Fewer than 20 values, too few distinct ones, no spread, or no convergence.
     """
     x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if len(x) < MIN_VALUES:
-        raise FitError("too_few_for_curve", n=len(x), needed=MIN_VALUES)
+    if len(x) < FOR_CENTILES:
+        raise FitError("too_few_for_curve", n=len(x), needed=FOR_CENTILES)
     knots = place_knots(x, MEAN_DF)
     mean_design, scale_design = _designs(x, knots)
     scale_terms = np.zeros(2)

@@ -17,7 +17,7 @@ from faceage_bio.analyses.acceleration.definitions import (
     definition_of,
 )
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
-from faceage_bio.analyses.age_residual import MIN_AGES, MIN_SUBJECTS, Line, fit_line
+from faceage_bio.analyses.age_residual import Line, fit_line
 from faceage_bio.core.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -35,8 +35,8 @@ from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, each_once, result_rows
 from faceage_bio.core.tables import ledger_rows
 from faceage_bio.stats.deseq import SPARE_SAMPLES
-from faceage_bio.stats.fewest_events import FEWEST_EVENTS
 from faceage_bio.stats.linear import Estimate, correlation, mean_interval, spread
+from faceage_bio.stats.minimum_sizes import AGES_FOR_LINE, FEWEST_EVENTS, FOR_LINE
 
 # Participants outside of what the age model was tested on: ages, and faces of few pixels; results with and without them.
 
@@ -344,10 +344,10 @@ def too_small(subjects: pd.DataFrame, samples: pd.DataFrame, photographed: Colle
     photographed : participants with a photo or a face age
     """
     aged = subjects[subjects[SUBJECT].isin(photographed) & subjects[AGE].notna()]
-    if len(aged) < MIN_SUBJECTS or aged[AGE].nunique() < MIN_AGES:
+    if len(aged) < FOR_LINE or aged[AGE].nunique() < AGES_FOR_LINE:
         return [
             f"too small for any model: {len(set(photographed))} participants have a photo or a face age, and {len(aged)} of them a known age "
-            f"({aged[AGE].nunique()} different ones); age acceleration needs {MIN_SUBJECTS} (and {MIN_AGES} different ages)"
+            f"({aged[AGE].nunique()} different ones); age acceleration needs {FOR_LINE} (and {AGES_FOR_LINE} different ages)"
         ]
     said = []
     followed = aged[aged[[FOLLOWUP, EVENT]].notna().all(axis=1)]

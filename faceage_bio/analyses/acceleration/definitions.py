@@ -23,6 +23,7 @@ from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, result_rows
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.linear import correlation, mean_interval, spread
+from faceage_bio.stats.minimum_sizes import FOR_CURVE, OF_A_SEX
 from faceage_bio.stats.smoothing import fit_location_scale, loess, natural_spline, place_knots
 
 # Where a face age lies among participants of the same age and sex: z-score and centile.
@@ -66,7 +67,6 @@ def normative_scores(people: pd.DataFrame, fitted_in: pd.Series) -> tuple[pd.Dat
 # Face age expected at an age: line, spline, loess, or a line with covariates; and judging no participant by a curve fitted on himself.
 
 
-MIN_PEOPLE = 30  # for a curve; a line has its own minimum
 SPLINE_DF = 3
 Expected = Callable[
     [pd.DataFrame], np.ndarray
@@ -112,7 +112,7 @@ def line_with(covariates: Sequence[str]) -> Fit:
         seen = build_design(people, [AGE, *covariates], levels)
         outcome = people.loc[seen.matrix.index, FACE_AGE].to_numpy(dtype=np.float64)
         x = np.column_stack([np.ones(len(seen.matrix)), seen.matrix])
-        if len(x) < max(MIN_PEOPLE, 2 * x.shape[1]):
+        if len(x) < max(FOR_CURVE, 2 * x.shape[1]):
             raise FitError("too_few_for_terms", n=len(x), parameters=x.shape[1])
         terms = np.linalg.lstsq(x, outcome, rcond=None)[0]
 
@@ -173,12 +173,11 @@ def fold_of(subjects: pd.Series, folds: int) -> pd.Series:
 
 
 def _enough(people: pd.DataFrame) -> None:
-    if len(people) < MIN_PEOPLE:
-        raise FitError("too_few_for_curve", n=len(people), needed=MIN_PEOPLE)
+    if len(people) < FOR_CURVE:
+        raise FitError("too_few_for_curve", n=len(people), needed=FOR_CURVE)
 
 
 BAND = 10  # years
-MIN_OF_A_SEX = 10
 SEX_SD = "acceleration_sex_sd"
 KINDS = ("linear", "linear_cross_fitted", "spline", "loess", "adjusted")  # residuals, in years
 PLACES = ("cohort", "reference")
@@ -323,7 +322,7 @@ def _in_sex_sd(
     for sex in SEX_LEVELS:
         mine = group.get("sex", pd.Series("", index=group.index)) == sex
         values = norm.loc[norm["sex"] == sex, AGE_ACCELERATION].dropna() if mine.any() else pd.Series()
-        if len(values) >= MIN_OF_A_SEX and values.std() > 0:
+        if len(values) >= OF_A_SEX and values.std() > 0:
             result[mine] = group.loc[mine, AGE_ACCELERATION] / values.std()
         elif mine.any():
             why.append(reason("too_few_of_sex", sex=sex, n=len(values)))

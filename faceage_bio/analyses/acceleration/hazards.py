@@ -9,7 +9,7 @@ from faceage_bio.core.results.row import result_rows
 from faceage_bio.intake.observation import entry_of, is_followed
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import numbers
-from faceage_bio.stats.fewest_events import check_events
+from faceage_bio.stats.minimum_sizes import check_events
 
 ALONE, WITH_AGE = "unadjusted", "age"
 LEFT_OUT = "follow_up_reason"  # of a table on the survival stage's time: why somebody is not followed

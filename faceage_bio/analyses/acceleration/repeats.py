@@ -28,9 +28,9 @@ from faceage_bio.core.results.row import result_rows
 from faceage_bio.intake.observation import entry_of, is_followed
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.design import build_design
-from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.linear import mean_interval
 from faceage_bio.stats.measurement_error import correct_slope, repeat_reliability
+from faceage_bio.stats.minimum_sizes import check_events
 
 RATE, INTERVAL = "face_ageing_rate", "interval_years"
 PUBLISHED = ("sex", "race", "site")  # beside the interval, what the published rate is adjusted for

@@ -21,15 +21,15 @@ from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.deseq import fit_deseq
 from faceage_bio.stats.limma import fit_moderated, voom
 from faceage_bio.stats.linear import hc3
+from faceage_bio.stats.minimum_sizes import SAMPLES_FOR_VOOM
 from faceage_bio.stats.negative_binomial import trimmed_mean_of_m
 from faceage_bio.stats.resampling import inflation, permuted_exposures, type_one_error
 
 FURTHER_GENES = 2000  # besides the panel, by seed
-FEWEST_SAMPLES = 50  # below it voom has too few to estimate its weights, and DESeq2's test leads
 CALIBRATED = (0.04, 0.06)  # the 95% interval of DESeq2's type I error at 0.05 lies within
 METHODS = ("DESeq2, Wald test", "DESeq2, likelihood-ratio test", VOOM, "least squares, HC3")
 DECLARED, FEW, GOOD, BAD, SEVERAL, UNKNOWN = (
-    "declared", f"fewer than {FEWEST_SAMPLES} samples", "95% CI of the type I error of DESeq2 within 0.04 to 0.06",
+    "declared", f"fewer than {SAMPLES_FOR_VOOM} samples", "95% CI of the type I error of DESeq2 within 0.04 to 0.06",
     "95% CI of the type I error of DESeq2 not within 0.04 to 0.06", "several samples of a participant", "type I error not estimated",
 )  # fmt: skip
 
@@ -55,7 +55,7 @@ def calibrate_tests(
     Parameters
     ----------
     headline : "auto", `DESEQ2` or `VOOM`
-        auto: DESeq2 for fewer than `FEWEST_SAMPLES` samples; else DESeq2 only if the 95% interval of its type I error lies within
+        auto: DESeq2 for fewer than `SAMPLES_FOR_VOOM` samples; else DESeq2 only if the 95% interval of its type I error lies within
         `CALIBRATED`, otherwise limma-voom.
 
     Returns
@@ -90,7 +90,7 @@ def choose_headline(wanted: str, n_samples: int, repeated: bool, rows: Sequence[
         return VOOM, SEVERAL
     if wanted != "auto":
         return wanted, DECLARED
-    if n_samples < FEWEST_SAMPLES:
+    if n_samples < SAMPLES_FOR_VOOM:
         return DESEQ2, FEW
     wald = next((row for row in rows if row["term"] == METHODS[0] and "estimate" in row), None)
     if wald is None:
@@ -122,7 +122,7 @@ def headline_of(tried: pd.DataFrame | None, question: str, wanted: str, people: 
     if rule == UNKNOWN:
         raise RunError(
             f"--type-one-error: no row of {question}, and expression.headline is auto with {n} participants. Expected type_one_error.tsv, by "
-            f"which from {FEWEST_SAMPLES} on DESeq2 or limma-voom is chosen. Write it with faceage-bio check-expression, or choose with "
+            f"which from {SAMPLES_FOR_VOOM} on DESeq2 or limma-voom is chosen. Write it with faceage-bio check-expression, or choose with "
             "--set expression.headline=limma-voom."
         )
     return lead

@@ -16,12 +16,12 @@ from faceage_bio.intake.cohort.samples import is_of_tissue
 from faceage_bio.stats.design import build_design, independent
 from faceage_bio.stats.limma import log_counts_per_million
 from faceage_bio.stats.linear import association_of_words, explained, mean_interval
+from faceage_bio.stats.minimum_sizes import SAMPLES_FOR_COMPONENTS
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
 X_GENE = "XIST"  # of inactivated X chromosomes
 Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY", "USP9Y", "ZFY", "TXLNGY")
 TOP = 50  # genes whose share of the counts tells a library of little variety
-FEWEST = 4  # samples for components
 LEVELS_AT_ONCE = 5_000_000  # more would need more memory than the counts
 MAD = 1.4826  # times the median absolute deviation is the standard deviation of normal values
 LIKE = 5  # samples of one batch that have a median of their own
@@ -150,8 +150,8 @@ def principal_components(
     tell sex alone. The sign is such that the sum of cubed loadings is positive.
     """
     empty = (pd.DataFrame(index=counts.columns), pd.Series(dtype=float))
-    if counts.shape[1] < FEWEST:
-        return *empty, reason("too_few_samples", n=counts.shape[1], needed=FEWEST)
+    if counts.shape[1] < SAMPLES_FOR_COMPONENTS:
+        return *empty, reason("too_few_samples", n=counts.shape[1], needed=SAMPLES_FOR_COMPONENTS)
     kept = (counts >= min_count).sum(axis=1) >= min(min_samples, counts.shape[1])
     genes = counts.index[kept & ~counts.index.isin([X_GENE, *Y_GENES])]
     parts = np.array_split(genes, max(1, len(genes) * counts.shape[1] // LEVELS_AT_ONCE))

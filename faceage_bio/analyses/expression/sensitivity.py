@@ -18,6 +18,7 @@ from faceage_bio.core.results.row import adjusted_for, result_rows
 from faceage_bio.stats.deseq import SPARE_SAMPLES
 from faceage_bio.stats.limma import log_counts_per_million
 from faceage_bio.stats.linear import hc3
+from faceage_bio.stats.minimum_sizes import IN_BIN
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.stats.negative_binomial import trimmed_mean_of_m
 from faceage_bio.stats.resampling import draw_counts
@@ -310,12 +311,11 @@ class _Fitter:
 
 
 MOST_BINS = 10
-FEWEST = 5  # people in a bin, since the t interval of a mean of fewer is too wide to show a shape
 
 
 def bins_of(values: np.ndarray) -> list[np.ndarray]:
     """Places of participants in the order of ``values``, in up to `MOST_BINS` bins of like size; none if there are not two."""
-    k = min(MOST_BINS, len(values) // FEWEST)
+    k = min(MOST_BINS, len(values) // IN_BIN)
     return np.array_split(np.argsort(values, kind="stable"), k) if k >= 2 else []
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.phenotype.people import DISEASE, FEWEST, POOLED, Frame, make_frame, no_disease
+from faceage_bio.analyses.phenotype.people import DISEASE, POOLED, Frame, make_frame, no_disease
 from faceage_bio.core.columns import AGE_GAP, COHORT, FACE_AGE, UNITS
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.linear import Estimate, fit_linear, least_squares, welch
+from faceage_bio.stats.minimum_sizes import IN_GROUP
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
 RAW, ADJUSTED = "unadjusted", "minimal"
@@ -125,7 +126,7 @@ def _lonely(frame: Frame, level: str) -> list[dict]:
         shared |= contrast(frame.exposure, level, frame.levels[0])
     else:
         shared |= {"term": f"{frame.exposure}: {level}", "exposure": frame.exposure, "level": level}
-    why = reason("small_group", needed=FEWEST)
+    why = reason("small_group", needed=IN_GROUP)
     return raw_and_adjusted(shared, frame.covariates, why, why)
 
 
@@ -216,8 +217,8 @@ def find_headline(frame: Frame, whole: Frame | None = None) -> Headline:
     first, last = levels[0], levels[-1]
     exposed, unexposed = int(frame.members(last).sum()), int(frame.members(first).sum())
     shared |= contrast(exposure, last, first) | {"n_exposed": exposed, "n_reference": unexposed}
-    if frame.why_not or min(exposed, unexposed) < FEWEST:
-        why = frame.why_not or reason("small_group", needed=FEWEST)
+    if frame.why_not or min(exposed, unexposed) < IN_GROUP:
+        why = frame.why_not or reason("small_group", needed=IN_GROUP)
         return Headline(shared, "", frame.design, [], why)
     order = {exposure: [first, *(level for level in frame.levels if level != first)]}
     own = build_design(frame.people, [exposure], order).matrix

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.phenotype.contrasts import LEAST_SQUARES, RAW, contrast, numbers, raw_and_adjusted
-from faceage_bio.analyses.phenotype.people import FEWEST, MAX_LEVELS, Frame, ascending, claims, make_frame
+from faceage_bio.analyses.phenotype.people import MAX_LEVELS, Frame, ascending, claims, make_frame
 from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
@@ -24,6 +24,7 @@ from faceage_bio.stats.linear import (
     mean_interval,
     welch,
 )
+from faceage_bio.stats.minimum_sizes import IN_GROUP
 from faceage_bio.stats.multiplicity import benjamini_hochberg, holm
 
 MARGINS = "marginal mean, HC3 (t)"
@@ -92,7 +93,7 @@ def _one_factor(rows: pd.DataFrame, factor: str, adjust_for: Sequence[str]) -> t
     why = frame.why_not
     if not why and len(frame.levels) > MAX_LEVELS:
         why = reason("many_groups", groups=len(frame.levels), most=MAX_LEVELS)
-    alone = reason("small_group", needed=FEWEST)
+    alone = reason("small_group", needed=IN_GROUP)
     lonely = [
         row
         for level in frame.lonely

@@ -14,8 +14,8 @@ from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.linear import fit_linear, welch
 from faceage_bio.stats.matching import common_spread, match_nearest, standardised_difference
+from faceage_bio.stats.minimum_sizes import PAIRS
 
-FEWEST_PAIRS = 4
 MATCHED = "matched"
 
 
@@ -89,8 +89,8 @@ def _crude(frame: Frame, exposed: pd.Series) -> dict:
 
 
 def _paired(people: pd.DataFrame, pairs: pd.DataFrame, caliper: float) -> dict:
-    if len(pairs) < FEWEST_PAIRS:
-        raise FitError("few_pairs", n_pairs=len(pairs), needed=FEWEST_PAIRS)
+    if len(pairs) < PAIRS:
+        raise FitError("few_pairs", n_pairs=len(pairs), needed=PAIRS)
     found = paired_difference(people, pairs)
     n = {"n": 2 * len(pairs), "n_exposed": len(pairs), "n_reference": len(pairs)}
     return {"model": f"matched pairs, age within {caliper:g} years, HC3 (t)"} | found | n

@@ -9,6 +9,7 @@ import pandas as pd
 from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE, LEVELS, POOLED
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.stats.design import build_design
+from faceage_bio.stats.minimum_sizes import IN_GROUP
 
 BMI_CUTS = [-np.inf, 18.5, 25.0, 30.0, np.inf]  # World Health Organization, the lower end belongs to a class
 BMI_CLASSES = ("under 18.5", "18.5 to 25", "25 to 30", "30 and over")
@@ -16,7 +17,6 @@ ORDERED = {"bmi_class": BMI_CLASSES, "smoking": LEVELS["smoking"]}  # beside col
 REFERENCES = LEVELS | {"bmi_class": ("18.5 to 25", "under 18.5", "25 to 30", "30 and over")}
 SAME = {"bmi_class": "bmi", "bmi": "bmi_class"}  # one made of the other: never held constant against it
 MAX_LEVELS = 12  # of a column whose groups are compared in pairs
-FEWEST = 2  # people in a group
 
 
 def gather(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
@@ -167,7 +167,7 @@ def no_disease(table: pd.DataFrame, group: str = DISEASE) -> Reason | None:
 def _nothing_to_compare(values: pd.Series, lonely: Sequence[str]) -> Reason:
     """Why participants who all have one value, or none, cannot be compared; the value itself is theirs, but for disease."""
     if len(values) == 0:
-        return reason("no_group", needed=FEWEST) if lonely else reason("no_value")
+        return reason("no_group", needed=IN_GROUP) if lonely else reason("no_value")
     if len(values) == 1:
         return reason("one_value")
     if values.name == DISEASE:
@@ -227,7 +227,7 @@ def _is_number(word: str) -> bool:
 
 def _small_levels(words: pd.Series) -> list[str]:
     sizes = words.value_counts()
-    return sorted(sizes.index[sizes < FEWEST])
+    return sorted(sizes.index[sizes < IN_GROUP])
 
 
 def levels_of(people: pd.DataFrame, columns: Sequence[str]) -> Mapping[str, tuple[str, ...]]:

@@ -10,7 +10,6 @@ import pandas as pd
 from faceage_bio.analyses.phenotype.contrasts import LEAST_SQUARES, RAW, headline, numbers, raw_and_adjusted
 from faceage_bio.analyses.phenotype.group_means import wald_numbers
 from faceage_bio.analyses.phenotype.people import (
-    FEWEST,
     MAX_LEVELS,
     Frame,
     claims,
@@ -22,6 +21,7 @@ from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE, UNITS
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.linear import LinearFit, fit_linear
+from faceage_bio.stats.minimum_sizes import IN_GROUP
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
 INTERACTION, PRODUCT = "interaction F", "difference of mean differences"
@@ -109,8 +109,8 @@ def _interaction(rows: pd.DataFrame, exposure: str, modifier: str, adjust_for: S
     if not why and (len(columns) >= MAX_LEVELS or len(frame.levels) > MAX_LEVELS):
         why = reason("many_products", most=MAX_LEVELS)
     crossed = not why and frame.levels and columns != [modifier]
-    if crossed and pd.crosstab(frame.people[exposure], frame.people[modifier]).to_numpy().min() < FEWEST:
-        why = reason("small_crossing", exposure=exposure, modifier=modifier, needed=FEWEST)
+    if crossed and pd.crosstab(frame.people[exposure], frame.people[modifier]).to_numpy().min() < IN_GROUP:
+        why = reason("small_crossing", exposure=exposure, modifier=modifier, needed=IN_GROUP)
     if why:
         return raw_and_adjusted(shared, frame.covariates, why, why)
     own = _scaled(frame.design[frame.own])

@@ -9,6 +9,7 @@ from scipy.stats import t as t_distribution
 
 from faceage_bio.analyses.planning.cohort_study import plan_table
 from faceage_bio.core.errors import RunError
+from faceage_bio.stats.minimum_sizes import SAMPLES_OF_PILOT
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.stats.negative_binomial import positive_counts
 from faceage_bio.stats.sample_size import samples_for_exposure, samples_per_group
@@ -16,7 +17,7 @@ from faceage_bio.stats.sample_size import samples_for_exposure, samples_per_grou
 # How many RNA samples find genes that change: counts simulated with the means and dispersions of a pilot.
 
 
-FEWEST_SAMPLES, LEAST_MEAN = 4, 5.0
+LEAST_MEAN = 5.0
 SIZES = (10, 20, 30, 50, 75, 100, 150, 200, 300, 500)
 
 
@@ -32,9 +33,9 @@ def means_and_dispersions(counts: pd.DataFrame) -> pd.DataFrame:
     RunError
         Fewer than 4 samples, or no gene with a mean count of 5.
     """
-    if counts.shape[1] < FEWEST_SAMPLES:
+    if counts.shape[1] < SAMPLES_OF_PILOT:
         raise RunError(
-            f"the pilot's counts: {counts.shape[1]} samples. Expected {FEWEST_SAMPLES} or more. Give --depth and --cv instead."
+            f"the pilot's counts: {counts.shape[1]} samples. Expected {SAMPLES_OF_PILOT} or more. Give --depth and --cv instead."
         )
     matrix = counts.to_numpy(dtype=float)
     factors = positive_counts(matrix.T)

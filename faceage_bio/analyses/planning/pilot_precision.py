@@ -12,11 +12,11 @@ from faceage_bio.core.errors import FitError, RunError
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import nelson_aalen
+from faceage_bio.stats.minimum_sizes import EVENTS_OF_PILOT
 
 # Pilot rows: participants whose follow-up is known, checked before anything is planned on them.
 
 
-FEWEST_EVENTS = 10
 AGE_ECOG_STAGE = ("chronological_age", "ecog", "stage")  # what a trial knows of its patients anyway
 
 
@@ -39,9 +39,9 @@ def usable_rows(pilot: pd.DataFrame, columns: Sequence[str], source: str) -> pd.
         )
     rows = pilot[[FOLLOWUP, EVENT, *dict.fromkeys(columns)]].dropna().reset_index(drop=True)
     rows = rows[rows[FOLLOWUP] > 0].reset_index(drop=True)
-    if (events := int(rows[EVENT].sum())) < FEWEST_EVENTS:
+    if (events := int(rows[EVENT].sum())) < EVENTS_OF_PILOT:
         raise RunError(
-            f"{source}: {events} events in {len(rows)} complete rows of {len(pilot)}. Expected {FEWEST_EVENTS} or more, since fewer say next to nothing. "
+            f"{source}: {events} events in {len(rows)} complete rows of {len(pilot)}. Expected {EVENTS_OF_PILOT} or more, since fewer say next to nothing. "
             "Use published values in place of the pilot."
         )
     return rows

@@ -22,12 +22,10 @@ from faceage_bio.core.results.measures import MEASURES, TEST
 from faceage_bio.core.results.reasons import SPARSE, Reason, reason
 from faceage_bio.core.results.row import ROLES, columns_of, result_rows
 from faceage_bio.stats import meta_analysis as meta
+from faceage_bio.stats.minimum_sizes import COHORTS_FOR_DIAGNOSTICS, COHORTS_OF_GENES, COHORTS_RANDOM
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
 ESTIMATES, SENSITIVITY = "meta_analysis/estimates", "meta_analysis/sensitivity"
-FEWEST_RANDOM = 3  # cohorts from which a between-cohort variance is estimated
-FEWEST_GENES = 5  # cohorts from which genes also have Hartung and Knapp's test
-FEWEST_DIAGNOSTICS = 10  # cohorts from which there are influence, meta-regression and Egger's test
 PERMUTATIONS = 1000
 PLACE = (*IDENTITY, *COMPARABLE, "covariates", "source", "analysis")  # what a pooled row takes over
 
@@ -151,10 +149,10 @@ def _remarks(group: pd.DataFrame, usable: pd.DataFrame, choices: Choices, tau2: 
     sparse = usable.loc[usable["status"] == SPARSE, COHORT].tolist()
     sparse = ["all cohorts"] if len(sparse) == len(usable) else sparse
     shared = _overlap(usable, choices)
-    random = len(usable) >= FEWEST_RANDOM and not group["genes"].iloc[0] and choices.method != "EE"
+    random = len(usable) >= COHORTS_RANDOM and not group["genes"].iloc[0] and choices.method != "EE"
     return [
         *([reason("sparse_cohorts", cohorts=sparse)] if sparse else []),
-        *([reason("two_cohorts")] if len(usable) < FEWEST_RANDOM else []),
+        *([reason("two_cohorts")] if len(usable) < COHORTS_RANDOM else []),
         *([reason("no_between_variance")] if random and tau2 == 0 else []),
         *([reason("without_cohorts", cohorts=lost)] if lost else []),
         *([differ] if differ else []),
@@ -172,7 +170,7 @@ def _pool_alike(groups: Mapping[int, pd.DataFrame], choices: Choices) -> dict[in
     found: dict[int, dict] = {}
     alike: dict[tuple[str, str], list[int]] = {}
     for k, group in groups.items():
-        common = len(group) < FEWEST_RANDOM or group["genes"].iloc[0]
+        common = len(group) < COHORTS_RANDOM or group["genes"].iloc[0]
         alike.setdefault(("EE", "z") if common else (choices.method, choices.test), []).append(k)
     for (method, test), members in alike.items():
         y, se = _matrices([groups[k] for k in members])
@@ -266,7 +264,7 @@ def _with_q(made: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator[dict]:
     """Leave-one-out, cumulative and other models of one estimate of 3 cohorts or more; from 10 also its diagnostics."""
     k = len(usable)
-    if k < FEWEST_RANDOM:
+    if k < COHORTS_RANDOM:
         return
     y, se, names = usable["y"].to_numpy(), usable["se"].to_numpy(), usable[COHORT].tolist()
     genes = usable["genes"].iloc[0]
@@ -284,7 +282,7 @@ def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
             yield shared | own | {"variant": variant, "method": words, "cohorts": int(pooled.k[place])}
 
     others: list[tuple[meta.Method, meta.Test]] = [("REML", "z")] + (
-        [("REML", "adhoc")] if k >= FEWEST_GENES else []
+        [("REML", "adhoc")] if k >= COHORTS_OF_GENES else []
     )
     if not genes:
         others = [("EE", "z"), ("REML" if main == "EE" else main, "z")]
@@ -292,7 +290,7 @@ def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
         if (other, by) != (main, test):
             yield from told(meta.pool(y, se, other, by, **further), ["other model"], method_words(other, by))
     # of two cohorts the between-cohort variance is not estimated, here as elsewhere
-    without = (main, test) if k > FEWEST_RANDOM else ("EE", "z")
+    without = (main, test) if k > COHORTS_RANDOM else ("EE", "z")
     left = list(
         told(
             meta.leave_one_out(y, se, *without, **further),
@@ -300,7 +298,9 @@ def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
             method_words(*without),
         )
     )
-    yield from _with_influence(left, y, se, main, test) if k >= FEWEST_DIAGNOSTICS and not genes else left
+    yield from (
+        _with_influence(left, y, se, main, test) if k >= COHORTS_FOR_DIAGNOSTICS and not genes else left
+    )
     if genes:
         return
     years = choices.moderators.get("year", {})
@@ -310,7 +310,7 @@ def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
     for by, part in ((("EE", "z"), slice(0, 2)), ((main, test), slice(2, k))):
         rows = list(told(meta.cumulative(y, se, order, *by, **further), growing, method_words(*by)))
         yield from rows[part]
-    if k >= FEWEST_DIAGNOSTICS:
+    if k >= COHORTS_FOR_DIAGNOSTICS:
         yield from _diagnostics(shared, usable, choices)
 
 

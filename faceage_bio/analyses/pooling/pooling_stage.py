@@ -8,14 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.pooling.estimates import (
-    FEWEST_GENES,
-    FEWEST_RANDOM,
-    Choices,
-    Pooled,
-    method_words,
-    pool_rows,
-)
+from faceage_bio.analyses.pooling.estimates import Choices, Pooled, method_words, pool_rows
 from faceage_bio.analyses.pooling.headlines import (
     BACK,
     alike,
@@ -35,6 +28,7 @@ from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.settings.settings_report import Pooling
 from faceage_bio.core.tables import read_table
 from faceage_bio.stats import meta_analysis as meta
+from faceage_bio.stats.minimum_sizes import COHORTS_OF_GENES, COHORTS_RANDOM
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
 
@@ -184,7 +178,7 @@ def _pool_family(cohorts: Sequence[_OfCohort]) -> pd.DataFrame:
     made["q_value"] = benjamini_hochberg(made["p_value"].to_numpy())
     of_two, others = reason("two_cohorts").encoded, differ.encoded if differ else ""
     made["reason"] = np.where(
-        made["cohorts"] < FEWEST_RANDOM, "; ".join(filter(None, (of_two, others))), others
+        made["cohorts"] < COHORTS_RANDOM, "; ".join(filter(None, (of_two, others))), others
     )
     return made.sort_values("p_value", kind="stable")
 
@@ -195,7 +189,7 @@ def _columns(y: np.ndarray, se: np.ndarray, scale: str) -> pd.DataFrame:
     told |= {name: getattr(common, name) for name in ("standard_error", "statistic", "p_value", "i2")}
     told |= {"heterogeneity_q": common.q, "heterogeneity_p": common.q_p_value, "cohorts": common.k}
     random = meta.pool(y, se, "REML", "z")
-    enough = common.k >= FEWEST_RANDOM
+    enough = common.k >= COHORTS_RANDOM
     further = {
         "random_estimate": random.estimate,
         "random_lower": random.ci_lower,
@@ -206,6 +200,8 @@ def _columns(y: np.ndarray, se: np.ndarray, scale: str) -> pd.DataFrame:
         name: np.where(enough, values, np.nan)
         for name, values in (("random_p", random.p_value), ("tau2", random.tau2))
     }
-    tested = meta.pool(y, se, "REML", "adhoc").p_value if (common.k >= FEWEST_GENES).any() else random.p_value
-    told["hartung_knapp_p"] = np.where(common.k >= FEWEST_GENES, tested, np.nan)
+    tested = (
+        meta.pool(y, se, "REML", "adhoc").p_value if (common.k >= COHORTS_OF_GENES).any() else random.p_value
+    )
+    told["hartung_knapp_p"] = np.where(common.k >= COHORTS_OF_GENES, tested, np.nan)
     return pd.DataFrame(told)

@@ -27,8 +27,8 @@ from faceage_bio.core.results.row import result_rows, tested
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
-from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median
+from faceage_bio.stats.minimum_sizes import check_events
 from faceage_bio.stats.resampling import areas, concordances, draw_counts, percentile_interval
 
 # What became of the groups of a score: survival of each, hazard ratios between them, and who moves when the age is swapped.

@@ -41,8 +41,8 @@ from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows, tested
 from faceage_bio.stats.competing_risks import cumulative_incidence, fit_fine_gray, gray_test
 from faceage_bio.stats.cox_fit import numbers
-from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.kaplan_meier import Interval, height_at
+from faceage_bio.stats.minimum_sizes import check_events
 
 ADJUSTED = (FACE_AGE, AGE, "sex")
 CODE = "cause_code"  # 0 = alive, 1 = died of the cause of interest, 2 = of another

@@ -26,11 +26,10 @@ from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, numbers
 from faceage_bio.stats.design import build_design
-from faceage_bio.stats.fewest_events import check_events
+from faceage_bio.stats.minimum_sizes import CLUSTERS, check_events
 
 WORDS = {FACE_AGE: "face age", AGE: "age", AGE_ACCELERATION: "age acceleration"}
 DEATH = "death"
-FEW_CLUSTERS = 20  # below it robust errors are too small
 FIRTH_HELPS = {"separated", "not_converged", "few_events_for_terms"}
 
 
@@ -135,7 +134,7 @@ class ModelFrame:
         Raises
         ------
         FitError
-            Fewer deaths than a hazard ratio needs (`fewest_events`), or what ``fit_cox`` refuses.
+            Fewer deaths than a hazard ratio needs (`check_events`), or what ``fit_cox`` refuses.
         """
         check_events(self.people[EVENT])
         return fit_cox(
@@ -186,7 +185,7 @@ def model_frame(usable: pd.DataFrame, columns: Sequence[str], choices: Choices) 
     if len(people) < len(usable):
         reasons.append(reason("complete_cases"))
     cluster = people[choices.cluster] if choices.cluster and choices.cluster not in absent else None
-    if cluster is not None and cluster.nunique() < FEW_CLUSTERS:
+    if cluster is not None and cluster.nunique() < CLUSTERS:
         reasons.append(reason("few_clusters", n_clusters=cluster.nunique()))
     matrix = design.matrix.copy()
     for column in matrix:

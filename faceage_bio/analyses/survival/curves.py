@@ -29,6 +29,7 @@ from faceage_bio.stats.kaplan_meier import (
     risk_table,
     scores_of,
 )
+from faceage_bio.stats.minimum_sizes import AT_RISK_EARLY
 
 # Into which groups participants fall for curves: by rules declared beforehand, never by looking for the cut-point that parts them best.
 #
@@ -115,7 +116,6 @@ def _levels(column: str, values: pd.Series) -> Grouping:
 
 
 ALL = "all"
-FEW_AT_RISK = 5  # at a death while others have not come yet: one such death moves the whole curve
 
 
 @dataclass(frozen=True)
@@ -176,8 +176,8 @@ def curve_of(group: Group, interval: Interval) -> tuple[pd.DataFrame, list[Reaso
     if group.entry.min() > 0:
         reasons.append(reason("observed_late"))
     deaths = curve[(curve["events"] > 0) & (curve["years"] <= group.entry.max())]
-    if len(deaths) and deaths["at_risk"].min() < FEW_AT_RISK:
-        reasons.append(reason("few_at_risk_early", needed=FEW_AT_RISK))
+    if len(deaths) and deaths["at_risk"].min() < AT_RISK_EARLY:
+        reasons.append(reason("few_at_risk_early", needed=AT_RISK_EARLY))
     return curve, reasons
 
 

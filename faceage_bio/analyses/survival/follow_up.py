@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.age_residual import MIN_SUBJECTS, age_acceleration
+from faceage_bio.analyses.age_residual import age_acceleration
 from faceage_bio.core.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -27,6 +27,7 @@ from faceage_bio.core.results.reasons import reason as code
 from faceage_bio.core.tables import ledger_rows
 from faceage_bio.intake.observation import has_no_time, is_followed
 from faceage_bio.intake.plain import read_plain
+from faceage_bio.stats.minimum_sizes import FOR_LINE
 
 PHOTO_DATE = "photo_date"
 REASON = "follow_up_reason"  # column of a prepared table: why somebody is not followed, "" for those who are
@@ -101,7 +102,7 @@ def prepare(table: pd.DataFrame, time: Time = Time()) -> tuple[pd.DataFrame, pd.
 def why_none(usable: pd.DataFrame) -> Reason:
     """Why no participant of `prepare` is usable: follow-up is known of none, or age acceleration of none who has it."""
     if n := usable.attrs.get(NO_ACCELERATION, 0):
-        return code("no_acceleration_of_followed", n=n, needed=MIN_SUBJECTS)
+        return code("no_acceleration_of_followed", n=n, needed=FOR_LINE)
     return code("no_usable_follow_up")
 
 

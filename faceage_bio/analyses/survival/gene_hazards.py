@@ -15,10 +15,9 @@ from faceage_bio.core.tables import read_table
 from faceage_bio.intake.observation import entry_of, has_no_time
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_batch import fit_cox_per_column
-from faceage_bio.stats.cox_fit import EVENTS_PER_TERM
 from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.design import build_design
-from faceage_bio.stats.fewest_events import check_events
+from faceage_bio.stats.minimum_sizes import EVENTS_PER_TERM, check_events
 from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni
 
 ANALYSIS = "analysis"

@@ -31,9 +31,9 @@ from faceage_bio.stats.calibration import (
 from faceage_bio.stats.concordance import concordance, uno_concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, linear_predictor, survival_at
+from faceage_bio.stats.minimum_sizes import EVENTS_OF_PREDICTION, PER_RISK_GROUP
 from faceage_bio.stats.prediction_accuracy import Measured, against, brier, censored_auc, integrated
 
-FEWEST = 10  # deaths by a time, and people still followed at it
 GRID = 20  # times of the integrated Brier score
 HARRELL, UNO, AUC, BRIER, SCALED, INTEGRATED, SLOPE = (
     "Harrell's C", "Uno's C", "AUC", "Brier score", "scaled Brier score", "integrated Brier score", "calibration slope",
@@ -67,10 +67,10 @@ class Outcome:
     def why_not(self, time: float) -> Reason | None:
         """Why nothing can be said of a time, if nothing can."""
         deaths = self.event * (self.years <= time)
-        if deaths.sum() < FEWEST:
-            return reason("few_events_by_then", needed=FEWEST)
-        if np.sum((self.years >= time) & (deaths == 0)) < FEWEST:
-            return reason("few_followed_then", needed=FEWEST)
+        if deaths.sum() < EVENTS_OF_PREDICTION:
+            return reason("few_events_by_then", needed=EVENTS_OF_PREDICTION)
+        if np.sum((self.years >= time) & (deaths == 0)) < EVENTS_OF_PREDICTION:
+            return reason("few_followed_then", needed=EVENTS_OF_PREDICTION)
         return None
 
 
@@ -286,8 +286,8 @@ def ask(
         Too few deaths, or a model that cannot be fitted.
     """
     frame = model_frame(usable, [FACE_AGE, *known], choices)
-    if frame.people[EVENT].sum() < FEWEST:
-        raise FitError("fewer_events", needed=FEWEST)
+    if frame.people[EVENT].sum() < EVENTS_OF_PREDICTION:
+        raise FitError("fewer_events", needed=EVENTS_OF_PREDICTION)
     if AGE not in frame.design:
         raise FitError("constant", column=AGE)
     held = [name for name in frame.columns if name != FACE_AGE]
@@ -324,7 +324,6 @@ def _tests(
 # Rows of two models' predictions: calibration, and net benefit of acting on them.
 
 
-FEWEST_PER_GROUP = 20  # people
 CURVE_POINTS = 41
 INNER = (0.025, 0.975)  # share of the people whose predictions the curve spans
 THRESHOLD_STEP = 0.01
@@ -381,7 +380,7 @@ def _at(risk: np.ndarray, outcome: Outcome, time: float, groups: int) -> list[di
         "kind": "in the large", "measure": RATIO, "estimate": large.estimate, "ci_lower": large.ci_lower,
         "ci_upper": large.ci_upper, "predicted": risk.mean(), "method": "Kaplan-Meier, log-log interval",
     }]  # fmt: skip
-    n_groups = max(1, min(groups, len(risk) // FEWEST_PER_GROUP))
+    n_groups = max(1, min(groups, len(risk) // PER_RISK_GROUP))
     for row in calibration_groups(*seen, n_groups=n_groups).to_dict("records"):
         if row["observed"] == 0:  # limits of 0 and 0 would claim that nobody ever dies
             row |= {"ci_lower": np.nan, "ci_upper": np.nan}

@@ -27,8 +27,8 @@ from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit, likelihood_ratio_test, numbers
 from faceage_bio.stats.cox_likelihood import split_follow_up
 from faceage_bio.stats.cox_ph import GLOBAL, hazard_over_time, proportional_hazards_test, smooth_over_time
-from faceage_bio.stats.fewest_events import FEWEST_EVENTS
 from faceage_bio.stats.kaplan_meier import difference, kaplan_meier, restricted_mean
+from faceage_bio.stats.minimum_sizes import EVENTS_OF_BIN, EVENTS_PER_TERM_OF_CURVE, FEWEST_EVENTS
 from faceage_bio.stats.smoothing import natural_spline, place_knots
 
 # What is said where a hazard ratio changes over time: strata, a ratio for each time, and years lived, which assume nothing.
@@ -188,7 +188,6 @@ def _stretches(frame: ModelFrame, term: str, choices: Choices, split_years: Sequ
 CURVATURE, ANY = "non-linearity chi-square", "association chi-square"
 DF = 3
 PLACES = 61
-FEWEST = 5  # deaths per term below which no curve is drawn
 SHOWN = (0.025, 0.975)  # quantiles of age acceleration between which the curve is drawn
 BIN_YEARS = 5
 
@@ -230,8 +229,11 @@ def hazard_curve(usable: pd.DataFrame, choices: Choices, cohort: str) -> HazardC
         try:
             found, curve = _one_model(usable, columns, choices)
             rows += [base | row for row in found]
-            if found[0]["events_per_term"] < FEWEST:
-                rows[-1]["reason"] = [*rows[-1]["reason"], reason("no_curve", needed=FEWEST)]
+            if found[0]["events_per_term"] < EVENTS_PER_TERM_OF_CURVE:
+                rows[-1]["reason"] = [
+                    *rows[-1]["reason"],
+                    reason("no_curve", needed=EVENTS_PER_TERM_OF_CURVE),
+                ]
             else:
                 curves.append(curve.assign(step=step))
         except FitError as error:
@@ -292,7 +294,6 @@ def _histogram(usable: pd.DataFrame) -> pd.DataFrame:
 TRANSFORM = "km"
 CHI_SQUARE = "proportional hazards chi-square"
 BINS = 10
-FEWEST_DEATHS = 5  # of a bin, since the mean of fewer Schoenfeld residuals is mostly noise
 
 
 @dataclass(frozen=True)
@@ -389,7 +390,7 @@ def _curves(fit: CoxFit, terms: dict[str, list[str]]) -> pd.DataFrame:
         except FitError:
             continue
         points = over_time.points[over_time.points[term].notna()].sort_values("years")
-        n_bins = min(BINS, len(points) // FEWEST_DEATHS)
+        n_bins = min(BINS, len(points) // EVENTS_OF_BIN)
         if n_bins < 2:
             continue
         number = np.arange(len(points)) * n_bins // len(points)

@@ -23,7 +23,7 @@ from faceage_bio.core.results.reasons import Reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit, few_per_term, numbers
-from faceage_bio.stats.fewest_events import check_events
+from faceage_bio.stats.minimum_sizes import check_events
 
 UNADJUSTED, FULL = "unadjusted", "full"
 

@@ -27,7 +27,7 @@ from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows, tested
 from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit, likelihood_ratio_test, numbers
 from faceage_bio.stats.design import build_design
-from faceage_bio.stats.fewest_events import FEWEST_EVENTS
+from faceage_bio.stats.minimum_sizes import EVENTS_OF_SUBGROUP, FEWEST_EVENTS
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
 # Is the hazard of an older face the same everywhere? Hazard ratios within each site (or another column), and their test.
@@ -134,7 +134,6 @@ def by_level(design: pd.DataFrame, level: pd.Series) -> pd.DataFrame:
     )
 
 
-FEW_DEATHS = 10  # of a subgroup whose hazard ratio is flagged
 MAX_LEVELS = 12
 BAND = "age_band"
 INTERACTION = "interaction chi-square"
@@ -261,9 +260,9 @@ def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Cho
             of_all = _counted(known[known[modifier].astype(str) == level])
             rows[level] = row | of_all | {"reason": reason("few_events_in_group", needed=FEWEST_EVENTS)}
         else:
-            few = row["n_events"] < FEW_DEATHS
+            few = row["n_events"] < EVENTS_OF_SUBGROUP
             found = numbers(fit.terms.loc[f"{AGE_ACCELERATION} in {level}"])
-            sparse = reason("sparse_subgroup", needed=FEW_DEATHS) if few else None
+            sparse = reason("sparse_subgroup", needed=EVENTS_OF_SUBGROUP) if few else None
             rows[level] = row | found | {"p_value": np.nan, "statistic": np.nan, "reason": sparse}
     reasons = [reason("without_levels", levels=left_out, needed=FEWEST_EVENTS)] if left_out else []
     test["reason"] = [*reasons, *fit.reasons, *frame.reasons]

@@ -25,8 +25,8 @@ from faceage_bio.core.results.row import result_rows
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox_batch import fit_cox_per_column
 from faceage_bio.stats.cox_fit import nelson_aalen
-from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.imputation import impute, pool
+from faceage_bio.stats.minimum_sizes import check_events
 from faceage_bio.stats.resampling import inflation, permuted_exposures, type_one_error
 
 EVERYBODY = "all participants"

@@ -25,8 +25,8 @@ from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import likelihood_ratio_test, numbers
 from faceage_bio.stats.design import build_design
-from faceage_bio.stats.fewest_events import check_events
 from faceage_bio.stats.linear import Estimate, correlation, fit_linear, mean_interval
+from faceage_bio.stats.minimum_sizes import check_events
 
 TABLE = "faceage/model_comparison"
 ACCURACY, PROGNOSIS = "accuracy of age models", "prognosis of age models"

@@ -10,7 +10,7 @@ from faceage_bio.analyses.survival.sequential_models import compare_ages, sequen
 from faceage_bio.analyses.survival.subgroups import compare_sites, subgroup_hazards
 from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats.fewest_events import check_events
+from faceage_bio.stats.minimum_sizes import check_events
 from tests.rows import worded
 from tests.survival_people import people
 
