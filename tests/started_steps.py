@@ -18,10 +18,9 @@ from pathlib import Path
 
 import psutil
 
-# what most steps import; neither of them computes with threads before the fork
+# what most steps import, and plans; none starts a thread before the fork
 IMPORTED = (
-    "faceage_bio.cli.main", "faceage_bio.core.records", "faceage_bio.core.tables", "pandera.pandas", "pyarrow.parquet", "scipy.interpolate", "scipy.stats",
-    "snakemake.cli",
+    "faceage_bio.cli.main", "pandas", "pandera.pandas", "pyarrow.parquet", "scipy.interpolate", "scipy.stats", "snakemake.cli",
     "statsmodels.nonparametric.smoothers_lowess", "statsmodels.regression.linear_model", "statsmodels.stats.multitest", "statsmodels.stats.proportion",
 )  # fmt: skip
 ASK = """\
@@ -57,7 +56,7 @@ def asking() -> list[str]:
     server = subprocess.Popen(command, cwd=Path(__file__).parent.parent, stdout=subprocess.PIPE, text=True)
     assert server.stdout.readline() == "listening\n"
     servers.append(psutil.Process(server.pid))
-    atexit.register(lambda: (server.terminate(), server.wait(), server.stdout.close(), shutil.rmtree(folder)))
+    atexit.register(lambda: (server.terminate(), server.wait(), server.stdout.close()))
     return [sys.executable, "-ISE", str(folder / "ask.py"), str(folder / "socket")]
 
 
@@ -75,21 +74,25 @@ def serve(path: str) -> None:
     tests = os.getppid()
     for name in IMPORTED:
         __import__(name)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    signal.signal(signal.SIGCHLD, lambda *_: reap())
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
         listening.listen()
         listening.settimeout(10)
         print("listening", flush=True)
-        signal.signal(signal.SIGCHLD, lambda *_: reap())
-        while os.getppid() == tests:
-            try:
-                asking, _ = listening.accept()
-            except TimeoutError:
-                continue
-            if not os.fork():
-                listening.close()
-                run_step(asking)
-            asking.close()
+        try:
+            while os.getppid() == tests:
+                try:
+                    asking, _ = listening.accept()
+                except TimeoutError:
+                    continue
+                if not os.fork():
+                    listening.close()
+                    run_step(asking)
+                asking.close()
+        finally:  # of this process alone: a forked one ends within run_step
+            shutil.rmtree(Path(path).parent)
 
 
 def reap() -> None:
@@ -102,7 +105,8 @@ def reap() -> None:
 
 def run_step(asking: socket.socket) -> None:
     """The command, as its own process would run it; its exit status goes back, and the process ends."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     status = 1
     try:
         asked, streams, _, _ = socket.recv_fds(asking, 1 << 20, 3)
