@@ -28,6 +28,7 @@ from faceage_bio.intake.rna.gene_sets import (
     sources,
 )
 from faceage_bio.report.sections_genes import set_sentence, why_these
+from faceage_bio.stats import enrichment
 from faceage_bio.stats.enrichment import METHODS, SMALLEST_P, mean_z, over_representation, preranked, score
 from tests.commands import faceage_bio
 from tests.rows import worded
@@ -178,6 +179,15 @@ def test_a_set_below_the_floor_says_so_and_the_headline_gene_is_told(tables):
     assert thin.estimate.isna().all()
     assert set(thin.note) == {"not estimated, because 3% of its genes have enough counts, and 50% are needed"}
     assert set_sentence(thin[thin.method == "mean z"]).startswith("THIN: not estimated")
+
+
+def test_the_rank_score_of_a_sample_does_not_depend_on_the_others(monkeypatch):
+    random = np.random.default_rng(4)
+    levels = pd.DataFrame(random.normal(5, 2, (20, 60)), columns=[f"g{k}" for k in range(60)])
+    directions = {f"g{k}": (1, -1, 0)[k % 3] for k in range(12)}
+    together = enrichment.rank_score(levels, directions)
+    monkeypatch.setattr(enrichment, "SAMPLES", 7)
+    pd.testing.assert_series_equal(enrichment.rank_score(levels, directions), together, rtol=1e-12)
 
 
 def test_signed_sets_are_ranked_with_their_directions(tables):

@@ -36,6 +36,14 @@ def weighted(name):
     return design, *voom(counts, design, counts.sum(axis=1) * trimmed_mean_of_m(counts))
 
 
+def test_some_genes_have_the_weights_that_they_have_among_all():
+    design, levels, weights = weighted(NAMES[0])
+    counts = data.MAKERS[NAMES[0]]()[0].to_numpy().T
+    genes = np.array([17, 3, 99])
+    found = voom(counts, design, counts.sum(axis=1) * trimmed_mean_of_m(counts), genes)
+    np.testing.assert_allclose(found, (levels[:, genes], weights[:, genes]), rtol=1e-10)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_tmm_equals_edger(name):
     counts = data.MAKERS[name]()[0].to_numpy().T
