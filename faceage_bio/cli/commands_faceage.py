@@ -114,8 +114,7 @@ def gather_face_ages(
 
     from faceage_bio.core.tables import read_table, write_json, write_table
     from faceage_bio.faces.faceage.gather import gather_shards
-    from faceage_bio.faces.faceage.review import mark_reviewed, settle
-    from faceage_bio.faces.faceage.review_tables import read_review
+    from faceage_bio.faces.faceage.review import mark_reviewed, read_review, settle
     from faceage_bio.faces.vision.card import read_card
 
     card = {
@@ -344,8 +343,7 @@ def read_review(
     """
     from faceage_bio.core.results.reasons import in_words
     from faceage_bio.core.tables import OWNER_ONLY, read_table, write_table
-    from faceage_bio.faces.faceage.review import settle, summarise_review
-    from faceage_bio.faces.faceage.review_tables import read_decisions
+    from faceage_bio.faces.faceage.review import read_decisions, settle, summarise_review
 
     review = read_decisions(decisions, read_table(key), str(key), partial)
     write_table(review, output, mode=OWNER_ONLY)
@@ -375,8 +373,8 @@ def summarise_review(
     import pandas as pd
 
     from faceage_bio.core.tables import read_table
+    from faceage_bio.faces.faceage.review import read_review as read
     from faceage_bio.faces.faceage.review import summarise_review as summarise
-    from faceage_bio.faces.faceage.review_tables import read_review as read
 
     known = pd.concat([read_table(path)[[COHORT, PHOTO]] for path in photos], ignore_index=True)
     return {"review": summarise(read(review, known), settings.review.disagreement)}

@@ -190,7 +190,7 @@ def _check_review(config: "Config", tables: "dict[str, CohortTables]", say: Say)
         return
     import pandas as pd
 
-    from faceage_bio.faces.faceage.review_tables import read_review
+    from faceage_bio.faces.faceage.review import read_review
 
     known = pd.concat([cohort.photos for cohort in tables.values()])
     say(f"Review of photos: {len(read_review(config.review.decisions, known))} decisions")
