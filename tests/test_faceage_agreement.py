@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.faces.faceage.model_agreement import compare_models
+from faceage_bio.faces.faceage.model_comparison import compare_models
 from faceage_bio.stats.measurement_error import bland_altman
 from tests.rows import told
 

@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
 from faceage_bio.core.tables import read_table
-from faceage_bio.faces.faceage.model_agreement import compare_models
-from faceage_bio.faces.faceage.model_comparison import compare_predictions
+from faceage_bio.faces.faceage.model_comparison import compare_models, compare_predictions
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import likelihood_ratio_test

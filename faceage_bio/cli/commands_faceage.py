@@ -225,8 +225,8 @@ def compare_models(
     """
     from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
     from faceage_bio.core.tables import cohort_of, read_table, write_table
-    from faceage_bio.faces.faceage.model_agreement import compare_models as compare
     from faceage_bio.faces.faceage.model_comparison import age_columns, compare_predictions
+    from faceage_bio.faces.faceage.model_comparison import compare_models as compare
     from faceage_bio.faces.vision.card import read_card
 
     ages, cards = read_table(face_age), [read_card(folder) for folder in model]
