@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.faces.faceage.photo_counts import summarise_face_ages
+from faceage_bio.faces.faceage.photo_quality import summarise_face_ages
 
 
 def ages(**more):

@@ -27,8 +27,7 @@ from faceage_bio.analyses.readers.readers_stage import compare_readers
 from faceage_bio.core.results.row import columns_of, is_result
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.faces.faceage.model_comparison import compare_models, compare_predictions
-from faceage_bio.faces.faceage.photo_counts import summarise_face_ages
-from faceage_bio.faces.faceage.photo_quality import bin_measures, count_photos
+from faceage_bio.faces.faceage.photo_quality import bin_measures, count_photos, summarise_face_ages
 from faceage_bio.faces.faceage.review import summarise_review
 
 N = 80

@@ -171,9 +171,14 @@ def summarise_photos(
     from faceage_bio.analyses.fairness.differences import age_bands, known_age
     from faceage_bio.core.tables import read_json, read_table, write_table
     from faceage_bio.faces.faceage.duplicates import mark_same_photos
-    from faceage_bio.faces.faceage.photo_counts import summarise_face_ages
     from faceage_bio.faces.faceage.photo_ledger import ledger_of
-    from faceage_bio.faces.faceage.photo_quality import SKIN_TYPE, bin_measures, count_photos, summarise_speed
+    from faceage_bio.faces.faceage.photo_quality import (
+        SKIN_TYPE,
+        bin_measures,
+        count_photos,
+        summarise_face_ages,
+        summarise_speed,
+    )
 
     if len(face_ages) != len(participants):
         raise RunError(

@@ -19,7 +19,7 @@ from faceage_bio.core.columns import (
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import adjusted_for, columns_of, result_rows, tested
-from faceage_bio.faces.faceage.photo_counts import model_of
+from faceage_bio.faces.faceage.photo_quality import model_of
 from faceage_bio.intake.observation import entry_of, is_followed
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
