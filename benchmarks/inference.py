@@ -32,10 +32,9 @@ from faceage_bio.faces.faceage.settings import Settings, settings_of
 from faceage_bio.faces.vision.card import read_card
 from faceage_bio.faces.vision.crop import crop_face
 from faceage_bio.faces.vision.decode import decode_photo
-from faceage_bio.faces.vision.defects import measure_defects
 from faceage_bio.faces.vision.detect import Detector
 from faceage_bio.faces.vision.models import load_model, use_whole_float32
-from faceage_bio.faces.vision.photo_measures import measure_crop, perceptual_hash, pixel_hash
+from faceage_bio.faces.vision.photo_measures import measure_crop, measure_defects, perceptual_hash, pixel_hash
 from tests.operators import count_operators
 
 WIDTHS = (640, 2000)

@@ -11,8 +11,8 @@ from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage.photo import Tools, examine
 from faceage_bio.faces.faceage.settings import settings_of
-from faceage_bio.faces.vision.defects import blockiness, red_minus_blue, uniform_area
 from faceage_bio.faces.vision.detect import Detector
+from faceage_bio.faces.vision.photo_measures import blockiness, red_minus_blue, uniform_area
 
 NEW = {
     "high_sharpness", "uniform_area", "pixelated", "swapped_channels", "dark_eyes", "upside_down", "corrupt_data", "colour_mode", "small_face_area",

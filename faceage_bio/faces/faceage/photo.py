@@ -14,11 +14,17 @@ from faceage_bio.faces.faceage.store import CONTENT
 from faceage_bio.faces.vision.batches import in_batches
 from faceage_bio.faces.vision.crop import crop_face, jittered_boxes
 from faceage_bio.faces.vision.decode import Decoded, DecodeError, decode_photo
-from faceage_bio.faces.vision.defects import measure_defects, upright_and_turned
 from faceage_bio.faces.vision.detect import Detector, Face
 from faceage_bio.faces.vision.face_input import FaceInput, cut_face, input_of, moved
 from faceage_bio.faces.vision.models import FaceAgeModel, load_model
-from faceage_bio.faces.vision.photo_measures import measure_crop, measure_face, perceptual_hash, pixel_hash
+from faceage_bio.faces.vision.photo_measures import (
+    measure_crop,
+    measure_defects,
+    measure_face,
+    perceptual_hash,
+    pixel_hash,
+    upright_and_turned,
+)
 
 PIXELS_AT_ONCE = 8_000_000  # of photos in memory; a larger photo is there alone
 PLAUSIBLE = (-20.0, 150.0)  # years; newborns may come out below 0
