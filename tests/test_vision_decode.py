@@ -16,8 +16,7 @@ from PIL import Image, PngImagePlugin
 
 from faceage_bio.core.tables import sha256_of
 from faceage_bio.demo.portraits import draw, imagine
-from faceage_bio.faces.vision.decode import DecodeError, check_header, decode_photo
-from faceage_bio.faces.vision.jpeg import is_damaged
+from faceage_bio.faces.vision.decode import DecodeError, check_header, decode_photo, is_damaged
 
 COLOURS = np.zeros((40, 60, 3), np.uint8)
 COLOURS[:20, :30] = (200, 30, 30)
