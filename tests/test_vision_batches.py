@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.faces.vision.batches import in_batches
+from faceage_bio.faces.vision.detect import in_batches
 
 
 @given(n=st.integers(0, 40), batch_size=st.integers(1, 50), room=st.integers(1, 50))

@@ -12,9 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceage_bio.demo.portraits import draw, imagine
-from faceage_bio.faces.vision.batches import similar_sizes
-from faceage_bio.faces.vision.boxes import suppress
-from faceage_bio.faces.vision.detect import CPU, GPU, Detector, first_level_for, pyramid
+from faceage_bio.faces.vision.detect import (
+    CPU,
+    GPU,
+    Detector,
+    first_level_for,
+    pyramid,
+    similar_sizes,
+    suppress,
+)
 from faceage_bio.faces.vision.pixels import Pixels
 from tests.golden.mtcnn import pictures
 

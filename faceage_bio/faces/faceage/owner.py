@@ -21,8 +21,7 @@ import torch.multiprocessing  # lets tensors in shared memory go to other proces
 
 from faceage_bio.core.machine import make_socket_folder
 from faceage_bio.faces.faceage.photo import Tools
-from faceage_bio.faces.vision.batches import in_batches
-from faceage_bio.faces.vision.detect import Face
+from faceage_bio.faces.vision.detect import Face, in_batches
 
 SHARED_BYTES = 2**30  # of all workers together
 LEAST_BYTES = 2**20  # of one worker

@@ -11,10 +11,9 @@ from faceage_bio.core.columns import FACE_AGE, FACE_AGE_SD, PRECISION_ERROR, oth
 from faceage_bio.faces.faceage.rules import judge
 from faceage_bio.faces.faceage.settings import Settings
 from faceage_bio.faces.faceage.store import CONTENT
-from faceage_bio.faces.vision.batches import in_batches
 from faceage_bio.faces.vision.crop import crop_face, jittered_boxes
 from faceage_bio.faces.vision.decode import Decoded, DecodeError, decode_photo
-from faceage_bio.faces.vision.detect import Detector, Face
+from faceage_bio.faces.vision.detect import Detector, Face, in_batches
 from faceage_bio.faces.vision.face_input import FaceInput, cut_face, input_of, moved
 from faceage_bio.faces.vision.models import FaceAgeModel, load_model
 from faceage_bio.faces.vision.photo_measures import (

@@ -18,9 +18,8 @@ from faceage_bio.core.machine import make_socket_folder
 from faceage_bio.faces.faceage.photo import Tools, examine
 from faceage_bio.faces.faceage.predict import pool, tools_of_this_process
 from faceage_bio.faces.faceage.settings import Settings
-from faceage_bio.faces.vision.batches import in_batches
 from faceage_bio.faces.vision.crop import CROP_SIZE
-from faceage_bio.faces.vision.detect import Detector
+from faceage_bio.faces.vision.detect import Detector, in_batches
 
 PATIENCE = 600  # seconds that processes wait for the last one to load its networks
 

@@ -11,23 +11,228 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress as suppress_error
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import torch
+from torch import nn
+from torch.nn import functional
+from torchvision.ops import nms
 
-from faceage_bio.faces.vision.batches import in_batches, similar_sizes
-from faceage_bio.faces.vision.boxes import shift, square, suppress
-from faceage_bio.faces.vision.cascade import (
-    ONET_SIZE,
-    PNET_SIZE,
-    PNET_STRIDE,
-    RNET_SIZE,
-    Cascade,
-    map_size,
-    probability,
-)
 from faceage_bio.faces.vision.pixels import Pixels, to_network
+
+# The three networks of MTCNN with facenet-pytorch's weights, each computed as its device does it fastest.
+
+
+PNET_SIZE, RNET_SIZE, ONET_SIZE = 12, 24, 48  # pixels, the networks' fields of view
+PNET_STRIDE = 2
+
+
+class Cascade:
+    """P-, R- and O-net on a device.
+
+    Parameters
+    ----------
+    device : torch.device
+    gpu : bool
+        Compute as a GPU wants it. On a CPU, PyTorch chooses slow ways for single photos and few channels: others give the same
+        answers in two thirds of the time.
+    """
+
+    def __init__(self, device: torch.device, gpu: bool) -> None:
+        from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+
+        self.gpu = gpu
+        self.pnet, self.rnet, self.onet = (
+            network().eval().to(device, memory_format=torch.channels_last) for network in (PNet, RNet, ONet)
+        )
+        faces, shifts = self.pnet.conv4_1, self.pnet.conv4_2
+        heads = nn.Conv2d(32, 6, 1)
+        heads.weight.data = torch.cat([faces.weight, shifts.weight]).detach()
+        heads.bias.data = torch.cat([faces.bias, shifts.bias]).detach()
+        self.heads = heads.to(device, memory_format=torch.channels_last)
+
+    def propose(self, levels: torch.Tensor, outside: torch.Tensor | None = None) -> torch.Tensor:
+        """P-net at every second pixel: two log odds (no face, face) and four shifts, shape (n, rows, columns, 6).
+
+        Parameters
+        ----------
+        levels : float32 tensor, shape (n, 3, height, width)
+        outside : bool tensor, shape (n, 1, height - 2, width - 2)
+            Where the first layer's field of view leaves a photo that is smaller than others of its batch. Pooling looks ahead
+            by one pixel there, and would otherwise see what is beside the photo.
+        """
+        net = self.pnet
+        x = net.prelu1(self._convolve(net.conv1, levels))
+        if outside is not None:
+            x = x.masked_fill_(outside, -torch.inf)
+        x = net.prelu2(self._convolve(net.conv2, self._pool(x, 2)))
+        x = net.prelu3(self._convolve(net.conv3, x))
+        return self._convolve(self.heads, x).permute(0, 2, 3, 1)
+
+    def refine(self, patches: torch.Tensor) -> torch.Tensor:
+        """R-net: probability of a face and four shifts, shape (n, 5), for patches of shape (n, 3, 24, 24)."""
+        net = self.rnet
+        x = self._pool(net.prelu1(self._convolve(net.conv1, patches)), 3)
+        x = self._pool(net.prelu2(self._convolve(net.conv2, x)), 3)
+        x = net.prelu3(self._convolve(net.conv3, x))
+        x = net.prelu4(net.dense4(x.permute(0, 3, 2, 1).flatten(1)))
+        return torch.cat([probability(net.dense5_1(x)), net.dense5_2(x)], dim=1)
+
+    def output(self, patches: torch.Tensor) -> torch.Tensor:
+        """O-net: probability, four shifts, five x and five y of landmarks, shape (n, 15), for patches of shape (n, 3, 48, 48)."""
+        net = self.onet
+        x = self._pool(net.prelu1(self._convolve(net.conv1, patches)), 3)
+        x = self._pool(net.prelu2(self._convolve(net.conv2, x)), 3)
+        x = self._pool(net.prelu3(self._convolve(net.conv3, x)), 2)
+        x = net.prelu4(self._convolve(net.conv4, x))
+        x = net.prelu5(net.dense5(x.permute(0, 3, 2, 1).flatten(1)))
+        return torch.cat([probability(net.dense6_1(x)), net.dense6_2(x), net.dense6_3(x)], dim=1)
+
+    def _convolve(self, layer: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
+        if self.gpu or not torch.backends.mkldnn.is_available():
+            return layer(x)
+        # PyTorch itself takes a slower library for single small pictures and for 1 x 1 pixel
+        return torch.mkldnn_convolution(x, layer.weight, layer.bias, (0, 0), (1, 1), (1, 1), 1)
+
+    def _pool(self, x: torch.Tensor, size: int) -> torch.Tensor:
+        """Maxima of windows two pixels apart, the last one cut off where it leaves the picture."""
+        if self.gpu:
+            return functional.max_pool2d(x, size, 2, ceil_mode=True)
+        for dim in (2, 3):  # PyTorch's own notes where each maximum lay, and is four times slower on a CPU
+            n = -(-(x.shape[dim] - size) // 2) + 1
+            every = x.unfold(dim, 1, 2).squeeze(-1)
+            best = every.narrow(dim, 0, n)
+            for ahead in range(1, size):
+                rest = x.narrow(dim, ahead, x.shape[dim] - ahead).unfold(dim, 1, 2).squeeze(-1)
+                rest = rest.narrow(dim, 0, min(n, rest.shape[dim]))
+                short = n - rest.shape[dim]
+                whole = torch.maximum(best.narrow(dim, 0, n - short), rest)
+                best = torch.cat([whole, best.narrow(dim, n - short, short)], dim) if short else whole
+            x = best
+        return x
+
+
+def map_size(side):
+    """P-net's answers along a side of so many pixels (a number or an array of them); its pooling rounds up."""
+    return (side - 1) // 2 - 4
+
+
+def probability(log_odds: torch.Tensor) -> torch.Tensor:
+    """Of a face, shape (n, 1), from the log odds of none and one, shape (n, 2)."""
+    return log_odds.softmax(dim=1)[:, 1:]
+
+
+# Arithmetic of face boxes with inclusive pixels, as the study's detector does it.
+
+
+def suppress(boxes: np.ndarray, threshold: float, of_smaller: bool = False) -> np.ndarray:
+    """Non-maximum suppression with inclusive pixels: indices of the boxes kept, highest score first.
+
+    Parameters
+    ----------
+    boxes : float array, shape (n, 5)
+        x1, y1, x2, y2, score.
+    threshold : float
+        Boxes that overlap a better one by more than this are dropped.
+    of_smaller : bool
+        The overlap is a share of the smaller box instead of the union.
+    """
+    order = np.argsort(boxes[:, 4])[::-1]  # ties as NumPy has them, which the published detector sorts with
+    corners = boxes[order, :4] + (0, 0, 1, 1)  # the pixel at the end belongs to the box
+    if of_smaller:
+        return order[_outside_better(corners, threshold)]
+    ranks = np.arange(len(order), 0, -1, dtype=np.float64)
+    return order[nms(torch.from_numpy(corners), torch.from_numpy(ranks), threshold).numpy()]
+
+
+def _outside_better(corners: np.ndarray, threshold: float) -> list[int]:
+    """Places of boxes that no better one, which stand before them, overlaps by more than a share of the smaller."""
+    starts, ends = corners[:, :2], corners[:, 2:]
+    area = (ends - starts).prod(axis=1)
+    kept: list[int] = []
+    for place in range(len(corners)):
+        sides = np.minimum(ends[place], ends[kept]) - np.maximum(starts[place], starts[kept])
+        common = np.maximum(0, sides).prod(axis=1)
+        if (common <= threshold * np.minimum(area[place], area[kept])).all():
+            kept.append(place)
+    return kept
+
+
+def square(corners: np.ndarray) -> np.ndarray:
+    """Grow boxes (n, 4) to squares about their centres."""
+    sides = corners[:, 2:] - corners[:, :2]
+    longest = sides.max(axis=1, keepdims=True)
+    start = corners[:, :2] + sides * 0.5 - longest * 0.5
+    return np.concatenate([start, start + longest], axis=1)
+
+
+def shift(corners: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Move the corners of boxes (n, 4) by shifts given as shares of their sides."""
+    sides = np.tile(corners[:, 2:] - corners[:, :2] + 1, 2)
+    return corners + shifts * sides
+
+
+# Work in batches: of photos of similar size, and smaller ones where the GPU has not memory enough.
+
+
+Answer = TypeVar("Answer")
+
+
+def in_batches(function: Callable[[np.ndarray], Answer], rows: np.ndarray, batch_size: int) -> list[Answer]:
+    """The function's answers for consecutive parts of ``rows``; a part is halved as long as the GPU runs out of memory.
+
+    Raises
+    ------
+    torch.cuda.OutOfMemoryError
+        Not even a single row fits.
+    """
+    answers: list[Answer] = []
+    start = 0
+    while start < len(rows):
+        batch_size = min(batch_size, len(rows) - start)
+        try:
+            answers.append(function(rows[start : start + batch_size]))
+        except torch.cuda.OutOfMemoryError:
+            if batch_size == 1:
+                raise
+            batch_size //= 2
+            torch.cuda.empty_cache()
+            continue
+        start += batch_size
+    return answers
+
+
+def similar_sizes(sizes: Sequence[tuple[int, int]], most_pixels: int, padding: float) -> list[list[int]]:
+    """Batches of photos that waste little when all are padded to the largest height and width among them.
+
+    Parameters
+    ----------
+    sizes : (height, width) of each photo
+    most_pixels : int
+        Of a batch, padding included; a larger photo is a batch of its own.
+    padding : float
+        Pixels that are none of a photo, at most, as a share of the photos' own.
+
+    Returns
+    -------
+    list of lists
+        Places in ``sizes``, each once.
+    """
+    batches: list[list[int]] = []
+    own = height = width = 0
+    for place in sorted(range(len(sizes)), key=sizes.__getitem__):
+        rows, columns = sizes[place]
+        height, width, own = max(height, rows), max(width, columns), own + rows * columns
+        padded = (len(batches[-1]) + 1) * height * width if batches else 0
+        if batches and padded <= min(most_pixels, (1 + padding) * own):
+            batches[-1].append(place)
+        else:
+            batches.append([place])
+            height, width, own = rows, columns, rows * columns
+    return batches
+
 
 MIN_FACE = 20  # pixels, the study's setting
 SCALE_FACTOR = 0.709  # from one level of the pyramid to the next
