@@ -19,7 +19,7 @@ from faceage_bio.core.errors import CohortError, visible
 from faceage_bio.core.tables import read_json, write_json
 from faceage_bio.faces.faceage.shards import count_photos, shard_names
 from faceage_bio.faces.faceage.store import content_of
-from faceage_bio.faces.training.seen_photos import keyed_hashes
+from faceage_bio.faces.training.curation import keyed_hashes
 from faceage_bio.intake.cohort import samples
 from faceage_bio.intake.rna import count_files
 from faceage_bio.intake.rna.count_files import read_counts_once

@@ -230,7 +230,7 @@ def _check_unseen(
     problems: list[FaceAgeBioError],
 ) -> None:
     """A cohort whose photos trained or chose a model does not validate it."""
-    from faceage_bio.faces.training.seen_photos import check_unseen
+    from faceage_bio.faces.training.curation import check_unseen
 
     for name, cohort in config.cohorts.items():
         if cohort.photos and tables:

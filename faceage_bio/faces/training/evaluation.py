@@ -18,9 +18,9 @@ from faceage_bio.faces.faceage.photo import load_tools
 from faceage_bio.faces.faceage.predict import count_workers, predict_face_ages
 from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.store import content_of
+from faceage_bio.faces.training.curation import keyed_hashes
 from faceage_bio.faces.training.loading import read_side
 from faceage_bio.faces.training.prepare import PHOTOS, SPLIT
-from faceage_bio.faces.training.seen_photos import keyed_hashes
 from faceage_bio.faces.training.splits import TEST, VALIDATION
 from faceage_bio.faces.vision.card import CARD_FILE, read_card
 
