@@ -1,4 +1,4 @@
-"""Which of several age models is more accurate, and which predicts death better: in the same participants, paired."""
+"""Several age models in the same participants: how far they agree, which is more accurate, and which predicts death better."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""A cohort's photos: status by group, image measures, and speed of computation.
+"""A cohort's photos: status by group, image measures, face ages with their uncertainty, and speed of computation.
 
 The numbers are exact, so these tables are their owner's; the page on photo quality leaves small ones out.
 """

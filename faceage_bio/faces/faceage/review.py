@@ -1,4 +1,4 @@
-"""Manual review of photos: exclusions with reasons, and agreement of the reviewers."""
+"""Manual review of photos: the tables that reviewers send back, exclusions with reasons, and agreement of the reviewers."""
 
 from collections.abc import Sequence
 from itertools import combinations

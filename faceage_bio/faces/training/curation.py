@@ -1,4 +1,4 @@
-"""Which photos a model is trained on: declared rules in their order, each counted."""
+"""Which photos a model is trained on: declared rules in their order, each counted; and keyed hashes of those that it has seen."""
 
 import hmac
 import secrets

@@ -1,4 +1,4 @@
-"""From an image file to upright RGB pixels, or a reason why not."""
+"""From an image file to upright RGB pixels, or a reason why not, damage that decoders repair in silence included."""
 
 import hashlib
 import io

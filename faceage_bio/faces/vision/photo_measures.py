@@ -1,4 +1,4 @@
-"""What can be said of a photo and its face before any age: size, place in the frame, sharpness, light, pose."""
+"""What can be said of a photo and its face before any age: size, place in the frame, sharpness, light, pose; and what makes it unfit for one."""
 
 import hashlib
 
