@@ -1,4 +1,4 @@
-"""Single cells that pass quality, summed to one count profile per person and cell type (pseudobulk)."""
+"""Single cells that pass quality, summed to one count profile per participant and cell type (pseudobulk), and the share of each cell type."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

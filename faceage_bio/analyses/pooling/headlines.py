@@ -1,4 +1,4 @@
-"""The headline estimates of all cohorts below each other, and what makes two of them the same quantity."""
+"""The headline estimates of all cohorts below each other, what makes two of them the same quantity, and the scale on which they are pooled."""
 
 from collections.abc import Mapping, Sequence
 

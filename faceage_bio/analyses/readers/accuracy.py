@@ -1,4 +1,4 @@
-"""Discrimination of deaths by readers: areas per reader and group, conditions compared, readers against the model alone."""
+"""Accuracy of readers: discrimination of deaths, decisions yes or no, and the ages that they give; conditions compared, readers against the model alone."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""Cox models, Kaplan-Meier curves and log-rank tests by lifelines (Davidson-Pilon 2019, doi:10.21105/joss.01317).
+"""The headline by other software: lifelines (Davidson-Pilon 2019, doi:10.21105/joss.01317), then statsmodels.
 
 lifelines' default precision leaves 1e-5 in a coefficient; it is asked for more. Known differences from R, which ours equals: robust
 errors, and C with delayed entry; it has log-log intervals alone, and no log-rank test with strata or delayed entry.
