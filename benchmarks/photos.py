@@ -18,6 +18,10 @@ def make_photos(width: int, output: Path, folder: Path | None = None) -> list[Pa
         pictures = [(f"{n}", Image.fromarray(draw(imagine(20 + 3 * n, bool(n % 2), n)))) for n in range(MOST)]
     else:
         files = sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
+        if not files:
+            raise SystemExit(
+                f"{folder}: no photo. Expected files that end in {', '.join(sorted(ENDINGS))}; name their folder."
+            )
         some = files[:: max(1, len(files) // MOST)][:MOST]
         pictures = [(path.stem, Image.open(path).convert("RGB")) for path in some]
     paths = []
