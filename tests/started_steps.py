@@ -21,7 +21,7 @@ import psutil
 # what most steps import, and plans; none starts a thread before the fork
 IMPORTED = (
     "faceage_bio.cli.main", "pandas", "pandera.pandas", "pyarrow.parquet", "scipy.interpolate", "scipy.stats", "snakemake.cli",
-    "statsmodels.nonparametric.smoothers_lowess", "statsmodels.regression.linear_model", "statsmodels.stats.multitest", "statsmodels.stats.proportion",
+    "statsmodels.nonparametric.smoothers_lowess", "statsmodels.stats.proportion",
 )  # fmt: skip
 ASK = """\
 import json, os, socket, sys
@@ -131,7 +131,7 @@ def run_step(asking: socket.socket) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        asking.send(bytes([status]))
+        asking.send(bytes([status & 255]))
         os._exit(status)
 
 

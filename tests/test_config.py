@@ -131,7 +131,9 @@ def test_a_file_that_is_no_config(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot be read .*Expected the study's config. Check the path"):
         load_config(path)
     path.write_text("cohorts: [unclosed")
-    with pytest.raises(ConfigError, match="not valid YAML"):
+    with pytest.raises(
+        ConfigError, match=r"not valid YAML: (?s:.*)cohorts: \[unclosed\n +\^"
+    ):  # the line, and the place in it
         load_config(path)
     path.write_text("just words")
     with pytest.raises(ConfigError, match="expected keys and values"):

@@ -386,14 +386,20 @@ def test_each_figure_has_a_pdf_with_its_fonts(tmp_path):
 
 
 def test_the_figures_of_a_page_are_copied_with_a_pdf_each(tmp_path):
-    written = write_figures({"first.html": page_of(["one"], 300)}, tmp_path / "figures", pdf=False)
+    page = page_of(["one"], 300)
+    (tmp_path / "first.html").write_text(page)
+    written = write_figures({"first.html": page}, tmp_path / "figures", pdf=False)
+    (tmp_path / "figures" / "first" / "of_an_earlier_run.svg").write_text("<svg/>")
     copied = copy_figures([tmp_path / "first.html"], tmp_path / "copy")
     names = {path.relative_to(tmp_path / "figures") for path in written}
     assert {path.relative_to(tmp_path / "copy") for path in copied} == names | {
         name.with_suffix(".pdf") for name in names
     }
-    with pytest.raises(FaceAgeBioError, match=r"elsewhere/page\.html: without its figures"):
-        copy_figures([tmp_path / "elsewhere" / "page.html"], tmp_path / "copy")
+    with pytest.raises(FaceAgeBioError, match=r"second\.html: no such file"):
+        copy_figures([tmp_path / "second.html"], tmp_path / "copy")
+    (tmp_path / "second.html").write_text(page)
+    with pytest.raises(FaceAgeBioError, match=r"second\.html: without its figures.*figures/second"):
+        copy_figures([tmp_path / "second.html"], tmp_path / "copy")
 
 
 def test_the_caption_of_a_figure_is_its_description():

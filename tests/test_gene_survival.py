@@ -49,6 +49,13 @@ def test_planted_gene_is_found_with_the_numbers_of_its_own_model():
     assert len(genes) == 40
 
 
+def test_a_column_of_participants_of_any_name_takes_no_other_levels():
+    people, levels = study()
+    rows = np.random.default_rng(0).permutation(len(people))
+    for one, other in zip(fit(people, levels), fit(people.assign(row=rows), levels), strict=True):
+        pd.testing.assert_frame_equal(one, other)
+
+
 def test_panel_and_all_genes_are_families_of_their_own():
     genes, panel = fit(*study())
     row, same = panel[panel.term == "CDK6"].iloc[0], genes[genes.term == "CDK6"].iloc[0]

@@ -18,7 +18,7 @@ from faceage_bio.stats.cox_fit import (
     martingale_residuals,
     survival_at,
 )
-from faceage_bio.stats.cox_likelihood import merge_near_ties
+from faceage_bio.stats.cox_likelihood import merge_near_ties, schoenfeld_residuals, score_residuals
 from faceage_bio.stats.cox_ph import hazard_over_time, proportional_hazards_test
 from faceage_bio.stats.smoothing import natural_spline, place_knots
 from tests.golden.cox.data import CASES, read
@@ -344,9 +344,12 @@ def test_martingale_residuals_equal_rs(name):
 
 @settings(deadline=None, max_examples=10)
 @given(st.integers(0, 1000), st.booleans())
-def test_martingale_residuals_sum_to_zero(seed, ties):
+def test_residuals_sum_to_zero(seed, ties):
     fit = fit_of(simulated(n=120, seed=seed, ties=ties))
     assert martingale_residuals(fit).sum() == pytest.approx(0, abs=1e-9)
+    rows = fit.rows
+    for residuals in (score_residuals, schoenfeld_residuals):
+        np.testing.assert_allclose(residuals(rows.sets, rows.x, rows.at).sum(axis=1), 0, atol=1e-8)
 
 
 def test_robust_error_counts_copies_of_a_person_once():

@@ -153,13 +153,22 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"{path}: not valid YAML: {error}. Expected keys and values such as those that `faceage-bio init` writes. Correct that place."
+            f"{path}: not valid YAML: {_quoting(path, error)}. Expected keys and values such as those that `faceage-bio init` writes. Correct that place."
         ) from None
     if not isinstance(content, dict):
         raise ConfigError(
             f"{path}: expected keys and values such as `cohorts:`, found {type(content).__name__}. Write one with `faceage-bio init`."
         )
     return content
+
+
+def _quoting(path: Path, error: Exception) -> Exception:
+    """The error as PyYAML words it, with the line that it is in; libyaml, which is faster, quotes none."""
+    try:
+        yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as worded:
+        return worded
+    return error
 
 
 class _TwiceError(Exception):
@@ -356,7 +365,7 @@ def _flat(annotation: Any) -> list[Any]:
 
 
 def analysis_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """What `cohort.analyses` and `cohort.names` take of a config, by dotted name; "names": the columns that each setting names."""
+    """What `cohort.config_checks` takes of a config, by dotted name; "names": the columns that each setting names."""
     found = {name: reduce(getitem, name.split("."), config) for name in ANALYSIS_SETTINGS}
     return found | {"names": named_columns(config)}
 

@@ -34,7 +34,7 @@ def read_text_table(path: Path | str, sheet: str | None = None, decimal: str | N
     ----------
     path : path
         UTF-8 text, tab, comma or semicolon separated (told from its lines), or .xlsx.
-    sheet, decimal : of a workbook, `workbook.read_sheet`
+    sheet, decimal : of a workbook, `user_files.read_sheet`
 
     Returns
     -------

@@ -22,6 +22,7 @@ FLOW = "participants"  # in place of an analysis, of the table of the participan
 INK, PAPER = "#1c2430", "#ffffff"
 # names that the renderer numbers through all figures that it ever drew
 DRAWN = re.compile(r"(clip|gradient_)\d+")
+INCLUDED = re.compile(r'data-file="([^"]+)"')  # by a page, as `Figures` writes it
 
 
 class Picture(Markup):
@@ -142,23 +143,25 @@ def write_figures(pages: Mapping[str, Page], folder: Path, pdf: bool = True) -> 
 
 
 def copy_figures(pages: Sequence[Path], folder: Path) -> list[Path]:
-    """The figures of pages in the folder of each, also of published ones, as SVG and PDF in another folder (or the same).
+    """The figures of pages, also of published ones, from the folder next to each, as SVG and PDF in another folder (or the same).
 
     Raises
     ------
     FaceAgeBioError
-        A page without its folder of figures.
+        No such page, or one without its figures.
     """
     written = []
     for page in pages:
-        drawn = page.parent / "figures"
-        if not drawn.is_dir():
-            raise FaceAgeBioError(
-                f"{page}: without its figures. Expected the folder {drawn}. Name the page where a run or publish wrote it."
-            )
-        for path in sorted((drawn / page.stem).rglob("*.svg")):
-            written.append(folder / path.relative_to(drawn))
-            write_text(path.read_text(encoding="utf-8"), written[-1])
+        if not page.is_file():
+            raise FaceAgeBioError(f"{page}: no such file. Expected a page that a run or publish wrote.")
+        for name in INCLUDED.findall(page.read_text(encoding="utf-8")):
+            place = Path("figures", page.stem, f"{name}.svg")
+            if not (page.parent / place).is_file():
+                raise FaceAgeBioError(
+                    f"{page}: without its figures. Expected {page.parent / place}. Name the page where a run or publish wrote it."
+                )
+            written.append(folder / place.relative_to("figures"))
+            write_text((page.parent / place).read_text(encoding="utf-8"), written[-1])
     return [*written, *map(_pdf, written)]
 
 

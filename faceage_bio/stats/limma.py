@@ -25,7 +25,7 @@ def voom(
     counts : int array, shape (n_samples, n_genes)
     design : float array, shape (n_samples, p), of full rank
     library_sizes : float array, shape (n_samples,)
-        Sums of counts times TMM factors (`size_factors.trimmed_mean_of_m`).
+        Sums of counts times TMM factors (`negative_binomial.trimmed_mean_of_m`).
     genes : int array, optional
         Positions of the genes that are wanted; the trend of their weights is that of all genes.
 

@@ -8,7 +8,7 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     """False discovery rate of Benjamini and Hochberg (1995), as R's ``p.adjust(method = "BH")``."""
     adjusted, tested = _of_tested(p_values)
     if tested.any():
-        adjusted[tested] = false_discovery_control(adjusted[tested])
+        adjusted[tested] = false_discovery_control(np.clip(adjusted[tested], 0, 1))  # of rounding
     return adjusted
 
 

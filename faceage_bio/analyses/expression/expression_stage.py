@@ -62,7 +62,7 @@ def result_tables(
     genes : DataFrame, result rows, one per tested gene and exposure of the joint model
         Exposures are age_acceleration, chronological_age and their interactions. ``q_value``: Benjamini and Hochberg over all
         tested genes; ``q_filtered``: after independent filtering; ``p_lrt``: likelihood-ratio test.
-    panel : DataFrame, result rows, one per declared gene and test of `gene_age_comparison.TESTS`
+    panel : DataFrame, result rows, one per declared gene and test of `gene_models.TESTS`
         ``exposure`` is an age or "difference"; ``q_value`` and ``p_bonferroni`` over the panel's ``n_tests`` of the same test;
         ``detectable``: the smallest change that this study would have found with 80% power; ``permutation_p_value`` of age
         acceleration in the joint model: of limma-voom's t, `PERMUTATIONS` by ``seed``.

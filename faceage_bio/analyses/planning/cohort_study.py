@@ -211,12 +211,12 @@ class CohortPlan:
         return self.design.events(self.hazard_ratio, self.power) * self.photos.factor
 
     def table(self, observed: Sequence[Said] = (), remarks: Sequence[str] = ()) -> pd.DataFrame:
-        """The plan, as `plan_table.plan_table` makes it.
+        """The plan, as `plan_table` makes it.
 
         Parameters
         ----------
-        observed : further assumptions (`plan_table.observation`)
-        remarks : on them (`plan_table.extrapolation`)
+        observed : further assumptions (`observation`)
+        remarks : on them (`extrapolation`)
 
         Returns
         -------
@@ -387,7 +387,7 @@ class TrialPlan:
         Returns
         -------
         DataFrame
-            A plan, as `plan_table.plan_table` makes it.
+            A plan, as `plan_table` makes it.
         """
         trial = self.trial
         events, n = trial.events(self.power), trial.participants(self.power)
@@ -481,7 +481,7 @@ def selected_by(rows: pd.DataFrame, marker: str, threshold: float) -> tuple[floa
 
     Parameters
     ----------
-    rows : of `pilot.usable_rows`
+    rows : of `pilot_precision.usable_rows`
     """
     above = rows[rows[marker] > threshold]
     if not 0 < len(above) < len(rows) or not above[EVENT].sum():

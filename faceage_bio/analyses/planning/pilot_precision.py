@@ -72,7 +72,7 @@ def interval_widths(
 
     Parameters
     ----------
-    rows : of `pilot.usable_rows`
+    rows : of `usable_rows`
     measure : "c-index"
         Harrell's C of the Cox model of face age and ``columns``, as fitted to the pilot; "difference": of C with and without face age;
         "hazard-ratio": of face age per ``per`` years in that model, fitted anew to each sample, as upper end over lower end.
@@ -172,7 +172,7 @@ def prognostic_gain(
 
     Parameters
     ----------
-    rows : of `pilot.usable_rows`
+    rows : of `usable_rows`
     scores : columns of each score by its name; the increment is that over the first
     repeats : bootstrap samples of participants for the percentile intervals; copies of one stay in one fold
 

@@ -90,7 +90,7 @@ def headline_rows(
     -------
     DataFrame
         Result rows with ``source``, ``analysis`` (the words of the keys) and ``genes``; ``covariates`` are those that the model has;
-        ``scale``, ``y`` and ``se`` of `scales.with_scale`.
+        ``scale``, ``y`` and ``se`` of `with_scale`.
 
     Raises
     ------

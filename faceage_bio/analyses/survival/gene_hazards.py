@@ -22,14 +22,14 @@ from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni
 
 ANALYSIS = "analysis"
 SAMPLE_DATE = "sample_date"
-ROW = "row"  # of the table of levels
+ROW = "\0row"  # of the table of levels; no table that somebody brings has such a column
 ABOUT = (ANALYSIS, SAMPLE, SUBJECT, SAMPLE_DATE, "batch")  # columns of a table of levels before its genes
 METHOD = "Cox per gene, Efron ties, Wald interval"
 HIGHEST_LEVEL = 40  # a log2 level above it is a count
 
 
 def read_levels(path: Path | str) -> pd.DataFrame:
-    """Levels written by ``normalise-expression``, or a plain table with subject_id and one column per gene.
+    """Levels written by ``check-expression``, or a plain table with subject_id and one column per gene.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def read_levels(path: Path | str) -> pd.DataFrame:
     if SUBJECT not in table:
         raise CohortError(
             f"{path}: line 1 lacks the column '{SUBJECT}', which tells whose levels a row holds; it has {examples(list(table))}. "
-            "Expected it in each. Give the table that normalise-expression writes."
+            "Expected it in each. Give the table that check-expression writes."
         )
     table[SUBJECT] = table[SUBJECT].astype(str)
     missing = {ANALYSIS: "expression", SAMPLE: table[SUBJECT], SAMPLE_DATE: None, "batch": None}
@@ -64,7 +64,7 @@ def read_levels(path: Path | str) -> pd.DataFrame:
     if large:
         raise CohortError(
             f"{path}: {len(large)} gene column(s) hold values above {HIGHEST_LEVEL}: {examples(large)}, which no log2 level "
-            "reaches. Expected log2 levels. Give log2 levels, such as those that normalise-expression writes, and not counts."
+            "reaches. Expected log2 levels. Give log2 levels, such as those that check-expression writes, and not counts."
         )
     return table
 

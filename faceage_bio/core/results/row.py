@@ -49,7 +49,7 @@ ESTIMATES = (
 )
 NUMBERS = (*ESTIMATES, "horizon", "df", "n", "n_events")
 WORDS = tuple(name for name in (*FIRST, *LAST) if name not in NUMBERS)
-# of a step alone exploratory, until the plan marks the answers to its questions (roles.py)
+# of a step alone exploratory, until the plan marks the answers to its questions (`with_roles`)
 ROLES = (
     PRIMARY,
     SECONDARY,

@@ -32,7 +32,7 @@ def prepare(
     Raises
     ------
     TableError, WeightsError
-        See `sources.read_source`, `curation.curate_labels`, `splits.split_photos`, `vision.face_input.input_of`.
+        See `labelled_photos.read_source`, `curation.curate_labels`, `splits.split_photos`, `vision.face_input.input_of`.
     """
     how = input_of({"name": settings.name, "input": settings.input} if settings.input else {})
     photos = pd.concat([_scoped(source) for source in settings.sources], ignore_index=True)

@@ -147,7 +147,7 @@ class Decoded:
     colour_mode: str = ""
     """"1-bit", "palette", "CMYK" or "white is zero" for a file in a form that no camera writes."""
     corrupt_data: bool = False
-    """The file was read, but its data are damaged (see `jpeg.is_damaged`)."""
+    """The file was read, but its data are damaged (see `is_damaged`)."""
     content_hash: str | None = None
     """SHA-256 of the bytes that were decoded."""
 

@@ -53,7 +53,7 @@ def read_cohorts(
     named : mapping, optional
         The columns that each setting names (`config.named_columns`).
     kept : path, optional
-        Folder for counts that were read, to read them once (`count_store`).
+        Folder for counts that were read, to read them once (`count_files.read_counts_once`).
 
     Raises
     ------
