@@ -153,7 +153,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
         raise ConfigError(f"{path}: {error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"{path}: not valid YAML: {_quoting(path, error)}. Expected keys and values such as those that `faceage-bio init` writes. Correct that place."
+            f"{path}: not valid YAML: {_quoting(Path(path), error)}. Expected keys and values such as those that `faceage-bio init` writes. Correct that place."
         ) from None
     if not isinstance(content, dict):
         raise ConfigError(
