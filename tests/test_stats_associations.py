@@ -70,6 +70,12 @@ def test_marginal_means_equal_emmeans(voters):
     close(benjamini_hochberg(p_values), "pair bh")
 
 
+def test_a_p_value_beyond_one_by_rounding_is_one_and_any_other_is_refused():
+    np.testing.assert_array_equal(benjamini_hochberg([np.nan, np.nextafter(1, 2), 0.01]), [np.nan, 1.0, 0.02])
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        benjamini_hochberg([1.1, 0.01])
+
+
 def test_adjusted_effect_sizes_equal_eff_size(voters):
     fit, _ = adjusted(voters)
     for row in party_margins(voters).pairs.itertuples():

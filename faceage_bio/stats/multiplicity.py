@@ -8,7 +8,11 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     """False discovery rate of Benjamini and Hochberg (1995), as R's ``p.adjust(method = "BH")``."""
     adjusted, tested = _of_tested(p_values)
     if tested.any():
-        adjusted[tested] = false_discovery_control(np.clip(adjusted[tested], 0, 1))  # of rounding
+        within = np.clip(adjusted, 0, 1)
+        rounded = np.isclose(
+            adjusted, within, rtol=0, atol=1e-12
+        )  # what is further outside is no p-value, and scipy says so
+        adjusted[tested] = false_discovery_control(np.where(rounded, within, adjusted)[tested])
     return adjusted
 
 
