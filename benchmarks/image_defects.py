@@ -25,7 +25,7 @@ from benchmarks.photos import ENDINGS
 from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.faces.faceage.photo import Tools, examine
 from faceage_bio.faces.faceage.settings import settings_of
-from faceage_bio.faces.vision.conditions import expose
+from faceage_bio.faces.faceage.stress import expose
 from faceage_bio.faces.vision.detect import Detector, Face
 
 NEW = (

@@ -29,11 +29,10 @@ from faceage_bio.core.config import FaceAge
 from faceage_bio.faces.faceage.photo import load_tools
 from faceage_bio.faces.faceage.predict import choose_device, count_workers, predict_face_ages
 from faceage_bio.faces.faceage.settings import Settings, settings_of
-from faceage_bio.faces.vision.card import read_card
-from faceage_bio.faces.vision.crop import crop_face
 from faceage_bio.faces.vision.decode import decode_photo
 from faceage_bio.faces.vision.detect import Detector
-from faceage_bio.faces.vision.models import load_model, use_whole_float32
+from faceage_bio.faces.vision.face_input import crop_face
+from faceage_bio.faces.vision.models import load_model, read_card, use_whole_float32
 from faceage_bio.faces.vision.photo_measures import measure_crop, measure_defects, perceptual_hash, pixel_hash
 from tests.operators import count_operators
 

@@ -10,7 +10,7 @@ from facenet_pytorch import MTCNN
 from PIL import Image
 
 from benchmarks.clock import clock
-from faceage_bio.faces.vision.crop import standardise
+from faceage_bio.faces.vision.face_input import standardise
 from faceage_bio.faces.vision.network import FaceAgeNetwork
 
 if __name__ == "__main__":

@@ -23,8 +23,7 @@ from faceage_bio.core.config import FaceAge
 from faceage_bio.faces.faceage.photo import load_tools
 from faceage_bio.faces.faceage.predict import count_workers, predict_face_ages
 from faceage_bio.faces.faceage.settings import settings_of
-from faceage_bio.faces.vision.card import read_card
-from faceage_bio.faces.vision.models import load_model
+from faceage_bio.faces.vision.models import load_model, read_card
 
 
 def whole(folder: Path, model: Path, detection: str) -> dict:

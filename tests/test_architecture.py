@@ -104,7 +104,7 @@ def test_command_line_does_not_import_heavy_libraries():
 
 def test_a_model_card_is_read_without_pytorch():
     """By light steps too, of which a cluster kills those that load it for their memory."""
-    code = "import sys; import faceage_bio.faces.vision.card; print('torch' in sys.modules)"
+    code = "import sys; import faceage_bio.faces.vision.models; print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.strip() == "False"
 

@@ -10,10 +10,9 @@ from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage.photo import Tools, add_ages, examine_images
 from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.store import engine_of
-from faceage_bio.faces.vision.crop import crop_face
 from faceage_bio.faces.vision.decode import Decoded
 from faceage_bio.faces.vision.detect import Detector
-from faceage_bio.faces.vision.face_input import TEMPLATE, FaceInput, cut_face, input_of, similarity
+from faceage_bio.faces.vision.face_input import TEMPLATE, FaceInput, crop_face, cut_face, input_of, similarity
 
 RANDOM = np.random.default_rng(6)
 

@@ -5,8 +5,7 @@ import pytest
 
 from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.settings.settings_photos import FaceAge, Quality
-from faceage_bio.faces.faceage.rules import CRITERIA, Rule, judge
-from faceage_bio.faces.faceage.settings import settings_of
+from faceage_bio.faces.faceage.settings import CRITERIA, Rule, judge, settings_of
 from faceage_bio.faces.vision.detect import first_level_for
 
 FINE = {

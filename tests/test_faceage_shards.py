@@ -10,8 +10,7 @@ from PIL import Image
 from faceage_bio.core.errors import RunError
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage.duplicates import find_same_photos, mark_same_photos
-from faceage_bio.faces.faceage.gather import gather_shards
-from faceage_bio.faces.faceage.shards import count_photos, photos_of, shard_names
+from faceage_bio.faces.faceage.shards import count_photos, gather_shards, photos_of, shard_names
 from faceage_bio.faces.vision.photo_measures import perceptual_hash, pixel_hash
 
 

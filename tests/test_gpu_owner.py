@@ -18,8 +18,7 @@ from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage import owner, predict
 from faceage_bio.faces.faceage.photo import Tools
-from faceage_bio.faces.faceage.rules import Rule
-from faceage_bio.faces.faceage.settings import settings_of
+from faceage_bio.faces.faceage.settings import Rule, settings_of
 from faceage_bio.faces.faceage.store import PhotoStore, engine_of
 from faceage_bio.faces.vision.detect import Detector
 

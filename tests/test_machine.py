@@ -14,7 +14,7 @@ from faceage_bio.core.errors import RunError
 from faceage_bio.core.machine import Computer, Size
 from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.simulated_cohorts import draw_noise
-from faceage_bio.faces.faceage import timing
+from faceage_bio.faces.faceage import predict
 from faceage_bio.faces.faceage.settings import settings_of
 
 GOOD = Computer(cores=8, memory_gb=32, disk_free_gb=500)
@@ -163,7 +163,7 @@ def test_pytorch_is_not_loaded_where_no_gpu_is_of_use(tmp_path):
 
 def timed(folder, device="cpu", n=2, workers=1, megapixels=0.05, **faceage):
     paths = draw_noise(folder, n, megapixels)
-    return timing.photos_per_second(paths, device, settings_of(FaceAge(**faceage)), workers)
+    return predict.photos_per_second(paths, device, settings_of(FaceAge(**faceage)), workers)
 
 
 def test_noise_is_of_the_size_asked_for(tmp_path):
@@ -192,7 +192,7 @@ def test_processes_are_timed_while_all_of_them_work(tmp_path, monkeypatch):
             seen.append((len(paths), {barrier.parties for barrier in barriers}))
             return [0.5, 1.0]
 
-    monkeypatch.setattr(timing, "pool", lambda workers, make, one_owner: Pool())
+    monkeypatch.setattr(predict, "pool", lambda workers, make, one_owner: Pool())
     assert timed(tmp_path, n=4, workers=2) == 4 / 0.5 + 4 / 1.0
     assert seen == [(2, {2})]
 
@@ -208,7 +208,7 @@ def end_at_once(device, settings):
 
 
 def test_a_process_that_is_ended_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(timing, "random_tools", end_at_once)
+    monkeypatch.setattr(predict, "random_tools", end_at_once)
     with pytest.raises(RunError, match="--time-photos: one of 2 processes was ended"):
         timed(tmp_path, workers=2)
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError, FitError, RunError
 from faceage_bio.demo.portraits import draw, imagine
-from faceage_bio.faces.faceage.photo_ledger import ledger_of
+from faceage_bio.faces.faceage.photo_quality import ledger_of
 from faceage_bio.faces.faceage.review import (
     mark_reviewed,
     read_decisions,
@@ -23,8 +23,7 @@ from faceage_bio.faces.faceage.review import (
     settle,
     summarise_review,
 )
-from faceage_bio.faces.faceage.review_codes import REASONS
-from faceage_bio.faces.faceage.review_sheet import Shown, add_to_keys, choose_photos, cut_face
+from faceage_bio.faces.faceage.review_sheet import REASONS, Shown, add_to_keys, choose_photos, cut_face
 from faceage_bio.report.single_pages import review_sheet
 from faceage_bio.report.words import REASONS as WORDS
 from faceage_bio.stats.measurement_error import cohens_kappa

@@ -17,20 +17,22 @@ from faceage_bio.cli.main import app
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
+from faceage_bio.faces.faceage import stress
 from faceage_bio.faces.faceage.photo import Tools, add_ages, examine, examine_images
 from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.stress import (
+    CONDITIONS,
+    N_STEPS,
+    Box,
     gather_samples,
     photos_in,
     sample_photos,
     stress_one,
     stress_photos,
 )
-from faceage_bio.faces.vision import conditions
-from faceage_bio.faces.vision.conditions import CONDITIONS, N_STEPS, Box
-from faceage_bio.faces.vision.crop import crop_face
 from faceage_bio.faces.vision.decode import decode_photo
 from faceage_bio.faces.vision.detect import Detector, Face
+from faceage_bio.faces.vision.face_input import crop_face
 from tests.conftest import add_mean_model
 from tests.rows import told
 
@@ -95,7 +97,7 @@ def test_darkening_of_a_model_that_sees_only_brightness_is_measured_exactly(fold
     before = crop_face(image, box).mean() / 2
     assert rows.before.to_numpy() == pytest.approx(before)
     for row in rows[rows.condition == "light"].itertuples():
-        exact = crop_face(conditions.expose(image, row.step, FACE), box).mean() / 2 - before
+        exact = crop_face(stress.expose(image, row.step, FACE), box).mean() / 2 - before
         assert row.change == pytest.approx(exact, abs=1e-9)
     light = rows[rows.condition == "light"].set_index("step").change
     assert light[-3] < light[-2] < light[-1] < 0 < light[1]
@@ -257,16 +259,16 @@ def test_several_cohorts_are_pooled_too():
 @given(IMAGES)
 def test_strength_zero_changes_nothing(image):
     for change, nothing in (
-        (conditions.expose, 0), (conditions.blur, 0), (conditions.shrink, 100), (conditions.remove_colour, 0),
-        (conditions.add_noise, 0), (conditions.rotate, 0),
+        (stress.expose, 0), (stress.blur, 0), (stress.shrink, 100), (stress.remove_colour, 0),
+        (stress.add_noise, 0), (stress.rotate, 0),
     ):  # fmt: skip
         np.testing.assert_array_equal(change(image, nothing, Box(2, 2, 6, 6)), image)
 
 
 @given(IMAGES, st.floats(0.1, 4))
 def test_less_light_is_darker_everywhere_and_more_is_brighter(image, stops):
-    assert (conditions.expose(image, -stops, FACE) <= image).all()
-    assert (conditions.expose(image, stops, FACE) >= image).all()
+    assert (stress.expose(image, -stops, FACE) <= image).all()
+    assert (stress.expose(image, stops, FACE) >= image).all()
 
 
 @given(IMAGES)
@@ -284,15 +286,15 @@ def test_changed_photos_are_photos(image):
 def test_a_stop_is_a_doubling_of_light_in_linear_srgb():
     # sRGB (IEC 61966-2-1): 188 of 255 is half the light of 255
     white = np.full((2, 2, 3), 255, np.uint8)
-    assert conditions.expose(white, -1, FACE)[0, 0, 0] == 188
+    assert stress.expose(white, -1, FACE)[0, 0, 0] == 188
 
 
 def test_blur_goes_with_the_size_of_the_face():
     image = draw(imagine(50, True, 3))
     twice = np.asarray(Image.fromarray(image).resize((640, 800), Image.Resampling.BICUBIC))
     small, large = (
-        conditions.blur(image, 3, Box(0, 0, 160, 160)),
-        conditions.blur(twice, 3, Box(0, 0, 320, 320)),
+        stress.blur(image, 3, Box(0, 0, 160, 160)),
+        stress.blur(twice, 3, Box(0, 0, 320, 320)),
     )
     back = np.asarray(Image.fromarray(large).resize((320, 400), Image.Resampling.BICUBIC))
     assert np.abs(back.astype(int) - small).mean() < 1
@@ -300,8 +302,8 @@ def test_blur_goes_with_the_size_of_the_face():
 
 def test_grey_has_no_colour_and_noise_the_asked_spread():
     image = np.full((60, 60, 3), 128, np.uint8)
-    assert (conditions.remove_colour(draw(imagine(50, True, 3)), 1, FACE).std(axis=2) == 0).all()
-    assert conditions.add_noise(image, 10, FACE).std() == pytest.approx(10, rel=0.05)
+    assert (stress.remove_colour(draw(imagine(50, True, 3)), 1, FACE).std(axis=2) == 0).all()
+    assert stress.add_noise(image, 10, FACE).std() == pytest.approx(10, rel=0.05)
 
 
 def test_the_command_works_on_a_plain_folder(folder, tmp_path):

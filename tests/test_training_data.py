@@ -20,18 +20,21 @@ from faceage_bio.faces.training.curation import (
     BAD_LABEL,
     NO_FACE_SAID,
     SEVERAL_SAID,
+    TEST,
+    TRAIN,
+    VALIDATION,
     curate_faces,
     curate_labels,
     flow,
+    leak,
+    split_photos,
 )
-from faceage_bio.faces.training.embeddings import embed, similar_pairs
 from faceage_bio.faces.training.faces import FaceStore, check_faces
 from faceage_bio.faces.training.labelled_photos import matlab_age, read_source
 from faceage_bio.faces.training.loading import EpochOrder, age_weights, read_side
-from faceage_bio.faces.training.prepare import prepare
-from faceage_bio.faces.training.splits import TEST, TRAIN, VALIDATION, leak, split_photos
-from faceage_bio.faces.vision.crop import crop_face
+from faceage_bio.faces.training.prepare import embed, prepare, similar_pairs
 from faceage_bio.faces.vision.detect import Detector
+from faceage_bio.faces.vision.face_input import crop_face
 
 
 def source(kind, path, **more):
@@ -443,7 +446,7 @@ def test_faces_that_a_recognition_network_takes_for_one_stand_on_one_side(portra
 
 
 def test_similar_pairs_are_all_pairs_above_the_cosine(monkeypatch):
-    monkeypatch.setattr("faceage_bio.faces.training.embeddings.BLOCK", 3)
+    monkeypatch.setattr("faceage_bio.faces.training.prepare.BLOCK", 3)
     vectors = np.random.default_rng(2).normal(size=(10, 3))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     expected = {(a, b) for a in range(10) for b in range(a + 1, 10) if vectors[a] @ vectors[b] >= 0.6}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from faceage_bio.faces.vision.crop import FlatCrop, crop_face, standardise
+from faceage_bio.faces.vision.face_input import FlatCrop, crop_face, standardise
 
 PHOTO = np.random.default_rng(1).integers(0, 256, (200, 300, 3), np.uint8)
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from faceage_bio.core.errors import WeightsError
-from faceage_bio.faces.vision.card import read_card
 from faceage_bio.faces.vision.keras_file import read_keras_file
-from faceage_bio.faces.vision.models import load_model
+from faceage_bio.faces.vision.models import load_model, read_card
 from faceage_bio.faces.vision.weights import import_weights, verify_weights
 from tests.golden.keras import recipe
 from tests.keras_files import GOLDEN

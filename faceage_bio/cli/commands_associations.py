@@ -269,9 +269,8 @@ def stress_photos(
     from faceage_bio.faces.faceage.photo import load_tools
     from faceage_bio.faces.faceage.predict import choose_device, count_workers
     from faceage_bio.faces.faceage.settings import settings_of
-    from faceage_bio.faces.faceage.stress import gather_samples
+    from faceage_bio.faces.faceage.stress import N_STEPS, gather_samples
     from faceage_bio.faces.faceage.stress import stress_photos as stress
-    from faceage_bio.faces.vision.conditions import N_STEPS
 
     for name, given in (("photos", photos), ("face-ages", face_ages), ("participants", participants)):
         if given and len(given) != len(photo_folder):

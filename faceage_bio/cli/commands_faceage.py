@@ -51,12 +51,12 @@ def predict_face_age(
     if workers != 1 and len(table) > FEW_PHOTOS:
         start_worker_server()  # it loads its libraries while this process does
     from faceage_bio.faces.faceage.photo import load_tools
-    from faceage_bio.faces.faceage.precision import precision_sentence
+    from faceage_bio.faces.faceage.photo_quality import precision_sentence
     from faceage_bio.faces.faceage.predict import choose_device, count_workers, device_name, predict_face_ages
     from faceage_bio.faces.faceage.settings import settings_of
     from faceage_bio.faces.faceage.store import PhotoStore, engine_of
-    from faceage_bio.faces.vision.card import read_card
     from faceage_bio.faces.vision.decode import MEANINGS
+    from faceage_bio.faces.vision.models import read_card
 
     faces = settings_of(settings.faceage)
     chosen = choose_device(settings.faceage.device)
@@ -113,9 +113,9 @@ def gather_face_ages(
     import pandas as pd
 
     from faceage_bio.core.tables import read_table, write_json, write_table
-    from faceage_bio.faces.faceage.gather import gather_shards
     from faceage_bio.faces.faceage.review import mark_reviewed, read_review, settle
-    from faceage_bio.faces.vision.card import read_card
+    from faceage_bio.faces.faceage.shards import gather_shards
+    from faceage_bio.faces.vision.models import read_card
 
     card = {
         "models": [read_card(folder) for folder in model],
@@ -171,11 +171,11 @@ def summarise_photos(
     from faceage_bio.analyses.fairness.differences import age_bands, known_age
     from faceage_bio.core.tables import read_json, read_table, write_table
     from faceage_bio.faces.faceage.duplicates import mark_same_photos
-    from faceage_bio.faces.faceage.photo_ledger import ledger_of
     from faceage_bio.faces.faceage.photo_quality import (
         SKIN_TYPE,
         bin_measures,
         count_photos,
+        ledger_of,
         summarise_face_ages,
         summarise_speed,
     )
@@ -232,7 +232,7 @@ def compare_models(
     from faceage_bio.core.tables import cohort_of, read_table, write_table
     from faceage_bio.faces.faceage.model_comparison import age_columns, compare_predictions
     from faceage_bio.faces.faceage.model_comparison import compare_models as compare
-    from faceage_bio.faces.vision.card import read_card
+    from faceage_bio.faces.vision.models import read_card
 
     ages, cards = read_table(face_age), [read_card(folder) for folder in model]
     known, pictures, chosen = read_table(subjects), read_table(photos), settings.acceleration
@@ -267,7 +267,7 @@ def read_face_ages(
     --output face_age.parquet --ledger ledger.tsv
     """
     from faceage_bio.core.tables import write_table
-    from faceage_bio.faces.faceage.photo_ledger import ledger_of
+    from faceage_bio.faces.faceage.photo_quality import ledger_of
     from faceage_bio.intake.cohort.photos import read_face_ages as read
 
     table = read(face_ages, cohort)

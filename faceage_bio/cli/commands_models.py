@@ -172,7 +172,7 @@ def show(folder: Annotated[Path, typer.Argument(help="A model folder.")]) -> Non
     """
     import json
 
-    from faceage_bio.faces.vision.card import read_card
+    from faceage_bio.faces.vision.models import read_card
 
     print(json.dumps(read_card(folder), indent=2, ensure_ascii=False))
 

@@ -207,7 +207,7 @@ def _weights(
     config: "Config", tables: "dict[str, CohortTables] | None", problems: list[FaceAgeBioError]
 ) -> list[machine.Answer]:
     """A line for each model that the photos need."""
-    from faceage_bio.faces.vision.card import read_card
+    from faceage_bio.faces.vision.models import read_card
 
     if not any(cohort.photos for cohort in config.cohorts.values()):
         return []
@@ -326,9 +326,8 @@ def _time_photos(config: "Config", paths: list[Path], n: int, photos: int, megap
     import torch
 
     from faceage_bio.demo.simulated_cohorts import draw_noise
-    from faceage_bio.faces.faceage.predict import choose_device, count_workers
+    from faceage_bio.faces.faceage.predict import choose_device, count_workers, photos_per_second
     from faceage_bio.faces.faceage.settings import settings_of
-    from faceage_bio.faces.faceage.timing import photos_per_second
 
     if config.faceage.device == "cuda" and not torch.cuda.is_available():
         return None
@@ -359,7 +358,7 @@ def photos_to_compute(
     """Photos of each cohort: all, those that were touched or moved and are known by their bytes, and those that will be computed."""
     from faceage_bio.faces.faceage.settings import settings_of
     from faceage_bio.faces.faceage.store import PhotoStore, engine_of
-    from faceage_bio.faces.vision.card import read_card
+    from faceage_bio.faces.vision.models import read_card
 
     results = Path(config.results_dir)
     models = [results / "model" / "demo" if name == "demo" else Path(name) for name in config.models]

@@ -77,6 +77,11 @@ def other_age(number: int) -> str:
     return f"{FACE_AGE}_{number}"
 
 
+def holds_age(column: str) -> bool:
+    """Whether a column of a table of face ages holds an age, its spread or its error: an excluded photo has none of them."""
+    return column.startswith(FACE_AGE) or column == PRECISION_ERROR
+
+
 # the ledger: what became of each photo, subject and sample at each stage
 LEDGER_COLUMNS = (COHORT, SUBJECT, PHOTO, SAMPLE, "stage", "status", "reason", "detail")
 LEDGER_STATUSES = ("included", "flagged", "excluded")  # flagged = used, but look at it

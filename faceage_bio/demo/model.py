@@ -7,14 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import faceage_bio
 from faceage_bio.core.errors import RunError
-from faceage_bio.core.tables import READABLE, atomic_path, sha256_of, write_json
 from faceage_bio.demo.portraits import draw, imagine
-from faceage_bio.faces.vision.card import CARD_FILE, INPUT, WEIGHTS_FILE
-from faceage_bio.faces.vision.crop import crop_face
 from faceage_bio.faces.vision.detect import Detector
-from faceage_bio.faces.vision.random_convolution import features, random_filters
+from faceage_bio.faces.vision.face_input import INPUT, crop_face
+from faceage_bio.faces.vision.models import write_model_folder
+from faceage_bio.faces.vision.other_models import features, random_filters
 
 N_PEOPLE = 240
 AGES = (18.0, 98.0)
@@ -93,8 +91,6 @@ def fit_demo_model(
     seed: int, output: Path, n: int = N_PEOPLE, progress: Callable[[int], None] = lambda n: None
 ) -> dict:
     """Fit and write ``model.safetensors`` and ``card.json``; returns the card."""
-    from safetensors.torch import save_file
-
     crops, ages = training_participants(n, seed, progress)
     filters = random_filters(seed)
     coefficients, intercept, rmse = fit_ridge(features(crops, filters), ages)
@@ -102,18 +98,13 @@ def fit_demo_model(
         "coefficients": torch.from_numpy(coefficients),
         "intercept": torch.tensor(intercept).double(),
     }
-    with atomic_path(output / WEIGHTS_FILE, mode=READABLE) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
     card = {
         "name": "demo model (not FaceAge)",
         "kind": "demo",
         "synthetic": True,
-        "sha256": sha256_of(output / WEIGHTS_FILE),
         "source": f"fitted on {len(ages)} simulated participants, seed {seed}",
         "leave_one_out_rmse_years": round(rmse, 2),
         **INPUT,
         "notice": NOTICE,
-        "created_with": f"faceage_bio {faceage_bio.__version__}",
     }
-    write_json(card, output / CARD_FILE, mode=READABLE)
-    return card
+    return write_model_folder(tensors, card, output)

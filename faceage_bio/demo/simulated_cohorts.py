@@ -278,7 +278,7 @@ def make_labelled_photos(
 
 def draw_noise(folder: Path, n: int, megapixels: float) -> list[Path]:
     """Photos of noise, 4 by 3; the detector spends about as long on one as on a portrait of the same size."""
-    from faceage_bio.faces.vision.crop import CROP_SIZE
+    from faceage_bio.faces.vision.face_input import CROP_SIZE
 
     height = max(CROP_SIZE, round((megapixels * 1e6 * 3 / 4) ** 0.5))
     random = np.random.default_rng(1)

@@ -5,7 +5,6 @@ import math
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 from markupsafe import Markup
@@ -14,7 +13,7 @@ import faceage_bio
 from faceage_bio.analyses.planning.cohort_study import ASSUMPTION, CODE, COLUMNS, CURVE, RESULT, remarks_of
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.tables import read_text_table
-from faceage_bio.faces.faceage.review_codes import DECISIONS, REASONS
+from faceage_bio.faces.faceage.review_sheet import DECISIONS, REASONS, Shown
 from faceage_bio.report import figures, plot
 from faceage_bio.report.flow import Box, picture
 from faceage_bio.report.pages import TEMPLATES, templates
@@ -22,11 +21,8 @@ from faceage_bio.report.plot import GREY, VERMILLION
 from faceage_bio.report.provenance import Citations
 from faceage_bio.report.words import first_upper, measure_words
 
-if TYPE_CHECKING:  # it loads PyTorch
-    from faceage_bio.faces.faceage.review_sheet import Shown
 
-
-def review_sheet(shown: Sequence["Shown"], sheet: str) -> str:
+def review_sheet(shown: Sequence[Shown], sheet: str) -> str:
     """One private HTML file with faces in it, and nothing else about anybody: it is for the computer on which it was made.
 
     Parameters

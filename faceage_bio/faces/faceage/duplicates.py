@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from faceage_bio.core.columns import COHORT, FACE_AGE, PRECISION_ERROR, SUBJECT
+from faceage_bio.core.columns import COHORT, SUBJECT, holds_age
 
 # bits; a portrait scaled or compressed again moves by 2, two drawn people may be 8 apart, 160 real people are 58 and more
 NEAR = 6
@@ -81,26 +81,32 @@ def mark_same_photos(photos: pd.DataFrame, action: str) -> pd.DataFrame:
     """The table of face ages with what ``find_same_photos`` found in status, reason and flags.
 
     With "exclude" such photos lose their age, but the first of a subject's own copies is only flagged; with "flag" all keep
-    it. A photo that is excluded already keeps its reason, and one that was marked before is not marked twice.
+    it. A photo that was marked before is not marked twice.
     """
     same = find_same_photos(photos)
-    told = [name in flags.split(";") for name, flags in zip(same, photos["flags"], strict=True)]
-    same = same.mask(told, "")
+    before = [name in flags.split(";") for name, flags in zip(same, photos["flags"], strict=True)]
+    same = same.mask(before, "")
+    copies = photos[same.str.endswith("twice") & (photos["status"] != "excluded")]
+    copy_of = copies["pixel_hash"].where(same == "same_photo_twice", "")
+    first = copies.assign(copy_of=copy_of).drop_duplicates([COHORT, SUBJECT, "copy_of"]).index
+    return mark_photos(photos, same, (action == "exclude") & ~photos.index.isin(first))
+
+
+def mark_photos(photos: pd.DataFrame, reason: pd.Series, lost: np.ndarray | pd.Series) -> pd.DataFrame:
+    """The table of face ages in which photos with a reason ("" is none) are flagged for it, or excluded and without ages where ``lost``.
+
+    A photo that is excluded already keeps its reason; one that is flagged keeps it unless it is excluded now.
+    """
     marked = photos.copy()
-    again = same != ""
-    marked.loc[again, "flags"] = [
-        ";".join(filter(None, both)) for both in zip(marked["flags"][again], same[again], strict=True)
+    named = reason != ""
+    marked.loc[named, "flags"] = [
+        ";".join(filter(None, both)) for both in zip(marked["flags"][named], reason[named], strict=True)
     ]
-    hit = again & (photos["status"] != "excluded")
-    lost = hit & (action == "exclude")
-    own = hit & same.str.endswith("twice")
-    marked["copy_of"] = marked["pixel_hash"].where(same == "same_photo_twice", "")
-    first = marked[own].drop_duplicates([COHORT, SUBJECT, "copy_of"]).index
-    lost &= ~lost.index.isin(first)
-    reasoned = lost | (hit & (photos["status"] == "ok"))
-    marked.loc[reasoned, "reason"] = same[reasoned]
-    marked.loc[hit, "status"] = "flagged"
+    used = named & (photos["status"] != "excluded")
+    lost = used & lost
+    reasoned = lost | (used & (photos["status"] == "ok"))
+    marked.loc[reasoned, "reason"] = reason[reasoned]
+    marked.loc[used, "status"] = "flagged"
     marked.loc[lost, "status"] = "excluded"
-    ages = [name for name in photos if name.startswith(FACE_AGE) or name == PRECISION_ERROR]
-    marked.loc[lost, ages] = np.nan
-    return marked.drop(columns="copy_of")
+    marked.loc[lost, [name for name in photos if holds_age(name)]] = np.nan
+    return marked

@@ -29,11 +29,11 @@ from faceage_bio.stats.linear import Estimate, correlation, fit_linear, mean_int
 from faceage_bio.stats.measurement_error import bland_altman
 from faceage_bio.stats.minimum_sizes import check_events
 
-# Agreement of further age models with the one that gave the face ages.
-
-
 BAND = 10  # years of mean face age
 METHOD = "Bland-Altman, one pair of ages per participant"
+TABLE = "faceage/model_comparison"
+ACCURACY, PROGNOSIS = "accuracy of age models", "prognosis of age models"
+C, CHI_SQUARE = "Harrell's C", "likelihood-ratio chi-square"
 
 
 def compare_models(
@@ -70,10 +70,8 @@ def compare_models(
         )
         rows += _rows(first, second, name, names[0])
         bands += _bands(first, second, name)
-    shared = {
-        COHORT: cohort, "question": "agreement", "outcome": "face age", "model_id": model_of(face_ages),
-        "model": METHOD,
-    }  # fmt: skip
+    shared = {COHORT: cohort, "question": "agreement", "outcome": "face age", "model": METHOD}
+    shared[MODEL_ID] = model_of(face_ages)
     table = result_rows([shared | row for row in rows], "faceage/agreement")
     columns = columns_of("faceage/agreement_bands")
     return table, pd.DataFrame([{COHORT: cohort} | band for band in bands], columns=columns)
@@ -92,34 +90,24 @@ def _rows(first: np.ndarray, second: np.ndarray, name: str, against: str) -> lis
     base = {"term": name, "level": name, "reference": against, "n": len(first)}
     try:
         found = bland_altman(first, second)
-        together = correlation(first, second)
+        measured = {
+            "bias": vars(found.bias),
+            "lower limit of agreement": vars(found.lower_limit),
+            "upper limit of agreement": vars(found.upper_limit),
+            "slope": vars(found.slope) | {"per": "1 year"},
+            "correlation": vars(correlation(first, second)),
+            "standard deviation": {"estimate": found.standard_deviation},
+        }
     except FitError as error:
-        return [base | {"measure": "bias", "reason": error.reason}]
-    measured = {
-        "bias": found.bias, "lower limit of agreement": found.lower_limit, "upper limit of agreement": found.upper_limit,
-        "slope": found.slope, "correlation": together,
-    }  # fmt: skip
-    rows = [base | {"measure": measure} | vars(value) for measure, value in measured.items()]
-    rows = [row | {"per": "1 year"} if row["measure"] == "slope" else row for row in rows]
-    return [*rows, base | {"measure": "standard deviation", "estimate": found.standard_deviation}]
+        measured = {"bias": {"reason": error.reason}}
+    return [base | {"measure": measure} | value for measure, value in measured.items()]
 
 
 def _bands(first: np.ndarray, second: np.ndarray, name: str) -> list[dict]:
-    both = pd.DataFrame({"mean": (first + second) / 2, "difference": second - first})
-    lower = (both["mean"] // BAND * BAND).astype("int64")
-    return [
-        {
-            "term": name, "band_lower": int(start), "n": len(band), "mean_age": band["mean"].mean(),
-            "mean_difference": band["difference"].mean(),
-        }
-        for start, band in both.groupby(lower)
-    ]  # fmt: skip
-
-
-TABLE = "faceage/model_comparison"
-ACCURACY, PROGNOSIS = "accuracy of age models", "prognosis of age models"
-C = "Harrell's C"
-SLOPE = {"measure": "slope", "outcome": "age gap", "per": "1 year"}
+    both = pd.DataFrame({"mean_age": (first + second) / 2, "mean_difference": second - first})
+    grouped = both.groupby((both["mean_age"] // BAND * BAND).astype("int64").rename("band_lower"))
+    bands = grouped.mean().assign(term=name, n=grouped.size()).reset_index()
+    return bands.to_dict("records")
 
 
 def age_columns(n: int) -> list[str]:
@@ -155,31 +143,36 @@ def compare_predictions(people: pd.DataFrame, cards: Sequence[dict], cohort: str
         "n": len(known),
         "model": "participants with an age by each model",
     }
-    accuracy = {"question": ACCURACY, "outcome": "error of face age"}
-    prognosis = {"question": PROGNOSIS, "outcome": "death", "exposure": FACE_AGE}
-    rows = [base | accuracy | row for row in _accuracy(known, columns, names)]
-    rows += [base | prognosis | row for row in _prognosis(known, columns, names)]
-    own = [row | {"level": row["term"], MODEL_ID: weights[row["term"]]} for row in rows]
-    return result_rows(own, TABLE)
+    accuracy = base | {"question": ACCURACY, "outcome": "error of face age"}
+    prognosis = base | {"question": PROGNOSIS, "outcome": "death", "exposure": FACE_AGE}
+    rows = [accuracy | row for row in _accuracy(known, columns, names)]
+    rows += [prognosis | row for row in _prognosis(known, columns, names)]
+    return result_rows([row | {"level": row["term"], MODEL_ID: weights[row["term"]]} for row in rows], TABLE)
 
 
 def _accuracy(known: pd.DataFrame, columns: Sequence[str], names: Sequence[str]) -> list[dict]:
-    errors = {name: known[column] - known[AGE] for name, column in zip(names, columns, strict=True)}
+    age = known[AGE]
+    errors = {name: known[column] - age for name, column in zip(names, columns, strict=True)}
     rows = []
     for name, error in errors.items():
-        mine = {"term": name}
-        size = _made(mean_interval, error.abs().to_numpy()) | dict.fromkeys(("p_value", "statistic"), np.nan)
-        rows.append(mine | {"measure": "mean absolute error"} | size)
-        rows.append(mine | {"measure": "mean error"} | _made(mean_interval, error.to_numpy()))
-        squared = {"estimate": float(np.sqrt((error**2).mean()))} if len(error) else _none()
-        rows.append(mine | {"measure": "root mean squared error"} | squared)
-        rows.append(mine | {"measure": "correlation"} | _made(correlation, (known[AGE] + error).to_numpy(), known[AGE].to_numpy()))  # fmt: skip
-        rows.append(mine | SLOPE | _made(_slope, error, known[AGE]))
+        absolute = _made(mean_interval, error.abs().to_numpy())
+        squared = (
+            {"estimate": float(np.sqrt((error**2).mean()))} if len(error) else {"reason": reason("no_ages")}
+        )
+        measured = {
+            "mean absolute error": absolute | dict.fromkeys(("p_value", "statistic"), np.nan),
+            "mean error": _made(mean_interval, error.to_numpy()),
+            "root mean squared error": squared,
+            "correlation": _made(correlation, (age + error).to_numpy(), age.to_numpy()),
+            "slope": _made(_slope, error, age) | {"outcome": "age gap", "per": "1 year"},
+        }
+        rows += [{"term": name, "measure": measure} | value for measure, value in measured.items()]
     first, *others = names
     for name in others:
-        apart = errors[name].abs() - errors[first].abs()
-        told = {"term": name, "reference": first, "measure": "difference in mean absolute error"}
-        rows.append(told | _made(mean_interval, apart.to_numpy()))
+        apart = _made(mean_interval, (errors[name].abs() - errors[first].abs()).to_numpy())
+        rows.append(
+            {"term": name, "reference": first, "measure": "difference in mean absolute error"} | apart
+        )
     return rows
 
 
@@ -187,15 +180,11 @@ def _slope(error: pd.Series, age: pd.Series) -> Estimate:
     return Estimate.of(fit_linear(error, age.to_frame()).terms.loc[AGE])
 
 
-def _made(compute, *values) -> dict:
+def _made(compute: Callable, *values: object) -> dict:
     try:
         return vars(compute(*values))
     except FitError as error:
         return {"reason": error.reason}
-
-
-def _none() -> dict:
-    return {"reason": reason("no_ages")}
 
 
 def _prognosis(known: pd.DataFrame, columns: Sequence[str], names: Sequence[str]) -> list[dict]:
@@ -205,56 +194,48 @@ def _prognosis(known: pd.DataFrame, columns: Sequence[str], names: Sequence[str]
     design = build_design(usable, held, LEVELS)
     usable = usable.drop(index=design.missing.index)
     base = {"n": len(usable), "n_events": int(usable[EVENT].sum())} | adjusted_for(held)
-    alone = base | {"adjustment": "unadjusted", "covariates": ""}
     try:
         check_events(usable[EVENT])
         others = design.matrix / [10.0 if name == AGE else 1.0 for name in design.matrix]
         time, event, entry = usable[FOLLOWUP], usable[EVENT], entry_of(usable)
         without = fit_cox(time, event, others, entry)
-        sds = {
-            name: _residual_sd(usable[column], usable[AGE])
-            for name, column in zip(names, columns, strict=True)
-        }
         ages = pd.DataFrame(
-            {name: usable[column] / sds[name] for name, column in zip(names, columns, strict=True)}
+            {
+                name: usable[column] / _residual_sd(usable[column], usable[AGE])
+                for name, column in zip(names, columns, strict=True)
+            }
         )
         fits = {
             name: fit_cox(time, event, pd.concat([ages[[name]], others], axis=1), entry) for name in names
         }
     except FitError as error:
-        return [
-            base | {"term": name, "measure": "hazard ratio", "per": PER_SD, "reason": error.reason}
-            for name in names
-        ]
+        failed = base | {"measure": "hazard ratio", "per": PER_SD, "reason": error.reason}
+        return [failed | {"term": name} for name in names]
     rows = []
-    for name in names:
-        term = fits[name].terms.loc[name]
-        told = base | {"term": name}
-        rows.append(
-            told | {"measure": "hazard ratio", "per": PER_SD, "reason": fits[name].reasons} | numbers(term)
+    for name, fit in fits.items():
+        ratio = {"measure": "hazard ratio", "per": PER_SD, "reason": fit.reasons} | numbers(
+            fit.terms.loc[name]
         )
-        rows.append(told | tested("likelihood-ratio chi-square", likelihood_ratio_test(without, fits[name])))
+        compared = tested(CHI_SQUARE, likelihood_ratio_test(without, fit))
+        rows += [base | {"term": name} | found for found in (ratio, compared)]
     first, *further = names
     for name in further:
         try:
             both = fit_cox(time, event, pd.concat([ages[[first, name]], others], axis=1), entry)
         except FitError as error:
-            rows.append(base | {"term": name, "reference": first, "measure": "likelihood-ratio chi-square", "reason": error.reason})  # fmt: skip
+            failed = {"measure": CHI_SQUARE, "reason": error.reason}
+            rows.append(base | {"term": name, "reference": first} | failed)
             continue
         for added, given in ((name, first), (first, name)):
-            told = base | {"term": added, "reference": given, "covariates": f"{base['covariates']}, {given}"}
-            rows.append(
-                told | tested("likelihood-ratio chi-square", likelihood_ratio_test(fits[given], both))
-            )
-    hazards = np.column_stack([fits[name].rows.beta @ fits[name].rows.x for name in names])
+            compared = tested(CHI_SQUARE, likelihood_ratio_test(fits[given], both))
+            covariates = {"covariates": f"{base['covariates']}, {given}"}
+            rows.append(base | {"term": added, "reference": given} | covariates | compared)
+    alone = base | {"adjustment": "unadjusted", "covariates": ""}
+    entries = None if entry is None else entry.to_numpy()
+    rows += _concordances(alone, time.to_numpy(), event.to_numpy(), ages.to_numpy(), entries, names)
+    hazards = np.column_stack([fit.rows.beta @ fit.rows.x for fit in fits.values()])
     sets = fits[first].rows.sets
-    scores = {
-        "alone": (alone, time.to_numpy(), event.to_numpy(), ages.to_numpy(), None if entry is None else entry.to_numpy()),
-        "adjusted": (base, sets.times, sets.event, hazards, sets.entry),
-    }  # fmt: skip
-    for told, years, died, values, late in scores.values():
-        rows += _concordances(told, years, died, np.round(values, 10), late, names)
-    return rows
+    return rows + _concordances(base, sets.times, sets.event, hazards, sets.entry, names)
 
 
 def _residual_sd(face_age: pd.Series, age: pd.Series) -> float:
@@ -265,15 +246,12 @@ def _residual_sd(face_age: pd.Series, age: pd.Series) -> float:
     return sd
 
 
-def _concordances(told, years, died, scores, late, names: Sequence[str]) -> list[dict]:
+def _concordances(base: dict, years, died, scores, entry, names: Sequence[str]) -> list[dict]:
     try:
-        found = concordance(years, died, scores, late)
+        found = concordance(years, died, np.round(scores, 10), entry)
     except FitError as error:
-        return [told | {"term": name, "measure": C, "reason": error.reason} for name in names]
-    rows = [told | {"term": name, "measure": C} | vars(found.of(place)) for place, name in enumerate(names)]
-    return rows + [
-        told
-        | {"term": name, "reference": names[0], "measure": f"difference of {C}"}
-        | vars(found.difference(place, 0))
-        for place, name in enumerate(names[1:], start=1)
-    ]
+        return [base | {"term": name, "measure": C, "reason": error.reason} for name in names]
+    rows = [base | {"term": name, "measure": C} | vars(found.of(place)) for place, name in enumerate(names)]
+    apart = base | {"reference": names[0], "measure": f"difference of {C}"}
+    further = enumerate(names[1:], start=1)
+    return rows + [apart | {"term": name} | vars(found.difference(place, 0)) for place, name in further]

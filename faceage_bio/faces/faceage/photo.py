@@ -7,14 +7,19 @@ from typing import Protocol
 
 import numpy as np
 
-from faceage_bio.core.columns import FACE_AGE, FACE_AGE_SD, PRECISION_ERROR, other_age
-from faceage_bio.faces.faceage.rules import judge
-from faceage_bio.faces.faceage.settings import Settings
+from faceage_bio.core.columns import FACE_AGE, FACE_AGE_SD, PRECISION_ERROR, holds_age, other_age
+from faceage_bio.faces.faceage.settings import Settings, judge
 from faceage_bio.faces.faceage.store import CONTENT
-from faceage_bio.faces.vision.crop import crop_face, jittered_boxes
 from faceage_bio.faces.vision.decode import Decoded, DecodeError, decode_photo
 from faceage_bio.faces.vision.detect import Detector, Face, in_batches
-from faceage_bio.faces.vision.face_input import FaceInput, cut_face, input_of, moved
+from faceage_bio.faces.vision.face_input import (
+    FaceInput,
+    crop_face,
+    cut_face,
+    input_of,
+    jittered_boxes,
+    moved,
+)
 from faceage_bio.faces.vision.models import FaceAgeModel, load_model
 from faceage_bio.faces.vision.photo_measures import (
     measure_crop,
@@ -123,11 +128,9 @@ class Cut:
 
 def cut_photo(photo: Decoded, faces: Sequence[Face], inputs: Sequence[FaceInput], settings: Settings) -> Cut:
     """Choose, measure and cut the face of one photo, as each model wants it; uses no network."""
-    known = {
-        "width": photo.width, "height": photo.height, "orientation": photo.orientation,
-        "colour_mode": photo.colour_mode, "corrupt_data": photo.corrupt_data, CONTENT: photo.content_hash,
-        "pixel_hash": pixel_hash(photo.image), "perceptual_hash": perceptual_hash(photo.image),
-    }  # fmt: skip
+    of_file = ("width", "height", "orientation", "colour_mode", "corrupt_data", CONTENT)
+    known = {name: getattr(photo, name) for name in of_file}
+    known |= {"pixel_hash": pixel_hash(photo.image), "perceptual_hash": perceptual_hash(photo.image)}
     likely = [face for face in faces if face.probability >= settings.min_probability]
     known["n_faces"] = len(likely)
     if not faces:
@@ -150,12 +153,12 @@ def cut_photo(photo: Decoded, faces: Sequence[Face], inputs: Sequence[FaceInput]
     cut = {how: _cut(photo.image, box, box, face, how, settings) for how in inputs}
     own: list[np.ndarray] = []
     if inputs and cut[inputs[0]] is not None:
-        jittered = [
-            crop if place % 2 else crop[:, ::-1]
-            for place, one in enumerate(jittered_boxes(box, settings.jitters))
-            if (crop := _cut(photo.image, one, box, face, inputs[0], settings)) is not None
+        boxes = jittered_boxes(box, settings.jitters)
+        jittered = [_cut(photo.image, one, box, face, inputs[0], settings) for one in boxes]
+        mirrored = [
+            one if place % 2 else one[:, ::-1] for place, one in enumerate(jittered) if one is not None
         ]
-        own = [cut[inputs[0]], *jittered]
+        own = [cut[inputs[0]], *mirrored]
     return Cut(Examined(known, own, [cut[how] for how in inputs[1:]]), upright_and_turned(crop))
 
 
@@ -200,15 +203,6 @@ def choose_face(faces: Sequence[Face], choice: str) -> Face:
     return faces[0]
 
 
-def inside(folder: Path, path: str) -> Path | None:
-    """The photo's place, or None if it lies outside the folder, be it by a link."""
-    try:
-        place = (folder / path).resolve()
-    except (OSError, RuntimeError, ValueError):  # a link that leads to itself, a name that cannot be
-        return folder / path
-    return place if place.is_relative_to(folder.resolve()) else None
-
-
 def add_ages(photos: Sequence[Examined], tools: Tools, compare_precision: bool = False) -> None:
     """Put the ages into the rows of all photos that have crops; a photo without a plausible age is excluded.
 
@@ -248,19 +242,12 @@ def add_ages(photos: Sequence[Examined], tools: Tools, compare_precision: bool =
             photo.row[PRECISION_ERROR] = float(age - full)
     for photo in aged:
         if not _plausible(photo.row[FACE_AGE]):
-            photo.row = excluded(_without_ages(photo.row), "implausible_age").row
+            known = {name: value for name, value in photo.row.items() if not holds_age(name)}
+            photo.row = excluded(known, "implausible_age").row
 
 
 def _plausible(age: float) -> bool:
     return bool(PLAUSIBLE[0] <= age <= PLAUSIBLE[1])
-
-
-def _without_ages(row: dict) -> dict:
-    return {
-        name: value
-        for name, value in row.items()
-        if not name.startswith(FACE_AGE) and name != PRECISION_ERROR
-    }
 
 
 def _predict(model: FaceAgeModel, crops: np.ndarray, batch_size: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A cohort's photos: status by group, image measures, face ages with their uncertainty, and speed of computation.
+"""A cohort's photos: status by group and ledger, image measures, face ages with their uncertainty, and speed of computation.
 
 The numbers are exact, so these tables are their owner's; the page on photo quality leaves small ones out.
 """
@@ -8,52 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from faceage_bio.core.columns import COHORT, FACE_AGE_SD, MODEL_ID, PRECISION_ERROR, SUBJECT
+from faceage_bio.core.columns import COHORT, FACE_AGE_SD, MODEL_ID, PHOTO, PRECISION_ERROR, SUBJECT
 from faceage_bio.core.results.row import columns_of, each_once, result_rows
-
-# Summary of a cohort's face ages: photos, uncertainty, and the error of reduced precision.
-
-
-def summarise_face_ages(face_ages: pd.DataFrame) -> pd.DataFrame:
-    """Result rows, question "face_age": photos by status (``level``), uncertainty, and the error of bfloat16.
-
-    Parameters
-    ----------
-    face_ages : DataFrame, one row per photo of one cohort, ``columns.FACE_AGE_COLUMNS``
-    """
-    n = len(face_ages)
-    rows = [
-        _row("photos", "photos", int((face_ages["status"] == status).sum()), n) | {"level": status}
-        for status in ("ok", "flagged", "excluded")
-    ]
-    spread = face_ages[FACE_AGE_SD].dropna()
-    if len(spread):
-        rows += [
-            _row("standard deviation of a face age", name, value, len(spread)) | {"unit": "years"}
-            for name, value in (("median", spread.median()), ("95th percentile", spread.quantile(0.95)))
-        ]
-    if PRECISION_ERROR in face_ages:
-        error = face_ages[PRECISION_ERROR].dropna().abs()
-        if len(error):
-            rows += [
-                _row("bfloat16 against float32", f"{name} absolute difference", value, len(error))
-                for name, value in (("mean", error.mean()), ("largest", error.max()))
-            ]
-    shared = {
-        COHORT: str(face_ages[COHORT].iloc[0]) if n else "", "question": "face_age", "outcome": "face age",
-        "model_id": model_of(face_ages),
-    }  # fmt: skip
-    return result_rows([shared | row for row in rows], "faceage/summary")
-
-
-def model_of(face_ages: pd.DataFrame) -> str:
-    """What gave a table's face ages: the SHA-256 of the weights, or the declared name of given ones; of several all."""
-    return each_once(face_ages[MODEL_ID]) if MODEL_ID in face_ages else ""
-
-
-def _row(term: str, measure: str, estimate: float, n: int) -> dict:
-    return {"term": term, "measure": measure, "estimate": estimate, "n": n}
-
+from faceage_bio.core.tables import ledger_rows
 
 ALL = "all"
 NOT_KNOWN = "not known"
@@ -71,6 +28,56 @@ EDGES = {
     "abs_yaw": [0, 5, 10, 20, 35, 50, np.inf],
     "abs_roll": [0, 5, 10, 20, 30, 45, np.inf],
 }
+
+
+def summarise_face_ages(face_ages: pd.DataFrame) -> pd.DataFrame:
+    """Result rows, question "face_age": photos by status (``level``), uncertainty, and the error of bfloat16.
+
+    Parameters
+    ----------
+    face_ages : DataFrame, one row per photo of one cohort, ``columns.FACE_AGE_COLUMNS``
+    """
+    photos = {"term": "photos", "measure": "photos", "n": len(face_ages)}
+    counts = {status: int((face_ages["status"] == status).sum()) for status in ("ok", "flagged", "excluded")}
+    rows = [photos | {"level": status, "estimate": count} for status, count in counts.items()]
+    spread = face_ages[FACE_AGE_SD].dropna()
+    if len(spread):
+        of_spread = {"term": "standard deviation of a face age", "n": len(spread), "unit": "years"}
+        found = {"median": spread.median(), "95th percentile": spread.quantile(0.95)}
+        rows += [of_spread | {"measure": name, "estimate": value} for name, value in found.items()]
+    error = precision_errors(face_ages)
+    if len(error):
+        of_error = {"term": "bfloat16 against float32", "n": len(error)}
+        found = {"mean absolute difference": error.mean(), "largest absolute difference": error.max()}
+        rows += [of_error | {"measure": name, "estimate": value} for name, value in found.items()]
+    shared = {"question": "face_age", "outcome": "face age"} | _of_cohort(face_ages)
+    return result_rows([shared | row for row in rows], "faceage/summary")
+
+
+def precision_errors(face_ages: pd.DataFrame) -> pd.Series:
+    """By how many years bfloat16 moved the age of each photo that was aged in float32 too."""
+    errors = face_ages.get(PRECISION_ERROR, pd.Series(dtype="float64"))
+    return errors.dropna().abs()
+
+
+def precision_sentence(face_ages: pd.DataFrame) -> str:
+    """How far a short precision moved the face ages of a run."""
+    errors = precision_errors(face_ages)
+    if errors.empty:
+        return "bfloat16: no photo of this shard was aged in float32 too, so its error is not known here."
+    return (
+        f"bfloat16 instead of float32 moved the face age by up to {errors.max():.2f} years "
+        f"({errors.mean():.2f} on average), measured on {len(errors)} of these photos."
+    )
+
+
+def model_of(face_ages: pd.DataFrame) -> str:
+    """What gave a table's face ages: the SHA-256 of the weights, or the declared name of given ones; of several all."""
+    return each_once(face_ages[MODEL_ID]) if MODEL_ID in face_ages else ""
+
+
+def _of_cohort(face_ages: pd.DataFrame) -> dict[str, str]:
+    return {COHORT: each_once(face_ages[COHORT]), MODEL_ID: model_of(face_ages)}
 
 
 def count_photos(face_ages: pd.DataFrame, people: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -93,33 +100,28 @@ def count_photos(face_ages: pd.DataFrame, people: pd.DataFrame, by: Sequence[str
     for name in by:
         if name in known:
             levels = known[name].reindex(face_ages[SUBJECT]).set_axis(face_ages.index)
-            order = (
-                list(levels.cat.categories)
-                if levels.dtype == "category"
-                else sorted(levels.dropna().astype(str).unique())
-            )
-            groups[name] = pd.Categorical(
-                levels.astype(object).where(levels.notna(), NOT_KNOWN).astype(str), [*order, NOT_KNOWN]
-            )
-    rows = []
+            given = levels.astype(object).where(levels.notna(), NOT_KNOWN).astype(str)
+            order = levels.cat.categories if levels.dtype == "category" else sorted(set(given) - {NOT_KNOWN})
+            groups[name] = pd.Categorical(given, [*order, NOT_KNOWN])
+    tables = []
+    keys = {"group": "group", "status": "photo_status", "reason": "photo_reason"}
     for factor, group in groups.items():
-        counted = face_ages.assign(group=group).groupby(["group", "status", "reason"], observed=True).size()
-        sizes = counted.groupby("group", observed=True).sum()
-        rows += [
-            {
-                "term": "photos", "measure": "photos", "factor": factor, "group": level, "photo_status": status, "photo_reason": reason,
-                "estimate": n, "n": sizes[level],
-            }
-            for (level, status, reason), n in counted.items()
-        ]  # fmt: skip
+        photos = face_ages.assign(group=group).groupby(list(keys), observed=True)
+        counted = photos.size().rename_axis(index=keys).reset_index(name="estimate")
+        n = counted.groupby("group", observed=True)["estimate"].transform("sum")
+        tables.append(counted.astype({"group": str}).assign(measure="photos", factor=factor, n=n))
     again = int(face_ages["flags"].str.contains("same_photo").sum())
-    rows.append(
-        {"term": "photos", "measure": "duplicate photos", "factor": ALL, "group": "", "estimate": again, "n": len(face_ages)}
-    )  # fmt: skip
-    shared = {
-        COHORT: _cohort(face_ages), "question": "photos", "model_id": model_of(face_ages),
-    }  # fmt: skip
-    return result_rows([shared | row for row in rows], "faceage/photo_counts")
+    duplicates = {
+        "measure": "duplicate photos",
+        "factor": ALL,
+        "group": "",
+        "estimate": again,
+        "n": len(face_ages),
+    }
+    rows = pd.concat([*tables, pd.DataFrame([duplicates])], ignore_index=True)
+    return result_rows(
+        rows.assign(term="photos", question="photos", **_of_cohort(face_ages)), "faceage/photo_counts"
+    )
 
 
 def bin_measures(face_ages: pd.DataFrame) -> pd.DataFrame:
@@ -127,18 +129,15 @@ def bin_measures(face_ages: pd.DataFrame) -> pd.DataFrame:
 
     ``upper`` of the last bin is empty: it has no end.
     """
-    measures = face_ages.assign(
-        photo_short_side=face_ages[["width", "height"]].min(axis=1), abs_yaw=face_ages["yaw"].abs(), abs_roll=face_ages["roll"].abs()
-    )  # fmt: skip
-    rows = []
+    short_side = face_ages[["width", "height"]].min(axis=1)
+    yaw, roll = face_ages["yaw"].abs(), face_ages["roll"].abs()
+    measures = face_ages.assign(photo_short_side=short_side, abs_yaw=yaw, abs_roll=roll)
+    bins = []
     for name, edges in EDGES.items():
-        values = measures[name].astype("float64").dropna()
-        counts = np.histogram(values, bins=edges)[0]
-        rows += [
-            {"measure": name, "lower": low, "upper": high if np.isfinite(high) else np.nan, "n": int(n)}
-            for low, high, n in zip(edges[:-1], edges[1:], counts, strict=True)
-        ]
-    return pd.DataFrame(rows).assign(**{COHORT: _cohort(face_ages)})[columns_of("faceage/photo_measures")]
+        counts = np.histogram(measures[name].astype("float64").dropna(), bins=edges)[0]
+        bins.append(pd.DataFrame({"measure": name, "lower": edges[:-1], "upper": edges[1:], "n": counts}))
+    table = pd.concat(bins, ignore_index=True).assign(**_of_cohort(face_ages))
+    return table.replace({"upper": {np.inf: np.nan}})[columns_of("faceage/photo_measures")]
 
 
 def summarise_speed(runs: Sequence[dict], cohort: str) -> pd.DataFrame:
@@ -151,9 +150,15 @@ def summarise_speed(runs: Sequence[dict], cohort: str) -> pd.DataFrame:
         earlier run's).
     """
     table = pd.DataFrame(runs, columns=["device", "workers", "photos", "seconds"]).dropna(subset=["seconds"])
-    told = table.groupby(["device", "workers"], as_index=False)[["photos", "seconds"]].sum()
-    return told.assign(**{COHORT: cohort})[[COHORT, "device", "workers", "photos", "seconds"]]
+    sums = table.groupby(["device", "workers"], as_index=False).sum()
+    sums.insert(0, COHORT, cohort)
+    return sums
 
 
-def _cohort(face_ages: pd.DataFrame) -> str:
-    return str(face_ages[COHORT].iloc[0]) if len(face_ages) else ""
+def ledger_of(face_ages: pd.DataFrame) -> pd.DataFrame:
+    """What became of each photo on its way to an age."""
+    rows = face_ages[[COHORT, SUBJECT, PHOTO, "status", "reason"]].copy()
+    rows["detail"] = face_ages["flags"].where(face_ages["flags"] != face_ages["reason"], "")
+    rows["stage"] = "face_age"
+    rows["status"] = rows["status"].map({"ok": "included", "flagged": "flagged", "excluded": "excluded"})
+    return ledger_rows(rows)

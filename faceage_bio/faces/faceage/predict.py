@@ -1,4 +1,4 @@
-"""From a table of photos to a table of face ages: worker processes, bounded memory, photos computed before used again."""
+"""From a table of photos to a table of face ages: worker processes, bounded memory, photos computed before used again; and how long it takes."""
 
 import math
 import multiprocessing
@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pandas as pd
 import torch
 
@@ -33,12 +34,16 @@ from faceage_bio.core.columns import (
     other_age,
 )
 from faceage_bio.core.errors import FaceAgeBioError, RunError
-from faceage_bio.core.machine import start_worker_server, usable_cores
+from faceage_bio.core.machine import make_socket_folder, start_worker_server, usable_cores
 from faceage_bio.faces.faceage.owner import Owner, connect
-from faceage_bio.faces.faceage.photo import Examined, Tools, add_ages, examine, excluded, inside
+from faceage_bio.faces.faceage.photo import Examined, Tools, add_ages, examine, excluded
 from faceage_bio.faces.faceage.settings import Settings
 from faceage_bio.faces.faceage.store import CONTENT, OWN, SECONDS, PhotoStore, state_of
-from faceage_bio.faces.vision.decode import MEANINGS
+from faceage_bio.faces.vision.decode import MEANINGS, inside
+from faceage_bio.faces.vision.detect import Detector, in_batches
+from faceage_bio.faces.vision.face_input import CROP_SIZE
+from faceage_bio.faces.vision.models import use_whole_float32
+from faceage_bio.faces.vision.network import FaceAgeNetwork, FaceAgePredictor
 
 KEYS = (COHORT, PHOTO, SUBJECT)
 FAILURE = "failure"  # of a row until it is finished: what the system said
@@ -46,12 +51,9 @@ MOST_FAILED = 0.5  # share of photos beyond which the fault is not theirs
 PART_SIZE = 32  # photos that one worker takes at a time; an interrupted run loses no more per worker
 DEATHS = 3  # photos one after the other that end their worker; beyond it the photos are not to blame
 WAITING = 1.5  # processes per core where a GPU computes: some of them wait for it
-PASSING = (
-    "cannot_be_read",
-    "out_of_memory",
-    "not_computed",
-    "worker_died",
-)  # reasons that may not hold tomorrow
+PATIENCE = 600  # seconds that timed processes wait for the last one to load its networks
+# reasons that may not hold tomorrow
+PASSING = ("cannot_be_read", "out_of_memory", "not_computed", "worker_died")
 WHOLE = (
     "width", "height", "orientation", "n_faces", "box_x", "box_y", "box_width", "box_height", "face_short_side",
     *LANDMARK_COLUMNS,
@@ -391,3 +393,61 @@ def choose_device(device: str) -> str:
             "with nvidia-smi and that the job was given a GPU."
         )
     return "cuda" if device != "cpu" and available else "cpu"
+
+
+def random_tools(device: str, settings: Settings) -> Tools:
+    """The detector and the FaceAge network on a device, its weights drawn: they do not change the time that it takes."""
+    use_whole_float32()
+    model = FaceAgePredictor(FaceAgeNetwork(), {"name": "random weights"}, device, settings.precision)
+    return Tools(Detector(device, settings.first_level), (model,), settings)
+
+
+def photos_per_second(paths: Sequence[Path], device: str, settings: Settings, workers: int) -> float:
+    """Photos per second of all worker processes together, each timed on these photos while the others work too.
+
+    A photo costs its decoding, hashes, detection and measures, and one pass of the age network for it and for each of its
+    jittered crops, whether or not a face is in it. Starting the processes and their first photo are not counted.
+
+    Raises
+    ------
+    RunError
+        A process was ended from outside.
+    """
+    try:
+        make_tools = partial(random_tools, device, settings)
+        with _barrier(workers) as barrier, pool(workers, make_tools, one_owner=device == "cuda") as executor:
+            seconds = list(executor.map(_time, [list(paths)] * workers, [barrier] * workers))
+    except BrokenProcessPool:
+        raise RunError(
+            f"--time-photos: one of {workers} processes was ended while it aged photos, mostly because memory ran out. Expected enough "
+            "memory for each. Free some, or run with fewer cores."
+        ) from None
+    return sum(len(paths) / spent for spent in seconds)
+
+
+@contextmanager
+def _barrier(workers: int) -> Iterator[object]:
+    """Where processes wait for each other, so that each takes one task and all work at the same time; None for one alone."""
+    if workers == 1:
+        yield None
+        return
+    make_socket_folder()
+    with multiprocessing.get_context("spawn").Manager() as manager:
+        yield manager.Barrier(workers, timeout=PATIENCE)
+
+
+def _time(paths: list[Path], barrier) -> float:
+    tools = tools_of_this_process()
+    _age(paths[:1], tools)  # what is done once, such as loading a GPU's kernels
+    if barrier is not None:
+        barrier.wait()
+    begin = time.perf_counter()
+    _age(paths, tools)
+    return time.perf_counter() - begin
+
+
+def _age(paths: list[Path], tools: Tools) -> None:
+    examine(paths, tools)
+    shape = (len(paths) * (1 + tools.settings.jitters), CROP_SIZE, CROP_SIZE, 3)
+    crops = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+    in_batches(tools.models[0].predict, crops, tools.settings.batch_size)

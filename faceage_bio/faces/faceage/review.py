@@ -4,20 +4,22 @@ from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 
 from faceage_bio.core import parse
-from faceage_bio.core.columns import COHORT, FACE_AGE, PHOTO, POOLED, PRECISION_ERROR
+from faceage_bio.core.columns import COHORT, PHOTO, POOLED
 from faceage_bio.core.errors import FitError, Problems, examples
 from faceage_bio.core.results.reasons import reason as code
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.faces.faceage.review_codes import DECISIONS, REASONS, REVIEWED
+from faceage_bio.faces.faceage.duplicates import mark_photos
+from faceage_bio.faces.faceage.review_sheet import DECISIONS, REASONS, REVIEWED
 from faceage_bio.intake.schemas import REVIEW, REVIEW_SHEET, read_user_table
 from faceage_bio.stats.group_differences import wilson
 from faceage_bio.stats.measurement_error import cohens_kappa
 
+DECISION_COLUMNS = tuple(REVIEW_SHEET.columns)
+REVIEW_COLUMNS = (COHORT, PHOTO, "reviewer", "decision", "reason")
 UNSURE, DISAGREEMENT = f"{REVIEWED}unsure", f"{REVIEWED}disagreement"
 RULES = {
     "exclude": "a photo that one reviewer excludes is excluded",
@@ -64,21 +66,9 @@ def mark_reviewed(photos: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
 
     A photo that a rule excluded already stays so, with that reason: a reviewer cannot give it an age.
     """
-    marked = photos.copy()
-    found = photos[[COHORT, PHOTO]].merge(verdicts, on=[COHORT, PHOTO], how="left")
-    verdict = found["status"].fillna("ok").to_numpy()
-    reason = found["reason"].fillna("").to_numpy()
-    told = (verdict != "ok") & (photos["status"] != "excluded").to_numpy()
-    marked.loc[told, "flags"] = [
-        ";".join(filter(None, both)) for both in zip(marked["flags"][told], reason[told], strict=True)
-    ]
-    lost = told & (verdict == "excluded")
-    reasoned = lost | (told & (photos["status"] == "ok").to_numpy())
-    marked.loc[reasoned, "reason"] = reason[reasoned]
-    marked.loc[told, "status"] = verdict[told]
-    ages = [name for name in photos if name.startswith(FACE_AGE) or name == PRECISION_ERROR]
-    marked.loc[lost, ages] = np.nan
-    return marked
+    found = photos[[COHORT, PHOTO]].merge(verdicts, on=[COHORT, PHOTO], how="left").set_axis(photos.index)
+    reason = found["reason"].fillna("").where(photos["status"] != "excluded", "")
+    return mark_photos(photos, reason, found["status"] == "excluded")
 
 
 def summarise_review(review: pd.DataFrame, disagreement: str) -> pd.DataFrame:
@@ -86,14 +76,13 @@ def summarise_review(review: pd.DataFrame, disagreement: str) -> pd.DataFrame:
 
     Reviewers are numbered, not named.
     """
-    verdicts = settle(review, disagreement)
     seen = review.groupby([COHORT, PHOTO])["reviewer"].nunique()
     base = {COHORT: POOLED, "question": "review", "model": RULES[disagreement]}
+    counts = {"photos reviewed": len(seen), "photos reviewed by several": int((seen > 1).sum())}
     rows = [
-        base | {"term": "photos reviewed", "measure": "photos", "estimate": len(verdicts), "n": len(verdicts)}
+        base | {"term": term, "measure": "photos", "estimate": count, "n": len(seen)}
+        for term, count in counts.items()
     ]
-    several = int((seen > 1).sum())
-    rows.append(base | {"term": "photos reviewed by several", "measure": "photos", "estimate": several, "n": len(verdicts)})  # fmt: skip
     names = sorted(review["reviewer"].unique())
     answers = review.assign(out=review["decision"] == "exclude").pivot_table(
         index=[COHORT, PHOTO], columns="reviewer", values="out", aggfunc="first"
@@ -107,27 +96,18 @@ def summarise_review(review: pd.DataFrame, disagreement: str) -> pd.DataFrame:
 
 def _agreement(both: pd.DataFrame) -> list[dict]:
     first, second = both.iloc[:, 0], both.iloc[:, 1]
-    kappa, equal = (
-        {"measure": measure, "outcome": "excluded or not"}
-        for measure in ("Cohen's kappa", "observed agreement")
-    )
-    if not len(both):
-        why = code("no_photo_in_common")
-        return [kappa | {"reason": why}, equal | {"reason": why}]
-    counts = np.array([[((first == a) & (second == b)).sum() for b in (True, False)] for a in (True, False)])
-    try:
-        kappa |= vars(cohens_kappa(counts))
-    except FitError as error:
-        kappa |= {"reason": error.reason}
-    differ = int((first != second).sum())
-    return [kappa, equal | vars(wilson(len(both) - differ, len(both)))]
-
-
-# The tables that reviewers send back, checked cell by cell: decisions by number on a sheet, and the review by photo_id.
-
-
-DECISION_COLUMNS = tuple(REVIEW_SHEET.columns)
-REVIEW_COLUMNS = (COHORT, PHOTO, "reviewer", "decision", "reason")
+    if both.empty:
+        kappa = equal = {"reason": code("no_photo_in_common")}
+    else:
+        answers = [True, False]
+        counts = pd.crosstab(first, second).reindex(index=answers, columns=answers, fill_value=0).to_numpy()
+        equal = vars(wilson(int((first == second).sum()), len(both)))
+        try:
+            kappa = vars(cohens_kappa(counts))
+        except FitError as error:
+            kappa = {"reason": error.reason}
+    measured = {"Cohen's kappa": kappa, "observed agreement": equal}
+    return [{"measure": name, "outcome": "excluded or not"} | found for name, found in measured.items()]
 
 
 def read_decisions(
@@ -154,29 +134,19 @@ def read_decisions(
     """
     problems = Problems()
     tables = [table for file in files if (table := _read(file, REVIEW_SHEET, problems)) is not None]
-    known = {(row.sheet, str(row.photo)): (getattr(row, COHORT), row.photo_id) for row in keys.itertuples()}
-    rows = []
+    if not tables:
+        problems.stop_if_any()
     for table in tables:
-        file = table.attrs["file"]
-        _check_sheets(table, file, keys, key_file, problems)
-        _check_numbers(table, file, keys, problems)
-        _check_words(table, file, problems, empty_is_missing=partial)
-        rows.append(table.assign(file=file, line=table.index))
-    whole = (
-        pd.concat(rows, ignore_index=True)
-        if rows
-        else pd.DataFrame(columns=[*DECISION_COLUMNS, "file", "line"])
-    )
+        _check_numbers(table, keys, key_file, problems)
+        _check_words(table, problems, empty_is_missing=partial)
+    whole = pd.concat(tables, ignore_index=True)
     whole = whole[whole["decision"] != ""]
     _check_doubled(whole, ["sheet", "photo", "reviewer"], "photo", problems)
     problems.stop_if_any()
     if not partial:
         _check_complete(whole, keys, problems)
     problems.stop_if_any()
-    photos = pd.DataFrame(
-        [known[key] for key in zip(whole["sheet"], whole["photo"], strict=True)], columns=[COHORT, PHOTO], index=whole.index
-    )  # fmt: skip
-    review = whole.assign(**photos)
+    review = whole.merge(keys.astype({"photo": str}), on=["sheet", "photo"])
     # of a photo on two sheets, a reviewer's decision on the last one counts
     review = review.drop_duplicates([COHORT, PHOTO, "reviewer"], keep="last")
     return review.sort_values([COHORT, PHOTO, "reviewer"], ignore_index=True)[list(REVIEW_COLUMNS)]
@@ -205,7 +175,7 @@ def read_review(file: Path | str, photos: pd.DataFrame) -> pd.DataFrame:
     for name, otherwise in (("reason", ""), ("reviewer", "1")):
         if name not in table:
             table[name] = otherwise
-    _check_words(table, str(file), problems)
+    _check_words(table, problems)
     cohorts = photos.groupby(PHOTO)[COHORT].agg(list).to_dict()
     if COHORT not in table:
         table[COHORT] = [(cohorts.get(photo) or [""])[0] for photo in table[PHOTO]]
@@ -214,12 +184,9 @@ def read_review(file: Path | str, photos: pd.DataFrame) -> pd.DataFrame:
             problems.cell(str(file), line, PHOTO, table.at[line, PHOTO], advice)
     for line, row in table.iterrows():
         if row[COHORT] not in cohorts.get(row[PHOTO], []):
-            problems.cell(
-                str(file), line, PHOTO, row[PHOTO],
-                "Expected a photo_id of the study's manifests (and its cohort, if that is a column). Correct it, or leave the row out.",
-            )  # fmt: skip
-    table = table.rename_axis(None).assign(file=str(file), line=table.index)
-    _check_doubled(table, [COHORT, PHOTO, "reviewer"], PHOTO, problems)  # fmt: skip
+            advice = "Expected a photo_id of the study's manifests (and its cohort, if that is a column). Correct it, or leave the row out."
+            problems.cell(str(file), line, PHOTO, row[PHOTO], advice)
+    _check_doubled(table, [COHORT, PHOTO, "reviewer"], PHOTO, problems)
     problems.stop_if_any()
     return table[list(REVIEW_COLUMNS)].reset_index(drop=True)
 
@@ -232,34 +199,28 @@ def _read(file: Path | str, schema: pa.DataFrameSchema, problems: Problems) -> p
     for name in ("decision", "reason"):
         if name in table:
             table[name] = table[name].str.lower()
-    table.attrs["file"] = str(file)
-    return table
+    return table.rename_axis(None).assign(file=str(file), line=table.index)
 
 
-def _check_sheets(
-    table: pd.DataFrame, file: str, keys: pd.DataFrame, key_file: str, problems: Problems
-) -> None:
-    strange = ~table["sheet"].isin(keys["sheet"])
-    for line in table.index[strange]:
-        problems.cell(
-            file, line, "sheet", table.at[line, "sheet"],
-            f"Expected a sheet of {key_file} ({examples(list(dict.fromkeys(keys['sheet'])))}). Give the key that was written with this sheet.",
-        )  # fmt: skip
+def _check_numbers(table: pd.DataFrame, keys: pd.DataFrame, key_file: str, problems: Problems) -> None:
+    """Sheets that the key has, their photos by number, and a reviewer."""
+    numbers = keys["photo"].astype(str).groupby(keys["sheet"], sort=False).agg(set).to_dict()
+    for file, line, sheet, photo, reviewer in table[
+        ["file", "line", "sheet", "photo", "reviewer"]
+    ].itertuples(index=False):
+        if sheet not in numbers:
+            advice = f"Expected a sheet of {key_file} ({examples(list(numbers))}). Give the key that was written with this sheet."
+            problems.cell(file, line, "sheet", sheet, advice)
+        elif photo not in numbers[sheet]:
+            advice = f"Expected a number from 1 to {len(numbers[sheet])}, as the sheet shows it. Correct it, or leave the row out."
+            problems.cell(file, line, "photo", photo, advice)
+        if reviewer == "":
+            advice = "Expected who decided, such as initials. Fill it in, the same in all rows."
+            problems.cell(file, line, "reviewer", "", advice)
 
 
-def _check_numbers(table: pd.DataFrame, file: str, keys: pd.DataFrame, problems: Problems) -> None:
-    most = keys.groupby("sheet")["photo"].max().to_dict()
-    for line, row in table.iterrows():
-        last = most.get(row["sheet"])
-        if last is not None and not (row["photo"].isdecimal() and str(int(row["photo"])) == row["photo"] and 1 <= int(row["photo"]) <= last):  # fmt: skip
-            problems.cell(file, line, "photo", row["photo"], f"Expected a number from 1 to {last}, as the sheet shows it. Correct it, or leave the row out.")  # fmt: skip
-    for line in table.index[table["reviewer"] == ""]:
-        problems.cell(file, line, "reviewer", "", "Expected who decided, such as initials. Fill it in, the same in all rows.")  # fmt: skip
-
-
-def _check_words(table: pd.DataFrame, file: str, problems: Problems, empty_is_missing: bool = False) -> None:
-    for line, row in table.iterrows():
-        decision, reason = row["decision"], row["reason"]
+def _check_words(table: pd.DataFrame, problems: Problems, empty_is_missing: bool = False) -> None:
+    for file, line, decision, reason in table[["file", "line", "decision", "reason"]].itertuples(index=False):
         if decision == "" and empty_is_missing:
             continue
         if decision not in DECISIONS:
@@ -274,19 +235,16 @@ def _check_words(table: pd.DataFrame, file: str, problems: Problems, empty_is_mi
 
 
 def _check_doubled(whole: pd.DataFrame, by: list[str], column: str, problems: Problems) -> None:
-    """No participant decides twice on a photo, be it in two files."""
+    """No reviewer decides twice on a photo, be it in two files."""
     for (file, line), row in whole[whole.duplicated(by, keep=False)].groupby(["file", "line"]):
-        problems.cell(
-            file, line, column, row[column].iloc[0],
-            "Expected one decision of a reviewer on a photo, but it stands more than once. Keep the right row only.",
-        )  # fmt: skip
+        advice = "Expected one decision of a reviewer on a photo, but it stands more than once. Keep the right row only."
+        problems.cell(file, line, column, row[column].iloc[0], advice)
 
 
 def _check_complete(whole: pd.DataFrame, keys: pd.DataFrame, problems: Problems) -> None:
     for (sheet, reviewer), rows in whole.groupby(["sheet", "reviewer"]):
         numbers = keys.loc[keys["sheet"] == sheet, "photo"].astype(str)
-        lacking = [number for number in numbers if number not in set(rows["photo"])]
-        if lacking:
+        if lacking := [number for number in numbers if number not in set(rows["photo"])]:
             problems.other(
                 f"{rows['file'].iloc[-1]}: column 'photo': reviewer {reviewer!r} decided on {len(rows)} of {len(numbers)} photos; no row for "
                 f"photo {examples(lacking)}. Expected a decision on each. Finish the sheet, or accept it as it is with --partial."

@@ -1,4 +1,4 @@
-"""Which photos participants look at, in which order, and what they see of each: the face alone, cut in memory."""
+"""Which photos reviewers look at, in which order, what they see of each (the face alone, cut in memory), and what they may answer."""
 
 import hashlib
 import io
@@ -12,14 +12,30 @@ from PIL import Image, ImageDraw
 
 from faceage_bio.core.columns import COHORT, PHOTO
 from faceage_bio.core.errors import RunError
-from faceage_bio.faces.faceage.photo import inside
-from faceage_bio.faces.faceage.review_codes import REVIEWED
-from faceage_bio.faces.vision.decode import DecodeError, decode_photo
+from faceage_bio.faces.vision.decode import DecodeError, decode_photo, inside
 
 LEAST_OTHERS = 0.25  # of the sheet: photos without a flag, since a rule may also miss what people see
 MARGIN = 0.35  # of the box's sides, so that a second person or a cut face can be seen
 SIDE = 240  # pixels of the longer side of a picture on the sheet
 KEY_COLUMNS = ("sheet", "photo", COHORT, PHOTO)
+REVIEWED = "review_"  # begins the reasons that a review gives in the ledger
+DECISIONS = {
+    "use": "can be used",
+    "unsure": "not sure (it is used, and flagged)",
+    "exclude": "cannot be used",
+}
+REASONS = {  # in the order of the keys 1 to 9 and 0; of several reasons named as often, the first counts
+    "not_a_face": "not a face",
+    "wrong_person": "wrong person (one behind, a picture on the wall)",
+    "occluded": "covered (hand, tube, mask, glasses, hair)",
+    "make_up_or_mask": "make-up, paint or costume",
+    "turned": "turned too far",
+    "blurred": "blurred",
+    "cropped": "cut off",
+    "several_people": "several persons in the frame",
+    "artefact": "artefact (print, screen, glare, editing)",
+    "other": "other",
+}
 
 
 @dataclass(frozen=True)

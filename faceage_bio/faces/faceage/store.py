@@ -29,7 +29,7 @@ from faceage_bio.core.tables import atomic_path, sha256_of, write_json
 from faceage_bio.faces.faceage.settings import Settings
 from faceage_bio.faces.vision.face_input import FaceInput, input_of
 
-ENGINE = 2  # raised with each change of decoding, detection, cropping or judging that changes a result
+ENGINE = 3  # raised with each change of decoding, detection, cropping or judging that changes a result
 DECODERS = ("pillow", "pi-heif", "simplejpeg", "opencv-python-headless")
 CONTENT = "content_hash"  # SHA-256 of the photo's bytes
 STATE = ("place", "size", "mtime_ns")  # where the photo lay, its bytes, and its time of change

@@ -7,22 +7,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio.core.columns import AGE, COHORT, FACE_AGE, PHOTO, SUBJECT, other_age
+from faceage_bio.core.columns import AGE, COHORT, PHOTO, SUBJECT
 from faceage_bio.core.errors import TableError, examples
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.core.tables import READABLE, read_json, read_table, write_json
-from faceage_bio.faces.faceage.model_comparison import compare_predictions
+from faceage_bio.faces.faceage.model_comparison import (
+    ACCURACY,
+    age_columns,
+    compare_predictions,
+    distinct_names,
+)
 from faceage_bio.faces.faceage.photo import load_tools
 from faceage_bio.faces.faceage.predict import count_workers, predict_face_ages
 from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.store import content_of
-from faceage_bio.faces.training.curation import keyed_hashes
+from faceage_bio.faces.training.curation import TEST, VALIDATION, keyed_hashes
 from faceage_bio.faces.training.loading import read_side
 from faceage_bio.faces.training.prepare import PHOTOS, SPLIT
-from faceage_bio.faces.training.splits import TEST, VALIDATION
-from faceage_bio.faces.vision.card import CARD_FILE, read_card
+from faceage_bio.faces.vision.models import CARD_FILE, read_card
 
 TABLE = "training/accuracy"
 BAND = 10  # years
@@ -55,12 +59,17 @@ def accuracies(face_age: np.ndarray, age: np.ndarray, weights: np.ndarray) -> di
 
     a, f = age - age.mean(), face_age - face_age.mean()
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = np.where(covariance(a, a) > 1e-9, covariance(a, a), np.nan)
-        return {
-            "mean absolute error": mean(np.abs(error)), "mean error": mean(error), "root mean squared error": np.sqrt(mean(error**2)),
-            "correlation": covariance(a, f) / np.sqrt(variance * np.where(covariance(f, f) > 1e-9, covariance(f, f), np.nan)),
-            "slope": covariance(a, f) / variance - 1,
-        }  # fmt: skip
+        of_age, of_face_age = (
+            np.where(covariance(one, one) > 1e-9, covariance(one, one), np.nan) for one in (a, f)
+        )
+        values = (
+            mean(np.abs(error)),
+            mean(error),
+            np.sqrt(mean(error**2)),
+            covariance(a, f) / np.sqrt(of_age * of_face_age),
+            covariance(a, f) / of_age - 1,
+        )
+    return dict(zip(MEASURES, values, strict=True))
 
 
 def person_weights(person: np.ndarray, resamples: int, seed: int) -> np.ndarray:
@@ -93,43 +102,40 @@ def accuracy_table(
     for factor in ("sex", "race"):
         for level in sorted(set(tested[factor]) - {""}):
             groups[factor, level] = (tested[factor] == level).to_numpy()
+    model = f"{resamples} bootstrap resamples of persons, percentile interval, seed {seed}"
+    shared = {
+        COHORT: "test photos",
+        "question": ACCURACY,
+        "role": "secondary",
+        "outcome": "error of face age",
+    }
     rows = []
     for (factor, group), inside in groups.items():
-        own = tested[inside]
-        persons = own["person"].nunique()
-        base = {
-            COHORT: "test photos", "question": "accuracy of age models", "role": "secondary", "outcome": "error of face age", "subgroup": group, "factor": factor,
-            "n": len(own), "persons": persons, "model": f"{resamples} bootstrap resamples of persons, percentile interval, seed {seed}",
-        }  # fmt: skip
-        if persons < FEWEST:
-            why = reason("too_few_values", needed=FEWEST)
-            rows += [
-                base | {"term": name, "level": name, "measure": MEASURES[0], "reason": why} for name in names
-            ]
-            continue
-        weights = person_weights(own["person"].to_numpy(), resamples, seed)
-        found = {
-            name: accuracies(own[column].to_numpy(float), own["age"].to_numpy(float), weights)
-            for name, column in zip(names, columns, strict=True)
+        photos = tested[inside]
+        persons = photos["person"].nunique()
+        base = shared | {
+            "subgroup": group,
+            "factor": factor,
+            "n": len(photos),
+            "persons": persons,
+            "model": model,
         }
-        for name in names:
+        if persons < FEWEST:
+            failed = base | {"measure": MEASURES[0], "reason": reason("too_few_values", needed=FEWEST)}
+            rows += [failed | {"term": name} for name in names]
+            continue
+        weights = person_weights(photos["person"].to_numpy(), resamples, seed)
+        ages = photos[["age", *columns]].to_numpy(float).T
+        found = [accuracies(face_ages, ages[0], weights) for face_ages in ages[1:]]
+        for name, measured in zip(names, found, strict=True):
             rows += [
-                base | {"term": name, "level": name, "measure": measure} | _interval(found[name][measure])
-                for measure in MEASURES
+                base | {"term": name, "measure": measure} | _interval(values)
+                for measure, values in measured.items()
             ]
-        for name in names[1:]:
-            apart = found[name][MEASURES[0]] - found[names[0]][MEASURES[0]]
-            rows.append(
-                base
-                | {
-                    "term": name,
-                    "level": name,
-                    "reference": names[0],
-                    "measure": "difference in mean absolute error",
-                }
-                | _interval(apart)
-            )
-    return result_rows(rows, TABLE)
+        compared = base | {"reference": names[0], "measure": "difference in mean absolute error"}
+        for name, measured in zip(names[1:], found[1:], strict=True):
+            rows.append(compared | {"term": name} | _interval(measured[MEASURES[0]] - found[0][MEASURES[0]]))
+    return result_rows([row | {"level": row["term"]} for row in rows], TABLE)
 
 
 def _interval(values: np.ndarray) -> dict:
@@ -162,9 +168,7 @@ def evaluate(
     held = read_side(photos, split, side).drop_duplicates("path").reset_index(drop=True)
     folders = [*([incumbent] if incumbent else []), run / "model"]
     aged, names, columns = predict(held["path"], folders, device, workers, lambda n: progress(n, len(held)))
-    tested = pd.concat([held[["path", "age", "person", "sex", "race"]], aged[columns]], axis=1).dropna(
-        subset=columns
-    )
+    tested = held[["path", "age", "person", "sex", "race"]].join(aged[columns]).dropna(subset=columns)
     if tested.empty:
         raise TableError(
             f"{prepared}: none of {len(held)} {side} photos has an age by {' and '.join(names)}. Expected most of them. Look at the models' inputs."
@@ -185,15 +189,20 @@ def predict(
     table = pd.DataFrame(
         {COHORT: "photos", PHOTO: [str(n) for n in range(len(paths))], SUBJECT: paths, "path": paths}
     )
-    faces = settings_of(FaceAge())
+    settings = settings_of(FaceAge())
+    make_tools = partial(load_tools, folders, device, settings)
+    processes = count_workers(workers or None, device, len(table))
     aged = predict_face_ages(
-        table, Path("/"), partial(load_tools, folders, device, faces), cards, faces, workers=count_workers(workers or None, device, len(table)), one_owner=device == "cuda",
-        progress=progress
-    )  # fmt: skip
-    names = [card["name"] for card in cards]
-    if len(set(names)) < len(names):
-        names = [f"{name}, model {number}" for number, name in enumerate(names, start=1)]
-    return aged, names, [FACE_AGE, *(other_age(number) for number in range(2, len(cards) + 1))]
+        table,
+        Path("/"),
+        make_tools,
+        cards,
+        settings,
+        workers=processes,
+        one_owner=device == "cuda",
+        progress=progress,
+    )
+    return aged, distinct_names(cards), age_columns(len(cards))
 
 
 def prognosis(
@@ -217,24 +226,19 @@ def prognosis(
         )
     folders = [incumbent, run / "model"]
     aged, _, columns = predict(followed["path"], folders, device, workers)
-    people = followed.reset_index(drop=True).assign(**{column: aged[column] for column in columns})
-    return compare_predictions(
-        people.assign(**{AGE: people[AGE].astype(float)}), [read_card(folder) for folder in folders], cohort
-    )
+    participants = followed.reset_index(drop=True).astype({AGE: float}).assign(**aged[columns])
+    return compare_predictions(participants, [read_card(folder) for folder in folders], cohort)
 
 
 def note_evaluation(run: Path, accuracy: pd.DataFrame, followed: pd.DataFrame | None, cohort: str) -> dict:
     """Put what was measured into the card of the model, and the cohort on which it was, which no longer validates it."""
     path = run / "model" / CARD_FILE
     card = read_json(path)
-    shown = accuracy[
-        (accuracy["term"] == card["name"]) | accuracy["term"].str.startswith(f"{card['name']}, model")
-    ]
+    term = accuracy["term"]
+    shown = (term == card["name"]) | term.str.startswith(f"{card['name']}, model")
     numbers = ["subgroup", "measure", "n", "persons", "estimate", "ci_lower", "ci_upper"]
-    card["metrics"] = [
-        {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
-        for row in shown.loc[shown["estimate"].notna(), numbers].to_dict("records")
-    ]
+    measured = accuracy.loc[shown & accuracy["estimate"].notna(), numbers]
+    card["metrics"] = measured.round(4).to_dict("records")
     if followed is not None:
         used = card["used"]
         more = keyed_hashes([content_of(path) or "" for path in followed["path"]], used["photos"]["key"])

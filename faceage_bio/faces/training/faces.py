@@ -103,8 +103,10 @@ def _cut_part(paths: Sequence[str], place: Path, how: FaceInput, key: str) -> pd
     """Runs in a worker process, which writes the faces."""
     tools, rows, crops = tools_of_this_process(), [], []
     for path, photo in zip(paths, examined([Path(path) for path in paths], tools), strict=True):
-        row = {name: photo.row.get(name, "") for name in ("reason", "perceptual_hash", "pixel_hash")}
-        row |= {"path": path, "format": _format_of(path), "content_hash": photo.row.get(CONTENT) or "", "n_faces": photo.row.get("n_faces", 0)}  # fmt: skip
+        row = {"path": path, "format": _format_of(path), "n_faces": photo.row.get("n_faces", 0)}
+        row |= {
+            name: photo.row.get(name) or "" for name in ("reason", "perceptual_hash", "pixel_hash", CONTENT)
+        }
         if photo.crops:
             row |= {"reason": "", "row": len(crops)}
             crops.append(photo.crops[0])

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import logging
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -20,14 +22,13 @@ from torch.nn import functional
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.settings.settings_training import Fit, Training
 from faceage_bio.core.tables import read_json, read_table, write_json, write_table
-from faceage_bio.faces.training.curation import keyed_hashes
+from faceage_bio.faces.training.curation import TRAIN, VALIDATION, keyed_hashes
 from faceage_bio.faces.training.faces import FaceStore, check_faces
 from faceage_bio.faces.training.loading import Faces, read_side, training_loader, validation_loader
 from faceage_bio.faces.training.networks import AgeNetwork, frozen_norms, make_network, write_model
 from faceage_bio.faces.training.prepare import DESCRIPTION, FLOW, PHOTOS, SPLIT
-from faceage_bio.faces.training.splits import TRAIN, VALIDATION
-from faceage_bio.faces.vision.card import CARD_FILE
 from faceage_bio.faces.vision.face_input import FaceInput, input_of
+from faceage_bio.faces.vision.models import CARD_FILE
 
 ERROR = "validation_error"  # mean absolute, years
 HISTORY, SETTINGS, MODEL, CHECKPOINTS = "history.tsv", "settings.json", "model", "checkpoints"
@@ -87,9 +88,8 @@ class Regression(lightning.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam; its rate is lowered where the error stays. Lightning's own schedule steps after the checkpoint and is one epoch behind in a run that goes on."""
         fit = self.settings
-        optimiser = torch.optim.Adam(
-            [one for one in self.whole.parameters() if one.requires_grad], fit.learning_rate
-        )
+        trained = [one for one in self.whole.parameters() if one.requires_grad]
+        optimiser = torch.optim.Adam(trained, fit.learning_rate)
         self.plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
             optimiser, factor=fit.plateau_factor, patience=fit.plateau_patience, threshold=1e-4, threshold_mode="abs", cooldown=2, min_lr=1e-15
         )  # fmt: skip
@@ -158,20 +158,11 @@ class History(Callback):
 
     def on_train_epoch_end(self, trainer, module) -> None:
         """After validation, which Lightning runs before it."""
-        known = {
-            name: float(value)
-            for name, value in trainer.callback_metrics.items()
-            if name in ("training_loss", ERROR)
-        }
-        self.rows = [
-            *self.rows,
-            {
-                "epoch": trainer.current_epoch + 1,
-                **known,
-                "learning_rate": self.rate,
-                "seconds": time.perf_counter() - self.begin,
-            },
-        ]
+        known = trainer.callback_metrics
+        row = {"epoch": trainer.current_epoch + 1}
+        row |= {name: float(known[name]) for name in ("training_loss", ERROR) if name in known}
+        row |= {"learning_rate": self.rate, "seconds": time.perf_counter() - self.begin}
+        self.rows = [*self.rows, row]
         if trainer.is_global_zero:
             write_table(pd.DataFrame(self.rows), self.path)
 
@@ -192,7 +183,7 @@ def fit_model(settings: Training, prepared: Path, output: Path) -> dict:
             f"{prepared}: no {DESCRIPTION}. Expected a folder that `faceage-bio train prepare` finished. Give that folder, or call that command first."
         )
     description = read_json(prepared / DESCRIPTION)
-    how = input_of({"name": settings.name, "input": description["input"]})
+    how = _input_of(settings, description)
     photos, split = read_table(prepared / PHOTOS), read_table(prepared / SPLIT)
     check_faces(prepared, photos.loc[split["place"], "part"].astype(int))
     ages = read_side(photos, split, TRAIN)["age"]
@@ -208,19 +199,11 @@ def fit_model(settings: Training, prepared: Path, output: Path) -> dict:
     with _quiet():
         trainer = _trainer(settings.fit, output)
         try:
-            trainer.fit(
-                module,
-                Data(prepared, settings, how),
-                ckpt_path=str(last) if last.is_file() else None,
-                weights_only=False,
-            )
+            data, start = Data(prepared, settings, how), str(last) if last.is_file() else None
+            trainer.fit(module, data, ckpt_path=start, weights_only=False)
         except NotFinite:
             stopped = NO_NUMBER
-        except (
-            MemoryError,
-            RuntimeError,
-            ProcessRaisedException,
-        ) as error:  # the last is one of several processes'
+        except (MemoryError, RuntimeError, ProcessRaisedException) as error:  # the last of several processes
             if NotFinite.__name__ in str(error):
                 stopped = NO_NUMBER
             elif isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
@@ -230,27 +213,27 @@ def fit_model(settings: Training, prepared: Path, output: Path) -> dict:
                 ) from None
             else:
                 raise
-    return _export(settings, prepared, description, how, photos, split, output, stopped)
+    used = photos.loc[split.loc[split["side"].isin([TRAIN, VALIDATION]), "place"].unique()]
+    return _export(settings, prepared, module, keyed_hashes(used["content_hash"]), output, stopped)
 
 
-def _export(settings, prepared: Path, description, how, photos, split, output: Path, stopped: str) -> dict:
+def _input_of(settings: Training, description: dict) -> FaceInput:
+    return input_of({"name": settings.name, "input": description["input"]})
+
+
+def _export(
+    settings: Training, prepared: Path, module: Regression, hashes: dict, output: Path, stopped: str
+) -> dict:
     """The weights of the least validation error as a model folder."""
     best = output / CHECKPOINTS / "best.ckpt"
     if not best.is_file():
         raise RunError(
             f"{output}: {stopped or 'training stopped'} before the first epoch ended, so there are no weights to keep. Expected a lower fit.learning_rate. Set it, and choose a new --output."
         )
-    ages = read_side(photos, split, TRAIN)["age"]
-    module = Regression(
-        make_network(
-            settings.fit.model_copy(update={"start_from": None}), how, float(ages.mean()), float(ages.std())
-        ),
-        settings.fit,
-    )
     module.load_state_dict(torch.load(best, map_location="cpu", weights_only=False)["state_dict"])
     history = read_table(output / HISTORY)
     chosen = history.loc[history[ERROR].idxmin()]
-    used = photos.loc[split.loc[split["side"].isin([TRAIN, VALIDATION]), "place"].unique()]
+    description = read_json(prepared / DESCRIPTION)
     card = {
         "name": settings.name, "synthetic": False, "source": ", ".join(source.name for source in settings.sources), "notice": settings.notice,
         "limitations": LIMITATIONS,
@@ -260,9 +243,9 @@ def _export(settings, prepared: Path, description, how, photos, split, output: P
             "flow": read_table(prepared / FLOW).to_dict("records"),
             "epochs": len(history), "best_epoch": int(chosen["epoch"]), "validation_error_years": round(float(chosen[ERROR]), 3), "stopped": stopped,
         },
-        "used": {"photos": keyed_hashes(used["content_hash"]), "cohorts": ["training and validation photos"]},
+        "used": {"photos": hashes, "cohorts": ["training and validation photos"]},
     }  # fmt: skip
-    made = write_model(module.whole, settings.fit, how, output / MODEL, card)
+    made = write_model(module.whole, settings.fit, _input_of(settings, description), output / MODEL, card)
     if stopped:
         raise RunError(
             f"{output}: {stopped} in epoch {len(history) + 1}; the weights of epoch {int(chosen['epoch'])} are kept in {output / MODEL}. Expected finite losses. Lower fit.learning_rate, "
@@ -286,12 +269,10 @@ def _remember(settings: Training, description: dict, photos: str, output: Path) 
     own = json.loads(json.dumps(own))
     path = output / SETTINGS
     if path.is_file():
-        told = read_json(path)
-        for one in (own, told):
-            one["training"]["fit"] = {
-                key: value for key, value in one["training"]["fit"].items() if key not in MAY_CHANGE
-            }
-        if own != told:
+        earlier = read_json(path)
+        for run, key in product((own, earlier), MAY_CHANGE):
+            run["training"]["fit"].pop(key, None)
+        if own != earlier:
             raise RunError(
                 f"{output}: holds a run of other settings or photos. Expected the same, to go on with it ({', '.join(sorted(MAY_CHANGE))} may differ). Choose another --output for another run."
             )
@@ -306,18 +287,11 @@ def _trainer(fit: Fit, output: Path) -> lightning.Trainer:
         raise RunError(
             "fit.accelerator is cuda, but PyTorch finds no CUDA device here. Expected one. Set it to auto or cpu."
         )
-    strategy = (
-        DDPStrategy(start_method="spawn", process_group_backend="gloo" if on_cpu else "nccl")
-        if fit.devices > 1
-        else "auto"
-    )
-    attempt = len(list((output / "logs").glob("attempt_*"))) + 1
-    loggers = [
-        CSVLogger(output, name="logs", version=f"attempt_{attempt}"),
-        TensorBoardLogger(output, name="logs", version=f"attempt_{attempt}"),
-    ]
+    several = DDPStrategy(start_method="spawn", process_group_backend="gloo" if on_cpu else "nccl")
+    attempt = f"attempt_{len(list((output / 'logs').glob('attempt_*'))) + 1}"
+    loggers = [logger(output, name="logs", version=attempt) for logger in (CSVLogger, TensorBoardLogger)]
     return lightning.Trainer(
-        accelerator="cpu" if on_cpu else "gpu", devices=fit.devices, strategy=strategy, precision=fit.precision, max_epochs=fit.max_epochs,
+        accelerator="cpu" if on_cpu else "gpu", devices=fit.devices, strategy=several if fit.devices > 1 else "auto", precision=fit.precision, max_epochs=fit.max_epochs,
         accumulate_grad_batches=fit.accumulate, use_distributed_sampler=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
         logger=loggers, log_every_n_steps=10**9, deterministic=on_cpu,
         callbacks=[
@@ -332,11 +306,8 @@ def _trainer(fit: Fit, output: Path) -> lightning.Trainer:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Lightning's advice is not for the user of one command."""
-    import logging
-
-    loggers = [
-        logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric")
-    ]
+    names = ("pytorch_lightning", "lightning.pytorch", "lightning_fabric")
+    loggers = [logging.getLogger(name) for name in names]
     levels = [one.level for one in loggers]
     for one in loggers:
         one.setLevel(logging.ERROR)

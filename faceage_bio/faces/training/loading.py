@@ -44,11 +44,8 @@ class EpochOrder(Sampler[Key]):
 
     def __iter__(self) -> Iterator[Key]:
         random = np.random.default_rng([self.seed, 31, self.epoch])
-        rows = (
-            random.permutation(self.n)
-            if self.weights is None
-            else random.choice(self.n, self.n, p=self.weights)
-        )
+        drawn = self.weights is not None
+        rows = random.choice(self.n, self.n, p=self.weights) if drawn else random.permutation(self.n)
         for place in range(self.rank, len(self) * self.processes, self.processes):
             yield self.epoch, place, int(rows[place])
 
@@ -87,9 +84,8 @@ class Faces(Dataset):
             face = augment(face, self.augmentation, self.seed, epoch, place)
         if face.min() == face.max():  # moved out of its frame
             face = self.store.face(self.parts[row], self.rows[row])
-        return torch.from_numpy(prepare(face[None], self.how.standardisation)[0]), torch.tensor(
-            self.ages[row]
-        )
+        pixels = prepare(face[None], self.how.standardisation)[0]
+        return torch.from_numpy(pixels), torch.tensor(self.ages[row])
 
 
 def augment(face: np.ndarray, ranges: Augmentation, seed: int, epoch: int, place: int) -> np.ndarray:
@@ -103,15 +99,8 @@ def augment(face: np.ndarray, ranges: Augmentation, seed: int, epoch: int, place
     shear = random.uniform(-ranges.shear, ranges.shear)
     zoom = random.uniform(1 - ranges.zoom, 1 + ranges.zoom)
     pixels = torch.from_numpy(np.ascontiguousarray(face)).permute(2, 0, 1)
-    pixels = v2.affine(
-        pixels,
-        angle,
-        shift.tolist(),
-        zoom,
-        [shear, 0.0],
-        interpolation=v2.InterpolationMode.BILINEAR,
-        fill=[0.0],
-    )
+    linear = v2.InterpolationMode.BILINEAR
+    pixels = v2.affine(pixels, angle, shift.tolist(), zoom, [shear, 0.0], interpolation=linear, fill=[0.0])
     if ranges.flip and random.random() < 0.5:
         pixels = v2.horizontal_flip(pixels)
     return pixels.permute(1, 2, 0).numpy()
@@ -123,31 +112,20 @@ def training_loader(faces: Faces, fit: Fit, seed: int, rank: int = 0, processes:
     order = EpochOrder(len(faces), weights, seed, rank, processes)
     size = max(1, min(fit.batch_size, len(faces)) // processes)
     make_socket_folder()
+    lasting = fit.workers > 0
     return DataLoader(
-        faces,
-        size,
-        sampler=order,
-        num_workers=fit.workers,
-        drop_last=True,
-        persistent_workers=fit.workers > 0,
+        faces, size, sampler=order, num_workers=fit.workers, drop_last=True, persistent_workers=lasting
     )
 
 
 def validation_loader(faces: Faces, fit: Fit, rank: int = 0, processes: int = 1) -> DataLoader:
     """All faces once, as they are."""
-    return DataLoader(
-        faces,
-        max(1, fit.batch_size // processes),
-        sampler=range(rank, len(faces), processes),
-        num_workers=fit.workers,
-    )
+    order = range(rank, len(faces), processes)
+    return DataLoader(faces, max(1, fit.batch_size // processes), sampler=order, num_workers=fit.workers)
 
 
 def read_side(photos: pd.DataFrame, split: pd.DataFrame, *sides: str) -> pd.DataFrame:
     """Photos of these sides, as often as they stand there, with ``person``."""
     chosen = split[split["side"].isin(sides)]
-    return (
-        photos.loc[chosen["place"]]
-        .assign(person=chosen["person"].to_numpy(), side=chosen["side"].to_numpy())
-        .reset_index(drop=True)
-    )
+    rows = photos.loc[chosen["place"]].reset_index(drop=True)
+    return rows.assign(person=chosen["person"].to_numpy(), side=chosen["side"].to_numpy())

@@ -6,12 +6,10 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
-import faceage_bio
 from faceage_bio.core.errors import WeightsError, examples
 from faceage_bio.core.settings.settings_training import Fit
-from faceage_bio.core.tables import READABLE, atomic_path, sha256_of, write_json
-from faceage_bio.faces.vision.card import CARD_FILE, WEIGHTS_FILE, read_card
 from faceage_bio.faces.vision.face_input import STANDARDISATIONS, FaceInput
+from faceage_bio.faces.vision.models import ARCHITECTURE, read_card, write_model_folder
 from faceage_bio.faces.vision.network import FaceAgeNetwork
 from faceage_bio.faces.vision.transformer import KIND, Architecture, build, read_state, write_transformer
 
@@ -72,17 +70,14 @@ def make_network(fit: Fit, how: FaceInput, mean_age: float, sd_age: float) -> Ag
             f"fit.freeze: {examples(strangers)} begin(s) no name of a layer. Expected such as {examples(layers, 8)}. Correct it."
         )
     for name, parameter in network.named_parameters():
-        parameter.requires_grad = not name.startswith(tuple(fit.freeze)) if fit.freeze else True
+        parameter.requires_grad = not name.startswith(tuple(fit.freeze))
     return whole.to(memory_format=CHANNELS_LAST)
 
 
 def frozen_norms(whole: AgeNetwork, fit: Fit) -> list[nn.Module]:
     """Modules in frozen layers, whose running means and deviations stay too."""
-    return [
-        one
-        for name, one in whole.network.named_modules()
-        if fit.freeze and name and name.startswith(tuple(fit.freeze))
-    ]
+    frozen = tuple(fit.freeze)
+    return [one for name, one in whole.network.named_modules() if name and name.startswith(frozen)]
 
 
 def _start_from(whole: AgeNetwork, source: Path) -> None:
@@ -123,16 +118,11 @@ def write_model(whole: AgeNetwork, fit: Fit, how: FaceInput, output: Path, card:
             "years": {"scale": float(whole.scale), "offset": float(whole.offset)},
         }
         return write_transformer(whole.network, output, {"name": card["name"]} | own | card, trial=False)
-    from safetensors.torch import save_file
-
-    state = {name: tensor.detach().contiguous() for name, tensor in whole.network.state_dict().items()}
-    with atomic_path(output / WEIGHTS_FILE, mode=READABLE) as temporary:
-        save_file(state, temporary)
-    card = {
-        "name": card["name"], "kind": "faceage", "sha256": sha256_of(output / WEIGHTS_FILE),
-        "architecture": "Inception-ResNet v1, bottleneck 128 without L2-normalisation; dense 128, ReLU, batch norm, dense 1",
-        "parameters": sum(tensor.numel() for tensor in whole.network.parameters()), "input": how.declared(),
-        "standardisation": STANDARDISATIONS[how.standardisation], "created_with": f"faceage_bio {faceage_bio.__version__}",
-    } | card  # fmt: skip
-    write_json(card, output / CARD_FILE, mode=READABLE)
-    return card
+    own = {
+        "kind": "faceage",
+        "architecture": ARCHITECTURE,
+        "parameters": sum(tensor.numel() for tensor in whole.network.parameters()),
+        "input": how.declared(),
+        "standardisation": STANDARDISATIONS[how.standardisation],
+    }
+    return write_model_folder(whole.network.state_dict(), {"name": card["name"]} | own | card, output)

@@ -208,6 +208,15 @@ def _read(path: Path, n_bytes: int = -1) -> bytes:
         return file.read(n_bytes)
 
 
+def inside(folder: Path, path: str) -> Path | None:
+    """The photo's place, or None if it lies outside the folder, be it by a link."""
+    try:
+        place = (folder / path).resolve()
+    except (OSError, RuntimeError, ValueError):  # a link that leads to itself, a name that cannot be
+        return folder / path
+    return place if place.is_relative_to(folder.resolve()) else None
+
+
 @contextmanager
 def _opened(source: Path | str | io.BytesIO, start: bytes) -> Iterator[Image.Image]:
     """The photo with its header read; whatever goes wrong in here and in the block is a `DecodeError`."""

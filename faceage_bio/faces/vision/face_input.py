@@ -1,16 +1,34 @@
 """What an age model is fed, as its card declares: how the face is aligned and cut, to how many pixels, and how they are standardised."""
 
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from faceage_bio.core.errors import WeightsError
-from faceage_bio.faces.vision.crop import CROP_SIZE, BoxMode, Resize, crop_face, standardise
+
+CROP_SIZE = 160  # pixels, width and height of the network's input
+BoxMode = Literal["clip", "abs_shift"]
+Resize = Literal["bicubic", "nearest"]
+JITTER = 0.03  # of the box's sides
+JITTER_SEED = 160  # fixed, so that an age's uncertainty does not change from run to run
+FILTERS = {"bicubic": Image.Resampling.BICUBIC, "nearest": Image.Resampling.NEAREST}
+
 
 ALIGNMENTS = {
     "box": "the detected face box, scaled to a square without keeping its aspect ratio",
     "five_points": "a similarity transform of eyes, nose and corners of the mouth to a template",
+}
+INPUT = {  # what the FaceAge network and the demo's model are fed
+    "crop": {
+        "size": CROP_SIZE,
+        "box_mode_default": "clip",
+        "resize_default": "bicubic",
+        "keeps_aspect": False,
+    },
+    "standardisation": "per photo: minus the mean, divided by the population standard deviation, over all pixels and channels",
 }
 IMAGENET = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])  # mean and SD of the channels
 STANDARDISATIONS = {
@@ -30,6 +48,90 @@ TEMPLATE = (
 )
 
 Points = tuple[tuple[float, float], ...]
+
+
+class FlatCrop(ValueError):
+    """All pixels of a crop are equal, so it cannot be standardised."""
+
+
+def crop_face(
+    image: np.ndarray,
+    box: tuple[int, int, int, int],
+    box_mode: BoxMode = "clip",
+    resize: Resize = "bicubic",
+    size: int = CROP_SIZE,
+) -> np.ndarray:
+    """Cut a box out of a photo and scale it to the network's input, as the FaceAge study did; the aspect ratio is not kept.
+
+    Parameters
+    ----------
+    image : uint8 array, shape (height, width, 3)
+    box : (x, y, width, height)
+        Pixels, as `detect.Face` gives them: the corner may lie outside the photo.
+    box_mode : "clip" or "abs_shift"
+        "clip" cuts a negative corner off (the study's detector from version 0.1.1 on, the released ages);
+        "abs_shift" mirrors it to the inside and keeps the size (version 0.1.0 and older, the clinical runs).
+    resize : "bicubic" or "nearest"
+        The default filter of Pillow from 7.0 on, and before it.
+    size : int
+        Pixels.
+
+    Returns
+    -------
+    uint8 array, shape (size, size, 3)
+
+    Raises
+    ------
+    ValueError
+        The box does not overlap the photo.
+    """
+    x, y, width, height = box
+    left, top = (max(0, x), max(0, y)) if box_mode == "clip" else (abs(x), abs(y))
+    right, bottom = (x + width, y + height) if box_mode == "clip" else (left + width, top + height)
+    part = image[top:bottom, left:right]
+    if part.size == 0:
+        raise ValueError("the face box does not overlap the photo")
+    return np.asarray(Image.fromarray(part).resize((size, size), FILTERS[resize]))
+
+
+def jittered_boxes(box: tuple[int, int, int, int], n: int) -> list[tuple[int, int, int, int]]:
+    """The same ``n`` small moves and scalings of any box: 3% of its sides (standard deviation), whole pixels."""
+    x, y, width, height = box
+    moves = np.random.default_rng(JITTER_SEED).normal(scale=JITTER, size=(n, 4)) * np.tile(box[2:], 2)
+    return [
+        (
+            x + round(dx - dw / 2),
+            y + round(dy - dh / 2),
+            max(1, width + round(dw)),
+            max(1, height + round(dh)),
+        )
+        for dx, dy, dw, dh in moves
+    ]
+
+
+def standardise(crop: np.ndarray) -> np.ndarray:
+    """Subtract the mean and divide by the population standard deviation over all pixels and channels.
+
+    Parameters
+    ----------
+    crop : uint8 array, shape (..., size, size, 3)
+
+    Returns
+    -------
+    float32 array, same shape
+        Computed in double precision, as in the study's inference script.
+
+    Raises
+    ------
+    FlatCrop
+        All pixels of a crop are equal.
+    """
+    pixels = crop.astype(np.float64)
+    axes = (-3, -2, -1)
+    spread = pixels.std(axis=axes, keepdims=True)
+    if np.any(spread == 0):
+        raise FlatCrop("all pixels of the crop are equal")
+    return ((pixels - pixels.mean(axis=axes, keepdims=True)) / spread).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -71,17 +173,18 @@ def input_of(card: dict) -> FaceInput:
     WeightsError
         An alignment or a standardisation that this version does not know, a size or a template that cannot be.
     """
-    told = card.get("input")
-    if told is None:  # cards of other models up to version 0.1 have two keys of their own
-        told = {"size": card.get("input_size", CROP_SIZE), "standardisation": card.get("input_standardisation", "per_photo")}  # fmt: skip
+    declared = card.get("input")
+    if declared is None:  # cards of other models up to version 0.1 have two keys of their own
+        old = {"input_size": "size", "input_standardisation": "standardisation"}
+        declared = {new: card[key] for key, new in old.items() if key in card}
     name = card.get("name")
-    strangers = sorted(set(told) - set(FaceInput.__dataclass_fields__))
+    strangers = sorted(set(declared) - set(FaceInput.__dataclass_fields__))
     if strangers:
         raise WeightsError(
             f"the card of {name}: input has the key {strangers[0]!r}. Expected {', '.join(FaceInput.__dataclass_fields__)}. Correct the name."
         )
-    template = tuple(tuple(map(float, point)) for point in told.get("template") or ())
-    found = FaceInput(**{**told, "template": template})
+    template = tuple(tuple(map(float, point)) for point in declared.get("template") or ())
+    found = FaceInput(**{**declared, "template": template})
     for key, known in (("alignment", ALIGNMENTS), ("standardisation", STANDARDISATIONS)):
         if getattr(found, key) not in known:
             raise WeightsError(
@@ -141,7 +244,7 @@ def cut_face(
     ----------
     image : uint8 array, shape (height, width, 3), RGB
     box : (x, y, width, height)
-        See `crop.crop_face`, as for ``box_mode`` and ``resize``, which five_points does not use.
+        See `crop_face`, as for ``box_mode`` and ``resize``, which five_points does not use.
     landmarks : float array, shape (5, 2)
         As `detect.Face` has them.
 

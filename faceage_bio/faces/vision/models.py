@@ -1,12 +1,89 @@
-"""One interface for every age model: crops in, years out, with a card that says what the model is."""
+"""The folder of an age model: its weights, the card that says what it is and expects (tied by a checksum), and one interface for all.
 
+Light steps read cards too, so PyTorch is loaded where it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+import faceage_bio
 from faceage_bio.core.errors import WeightsError
-from faceage_bio.faces.vision.card import read_card
+from faceage_bio.core.tables import READABLE, atomic_path, read_json, sha256_of, write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "card.json"
+ARCHITECTURE = (
+    "Inception-ResNet v1, bottleneck 128 without L2-normalisation; dense 128, ReLU, batch norm, dense 1"
+)
+
+
+def read_card(folder: Path | str) -> dict:
+    """The card of a model folder, after its weights were found to be those the card describes.
+
+    Raises
+    ------
+    WeightsError
+        No such folder, no card, or other weights than the card's checksum says.
+    """
+    folder = Path(folder)
+    if not (folder / CARD_FILE).is_file():
+        raise WeightsError(
+            f"{folder}: found no {CARD_FILE}. Expected a folder of a model. Make the folder with "
+            "`faceage-bio weights import faceage_model.h5 --output FOLDER`."
+        )
+    card = {"weights": WEIGHTS_FILE} | read_json(folder / CARD_FILE)
+    weights = folder / Path(str(card["weights"])).name  # never a file elsewhere
+    if not weights.is_file():
+        raise WeightsError(
+            f"{folder}: found no {weights.name}, which {CARD_FILE} names. Expected it next to the card. Import the weights again."
+        )
+    found = sha256_of(weights)
+    if found != card.get("sha256"):
+        raise WeightsError(
+            f"{weights}: its SHA-256 is {found}, but the card says {card.get('sha256')}. "
+            "Expected both alike: the file was changed or damaged. Import the weights again."
+        )
+    return card
+
+
+def check_new(folder: Path) -> None:
+    """Refuse a folder that holds a model.
+
+    Raises
+    ------
+    WeightsError
+    """
+    if (folder / CARD_FILE).exists():
+        raise WeightsError(
+            f"{folder}: already holds a model. Expected a new folder. Choose another --output."
+        )
+
+
+def write_card(card: dict, folder: Path) -> dict:
+    """Write the card of a model, with the hash of the weights that it names and the version that made it; returns it."""
+    card |= {
+        "sha256": sha256_of(folder / card.get("weights", WEIGHTS_FILE)),
+        "created_with": f"faceage_bio {faceage_bio.__version__}",
+    }
+    write_json(card, folder / CARD_FILE, mode=READABLE)
+    return card
+
+
+def write_model_folder(state: Mapping[str, Tensor], card: dict, folder: Path) -> dict:
+    """Write weights and their card; returns the card."""
+    from safetensors.torch import save_file
+
+    with atomic_path(folder / WEIGHTS_FILE, mode=READABLE) as temporary:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, temporary)
+    return write_card(card, folder)
 
 
 class FaceAgeModel(Protocol):
@@ -40,7 +117,7 @@ def load_model(folder: Path | str, device: str = "cpu", precision: str = "float3
 
         return load_faceage(Path(folder), device, precision)
     if kind == "demo":
-        from faceage_bio.faces.vision.random_convolution import load_demo
+        from faceage_bio.faces.vision.other_models import load_demo
 
         return load_demo(Path(folder), device)
     if kind in ("torchscript", "onnx"):

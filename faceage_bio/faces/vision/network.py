@@ -9,9 +9,8 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from faceage_bio.core.errors import WeightsError
-from faceage_bio.faces.vision.card import read_card
-from faceage_bio.faces.vision.crop import standardise
-from faceage_bio.faces.vision.face_input import input_of
+from faceage_bio.faces.vision.face_input import input_of, standardise
+from faceage_bio.faces.vision.models import read_card
 
 EMBEDDING = 1792  # channels of the last block, averaged over the picture
 BOTTLENECK = 128
@@ -123,7 +122,7 @@ def load_faceage(folder: Path, device: str = "cpu", precision: str = "float32") 
     Raises
     ------
     WeightsError
-        See `card.read_card`; or a tensor is missing, unknown or of another shape.
+        See `models.read_card`; or a tensor is missing, unknown or of another shape.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file

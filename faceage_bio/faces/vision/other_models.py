@@ -1,4 +1,4 @@
-"""Any age regressor beside FaceAge: a TorchScript or ONNX file with a card that says how faces are to be cut and fed to it."""
+"""Age models besides FaceAge: a TorchScript or ONNX file with a card that says how faces are cut and fed to it; and the demo's own."""
 
 import shutil
 import warnings
@@ -7,13 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn import functional
 
-import faceage_bio
 from faceage_bio.core.errors import WeightsError
-from faceage_bio.core.tables import READABLE, atomic_path, sha256_of, write_json
-from faceage_bio.faces.vision.card import CARD_FILE, read_card
-from faceage_bio.faces.vision.face_input import STANDARDISATIONS, FaceInput, input_of, prepare
+from faceage_bio.core.tables import READABLE, atomic_path
+from faceage_bio.faces.vision.face_input import STANDARDISATIONS, FaceInput, input_of, prepare, standardise
+from faceage_bio.faces.vision.models import check_new, read_card, write_card
 
+# of the demo's model
+SIZE = 80  # pixels, half the crop
+CHANNELS = (32, 64)
+GRID = 8  # cells per side over which the features are averaged
 KINDS = {".pt": "torchscript", ".ts": "torchscript", ".onnx": "onnx"}
 YOUNGEST, OLDEST = -20.0, 150.0  # years; beyond them the output cannot be an age, even of noise
 
@@ -78,30 +82,23 @@ def add_model(
             f"{file}: a TorchScript file is a program, which runs with your rights when it is opened and in every run. Expected --trust, which says that you "
             "know who made it. Add --trust, or take the model as ONNX, which holds arithmetic alone."
         )
-    if (output / CARD_FILE).exists():
-        raise WeightsError(
-            f"{output}: already holds a model. Expected a new folder. Choose another --output."
-        )
+    check_new(output)
     weights = f"model{file.suffix.lower()}"
     card = {
         "name": name,
         "kind": kind,
         "synthetic": False,
         "weights": weights,
-        "sha256": sha256_of(file),
         "source": source or file.name,
         "input": face_input.declared(),
         "standardisation": STANDARDISATIONS[face_input.standardisation],
         "notice": "",
-        "created_with": f"faceage_bio {faceage_bio.__version__}",
     }
     with atomic_path(output / weights, mode=READABLE) as temporary:
         shutil.copyfile(file, temporary)
-        try_model(
-            OtherModel(_runner(temporary, kind, "cpu"), card)
-        )  # the copy: files beside the original do not come along
-    write_json(card, output / CARD_FILE, mode=READABLE)
-    return card
+        # the copy: files beside the original do not come along
+        try_model(OtherModel(_runner(temporary, kind, "cpu"), card))
+    return write_card(card, output)
 
 
 def try_model(model: OtherModel) -> None:
@@ -173,3 +170,47 @@ def _onnx(path: Path, device: str) -> Callable[[np.ndarray], np.ndarray]:
         ) from None
     name = session.get_inputs()[0].name
     return lambda inputs: session.run(None, {name: inputs})[0]
+
+
+def random_filters(seed: int) -> dict[str, torch.Tensor]:
+    """The two layers of filters, drawn once and never trained."""
+    random = torch.Generator().manual_seed(seed)
+    shapes = {"filters_1": (CHANNELS[0], 3, 5, 5), "filters_2": (CHANNELS[1], CHANNELS[0], 3, 3)}
+    return {
+        name: torch.randn(shape, generator=random) / float(np.sqrt(np.prod(shape[1:])))
+        for name, shape in shapes.items()
+    }
+
+
+@torch.inference_mode()
+def features(crops: np.ndarray, filters: dict[str, torch.Tensor]) -> np.ndarray:
+    """Averages of rectified filter answers, float64 of shape (n, 4096), for uint8 crops (n, 160, 160, 3)."""
+    device = filters["filters_1"].device
+    pixels = torch.from_numpy(standardise(crops)).permute(0, 3, 1, 2).contiguous().to(device)
+    answers = functional.conv2d(
+        functional.avg_pool2d(pixels, 160 // SIZE), filters["filters_1"], padding=2
+    ).abs()
+    answers = functional.conv2d(functional.max_pool2d(answers, 2), filters["filters_2"], padding=1).abs()
+    return functional.adaptive_avg_pool2d(answers, GRID).flatten(1).double().cpu().numpy()
+
+
+class RandomConvolution:
+    """The demo's age model: two fixed random convolutions and a ridge regression. Not FaceAge, and useless on real persons."""
+
+    def __init__(self, tensors: dict[str, torch.Tensor], card: dict, device: str = "cpu") -> None:
+        self.card = card
+        self.filters = {name: tensors[name].to(device) for name in ("filters_1", "filters_2")}
+        self.coefficients = tensors["coefficients"].double().numpy()
+        self.intercept = float(tensors["intercept"])
+
+    def predict(self, crops: np.ndarray) -> np.ndarray:
+        """Years, float64 of shape (n,), for uint8 crops of shape (n, 160, 160, 3)."""
+        return features(crops, self.filters) @ self.coefficients + self.intercept
+
+
+def load_demo(folder: Path, device: str = "cpu") -> RandomConvolution:
+    """Load a model written by ``faceage-bio fit-demo-model``."""
+    from safetensors.torch import load_file
+
+    card = read_card(folder)
+    return RandomConvolution(load_file(folder / card["weights"]), card, device)

@@ -13,7 +13,7 @@ LANDMARKS = (
     "nose",
     "mouth_left",
     "mouth_right",
-)  # as seen by the viewer, the detector's order
+)  # as seen by the viewer, as the detector
 NOSE_DEPTH = (
     0.45  # of the distance between the eyes that the tip of the nose stands out; a rough human average
 )
@@ -21,6 +21,13 @@ GREY_SPREAD = (
     3.0  # grey levels between the colour channels, on average, up to which a photo counts as greyscale
 )
 HASH_SIDE = 16  # the perceptual hash has its square in bits
+# of the crop of 160 x 160 pixels that the age network sees
+WINDOW = (8, 48)  # rows and columns; a bar over both eyes is wider, a cheek without any shading is not
+FLAT = 8  # grey levels between the brightest and darkest pixel, which a bar has after strong compression too
+MIDDLE = (slice(40, 144), slice(40, 120))  # rows and columns: hair, headscarf and background may be plain
+CHEEKS = (slice(64, 120), slice(40, 120))  # rows and columns from below the eyes to above the mouth
+EYE, CHEEK = (0.25, 0.18), (0.15, 0.12)  # half widths and heights, in distances of the eyes
+CHEEK_BELOW = 0.62
 
 
 def measure_face(face: Face, width: int, height: int) -> dict:
@@ -104,29 +111,13 @@ def perceptual_hash(image: np.ndarray) -> str:
     return np.packbits(low > np.median(low[1:])).tobytes().hex()
 
 
-# What makes a face unfit for an age though the detector takes it for one: bars, blocks, swapped colours, upside down.
-#
-# Each function gives one number, most of them of the crop that the age network sees, uint8 RGB of shape (160, 160, 3); the
-# thresholds are rules in ``settings.photos.Quality``.
-
-
-WINDOW = (8, 48)  # rows and columns; a bar over both eyes is wider, a cheek without any shading is not
-FLAT = 8  # grey levels between the brightest and darkest pixel, which a bar has after strong compression too
-MIDDLE = (
-    slice(40, 144),
-    slice(40, 120),
-)  # rows and columns: hair, headscarf and background round the face may be plain
-CHEEKS = (slice(64, 120), slice(40, 120))  # rows and columns from below the eyes to above the mouth
-EYE, CHEEK = (0.25, 0.18), (0.15, 0.12)  # half widths and heights, in distances of the eyes
-CHEEK_BELOW = 0.62
-
-
 def measure_defects(image: np.ndarray, face: Face, crop: np.ndarray) -> dict[str, float]:
-    """All measures of this module by name that need no network, of the crop of a face in a photo."""
-    return {
-        "uniform_area": uniform_area(crop), "blockiness": blockiness(crop), "red_minus_blue": red_minus_blue(crop),
-        "eye_brightness": eye_brightness(image, face),
-    }  # fmt: skip
+    """What makes a face unfit for an age though the detector takes it for one: bars, blocks, swapped colours, sunglasses.
+
+    The thresholds are rules in ``settings_photos.Quality``.
+    """
+    of_crop = {one.__name__: one(crop) for one in (uniform_area, blockiness, red_minus_blue)}
+    return of_crop | {"eye_brightness": eye_brightness(image, face)}
 
 
 def uniform_area(crop: np.ndarray) -> float:

@@ -12,25 +12,19 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 from torch import nn
 
-import faceage_bio
 from faceage_bio.core.errors import WeightsError, examples
 from faceage_bio.core.settings.closed import Closed
-from faceage_bio.core.tables import READABLE, atomic_path, sha256_of, write_json
-from faceage_bio.faces.vision.card import CARD_FILE, WEIGHTS_FILE, read_card
+from faceage_bio.core.tables import sha256_of
 from faceage_bio.faces.vision.face_input import STANDARDISATIONS, input_of
+from faceage_bio.faces.vision.models import check_new, read_card, write_model_folder
 from faceage_bio.faces.vision.other_models import OtherModel, try_model
 
 KIND = "transformer"
-STATE_KEYS = (
-    "model_state_dict",
-    "state_dict",
-    "model",
-)  # where checkpoints keep the weights beside the optimiser's state
+STATE_KEYS = ("model_state_dict", "state_dict", "model")  # of the weights beside the optimiser's state
 POOLINGS = {None: {}, "token": {"global_pool": "token"}, "average": {"global_pool": "avg"}}
-BETWEEN = {  # layers of a head between its linear ones, of a given width
-    "relu": lambda width: nn.ReLU(), "gelu": lambda width: nn.GELU(), "silu": lambda width: nn.SiLU(), "tanh": lambda width: nn.Tanh(),
-    "sigmoid": lambda width: nn.Sigmoid(), "dropout": lambda width: nn.Dropout(), "layer_norm": nn.LayerNorm, "batch_norm": nn.BatchNorm1d,
-}  # fmt: skip
+NORMS = {"layer_norm": nn.LayerNorm, "batch_norm": nn.BatchNorm1d}  # of a head, as wide as the layer before
+ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
+BETWEEN = {**ACTIVATIONS, "dropout": nn.Dropout, **NORMS}  # the linear layers of a head
 
 
 class Architecture(Closed):
@@ -105,9 +99,8 @@ def read_declaration(path: Path | str) -> Declaration:
     try:
         return Declaration.model_validate(content)
     except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in error.errors()
-        )
+        places = [(".".join(map(str, one["loc"])) or "the file", one["msg"]) for one in error.errors()]
+        told = "; ".join(f"{place}: {message}" for place, message in places)
         raise WeightsError(
             f"{path}: {told}. Expected name, architecture (timm, or patch, depth, width and heads), input, prefix, head_prefix, years, source and notice. Correct it; docs/weights.md has an example."
         ) from None
@@ -175,7 +168,7 @@ def _head(width: int, layers: Sequence[int | str]) -> nn.Sequential:
             made.append(nn.Linear(width, layer))
             width = layer
         else:
-            made.append(BETWEEN[layer](width))
+            made.append(BETWEEN[layer](width) if layer in NORMS else BETWEEN[layer]())
     return nn.Sequential(*made)
 
 
@@ -211,7 +204,8 @@ def read_state(path: Path | str, begins: Mapping[str, str] | None = None) -> dic
         ) from None
     if isinstance(content, dict):
         content = next((content[key] for key in STATE_KEYS if isinstance(content.get(key), dict)), content)
-    tensors = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)} if isinstance(content, dict) else {}  # fmt: skip
+    named = content.items() if isinstance(content, dict) else ()
+    tensors = {str(name): value for name, value in named if isinstance(value, torch.Tensor)}
     found: dict[str, torch.Tensor] = {}
     begins = begins or {"": ""}
     for begin in sorted(begins, key=len, reverse=True):  # "head." before ""
@@ -261,10 +255,8 @@ def import_transformer(source: Path | str, declared: Path | str, output: Path | 
     """
     source = Path(source)
     told = read_declaration(declared)
-    card = {
-        "name": told.name, "kind": KIND, "synthetic": False, "architecture": told.architecture.model_dump(exclude_none=True),
-        "input": told.input, "years": told.years.model_dump(), "source": told.source or source.name, "notice": told.notice,
-    }  # fmt: skip
+    card = told.model_dump(exclude={"prefix", "head_prefix"}, exclude_none=True)
+    card |= {"kind": KIND, "synthetic": False, "source": told.source or source.name}
     how = input_of(card)
     network = build(card["architecture"], how.size)
     begins = {told.prefix: ""}
@@ -282,26 +274,17 @@ def write_transformer(network: nn.Module, output: Path | str, card: dict, *, tri
     WeightsError
         The network gives no ages, or the folder holds a model.
     """
-    from safetensors.torch import save_file
-
     output = Path(output)
-    if (output / CARD_FILE).exists():
-        raise WeightsError(
-            f"{output}: already holds a model. Expected a new folder. Choose another --output."
-        )
+    check_new(output)
     how = input_of(card)
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     card |= {
-        "input": how.declared(), "standardisation": STANDARDISATIONS[how.standardisation],
-        "parameters": sum(tensor.numel() for tensor in network.parameters()), "created_with": f"faceage_bio {faceage_bio.__version__}",
-    }  # fmt: skip
+        "input": how.declared(),
+        "standardisation": STANDARDISATIONS[how.standardisation],
+        "parameters": sum(tensor.numel() for tensor in network.parameters()),
+    }
     if trial:
         try_model(_predictor(network, card, "cpu"))
-    with atomic_path(output / WEIGHTS_FILE, mode=READABLE) as temporary:
-        save_file(state, temporary)
-    card = {"name": card["name"], "kind": card["kind"], "synthetic": card["synthetic"], "sha256": sha256_of(output / WEIGHTS_FILE)} | card  # fmt: skip
-    write_json(card, output / CARD_FILE, mode=READABLE)
-    return card
+    return write_model_folder(network.state_dict(), card, output)
 
 
 def load_transformer(folder: Path, device: str = "cpu") -> OtherModel:
@@ -310,7 +293,7 @@ def load_transformer(folder: Path, device: str = "cpu") -> OtherModel:
     Raises
     ------
     WeightsError
-        See `card.read_card`, `build`, `load_strictly`.
+        See `models.read_card`, `build`, `load_strictly`.
     """
     card = read_card(folder)
     network = build(card["architecture"], input_of(card).size)

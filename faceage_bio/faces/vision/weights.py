@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-import faceage_bio
 from faceage_bio.core.errors import WeightsError
-from faceage_bio.core.tables import READABLE, atomic_path, read_json, sha256_of, write_json
+from faceage_bio.core.tables import READABLE, read_json, sha256_of, write_json
 from faceage_bio.core.user_files import check_zip
-from faceage_bio.faces.vision.card import CARD_FILE, INPUT, WEIGHTS_FILE
-from faceage_bio.faces.vision.crop import CROP_SIZE
-from faceage_bio.faces.vision.keras_file import read_keras_file
+from faceage_bio.faces.vision.face_input import CROP_SIZE, INPUT
+from faceage_bio.faces.vision.keras_file import BATCH_NORM_EPS, read_keras_file
+from faceage_bio.faces.vision.models import ARCHITECTURE, CARD_FILE, write_model_folder
 
 NOTICE = (
     "The FaceAge weights are published by their authors (AIM-Harvard/FaceAge) without a licence and with a disclaimer: "
@@ -27,7 +26,7 @@ def import_weights(source: Path | str, output: Path | str) -> dict:
     WeightsError
         See `keras_file.read_keras_file`; or the output folder already holds another model.
     """
-    from safetensors.numpy import save_file
+    import torch
 
     source, output = Path(source), Path(output)
     state = read_keras_file(source)
@@ -38,24 +37,19 @@ def import_weights(source: Path | str, output: Path | str) -> dict:
             raise WeightsError(
                 f"{output}: already holds a model made from another file. Expected a new folder, or one made from this file. Choose another --output."
             )
-    with atomic_path(output / WEIGHTS_FILE, mode=READABLE) as temporary:
-        save_file(state, temporary)
     card = {
         "name": "FaceAge",
         "kind": "faceage",
         "synthetic": False,
-        "sha256": sha256_of(output / WEIGHTS_FILE),
         "source": source.name,
         "source_sha256": source_sha256,
-        "architecture": "Inception-ResNet v1, bottleneck 128 without L2-normalisation; dense 128, ReLU, batch norm, dense 1",
+        "architecture": ARCHITECTURE,
         "parameters": _stored_numbers(state),
         **INPUT,
-        "batch_norm_eps": 0.001,
+        "batch_norm_eps": BATCH_NORM_EPS,
         "notice": NOTICE,
-        "created_with": f"faceage_bio {faceage_bio.__version__}",
     }
-    write_json(card, output / CARD_FILE, mode=READABLE)
-    return card
+    return write_model_folder({name: torch.from_numpy(array) for name, array in state.items()}, card, output)
 
 
 def _stored_numbers(state: dict[str, np.ndarray]) -> int:
@@ -96,10 +90,8 @@ def verify_weights(folder: Path | str, reference: Path | str, batch_size: int = 
 
     inputs, ages = _read_reference(Path(reference))
     model = load_faceage(Path(folder))
-    parts = [
-        model.predict_standardised(inputs[start : start + batch_size])
-        for start in range(0, len(inputs), batch_size)
-    ]
+    starts = range(0, len(inputs), batch_size)
+    parts = [model.predict_standardised(inputs[start : start + batch_size]) for start in starts]
     difference = np.abs(np.concatenate(parts) - ages)
     if not np.isfinite(difference).all():
         raise WeightsError(
@@ -117,11 +109,8 @@ def note_match(folder: Path | str, reference: Path | str, agreement: Agreement |
     card = read_json(path)
     known = card.pop("verified", None)
     if agreement:
-        card["verified"] = {
-            "n": agreement.n,
-            "largest": agreement.largest,
-            "reference_sha256": sha256_of(Path(reference)),
-        }
+        found = {"n": agreement.n, "largest": agreement.largest}
+        card["verified"] = found | {"reference_sha256": sha256_of(Path(reference))}
     if card.get("verified") != known:
         write_json(card, path, mode=READABLE)
 
@@ -146,12 +135,8 @@ def _read_reference(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise WeightsError(
             f"{path}: expected the arrays `inputs` and `ages`, found {sorted(found) or 'none'}. Save the reference so."
         )
-    if (
-        inputs.ndim != 4
-        or inputs.shape[1:] != (CROP_SIZE, CROP_SIZE, 3)
-        or ages.shape != (len(inputs),)
-        or not len(ages)
-    ):
+    wanted = (len(ages), CROP_SIZE, CROP_SIZE, 3) if ages.ndim == 1 and len(ages) else None
+    if inputs.shape != wanted:
         raise WeightsError(
             f"{path}: expected inputs of shape (n, {CROP_SIZE}, {CROP_SIZE}, 3) and ages of shape (n,), "
             f"found {inputs.shape} and {ages.shape}. Save the reference so."
