@@ -45,11 +45,7 @@ class Run:
 
 
 def snakemake(
-    folder: Path,
-    *arguments: str,
-    configfile: Path = DEMO_CONFIG,
-    sections: str = "full",
-    forks: bool = False,
+    folder: Path, *arguments: str, configfile: Path = DEMO_CONFIG, sections: str = "full", forks: bool = False
 ) -> Run:
     """Start the workflow in ``folder`` with the interpreter of the tests, which need not be activated.
 

@@ -73,9 +73,7 @@ def hostile(tmp_path_factory) -> dict[str, str]:
     more = [curves[curves.group == "> 65"].assign(group=f"site: {name}") for name in HOSTILE]
     tables["survival", "kaplan_meier"] = pd.concat([curves, *more], ignore_index=True)
     config = config_of(
-        COHORTS,
-        expression={"panel": names},
-        report={"title": LONG, "governance": f"{EVIL}{UNICODE}{LONG}"},
+        COHORTS, expression={"panel": names}, report={"title": LONG, "governance": f"{EVIL}{UNICODE}{LONG}"}
     )
     found = both(ReportTables(tables), config)
     return dict(zip(("association", "survival"), found, strict=True))

@@ -140,12 +140,7 @@ def test_a_good_study_is_read(study):
             "p2,zoe",
             "1 photo.s. of subjects that .* does not have: line 3: 'zoe'. Expected subjects of that table. Add them there",
         ),
-        (
-            "manifest",
-            "p2,b",
-            "p2,",
-            "'subject_id': 1 row.*line 3. This row needs an identifier. Write it",
-        ),
+        ("manifest", "p2,b", "p2,", "'subject_id': 1 row.*line 3. This row needs an identifier. Write it"),
         (
             "manifest",
             "a.jpg,2020-01-01",

@@ -379,10 +379,7 @@ def test_the_worked_reading_is_of_the_demo(demo):
     assert f"{adjusted.events_per_term} events per variable" in text
     found = row(cox, term="chronological_age", step="+ age")
     assert f"{found.estimate:.2f} ({found.ci_lower:.2f}–{found.ci_upper:.2f})" in text
-    added = {
-        "path": "north/survival/added_value.tsv",
-        "comparison": "beyond age and sex",
-    }
+    added = {"path": "north/survival/added_value.tsv", "comparison": "beyond age and sex"}
     without, with_ = (
         row(**added, measure="Harrell's C", term=term) for term in ("age + sex", "age + sex + face age")
     )

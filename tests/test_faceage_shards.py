@@ -162,13 +162,7 @@ def test_an_excluded_photo_keeps_its_reason(pictures):
 def test_a_photo_is_not_marked_twice(pictures):
     """`summarise-photos` marks all cohorts together after each has been gathered by itself."""
     one, two, _ = pictures
-    of_c = pd.DataFrame(
-        [
-            row("a", "s1", image=one),
-            row("b", "s1", image=one),
-            row("c", "s2", image=two),
-        ]
-    )
+    of_c = pd.DataFrame([row("a", "s1", image=one), row("b", "s1", image=one), row("c", "s2", image=two)])
     of_d = pd.DataFrame([row("d", "s3", cohort="d", image=two)])
     north = gather_shards([of_c], of_c, "flag")["c"]
     south = gather_shards([of_d], of_d, "flag")["d"]

@@ -172,9 +172,7 @@ def test_a_planted_bias_is_found_and_one_permuted_is_not():
         table["sex"] = random.permutation(table["sex"])
         p_values.append(
             one(
-                assess_fairness(table, ["sex"], [60.0], 30),
-                "sex: male vs female",
-                "difference in mean error",
+                assess_fairness(table, ["sex"], [60.0], 30), "sex: male vs female", "difference in mean error"
             ).p_value
         )
     assert 0.005 <= np.mean(np.array(p_values) < 0.05) <= 0.12

@@ -9,12 +9,7 @@ import pytest
 
 from faceage_bio.core.errors import PrivacyError
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.federated import (
-    coordinator_step,
-    pool_estimates,
-    site_estimate,
-    site_step,
-)
+from faceage_bio.stats.federated import coordinator_step, pool_estimates, site_estimate, site_step
 
 GOLDEN = Path(__file__).parent / "golden"
 TERMS = ["age", "meno", "nodes", "er", "hormon"]

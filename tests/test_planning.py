@@ -124,10 +124,7 @@ def test_no_photo_and_no_difference():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "time\tprobability\n1\t0.9\n",
-            r"line 1 lacks the column\(s\) survival; found time, probability",
-        ),
+        ("time\tprobability\n1\t0.9\n", r"line 1 lacks the column\(s\) survival; found time, probability"),
         ("time\tsurvival\n1\thalf\n", "'survival': 1 row.*line 2: 'half'. Expected a number"),
         ("time\tsurvival\n1\t90\n", "line 2: '90'. Expected a share from 0 to 1. Divide percentages by 100"),
         ("time;survival\n365;0,9\n", "'time': 1 row.*line 2: '365'. Expected years from 0 to 120"),

@@ -61,10 +61,7 @@ def test_a_table_that_is_not_what_its_step_wrote_gives_no_page(study, tmp_path):
         match=r"1 result table\(s\) are not what their step wrote: .*cox.tsv \(written by fit-survival\). Expected each",
     ):
         records.check_unchanged([edited])
-    done = CliRunner().invoke(
-        app,
-        ["render-report", "--output", str(tmp_path / "reports"), str(edited)],
-    )
+    done = CliRunner().invoke(app, ["render-report", "--output", str(tmp_path / "reports"), str(edited)])
     assert isinstance(done.exception, TableError)
     assert "Delete the table, so that the step makes it again" in str(done.exception)
 

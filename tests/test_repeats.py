@@ -321,13 +321,7 @@ def test_commands_on_plain_tables_and_their_page(tmp_path):
 
 
 def test_rows_that_differ_by_few_participants_are_all_shown(tmp_path):
-    base = {
-        "cohort": "one",
-        "term": "age_gap",
-        "measure": "mean",
-        "ci_lower": 1.0,
-        "ci_upper": 3.0,
-    }
+    base = {"cohort": "one", "term": "age_gap", "measure": "mean", "ci_lower": 1.0, "ci_upper": 3.0}
     rows = [
         base | {"subgroup": "", "n": 100, "estimate": 2.0}, base | {"subgroup": "older", "n": 97, "estimate": 2.1},
         base | {"subgroup": "sharp", "n": 90, "estimate": 2.2},

@@ -10,14 +10,7 @@ import typer
 
 from faceage_bio.cli.commands_release import site_app
 from faceage_bio.core.errors import FaceAgeBioError, PrivacyError, RunError
-from faceage_bio.release.sites.rounds import (
-    MOST_ANSWERS,
-    Term,
-    answer,
-    combine,
-    first_request,
-    record_answer,
-)
+from faceage_bio.release.sites.rounds import MOST_ANSWERS, Term, answer, combine, first_request, record_answer
 from faceage_bio.stats.cox import fit_cox
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -131,13 +124,7 @@ def test_changed_data_are_refused(folder, tables):
         give(folder, 1, "north")
 
 
-OPTIONS = {
-    "site": "north",
-    "key": b"k" * 32,
-    "k": 6,
-    "model_id": "abc",
-    "definition": "linear",
-}
+OPTIONS = {"site": "north", "key": b"k" * 32, "k": 6, "model_id": "abc", "definition": "linear"}
 
 
 def leaves(request, table, log, **changes):

@@ -53,10 +53,7 @@ def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
     told = read_text_table(tmp_path / RESULTS / "share/tables/twelve/survival/at_risk.tsv")
     assert told["at_risk"].iloc[0] == "9"
     assert not list((tmp_path / RESULTS / "share").rglob("ledger*"))
-    for page in (
-        *reports.glob("*.html"),
-        *(tmp_path / RESULTS / "share").glob("*.html"),
-    ):
+    for page in (*reports.glob("*.html"), *(tmp_path / RESULTS / "share").glob("*.html")):
         words = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", "", page.read_text(), flags=re.DOTALL)
         assert (
             re.findall(r".{0,40}(?:\bnan\b|\bNone\b|\(– to –|p = –|\b1 deaths|\b1 terms).{0,40}", words) == []

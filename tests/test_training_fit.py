@@ -224,10 +224,7 @@ def test_an_infinite_loss_is_found(prepared, tmp_path, monkeypatch):
 )  # fmt: skip
 def test_too_little_memory_is_told(prepared, tmp_path, monkeypatch, error):
     at(monkeypatch, 0, error)
-    with pytest.raises(
-        RunError,
-        match=r"memory ran out with batches of 8 faces.*Set fit.batch_size to half",
-    ):
+    with pytest.raises(RunError, match=r"memory ran out with batches of 8 faces.*Set fit.batch_size to half"):
         fit_model(settings(), prepared, tmp_path)
 
 

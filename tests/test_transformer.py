@@ -137,10 +137,7 @@ def test_a_head_is_loaded_strictly(tmp_path):
         assert not list(tmp_path.glob("model/*"))
 
     without = [layer for layer in HEAD if layer != "dropout"]
-    refused(
-        r"it lacks 7: head.3.weight.*; it has besides 7: head.5.weight.*pooling, head or prefix",
-        without,
-    )
+    refused(r"it lacks 7: head.3.weight.*; it has besides 7: head.5.weight.*pooling, head or prefix", without)
     refused(
         r"it has in another shape 3: head.1.weight \(24, 64\) instead of \(25, 64\)",
         [*HEAD[:1], 25, *HEAD[2:]],

@@ -516,10 +516,7 @@ def test_given_face_ages_are_the_same_acceleration_as_the_photos_they_came_from(
     configfile = tmp_path / "config.yaml"
     configfile.write_text(yaml.safe_dump(study))
     run = snakemake(
-        tmp_path,
-        "results/mine/acceleration/acceleration.parquet",
-        configfile=configfile,
-        forks=True,
+        tmp_path, "results/mine/acceleration/acceleration.parquet", configfile=configfile, forks=True
     )
     assert run.status == 0, run.output[-8000:]
     mine = (
