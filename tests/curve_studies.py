@@ -24,11 +24,12 @@ def write_study(folder, data, curves=CURVES):
     groups = [part(data, column, rule) for column, rule in curves.items()]
     cox = next(table for name, table in survival_tables("c") if name.endswith("cox.tsv"))
     tables = {
-        "cox": cox, "kaplan_meier": curves_by_group(data, groups, "log-log", "c"),
+        "cox": cox,
+        "kaplan_meier": curves_by_group(data, groups, "log-log", "c"),
         "at_risk": risk_by_group(data, groups, "c"),
         "summary": summarise(data, groups, Reading(), "c"),
         "competing_risks": competing_rows(data, groups, "cancer", [0.5, 1, 2, 5], "log-log", 10.0, "c"),
-    }  # fmt: skip
+    }
     if "cause" in data:
         coded, _ = with_codes(data, "cancer")
         tables["cumulative_incidence"] = incidence_curves(coded, groups, "cancer", "log-log", "c")

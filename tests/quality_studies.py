@@ -7,7 +7,7 @@ from faceage_bio.analyses.expression.quality import (
     Limits,
     check_samples,
     quality_tables,
-)  # fmt: skip
+)
 
 Y = ["RPS4Y1", "DDX3Y"]
 

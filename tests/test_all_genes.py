@@ -273,8 +273,9 @@ def test_a_browser_finds_sorts_and_names_genes(tmp_path, browser):
         const point = new DOMPoint(at(arguments[0], ends), at(arguments[1], up)).matrixTransform(svg.getScreenCTM());
         svg.dispatchEvent(new PointerEvent('pointermove', { clientX: point.x, clientY: point.y, bubbles: true }));
         return document.querySelector('.explorer .tip').textContent""",
-        float(genes.estimate.max()), float(-np.log10(genes.p_value[genes.estimate.idxmax()])),
-    )  # fmt: skip
+        float(genes.estimate.max()),
+        float(-np.log10(genes.p_value[genes.estimate.idxmax()])),
+    )
     assert told.startswith(genes.loc[genes.estimate.idxmax(), "term"])
     assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
 

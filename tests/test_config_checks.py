@@ -66,7 +66,7 @@ def test_what_the_study_cannot_answer_is_said_with_the_reason(checked):
         "mine: cannot be answered: associations with pack_years, bmi, because they are known for 0 of 2 participants",
         "mine: cannot be answered: survival models adjusted for bmi, because they are known for 0 of 2 participants",
         "cannot be answered: cancer against controls, because no participant has group = cancer or reference",
-    ):  # fmt: skip
+    ):
         assert told in said
     assert "survival models adjusted" not in checked()[1]  # there is no follow-up
 
@@ -202,7 +202,7 @@ def told(subjects, samples, files=FILES, variant_participants=None, **settings):
     config = check_config(CONFIG | settings).model_dump()
     check_analyses(
         "lusc", files, subjects, samples, variant_participants, analysis_settings(config), problems
-    )  # fmt: skip
+    )
     return "\n".join(problems.others)
 
 

@@ -96,10 +96,11 @@ def test_those_whom_the_survival_stage_leaves_out_are_left_out(accelerated):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"event": 0.0}, "0 deaths are too few"), ({"followup_years": np.nan}, "no participant has a value"),
+        ({"event": 0.0}, "0 deaths are too few"),
+        ({"followup_years": np.nan}, "no participant has a value"),
         ({"face_age": 60.0, "age_gap": np.nan}, "face age does not vary"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_estimated_says_why(accelerated, change, why):
     rows = worded(definition_hazards(read_table(accelerated / "accelerated.tsv").assign(**change), 10))
     first = rows[rows.term == "face_age"]

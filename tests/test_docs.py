@@ -132,8 +132,9 @@ def test_no_picture_is_made_of_a_page_about_real_people(tmp_path):
     (tmp_path / "page.html").write_text("<p>Our study</p>")
     done = subprocess.run(
         [sys.executable, DOCS / "picture.py", tmp_path / "page.html", tmp_path / "page.webp"],
-        capture_output=True, text=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 1
     assert "not a page of the demo" in done.stderr
     assert not (tmp_path / "page.webp").exists()

@@ -22,7 +22,7 @@ from faceage_bio.analyses.expression.quality import (
     quality_tables,
     verdicts_of,
     without_excluded,
-)  # fmt: skip
+)
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.pages import association_page
@@ -37,7 +37,7 @@ from tests.rows import worded
 
 GOLDEN = pd.read_csv(
     Path(__file__).parent / "golden" / "expression_checks" / "golden.tsv", sep="\t"
-).set_index("what")["value"]  # fmt: skip
+).set_index("what")["value"]
 
 
 def test_shares_explained_equal_r():

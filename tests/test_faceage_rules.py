@@ -60,8 +60,7 @@ def test_each_criterion_catches_what_it_names_and_obeys_its_action(name):
     off = dict.fromkeys(CRITERIA, "ignore")
     assert judge(photo, rules(**off | {name: "exclude"})) == {
         "status": "excluded", "reason": name, "flags": name}  # fmt: skip
-    assert judge(photo, rules(**off | {name: "flag"})) == {
-        "status": "flagged", "reason": name, "flags": name}  # fmt: skip
+    assert judge(photo, rules(**off | {name: "flag"})) == {"status": "flagged", "reason": name, "flags": name}
     assert judge(photo, rules(**off))["status"] == "ok"
 
 

@@ -41,10 +41,11 @@ def expression(runs: bool) -> dict[str, pd.DataFrame]:
     shared = {"cohort": "c", "question": "expression", **MODEL}
     choices = Choices(bootstraps=100, mediator="bmi")
     return {
-        "expression/genes": genes, "expression/panel": panel,
+        "expression/genes": genes,
+        "expression/panel": panel,
         "expression/sensitivity": sensitivity_table(data, PANEL, ["sex"], choices, **shared),
         "expression/partial_residuals": partial_residuals(data, PANEL, ["sex"], **shared),
-    }  # fmt: skip
+    }
 
 
 def samples(runs: bool) -> dict[str, pd.DataFrame]:

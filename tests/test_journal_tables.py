@@ -181,8 +181,9 @@ def latex_rows(content: bytes) -> list[list[str]]:
     body = text[text.rindex("\\midrule") : text.index("\\bottomrule")] if "longtable" not in text else text[text.index("\\endlastfoot") : text.index("\\end{longtable}")]  # fmt: skip
     return [
         [as_read(cell) for cell in line.removesuffix(" \\\\").split(" & ")]
-        for line in body.split("\n") if line.endswith("\\\\")
-    ]  # fmt: skip
+        for line in body.split("\n")
+        if line.endswith("\\\\")
+    ]
 
 
 def as_read(cell: str) -> str:

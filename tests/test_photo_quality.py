@@ -43,8 +43,9 @@ def test_shares_of_flagged_and_excluded_photos_by_subgroup():
     ages.loc[[1, 3, 5, 7, 9, 11], ["status", "reason"]] = ["excluded", "no_face"]
     shown = sections_photos.cohort_photos(count_photos(ages, people(), ["sex"]), "one")
     assert shown["factors"][0]["shares"] == [
-        ("female", 30, "0 (0.0%)", "3 (10.0%)"), ("male", 30, "6 (20.0%)", "0 (0.0%)")
-    ]  # fmt: skip
+        ("female", 30, "0 (0.0%)", "3 (10.0%)"),
+        ("male", 30, "6 (20.0%)", "0 (0.0%)"),
+    ]
     assert shown["not_compared"] == ["age band", "skin type"]
 
 

@@ -253,9 +253,10 @@ def test_an_attacker_with_every_margin_finds_no_count():
         ]
         groups = [[(n, e) for n, e in group if e <= n] for group in groups]
         possible = [
-            study for study in itertools.product(*groups)
+            study
+            for study in itertools.product(*groups)
             if sum(n for n, _ in study) in fits["n"][0] and sum(e for _, e in study) in fits["n_events"][0]
-        ]  # fmt: skip
+        ]
         truth = tuple(zip(exact["n"][1:], exact["n_events"][1:], strict=True))
         assert truth in possible
         for group, (n, events) in enumerate(truth):

@@ -84,9 +84,10 @@ def sizes(table: pd.DataFrame) -> list[int]:
     """How large the study can be, by Table 1."""
     heads = counts_of(table, measure="participants")
     return [
-        n for n in preimage(heads["all"])
+        n
+        for n in preimage(heads["all"])
         if all(midpoint(np.mean(sizes_of_tertiles(n)), K) == heads[group] for group in THIRDS)
-    ]  # fmt: skip
+    ]
 
 
 def told(remaining: list[int], where: str) -> None:

@@ -31,7 +31,7 @@ NAMES = {
     "Italian, short": "gen feb mar apr mag giu lug ago set ott nov dic",
     "Dutch": "januari februari maart april mei juni juli augustus september oktober november december",
     "Dutch, short": "jan. feb. mrt. apr. mei jun. jul. aug. sep. okt. nov. dec.",
-}  # fmt: skip
+}
 NUMBERS = (
     "{y}-{m:02}-{d:02}", "{y}/{m}/{d}", "{y}.{m:02}.{d:02}", "{y}{m:02}{d:02}", "{d:02}{m:02}{y}", "{m:02}{d:02}{y}",
     "{d}.{m}.{y}", "{d}. {m}. {y}", "{d:02}/{m:02}/{y}", "{m}/{d}/{y}", "{m:02}-{d:02}-{y}", "{d}\u2011{m}\u2011{y}",

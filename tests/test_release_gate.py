@@ -52,7 +52,7 @@ CLEAN = {
     ),
     "tables/north/survival/cox.tsv": "cohort\tterm\testimate\tn\tn_events\nnorth\tface_age\t1.5\t114\t79\nnorth\tage\t1\t114\t0\n",
     "notes.md": "See https://example.org/data/home and the section 1/2.\n",
-}  # fmt: skip
+}
 
 
 def test_nothing_is_found_where_nothing_is(tmp_path):

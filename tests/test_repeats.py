@@ -37,9 +37,10 @@ def cohort(n=400, seed=1, error=3.0, rate_effect=0.0, twice=1.0):
                           "face_age": age + truth + random.normal(0, error, n)})  # fmt: skip
     later = pd.Timestamp("2018-01-01") + pd.to_timedelta((years * 365.25).round(), unit="D")
     second = first.assign(
-        photo_id=[f"b{k}" for k in ids], photo_date=later.strftime("%Y-%m-%d"),
+        photo_id=[f"b{k}" for k in ids],
+        photo_date=later.strftime("%Y-%m-%d"),
         face_age=age + truth + rate * years + random.normal(0, error, n),
-    ).head(round(n * twice))  # fmt: skip
+    ).head(round(n * twice))
     death = random.exponential(4, n) / np.exp(rate_effect * (rate - 1))
     subjects = pd.DataFrame({
         "cohort": "c", "subject_id": ids, "chronological_age": age, "sex": random.choice(["female", "male"], n),
@@ -323,9 +324,10 @@ def test_commands_on_plain_tables_and_their_page(tmp_path):
 def test_rows_that_differ_by_few_participants_are_all_shown(tmp_path):
     base = {"cohort": "one", "term": "age_gap", "measure": "mean", "ci_lower": 1.0, "ci_upper": 3.0}
     rows = [
-        base | {"subgroup": "", "n": 100, "estimate": 2.0}, base | {"subgroup": "older", "n": 97, "estimate": 2.1},
+        base | {"subgroup": "", "n": 100, "estimate": 2.0},
+        base | {"subgroup": "older", "n": 97, "estimate": 2.1},
         base | {"subgroup": "sharp", "n": 90, "estimate": 2.2},
-    ]  # fmt: skip
+    ]
     write_table(
         result_rows(rows, "acceleration/sensitivity"), tmp_path / "one" / "acceleration" / "sensitivity.tsv"
     )

@@ -358,8 +358,9 @@ def test_the_sheet_works_by_keyboard_and_its_decisions_come_back(made, tmp_path,
     urls = [one["params"]["request"]["url"] for one in asked if one["method"] == "Network.requestWillBeSent"]
     assert not [url for url in urls if not url.startswith(("file:", "data:", "blob:", "chrome:"))]
     browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-    )  # fmt: skip
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True},
+    )
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
     browser.get(sheet.as_uri())  # what was decided is still there
     assert browser.find_element("id", "done").text == "12 of 12 decided"

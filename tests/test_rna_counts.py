@@ -17,8 +17,9 @@ from faceage_bio.intake.rna.raw import caution_of_sizes, problems_of_values
 from faceage_bio.stats.negative_binomial import median_of_ratios
 
 COUNTS = pd.DataFrame(
-    {"s1": [523, 40, 8, 0], "s2": [611, 55, 3, 2], "s3": [208, 31, 9, 1]}, index=["CDK6", "TP53", "GDF15", "XIST"]
-)  # fmt: skip
+    {"s1": [523, 40, 8, 0], "s2": [611, 55, 3, 2], "s3": [208, 31, 9, 1]},
+    index=["CDK6", "TP53", "GDF15", "XIST"],
+)
 ENSEMBL = ["ENSG00000105810.12", "ENSG00000141510.5", "ENSG00000130513", "ENSG00000229807.1"]
 
 
@@ -185,9 +186,10 @@ def test_an_h5ad_of_variable_genes_has_the_counts_of_all_in_raw_and_symbols_in_v
     import anndata
 
     whole = anndata.AnnData(
-        COUNTS.T.to_numpy(dtype="float32"), obs=pd.DataFrame(index=COUNTS.columns),
+        COUNTS.T.to_numpy(dtype="float32"),
+        obs=pd.DataFrame(index=COUNTS.columns),
         var=pd.DataFrame({"feature_name": COUNTS.index}, index=[str(k) for k in range(len(COUNTS))]),
-    )  # fmt: skip
+    )
     data = whole[:, :2].copy()
     for values in (data.X, (data.X > 0).astype("float32"), data.X * 0, np.log1p(data.X)):
         data.X, data.raw = values, whole

@@ -321,7 +321,7 @@ def test_key_results_are_those_of_the_tables(tmp_path):
         change | numbers | {"question": "expression", "q_value": 0.25},
         change | numbers | {"question": "expression in T cell", "q_value": 3.5e-45},
         change | numbers | {"question": "expression", "term": "IL6", "q_value": 0.01},
-    ]  # fmt: skip
+    ]
     for place, rows in (("north/survival/cox", cox), ("north/expression/panel", panel), ("south/survival/cox", none)):  # fmt: skip
         cohort, _, table = place.partition("/")
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)

@@ -96,8 +96,9 @@ def test_published_reliability_of_two_photos():
 
 
 @pytest.mark.parametrize(
-    ("starts", "hazards"), [((1,), (0.1,)), ((0, 0), (0.1, 0.1)), ((0,), (0.1, 0.2)), ((0,), (-0.1,)), ((0,), (0.0,)), ((), ())]
-)  # fmt: skip
+    ("starts", "hazards"),
+    [((1,), (0.1,)), ((0, 0), (0.1, 0.1)), ((0,), (0.1, 0.2)), ((0,), (-0.1,)), ((0,), (0.0,)), ((), ())],
+)
 def test_pieces_that_are_no_survival(starts, hazards):
     with pytest.raises(RunError, match="Expected starts that rise from 0"):
         PiecewiseSurvival(starts, hazards)

@@ -516,7 +516,7 @@ def test_a_cohort_without_the_columns_says_which():
     rows = compared(people)
     assert rows.note.tolist() == [
         "not estimated, because the clinical table has no primary_cancer and no liver_metastases"
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(

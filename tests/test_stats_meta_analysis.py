@@ -138,8 +138,9 @@ def test_permutation_p_equals_permutest():
 @pytest.mark.parametrize("name", ["bcg", "schools"])
 def test_egger_equals_regtest(name):
     for key, got in (
-        (("REML", "z", "regtest rma"), ma.egger(*of(name))), (("lm", "t", "regtest lm"), ma.egger(*of(name), "EE", "knha"))
-    ):  # fmt: skip
+        (("REML", "z", "regtest rma"), ma.egger(*of(name))),
+        (("lm", "t", "regtest lm"), ma.egger(*of(name), "EE", "knha")),
+    ):
         ours = [
             got.statistic[0, 1],
             got.p_value[0, 1],

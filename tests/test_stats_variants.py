@@ -38,9 +38,7 @@ def golden(name):
 
 
 def heights(kind):
-    return [
-        float(name.split(" ")[1]) for name in table().quantity.unique() if name.split(" ")[0] == kind
-    ]  # fmt: skip
+    return [float(name.split(" ")[1]) for name in table().quantity.unique() if name.split(" ")[0] == kind]
 
 
 @pytest.mark.parametrize("height", heights("pairs"))
@@ -107,9 +105,7 @@ def test_tail_is_never_zero_and_refuses_what_is_no_sum():
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    st.lists(st.floats(0.01, 10), min_size=2, max_size=12), st.floats(0.05, 80), st.floats(1e-3, 1e3)
-)  # fmt: skip
+@given(st.lists(st.floats(0.01, 10), min_size=2, max_size=12), st.floats(0.05, 80), st.floats(1e-3, 1e3))
 def test_tail_does_not_change_with_order_or_unit(weights, height, unit):
     weights = np.array(weights)
     one = chi_square_mixture_tail(height, weights)

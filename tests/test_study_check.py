@@ -149,8 +149,9 @@ def test_a_cohort_whose_photos_the_model_has_seen_is_no_validation(study, capsys
         Image.new("RGB", (200, 240), (number * 20, 90, 90)).save(tmp_path / "photos" / path)
     add_mean_model(tmp_path / "model")
     photographed = {
-        "mine": {"face_ages": None, "photos": "photos", "manifest": "manifest.tsv"}, "models": ["model"],
-    }  # fmt: skip
+        "mine": {"face_ages": None, "photos": "photos", "manifest": "manifest.tsv"},
+        "models": ["model"],
+    }
     study(dict(photographed), manifest=manifest)
     assert "Everything fits" in capsys.readouterr().out
     card = read_json(tmp_path / "model" / "card.json")
@@ -251,9 +252,10 @@ def computed_study(tmp_path, monkeypatch):
         "sex": ["male", "female"] * 3 + ["male"], "followup_years": 2.5, "event": 1,
     })  # fmt: skip
     people.to_csv(tmp_path / "clinical.tsv", sep="\t", index=False)
-    pd.DataFrame({f"P{k}": [500 + k, 40, 8] for k in range(N_PHOTOS)}, index=pd.Index(["CDK6", "TP53", "GDF15"], name="gene")).to_csv(
-        tmp_path / "counts.tsv", sep="\t"
-    )  # fmt: skip
+    pd.DataFrame(
+        {f"P{k}": [500 + k, 40, 8] for k in range(N_PHOTOS)},
+        index=pd.Index(["CDK6", "TP53", "GDF15"], name="gene"),
+    ).to_csv(tmp_path / "counts.tsv", sep="\t")
     manifest(tmp_path, N_PHOTOS)
     configure(tmp_path)
     return tmp_path

@@ -146,8 +146,9 @@ def test_table_one_shows_every_number():
     assert shown["groups"] == [("all", "121"), ("g1", "3"), ("g2", "19"), ("g3", "99")]
     variable = shown["variables"][0]
     assert variable["rows"] == [
-        ("l0", ["101 (83%)", "2 (67%)", "9 (47%)", "90 (91%)"]), ("l1", ["19 (16%)", "1 (33%)", "9 (47%)", "9 (9%)"]),
-    ]  # fmt: skip
+        ("l0", ["101 (83%)", "2 (67%)", "9 (47%)", "90 (91%)"]),
+        ("l1", ["19 (16%)", "1 (33%)", "9 (47%)", "9 (9%)"]),
+    ]
     assert variable["missing"] == "1"
 
 
@@ -170,8 +171,9 @@ def test_table_one_shows_numbers_of_few():
         base | {"measure": "missing", "n": 1, "estimate": 1 / 3},
     )
     assert table_one(table)["variables"][0]["rows"] == [
-        ("mean (SD)", ["24.3 (1.0)"]), ("median (IQR)", ["24.3 (23.9 to –)"]),
-    ]  # fmt: skip
+        ("mean (SD)", ["24.3 (1.0)"]),
+        ("median (IQR)", ["24.3 (23.9 to –)"]),
+    ]
 
 
 def test_what_did_not_run_is_grey_and_there():
@@ -487,8 +489,9 @@ def test_missing_data_are_counted_among_all_participants():
     base = {"term": "site", "variable": "site", "measure": "missing"}
     table = rows(
         "phenotype/table_one",
-        base | {"group": "all", "n": 2, "estimate": 2 / 12}, base | {"group": "highest tertile", "n": 2, "estimate": 2 / 4},
-    )  # fmt: skip
+        base | {"group": "all", "n": 2, "estimate": 2 / 12},
+        base | {"group": "highest tertile", "n": 2, "estimate": 2 / 4},
+    )
     assert checked("Missing data", phenotype__table_one=table).words == "at most 17% (site, one: 2 missing)"
 
 

@@ -439,9 +439,9 @@ def plain_table(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plain")
     drawn = simulate_participants(200, True, 4)
     columns = {"age": "chronological_age", "biological_age": "face_age"}
-    drawn.rename(columns=columns)[["chronological_age", "face_age", "sex", "smoking", "followup_years", "event", "cause"]].to_csv(
-        folder / "people.tsv", sep="\t", index=False
-    )  # fmt: skip
+    drawn.rename(columns=columns)[
+        ["chronological_age", "face_age", "sex", "smoking", "followup_years", "event", "cause"]
+    ].to_csv(folder / "people.tsv", sep="\t", index=False)
     return folder
 
 

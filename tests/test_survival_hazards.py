@@ -219,10 +219,11 @@ def choices_of(data, **more):
 
 def test_sensitivity_leaves_out_whom_it_says():
     data = people(n=400).assign(
-        age_gap=lambda d: d.face_age - d.chronological_age, flags=["dark", ""] * 200,
+        age_gap=lambda d: d.face_age - d.chronological_age,
+        flags=["dark", ""] * 200,
         low_resolution=pd.array([True, False, False, None] * 100, dtype="boolean"),
         valid_age=lambda d: d.chronological_age >= 60,
-    )  # fmt: skip
+    )
     rows = choices_of(data)
     own = rows[(rows.model == "face age + age")].set_index("people")
     assert own.n["without photos flagged for their quality"] == 200

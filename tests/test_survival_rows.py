@@ -74,9 +74,10 @@ def models(data):
 def predictions(data):
     found = added_value(data, CHOICES, "c", times=[1.0], bootstraps=2)
     return {
-        "survival/added_value": found.rows, "survival/calibration": found.calibration,
+        "survival/added_value": found.rows,
+        "survival/calibration": found.calibration,
         "survival/decision_curve": found.decisions,
-    }  # fmt: skip
+    }
 
 
 def genes(data):

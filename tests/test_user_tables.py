@@ -54,8 +54,9 @@ def test_what_is_said_of_the_cohort_holds_for_all_its_tables(read):
     found = read(
         "Nr\tchronological_age\tbmi\tsite\na1\t60\t-9\tunbekannt\na2\t61\t24\tlung\na3\t62\t25\tlung\n",
         faces="Nr\tface_age\na1\t65\na2\tunbekannt\na3\t64\n",
-        columns={"subject_id": "Nr"}, missing=[-9, "unbekannt"],
-    )  # fmt: skip
+        columns={"subject_id": "Nr"},
+        missing=[-9, "unbekannt"],
+    )
     assert found.bmi.isna().tolist() == [True, False, False]
     assert found.site.tolist() == [None, "lung", "lung"]
 

@@ -55,9 +55,7 @@ def test_a_vcf_becomes_copies_and_what_is_left_out_is_counted(tmp_path, name):
     found = read(path, tmp_path / "genes.bed")
     assert found.variants["variant_id"].tolist() == ["rs1", "1:160:C:T", "1:160:C:A"]
     assert found.variants["gene"].tolist() == ["CDK6", "CDK6;TP53", "CDK6;TP53"]
-    np.testing.assert_array_equal(
-        found.copies, [[0, 1, 2, np.nan], [1, 1, 0, np.nan], [0, 1, 1, np.nan]]
-    )  # fmt: skip
+    np.testing.assert_array_equal(found.copies, [[0, 1, 2, np.nan], [1, 1, 0, np.nan], [0, 1, 1, np.nan]])
     assert found.variants["half_calls"].tolist() == [0, 1, 1]
     assert found.left_out == {
         "marked by the caller's FILTER": 1,

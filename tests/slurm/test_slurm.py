@@ -219,9 +219,10 @@ def test_a_study_goes_through_sbatch_to_both_reports(study_on_slurm, journal):
     }
     reports = study_on_slurm.folder / "results" / "reports"
     titles = {
-        "association": ("Smoking, pack-years, BMI, ECOG", "Gene expression", "Methods"), "photos": ("Robustness to image degradation",),
+        "association": ("Smoking, pack-years, BMI, ECOG", "Gene expression", "Methods"),
+        "photos": ("Robustness to image degradation",),
         "survival": ("Cox models, sequentially adjusted",),
-    }  # fmt: skip
+    }
     for page, named in titles.items():
         text = (reports / f"{page}.html").read_text()
         assert [title for title in named if f">{title}</h2>" not in text] == []

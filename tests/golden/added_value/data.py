@@ -37,7 +37,7 @@ CASES = {
     "heart": Case("heart", ("age", "transplant"), entry="start"),
     "heart_strata": Case("heart", ("age", "year"), entry="start", strata="surgery"),
     "nafld": Case("nafld", ("bmi", "male"), entry="age_in"),  # attained age: near-ties
-}  # fmt: skip
+}
 HORIZONS = (500.5, 1000.5, 2000.5)  # days; nobody's time ends then
 GRID = tuple(np.arange(200.5, 2001, 200).tolist())  # of the integrated score
 THRESHOLDS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.9)
