@@ -48,6 +48,16 @@ def emulate(browser, width: int, height: int = 900, *, dark: bool = False, paper
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
 
 
+def check_width(browser, page: str, folder: Path, width: int) -> None:
+    """The page, everything unfolded, is no wider than a screen of this width."""
+    path = folder / "page.html"
+    path.write_text(page)
+    emulate(browser, width)
+    browser.get(path.as_uri())
+    browser.execute_script(UNFOLD)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
 def as_new(browser) -> None:
     """Nothing is left of an earlier page: neither its screen, nor its log, nor what was waited for."""
     browser.get("about:blank")

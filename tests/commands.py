@@ -2,11 +2,14 @@
 
 import contextlib
 import io
+import shlex
 import sys
 from pathlib import Path
 from unittest import mock
 
-from faceage_bio.cli.main import main
+from typer.testing import CliRunner, Result
+
+from faceage_bio.cli.main import app, main
 from tests.conftest import Run
 
 
@@ -25,3 +28,15 @@ def faceage_bio(folder: Path, *arguments: object) -> Run:
         except SystemExit as ended:
             status = ended.code or 0
     return Run(status, printed.buffer.getvalue().decode())
+
+
+def invoked(line: str, *more: object) -> Result:
+    """A command as it is typed, and further words of it; what it raises, and `main` would print, is in ``exception``."""
+    return CliRunner().invoke(app, [*shlex.split(line), *map(str, more)])
+
+
+def output_of(line: str, *more: object) -> str:
+    """What a command printed, which must end well."""
+    done = CliRunner().invoke(app, [*shlex.split(line), *map(str, more)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output

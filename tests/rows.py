@@ -1,8 +1,19 @@
-"""Result tables in tests."""
+"""Result tables in tests, and the values that R computed for them."""
 
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 
 from faceage_bio.core.results.reasons import Reason, encode, in_words
+
+
+def golden(folder: str) -> Callable[..., np.ndarray]:
+    """R's values of a folder of tests/golden, by quantity; words of a quantity may come one by one."""
+    path = Path(__file__).parent / "golden" / folder / "golden.tsv"
+    values = pd.read_csv(path, sep="\t").groupby("quantity")["value"].apply(np.array)
+    return lambda *words: values[" ".join(map(str, words))]
 
 
 def worded(table: pd.DataFrame) -> pd.DataFrame:

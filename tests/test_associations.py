@@ -1,7 +1,6 @@
 """Comparisons: raw beside age-adjusted, planted effects found, permuted ones not, what cannot be estimated said."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -37,9 +36,9 @@ from faceage_bio.stats.linear import fit_linear, least_squares
 from tests.association_people import PLAN, people, run_all, tables_of
 from tests.browser import emulate
 from tests.golden.associations import data
-from tests.rows import told
+from tests.rows import golden, told
 
-GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "associations" / "golden.tsv", sep="\t")
+r = golden("associations")
 ASSOCIATIONS = [
     "means", "pairs", "tests", "dose_response", "interactions", "subgroups", "matched", "adjustments",
     "specification_summary",
@@ -58,10 +57,6 @@ def one(table, term, measure="mean difference", cohort=None, **more) -> tuple[pd
     raw, adjusted = rows[rows.adjustment == RAW], rows[rows.adjustment != RAW]
     assert (len(raw), len(adjusted)) == (1, 1)
     return raw.iloc[0], adjusted.iloc[0]
-
-
-def r(quantity):
-    return GOLDEN.loc[GOLDEN.quantity == quantity, "value"].to_numpy()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Fairness: numbers as R's, planted biases found and permuted ones not, and no number where there can be none."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,18 +26,12 @@ from faceage_bio.stats.group_differences import (
     wilson,
 )
 from tests.golden.fairness import data
-from tests.rows import told
+from tests.rows import golden, told
 
-GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "fairness" / "golden.tsv", sep="\t")
+r = golden("fairness")
 CUTS = [50.0, 60.0, 70.0, 80.0]
 SPARSE = "sparse data: fewer than 30 participants; interpret with caution"
 NUMBERS = ["estimate", "ci_lower", "ci_upper", "p_value"]
-
-
-def r(quantity: str) -> np.ndarray:
-    values = GOLDEN.loc[GOLDEN.quantity == quantity, "value"].to_numpy()
-    assert len(values), quantity
-    return values
 
 
 def people(n=600, seed=1, bias=3.0, **more):

@@ -1,7 +1,5 @@
 """Smooth curves, reliability and corrections for measurement error equal R's (tests/golden/acceleration) and find what is planted."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,15 +12,10 @@ from faceage_bio.stats.linear import least_squares
 from faceage_bio.stats.measurement_error import correct_slope, repeat_reliability, simex_slope
 from faceage_bio.stats.smoothing import fit_location_scale, loess, natural_spline, place_knots
 from tests.golden.acceleration import data
+from tests.rows import golden
 
-GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "acceleration" / "golden.tsv", sep="\t")
+r = golden("acceleration")
 AT = np.array([400, 700, 1000, 1500, 3000, 4500.0])
-
-
-def r(quantity: str) -> np.ndarray:
-    values = GOLDEN.loc[GOLDEN.quantity == quantity, "value"].to_numpy()
-    assert len(values), quantity
-    return values
 
 
 def numbers(estimate):

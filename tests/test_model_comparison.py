@@ -1,7 +1,5 @@
 """Several age models in the same participants: the planted better one is found, and each number is that of its method."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +14,7 @@ from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import likelihood_ratio_test
 from tests.conftest import add_mean_model
 from tests.golden.model_comparison.data import people as lung
-from tests.rows import told
+from tests.rows import golden, told
 
 CARDS = [{"name": "exact", "sha256": "a" * 64}, {"name": "noisy", "sha256": "b" * 64}]
 
@@ -90,18 +88,14 @@ def test_numbers_are_those_of_their_methods():
     assert adjusted.estimate == pytest.approx(fit.concordance)
 
 
-GOLDEN = (
-    pd.read_csv(Path(__file__).parent / "golden" / "model_comparison" / "golden.tsv", sep="\t")
-    .groupby("quantity", sort=False)
-    .value.apply(np.array)
-)
+r = golden("model_comparison")
 NAMES = {"exact": "first", "noisy": "second"}  # in golden.R
 INTERVAL = ["estimate", "ci_lower", "ci_upper", "p_value"]
 TEST = ["estimate", "p_value"]
 
 
 def is_as_in_r(row, quantity, columns=INTERVAL):
-    expected = GOLDEN[quantity]
+    expected = r(quantity)
     found = row[columns[: len(expected)]].to_numpy(dtype=float)
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9, err_msg=quantity)
 

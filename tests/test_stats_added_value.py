@@ -1,7 +1,6 @@
 """Measures of predictions equal R's (tests/golden/added_value), and what holds of any right answer."""
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -43,18 +42,11 @@ from tests.golden.added_value.data import (
     small,
 )
 from tests.golden.cox.data import read
+from tests.rows import golden
 
-GOLDEN = (
-    pd.read_csv(Path(__file__).parent / "golden" / "added_value" / "golden.tsv", sep="\t")
-    .groupby("quantity", sort=False)
-    .value.apply(np.array)
-)
+r = golden("added_value")
 BOTH = pytest.mark.parametrize("name", ["pbc", "rotterdam"])
 RISKS = [(name, k) for name in ("pbc", "rotterdam") for k in range(len(HORIZONS))]
-
-
-def r(*words) -> np.ndarray:
-    return GOLDEN[" ".join(map(str, words))]
 
 
 def numbers(found) -> list[float]:

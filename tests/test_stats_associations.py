@@ -1,7 +1,5 @@
 """Group comparisons, splines, pooling and matching: equal to R (tests/golden/associations), and sane on any data."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,15 +16,10 @@ from faceage_bio.stats.multiplicity import benjamini_hochberg, holm
 from faceage_bio.stats.robustness import e_value_of_difference
 from faceage_bio.stats.smoothing import natural_spline, place_knots
 from tests.golden.associations import data
+from tests.rows import golden
 
-GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "associations" / "golden.tsv", sep="\t")
+r = golden("associations")
 FIVE = ["estimate", "standard_error", "ci_lower", "ci_upper", "p_value"]
-
-
-def r(quantity: str) -> np.ndarray:
-    values = GOLDEN.loc[GOLDEN.quantity == quantity, "value"].to_numpy()
-    assert len(values), quantity
-    return values
 
 
 def close(ours, quantity, rtol=1e-6):

@@ -22,16 +22,9 @@ from faceage_bio.stats.cox_likelihood import merge_near_ties, schoenfeld_residua
 from faceage_bio.stats.cox_ph import hazard_over_time, proportional_hazards_test
 from faceage_bio.stats.smoothing import natural_spline, place_knots
 from tests.golden.cox.data import CASES, read
+from tests.rows import golden
 
-GOLDEN = (
-    pd.read_csv(Path(__file__).parent / "golden" / "cox" / "golden.tsv", sep="\t")
-    .groupby("quantity")
-    .value.apply(np.array)
-)
-
-
-def r(*words) -> np.ndarray:
-    return GOLDEN[" ".join(map(str, words))]
+r = golden("cox")
 
 
 @cache
@@ -443,7 +436,7 @@ def test_robust_without_clusters_takes_each_row_by_itself():
 
 COLLINEAR = Path(__file__).parent / "golden" / "collinear"
 PBC = pd.read_csv(COLLINEAR / "pbc.tsv", sep="\t", comment="#").astype("float64")
-NEARLY = pd.read_csv(COLLINEAR / "golden.tsv", sep="\t").groupby("quantity").value.apply(np.array)
+nearly = golden("collinear")
 
 
 def truncated_powers(x, knots):
@@ -470,12 +463,12 @@ def test_curves_of_a_skewed_variable_equal_ns(df, basis):
     chi_square, degrees, _ = likelihood_ratio_test(straight, curved)
     assert degrees == df - 1
     found = [straight.log_likelihood, curved.log_likelihood]
-    np.testing.assert_allclose(found, NEARLY[f"spline {df}"][:2], rtol=1e-10)
-    assert chi_square == pytest.approx(NEARLY[f"spline {df}"][2], rel=1e-8)
+    np.testing.assert_allclose(found, nearly(f"spline {df}")[:2], rtol=1e-10)
+    assert chi_square == pytest.approx(nearly(f"spline {df}")[2], rel=1e-8)
     if basis is natural_spline:  # equal rows of the other are not equal to ten digits
-        assert curved.concordance == pytest.approx(NEARLY[f"spline {df}"][3], rel=1e-8)
+        assert curved.concordance == pytest.approx(nearly(f"spline {df}")[3], rel=1e-8)
     whole = proportional_hazards_test(curved).iloc[-1]
-    np.testing.assert_allclose(list(whole[1:].astype(float)), NEARLY[f"spline zph {df}"], rtol=1e-5)
+    np.testing.assert_allclose(list(whole[1:].astype(float)), nearly(f"spline zph {df}"), rtol=1e-5)
 
 
 @pytest.mark.parametrize("right", ["age + twin", "twin + age + albumin", "bili + age + albumin + twin"])
@@ -483,7 +476,7 @@ def test_curves_of_a_skewed_variable_equal_ns(df, basis):
 def test_nearly_collinear_terms_are_taken_as_r_takes_them(right, k):
     noise = np.sin(np.arange(1, len(PBC) + 1) * 12.9898)
     design = PBC.assign(twin=PBC.age + 10**-k * noise)[right.split(" + ")]
-    without, log_likelihood, coefficient, error = NEARLY[f"twin {right} {k:g}"]
+    without, log_likelihood, coefficient, error = nearly(f"twin {right} {k:g}")
     if without:  # R leaves out what follows from the terms before it
         last = "age" if right.startswith("twin") else "twin"
         with pytest.raises(FitError, match=f"^{last} follows from "):
@@ -517,7 +510,7 @@ def test_a_handful_of_people_has_an_answer_or_a_reason(seed):
 def test_global_tests_equal_rs_summary(clustered):
     cluster = pd.Series(np.arange(1, len(PBC) + 1) % 60) if clustered else None
     found = fit_cox(PBC.time, PBC.event, PBC[["bili", "age", "albumin"]], cluster=cluster).global_tests
-    expected = NEARLY["global clustered" if clustered else "global"]
+    expected = nearly("global clustered" if clustered else "global")
     values = [found[name][0] for name in ("likelihood_ratio", "wald", "score")]
     np.testing.assert_allclose(values, expected, rtol=1e-7)
     assert all(degrees == 3 for _, degrees, _ in found.values())

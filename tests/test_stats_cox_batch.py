@@ -1,7 +1,5 @@
 """A Cox model per gene equals R's coxph, and a gene without an answer says why."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,12 +10,9 @@ from faceage_bio.stats import cox_batch
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_batch import fit_cox_per_column
 from tests.golden.cox.data import read
+from tests.rows import golden
 
-GOLDEN = (
-    pd.read_csv(Path(__file__).parent / "golden" / "cox" / "golden.tsv", sep="\t")
-    .groupby("quantity")
-    .value.apply(np.array)
-)
+r = golden("cox")
 GENES = [f"g{k}" for k in range(40)]
 
 
@@ -28,7 +23,7 @@ def test_each_gene_equals_coxph(late, monkeypatch):
     covariates = table[["age"] if late else ["age", "sex"]]
     more = {"entry": table.start, "strata": table.stratum} if late else {}
     found = fit_cox_per_column(table.time, table.event, table[GENES], covariates, **more)
-    expected = np.array([GOLDEN[f"genes late {k}" if late else f"genes {k}"] for k in range(40)])
+    expected = np.array([r(f"genes late {k}" if late else f"genes {k}") for k in range(40)])
     np.testing.assert_allclose(
         found[["log_hazard_ratio", "standard_error", "p_value"]], expected, rtol=1e-7, atol=1e-12
     )
@@ -61,7 +56,7 @@ def test_a_gene_without_an_answer_has_its_reason_and_the_others_stay():
         "almost": "not estimated, because it does not vary among those at risk, or follows from the covariates",
     }
     assert (found.log_hazard_ratio.isna() == (found.reason != "")).all()
-    np.testing.assert_allclose(found.log_hazard_ratio["g2"], GOLDEN["genes 2"][0], rtol=1e-7)
+    np.testing.assert_allclose(found.log_hazard_ratio["g2"], r("genes 2")[0], rtol=1e-7)
 
 
 def test_covariates_that_fail_or_other_rows_are_errors():

@@ -1,9 +1,6 @@
 """Our statistics equal R's: script, data and versions in tests/golden/r."""
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
 
 from faceage_bio.stats.cox import fit_cox
@@ -12,14 +9,9 @@ from faceage_bio.stats.linear import correlation, least_squares, welch
 from faceage_bio.stats.measurement_error import bland_altman
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from tests.golden.r import data
+from tests.rows import golden
 
-GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "r" / "golden.tsv", sep="\t")
-
-
-def r(quantity: str) -> np.ndarray:
-    values = GOLDEN.loc[GOLDEN.quantity == quantity, "value"].to_numpy()
-    assert len(values), quantity
-    return values
+r = golden("r")
 
 
 COX = {

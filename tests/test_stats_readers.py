@@ -1,9 +1,6 @@
 """Areas under curves and multi-reader inference equal R's; script, data and versions in tests/golden/readers."""
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,15 +12,10 @@ from faceage_bio.stats.group_differences import signed_rank
 from faceage_bio.stats.multi_reader import ReaderStudy, against_standard, mean_accuracy, mean_covariance
 from faceage_bio.stats.prediction_accuracy import censored_areas, delong, jackknife, status_at
 from tests.golden.readers import data
+from tests.rows import golden
 
-GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "readers" / "golden.tsv", sep="\t")
+r = golden("readers")
 T, R = data.CONDITIONS, data.READERS
-
-
-def r(quantity: str) -> np.ndarray:
-    values = GOLDEN.loc[GOLDEN.quantity == quantity, "value"].to_numpy()
-    assert len(values), quantity
-    return values
 
 
 def numbers(found) -> list[float]:

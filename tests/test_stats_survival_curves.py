@@ -1,7 +1,5 @@
 """Curves, restricted means, log-rank tests and competing risks equal R's: script and versions in tests/golden/survival_curves."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,17 +23,12 @@ from faceage_bio.stats.kaplan_meier import (
     risk_table,
 )
 from tests.golden.survival_curves import data
+from tests.rows import golden
 
-GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "survival_curves" / "golden.tsv", sep="\t")
+r = golden("survival_curves")
 TYPES = ("log-log", "log", "plain")
 CAUSES = {"causes": data.causes, "untied": data.untied}
 AT = [0.5, 1, 2, 4]
-
-
-def r(quantity: str) -> np.ndarray:
-    values = GOLDEN.loc[GOLDEN.quantity == quantity, "value"].to_numpy()
-    assert len(values), quantity
-    return values
 
 
 def equal(ours, quantity: str, rtol: float = 1e-8) -> None:

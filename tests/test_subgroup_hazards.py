@@ -1,7 +1,6 @@
 """Hazard ratios in subgroups: equal to R's coxph and anova, planted differences found, permuted ones not, small ones named."""
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,14 +12,10 @@ from faceage_bio.analyses.survival.subgroups import subgroup_hazards as fitted
 from faceage_bio.core.errors import CohortError
 from tests.golden.sequential_models.data import people as lung
 from tests.hazard_people import died
-from tests.rows import worded
+from tests.rows import golden, worded
 from tests.survival_people import people
 
-GOLDEN = (
-    pd.read_csv(Path(__file__).parent / "golden" / "subgroup_hazards" / "golden.tsv", sep="\t")
-    .groupby("quantity", sort=False)
-    .value.apply(np.array)
-)
+r = golden("subgroup_hazards")
 LEVELS = {"site": ["other", "breast", "lung", "throat"]}
 CHOICES = Choices(10, ["sex", "site"], ["ecog"], further_levels=LEVELS)
 MODIFIERS = ["sex", "chronological_age", "site"]
@@ -34,7 +29,7 @@ def subgroup_hazards(*args, **options):
 
 
 def equal(found, *words, rtol=1e-6):
-    np.testing.assert_allclose(np.asarray(found, dtype=float), GOLDEN[" ".join(words)], rtol=rtol)
+    np.testing.assert_allclose(np.asarray(found, dtype=float), r(*words), rtol=rtol)
 
 
 @cache
@@ -77,7 +72,7 @@ def test_age_as_a_number_and_the_q_values_equal_r(step):
     rows = of_lung()[of_lung().step == STEPS[step]]
     number = rows[(rows.measure == RATIO) & (rows.modifier == "chronological_age")].iloc[0]
     equal(number[ESTIMATE], step, "number")
-    assert number.p_value == pytest.approx(GOLDEN[f"{step} number test"][2], rel=1e-6)
+    assert number.p_value == pytest.approx(r(f"{step} number test")[2], rel=1e-6)
     assert number.per == "10 years, for each 10 years of age"
     tests = rows[rows.p_value.notna()]
     equal(tests.q_value, step, "q")

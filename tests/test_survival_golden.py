@@ -1,7 +1,6 @@
 """The survival stage equals R on a study made of lung (tests/golden/sequential_models), and gives the p-values that FaceAge published."""
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,21 +16,14 @@ from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
 from faceage_bio.stats.cox_fit import NORMAL_975, nelson_aalen
 from faceage_bio.stats.cox_ph import hazard_over_time, smooth_over_time
 from tests.golden.sequential_models.data import completed, people
+from tests.rows import golden
 
-GOLDEN = (
-    pd.read_csv(Path(__file__).parent / "golden" / "sequential_models" / "golden.tsv", sep="\t")
-    .groupby("quantity", sort=False)
-    .value.apply(np.array)
-)
+r = golden("sequential_models")
 LEVELS = {"site": ["other", "breast", "lung", "throat"]}
 CHOICES = Choices(10, ["sex", "site"], ["ecog"], further_levels=LEVELS)
 STEPS = {"unadjusted": "unadjusted", "age": "+ age", "sex": "+ sex", "site": "+ site", "full": "full"}
 AGES = {"face": "face_age", "acc": "age_acceleration", "age": "chronological_age"}
 NUMBERS = ["estimate", "ci_lower", "ci_upper", "p_value"]
-
-
-def r(*words):
-    return GOLDEN[" ".join(map(str, words))]
 
 
 def equal(row, expected, columns=NUMBERS, rtol=1e-6):

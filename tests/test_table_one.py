@@ -1,7 +1,5 @@
 """Table 1, distributions and squares: equal to R (tests/golden/table_one), and nobody is told alone."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,16 +24,10 @@ from faceage_bio.core.results.reasons import in_words
 from faceage_bio.stats.matching import all_pairs, difference_of_numbers, difference_of_shares
 from tests.golden.associations.data import PARTIES
 from tests.golden.table_one import data
-from tests.rows import told
+from tests.rows import golden, told
 
-GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "table_one" / "golden.tsv", sep="\t")
+r = golden("table_one")
 LEVELS = {"vote": ["clinton", "dole"], "news": ["few", "some", "daily"]}
-
-
-def r(quantity):
-    values = GOLDEN.loc[GOLDEN.quantity == quantity, "value"].to_numpy()
-    assert len(values), quantity
-    return values
 
 
 @pytest.fixture(scope="module")

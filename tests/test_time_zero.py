@@ -26,16 +26,17 @@ from faceage_bio.stats.cox_likelihood import split_follow_up
 from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.kaplan_meier import height_at, kaplan_meier, log_rank, restricted_mean, risk_table
 from faceage_bio.stats.prediction_accuracy import brier, censored_auc
+from tests.rows import golden
 
 HERE = Path(__file__).parent / "golden" / "time_zero"
 TABLE = pd.read_csv(HERE / "transplant.tsv", sep="\t", comment="#").astype("float64")
-GOLDEN = pd.read_csv(HERE / "golden.tsv", sep="\t").groupby("quantity")["value"].apply(np.array)
+r = golden("time_zero")
 X = TABLE[["age", "female"]]
 TIMES = (TABLE.time, TABLE.event)
 
 
 def close(found, quantity, rtol=1e-7):
-    np.testing.assert_allclose(np.ravel(found), GOLDEN[quantity], rtol=rtol, atol=1e-12)
+    np.testing.assert_allclose(np.ravel(found), r(quantity), rtol=rtol, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_what_follows_a_fit_keeps_time_zero():
         area = censored_auc(linear_predictor(fit, X), *TIMES, time)
         score = brier(risk[:, place], *TIMES, time)
         for found, name in ((area, "auc"), (score, "brier")):
-            value, error = GOLDEN[name].reshape(2, 2)[place]
+            value, error = r(name).reshape(2, 2)[place]
             assert found.value[0] == pytest.approx(value, rel=1e-6)
             assert np.sqrt(found.covariance[0, 0]) == pytest.approx(error, rel=2e-3)
 
@@ -133,7 +134,7 @@ def test_every_reader_of_follow_up_keeps_time_zero():
     assert (len(usable), len(reasons)) == (80, 0)
     hazards = definition_hazards(people, 10).set_index(["term", "adjustment"]).loc[("face_age", "age")]
     assert (hazards.n, hazards.n_events) == (80, 46)
-    assert hazards.estimate == pytest.approx(GOLDEN["people"][2], rel=1e-6)
+    assert hazards.estimate == pytest.approx(r("people")[2], rel=1e-6)
     outcome = followed(people.set_index("subject_id"), 1.0)
     assert outcome.status[["p0", "p3"]].tolist()[0] == 1.0
     assert outcome.years.notna().all()
@@ -145,7 +146,7 @@ def test_every_reader_of_follow_up_keeps_time_zero():
         people.assign(photo_date="2020-01-01"), levels, ["chronological_age"], ["CDK6"], "c"
     )
     assert (genes.n[0], genes.n_events[0]) == (80, 46)
-    assert genes.estimate[0] == pytest.approx(GOLDEN["people"][2], rel=1e-6)
+    assert genes.estimate[0] == pytest.approx(r("people")[2], rel=1e-6)
 
 
 def test_a_later_photo_on_the_day_of_death_keeps_the_death():
