@@ -185,9 +185,8 @@ def test_minutes_without_times_of_day_are_told():
     message = r"session_minutes needs times of day, and 'photo_date' has dates alone in 5 of 7 photos. Expected such as 2021-03-04 10:15. Write"
     with pytest.raises(CohortError, match=message):
         one_per_subject(*sessions(), "median", session_minutes=30)
-    with pytest.raises(
-        ConfigError, match="session_days and session_minutes both say how long a session is; give one"
-    ):
+    words = "session_days and session_minutes both say how long a session is; give one"
+    with pytest.raises(ConfigError, match=words):
         check_config({"acceleration": {"session_days": 1, "session_minutes": 5}})
 
 
@@ -274,10 +273,8 @@ def test_no_reference_people_is_told():
 
 def test_face_ages_of_strangers_are_told():
     people, photos, faces = cohort_tables(30, "cancer", 5, 1)
-    with pytest.raises(
-        CohortError,
-        match=r"1 face age.s. are of subjects whom the clinical table does not have: cancer7.*Expected subjects of the clinical table. Add them there",
-    ):
+    message = r"1 face age.s. are of subjects whom the clinical table does not have: cancer7.*Expected subjects of the clinical table. Add them there"
+    with pytest.raises(CohortError, match=message):
         compute([people[people.subject_id != "cancer7"]], [photos], [faces], ["c"], "first", "cohort")
 
 

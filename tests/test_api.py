@@ -106,9 +106,8 @@ def test_only_result_tables_are_released(cohort):
     ):
         with pytest.raises(FaceAgeBioError, match=re.escape(told)):
             fa.release_tables(tables)
-    with pytest.raises(
-        ConfigError, match=r"release.rounding: found 0 \(int\), expected greater than or equal to 1"
-    ):
+    message = r"release.rounding: found 0 \(int\), expected greater than or equal to 1"
+    with pytest.raises(ConfigError, match=message):
         fa.release_tables({"a/survival/cox": cox}, rounding=0)
     place = "a/survival/cox"
     written = {place: without_empty(cox)}  # as its file has it
@@ -138,10 +137,8 @@ def test_released_tables_have_rounded_counts(cohort):
 
 def test_what_is_wrong_with_a_table_is_said_with_what_to_do(cohort):
     participants, counts = cohort
-    with pytest.raises(
-        CohortError,
-        match=r"participants: no column face_age; it has .* Name the columns so; ages are in years",
-    ):
+    message = r"participants: no column face_age; it has .* Name the columns so; ages are in years"
+    with pytest.raises(CohortError, match=message):
         fa.cox_models(participants.drop(columns="face_age"))
     with pytest.raises(CohortError, match=r"Expected 1 \(died\) or 0"):
         fa.cox_models(participants.assign(event=2))

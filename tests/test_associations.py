@@ -102,9 +102,8 @@ def test_a_term_that_one_completed_table_lacks_is_not_pooled():
 def test_a_lowest_point_where_hardly_anybody_is_is_none():
     age = pd.Series(np.linspace(40, 80, 200))
     outcome = (age - 30) ** 2 + np.random.default_rng(1).normal(0, 1, 200)
-    with pytest.raises(
-        FitError, match=r"the curve's lowest point lies beyond the middle 95% of participants .41 to 79."
-    ):
+    message = r"the curve's lowest point lies beyond the middle 95% of participants .41 to 79."
+    with pytest.raises(FitError, match=message):
         lowest_point(outcome, age, pd.DataFrame(index=age.index))
 
 

@@ -406,26 +406,21 @@ def test_the_order_of_rows_does_not_matter(tmp_path_factory, order, photos):
 
 
 def test_a_manifest_without_rows_paths_or_photos_is_told(study):
-    with pytest.raises(
-        CohortError, match=r"manifest.csv: no rows below the header. Expected one at least. Save"
-    ):
+    message = r"manifest.csv: no rows below the header. Expected one at least. Save"
+    with pytest.raises(CohortError, match=message):
         study(manifest=MANIFEST.partition("\n")[0] + "\n")
-    with pytest.raises(
-        CohortError, match=r"'path': 1 row.*line 3: ''. Expected a file name. Write the photo's name"
-    ):
+    message = r"'path': 1 row.*line 3: ''. Expected a file name. Write the photo's name"
+    with pytest.raises(CohortError, match=message):
         study(manifest=MANIFEST.replace("p2,b,b.jpg", "p2,b,"))
-    with pytest.raises(
-        CohortError, match=r"gone: no such folder. Expected one with the photos of the manifest. Give"
-    ):
+    message = r"gone: no such folder. Expected one with the photos of the manifest. Give"
+    with pytest.raises(CohortError, match=message):
         study(photos=str(study.folder / "gone"))
 
 
 def test_a_specimen_of_two_people_is_told(study):
     samples = "sample_id,subject_id,specimen_id\ns1,a,x\ns2,b,x\n"
-    with pytest.raises(
-        CohortError,
-        match=r"'specimen_id': 'x' has more than one subject_id .lines 2, 3.. Expected one, because libraries",
-    ):
+    message = r"'specimen_id': 'x' has more than one subject_id .lines 2, 3.. Expected one, because libraries"
+    with pytest.raises(CohortError, match=message):
         study(samples=samples)
 
 
@@ -456,10 +451,8 @@ def test_ledger_adds_up_or_says_so():
     assert len(whole) == 3
     counts = flow(whole)
     assert counts[counts.status.isin(["included", "excluded"])].n.sum() == 3
-    with pytest.raises(
-        CohortError,
-        match=r"the ledger does not add up: 1 photo\(s\) of the intake are missing at the stage face_age.*Expected each of the intake once",
-    ):
+    message = r"the ledger does not add up: 1 photo\(s\) of the intake are missing at the stage face_age.*Expected each of the intake once"
+    with pytest.raises(CohortError, match=message):
         gather([intake, rows(("a", "p2", "", "face_age", "included", ""))])
     with pytest.raises(CohortError, match="twice at one stage"):
         gather([intake, intake])

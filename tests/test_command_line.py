@@ -175,10 +175,8 @@ def test_a_message_about_a_table_names_its_file(tmp_path):
         str(tmp_path),
     ]
     done = CliRunner().invoke(app, command)
-    with pytest.raises(
-        FaceAgeBioError,
-        match=rf"^{path}: the analysis table has no column 'smokng'; it has .*Expected each of them. Correct",
-    ):
+    message = rf"^{path}: the analysis table has no column 'smokng'; it has .*Expected each of them. Correct"
+    with pytest.raises(FaceAgeBioError, match=message):
         raise done.exception
     path.write_text("chronological_age\n60\n")  # a message that names it is left as it is
     done = CliRunner().invoke(app, command)
@@ -186,23 +184,18 @@ def test_a_message_about_a_table_names_its_file(tmp_path):
 
 
 def test_counts_come_from_one_place_and_with_their_samples():
-    with pytest.raises(
-        RunError, match=r"--counts and --pseudobulk: expected one of them, found both or none. Give either"
-    ):
+    message = r"--counts and --pseudobulk: expected one of them, found both or none. Give either"
+    with pytest.raises(RunError, match=message):
         read_inputs("north", None)
-    with pytest.raises(
-        RunError,
-        match=r"--counts: expected --samples with it, which tells whose each sample is. Give --samples too",
-    ):
+    message = r"--counts: expected --samples with it, which tells whose each sample is. Give --samples too"
+    with pytest.raises(RunError, match=message):
         read_inputs("north", None, Path("counts.tsv"))
 
 
 def test_a_package_without_its_workflow_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(faceage_bio, "__file__", str(tmp_path / "faceage_bio" / "__init__.py"))
-    with pytest.raises(
-        RunError,
-        match=r"no workflow next to .*faceage_bio. Expected the file Snakefile in a folder workflow there",
-    ):
+    message = r"no workflow next to .*faceage_bio. Expected the file Snakefile in a folder workflow there"
+    with pytest.raises(RunError, match=message):
         workflow_folder()
 
 

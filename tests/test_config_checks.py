@@ -101,10 +101,8 @@ def test_names_of_settings_may_be_those_that_we_make_or_that_a_study_happens_not
 def test_a_key_that_stands_twice_is_an_error(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text("cohorts:\n  mine:\n    clinical: a.tsv\n  mine:\n    clinical: b.tsv\n")
-    with pytest.raises(
-        ConfigError,
-        match=r"key .mine. stands in line 2 and again in line 4. Expected each key once. Give one another",
-    ):
+    message = r"key .mine. stands in line 2 and again in line 4. Expected each key once. Give one another"
+    with pytest.raises(ConfigError, match=message):
         load_config(path)
     path.write_text("results_dir: a\nresults_dir: b\n")
     with pytest.raises(ConfigError, match="'results_dir' stands in line 1 and again in line 2"):
@@ -130,10 +128,8 @@ def table(folder: Path, text: str):
     ids=["last column", "first column", "end of file", "beyond the limit of csv"],
 )
 def test_an_unclosed_quote_swallows_nothing(tmp_path, text, where):
-    with pytest.raises(
-        TableError,
-        match=rf"a quote \(.\) opens in {where} and is not closed there.*Expected quotes in pairs. Close it",
-    ):
+    message = rf"a quote \(.\) opens in {where} and is not closed there.*Expected quotes in pairs. Close it"
+    with pytest.raises(TableError, match=message):
         table(tmp_path, text)
 
 
@@ -273,9 +269,8 @@ def test_no_command_mixes_tissues_by_chance():
         lambda: choose_samples(table, counts, samples, ["sex"]),
         lambda: levels_table({"expression": (counts, samples)}, 10, 2),
     ):
-        with pytest.raises(
-            CohortError, match=r"the samples table: 1 of 59 participants have RNA samples of several tissues"
-        ):
+        message = r"the samples table: 1 of 59 participants have RNA samples of several tissues"
+        with pytest.raises(CohortError, match=message):
             mixed()
     assert len(choose_samples(table, counts, samples, ["sex"], tissue="tumour").people) == 59
 

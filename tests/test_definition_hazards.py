@@ -110,9 +110,8 @@ def test_what_cannot_be_estimated_says_why(accelerated, change, why):
 
 
 def test_a_table_without_follow_up_is_refused(accelerated):
-    with pytest.raises(
-        CohortError, match=r"no column 'event'; it has .* Expected both ages, followup_years and event"
-    ):
+    message = r"no column 'event'; it has .* Expected both ages, followup_years and event"
+    with pytest.raises(CohortError, match=message):
         definition_hazards(read_table(accelerated / "accelerated.tsv").drop(columns="event"), 10)
 
 

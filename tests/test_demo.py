@@ -30,9 +30,8 @@ def test_a_seed_draws_the_same_portrait_and_another_a_different_one():
 
 def test_a_demo_model_is_not_fitted_on_faces_that_are_not_found(monkeypatch):
     monkeypatch.setattr(Detector, "detect", lambda _, images: [[] for _ in images])
-    with pytest.raises(
-        RunError, match="only 0 of 3 simulated faces were detected; the demo model would mean nothing"
-    ):
+    message = "only 0 of 3 simulated faces were detected; the demo model would mean nothing"
+    with pytest.raises(RunError, match=message):
         training_participants(3, seed=1)
 
 

@@ -79,7 +79,6 @@ def test_fast_detection_starts_below_the_smallest_face_and_needs_to_know_it():
     fast = settings_of(FaceAge(detection="fast"))
     assert fast.first_level == first_level_for(60) > 0
     assert settings_of(FaceAge()).first_level == 0
-    with pytest.raises(
-        ConfigError, match=r"fast skips faces below quality.small_face. Expected `action: exclude`"
-    ):
+    message = r"fast skips faces below quality.small_face. Expected `action: exclude`"
+    with pytest.raises(ConfigError, match=message):
         settings_of(FaceAge(detection="fast", quality={"small_face": {"action": "flag", "threshold": 60}}))

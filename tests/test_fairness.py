@@ -378,10 +378,8 @@ def test_statistics_refuse_what_has_none():
 
 
 def test_photos_that_cannot_be_joined_are_refused():
-    with pytest.raises(
-        TableError,
-        match=r"participants and photos are joined by subject_id, .*lacking: status, reason. Give the tables",
-    ):
+    message = r"participants and photos are joined by subject_id, .*lacking: status, reason. Give the tables"
+    with pytest.raises(TableError, match=message):
         judge_photos(people(n=9).assign(subject_id="a"), pd.DataFrame({"subject_id": ["a"]}))
 
 

@@ -266,15 +266,12 @@ def test_wrong_gmt_files_are_told(tmp_path, text, message):
 
 
 def test_unknown_and_doubled_sets_are_told(tmp_path):
-    with pytest.raises(
-        TableError, match=r"no such gene set: SenMayor. Expected one of SenMayo, .*Correct the name"
-    ):
+    message = r"no such gene set: SenMayor. Expected one of SenMayo, .*Correct the name"
+    with pytest.raises(TableError, match=message):
         choose_sets(["SenMayor"])
     (tmp_path / "mine.gmt").write_text("SenMayo\tx\tCDK6\n")
-    with pytest.raises(
-        TableError,
-        match=r"the name.s. SenMayo are taken by another set. Expected a name of its own for each. Give",
-    ):
+    message = r"the name.s. SenMayo are taken by another set. Expected a name of its own for each. Give"
+    with pytest.raises(TableError, match=message):
         choose_sets(["SenMayo"], [tmp_path / "mine.gmt"])
     with pytest.raises(TableError, match="no such file"):
         choose_sets([], [tmp_path / "absent.gmt"])

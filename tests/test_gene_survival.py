@@ -174,10 +174,8 @@ def test_few_deaths_and_genes_without_variation_are_told():
 
 
 def test_an_unknown_covariate_is_an_error():
-    with pytest.raises(
-        CohortError,
-        match=r"name 'plate', but neither the participants nor the samples have it. Expected columns of these. Correct",
-    ):
+    message = r"name 'plate', but neither the participants nor the samples have it. Expected columns of these. Correct"
+    with pytest.raises(CohortError, match=message):
         fit(*study(), ["plate"])
 
 

@@ -190,9 +190,8 @@ def test_without_error_nothing_is_corrected():
 
 def test_an_error_as_large_as_the_exposure_is_not_corrected():
     table = data.exposed()
-    with pytest.raises(
-        FitError, match=r"measurement error leaves a reliability of .* a correction is mostly noise"
-    ):
+    message = r"measurement error leaves a reliability of .* a correction is mostly noise"
+    with pytest.raises(FitError, match=message):
         correct_slope(table.outcome, table.exposure, table[["covariate"]], 6.0)
 
 

@@ -52,9 +52,8 @@ def test_a_photo_whose_name_is_not_utf8_is_told_or_listed(tmp_path):
     stray = tables.ledger[tables.ledger.reason == "not_in_manifest"]
     assert stray.photo_id.tolist() == [r"Jos\xe9.jpg"]
     write_cohort(tables, tmp_path / "results")
-    with pytest.raises(
-        CohortError, match=r"It has 'Jos.+xe9.jpg', a name that is not UTF-8: rename that file"
-    ):
+    message = r"It has 'Jos.+xe9.jpg', a name that is not UTF-8: rename that file"
+    with pytest.raises(CohortError, match=message):
         manifest(tmp_path, "José.jpg", files=("a.jpg",))
     with pytest.raises(CohortError, match=r"none has that name. It has 'a.jpg'. Correct the name"):
         manifest(tmp_path, "A.JPG", files=("a.jpg",))
@@ -66,9 +65,8 @@ def test_braces_in_a_path_are_told_before_snakemake_stumbles_over_them(tmp_path)
         "results_dir": {"cohorts": {"mine": {"face_ages": "ages.tsv"}}, "results_dir": "of {sex}"},
     }.items():
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
-        with pytest.raises(
-            ConfigError, match=f"{place}: .* holds braces, which snakemake takes for a placeholder; rename"
-        ):
+        message = f"{place}: .* holds braces, which snakemake takes for a placeholder; rename"
+        with pytest.raises(ConfigError, match=message):
             load_config(tmp_path / "config.yaml")
 
 

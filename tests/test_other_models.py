@@ -100,18 +100,16 @@ def test_what_gives_no_ages_is_refused_and_nothing_is_written(tmp_path):
 
 def test_a_program_runs_only_with_trust(tmp_path):
     path = torchscript(tmp_path / "a.pt", Ages())
-    with pytest.raises(
-        WeightsError, match=r"a TorchScript file is a program, which runs with your rights .*Expected --trust"
-    ):
+    message = r"a TorchScript file is a program, which runs with your rights .*Expected --trust"
+    with pytest.raises(WeightsError, match=message):
         add_model(path, tmp_path / "model", name="x", face_input=ZERO_TO_ONE, source="")
     assert not (tmp_path / "model").exists()
 
 
 def test_a_model_that_wants_another_size_is_told_so(tmp_path):
     path = onnx_file(tmp_path / "ages.onnx", 112)
-    with pytest.raises(
-        WeightsError, match=r"expected one age in years for each of 1 faces of shape \(3, 160, 160\)"
-    ):
+    message = r"expected one age in years for each of 1 faces of shape \(3, 160, 160\)"
+    with pytest.raises(WeightsError, match=message):
         add_model(path, tmp_path / "model", name="x", face_input=ZERO_TO_ONE, source="")
     assert not list(tmp_path.glob("model/*"))
 
@@ -126,21 +124,16 @@ def test_a_model_that_was_exchanged_is_refused(tmp_path):
         load_model(tmp_path / "model", precision="bfloat16")
     card = read_json(tmp_path / "model" / "card.json")
     write_json(card | {"weights": "../a.pt"}, tmp_path / "model" / "card.json")
-    with pytest.raises(
-        WeightsError, match=r"found no a.pt, which card.json names. Expected it next to the card. Import"
-    ):
+    message = r"found no a.pt, which card.json names. Expected it next to the card. Import"
+    with pytest.raises(WeightsError, match=message):
         load_model(tmp_path / "model")
     write_json(card | {"kind": "oracle"}, tmp_path / "model" / "card.json")
-    with pytest.raises(
-        WeightsError,
-        match=r"the card's kind is 'oracle', expected 'faceage', 'demo', 'transformer', 'torchscript' or 'onnx'. Import",
-    ):
+    message = r"the card's kind is 'oracle', expected 'faceage', 'demo', 'transformer', 'torchscript' or 'onnx'. Import"
+    with pytest.raises(WeightsError, match=message):
         load_model(tmp_path / "model")
     write_json(card | {"kind": "faceage"}, tmp_path / "model" / "card.json")
-    with pytest.raises(
-        WeightsError,
-        match=r"model.pt: not the weights of the FaceAge network: .*Expected what .faceage-bio weights import. wrote",
-    ):
+    message = r"model.pt: not the weights of the FaceAge network: .*Expected what .faceage-bio weights import. wrote"
+    with pytest.raises(WeightsError, match=message):
         load_model(tmp_path / "model")
     write_json(card, tmp_path / "model" / "card.json")
     (tmp_path / "model" / "model.pt").write_bytes(b"other")

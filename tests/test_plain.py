@@ -209,14 +209,12 @@ def test_what_cannot_be_is_refused_with_line_and_value(tmp_path, make, column, v
 
 @pytest.mark.parametrize("value", [0, -1, 131])
 def test_face_ages_that_cannot_be_are_refused(tmp_path, value):
-    with pytest.raises(
-        CohortError, match=r"'face_age': 2 row\(s\), line 2.*Expected years above 0, up to 130"
-    ):
+    message = r"'face_age': 2 row\(s\), line 2.*Expected years above 0, up to 130"
+    with pytest.raises(CohortError, match=message):
         read_plain(plain(tmp_path, face_age=value))
     path = written(tmp_path / "faces.tsv", FACES, {"face_age": value})
-    with pytest.raises(
-        CohortError, match=r"'face_age': 2 row\(s\), line 2.*Expected years above 0, up to 130"
-    ):
+    message = r"'face_age': 2 row\(s\), line 2.*Expected years above 0, up to 130"
+    with pytest.raises(CohortError, match=message):
         read_face_ages(path, "c")
 
 
@@ -247,9 +245,8 @@ def test_units_settle_days_and_months(tmp_path):
     days = (PEOPLE.followup_years * 365.25).round()
     table = PEOPLE.assign(followup_years=days, entry_years=days / 2).merge(FACES)
     table.to_csv(tmp_path / "days.tsv", sep="\t", index=False)
-    with pytest.raises(
-        CohortError, match=r"looks like days.*units: \{followup: days\}, for a command --unit followup=days"
-    ):
+    message = r"looks like days.*units: \{followup: days\}, for a command --unit followup=days"
+    with pytest.raises(CohortError, match=message):
         read_people(tmp_path / "days.tsv")
     found = read_people(tmp_path / "days.tsv", parse_units(["followup=days", "entry=days"]))
     np.testing.assert_allclose(found.followup_years, days / 365.25)
@@ -338,19 +335,18 @@ def test_times_of_day_are_kept_for_photos_alone(tmp_path):
         == "2020-01-31 08:05:00"
     )
     written(tmp_path / "faces.tsv", faces.assign(photo_date="2020-01-31 25:10"), {})
-    with pytest.raises(
-        CohortError,
-        match=r"line 2: '2020-01-31 25:10'.*Expected a time of day from 00:00 to 23:59 behind the date. Correct",
-    ):
+    message = (
+        r"line 2: '2020-01-31 25:10'.*Expected a time of day from 00:00 to 23:59 behind the date. Correct"
+    )
+    with pytest.raises(CohortError, match=message):
         read_cohorts({"c": cohort})
 
 
 def test_missing_dates_stay_missing():
     table = pd.DataFrame({"day": ["2020-01-31", None, "", "NA"]})
     assert dates_of(table, "day", "x").notna().tolist() == [True, False, False, False]
-    with pytest.raises(
-        CohortError, match=r"x needs the column 'other' \(dates YYYY-MM-DD\), and the table has none"
-    ):
+    message = r"x needs the column 'other' \(dates YYYY-MM-DD\), and the table has none"
+    with pytest.raises(CohortError, match=message):
         dates_of(table, "other", "x")
 
 

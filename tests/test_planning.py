@@ -115,9 +115,8 @@ def test_measurement_error_needs_a_reliability(error, message):
 def test_no_photo_and_no_difference():
     with pytest.raises(RunError, match=r"--photos 0: expected 1 or more\. Give the photos per participant"):
         Photos(0.8, photos=0)
-    with pytest.raises(
-        RunError, match="expected a difference other than 0, and an SD and an allocation above 0"
-    ):
+    message = "expected a difference other than 0, and an SD and an allocation above 0"
+    with pytest.raises(RunError, match=message):
         group_difference(0, 8)
 
 

@@ -239,9 +239,8 @@ def test_result_tables_are_known_by_their_place(tmp_path):
     done = CliRunner().invoke(
         app, ["pool-cohorts", "--table", str(tmp_path / "survival.tsv"), "--output", "x.tsv"]
     )
-    with pytest.raises(
-        FaceAgeBioError, match=r"no result table whose estimates are pooled\. Expected one of survival/cox"
-    ):
+    message = r"no result table whose estimates are pooled\. Expected one of survival/cox"
+    with pytest.raises(FaceAgeBioError, match=message):
         raise done.exception
 
 

@@ -98,9 +98,8 @@ def test_a_dictionary_alone_gives_codings(tmp_path):
     assert form["codings"]["sex"] == {"1": "male", "2": "female", "3": "NA"}
     assert form["columns"]["bmi"] == "dem_w"
     (other,) = written(tmp_path, other="a,b\n1,2\n")
-    with pytest.raises(
-        TableError, match=r"no data dictionary of REDCap; found a, b\. Expected Variable / Field Name"
-    ):
+    message = r"no data dictionary of REDCap; found a, b\. Expected Variable / Field Name"
+    with pytest.raises(TableError, match=message):
         propose(None, other)
 
 

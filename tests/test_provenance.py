@@ -56,10 +56,8 @@ def test_a_table_that_is_not_what_its_step_wrote_gives_no_page(study, tmp_path):
     edited = tmp_path / "c" / "survival" / "cox.tsv"
     shutil.copytree(cox.parent, edited.parent)
     edited.write_text(edited.read_text().replace("hazard ratio", "hazard ratio ", 1))
-    with pytest.raises(
-        TableError,
-        match=r"1 result table\(s\) are not what their step wrote: .*cox.tsv \(written by fit-survival\). Expected each",
-    ):
+    message = r"1 result table\(s\) are not what their step wrote: .*cox.tsv \(written by fit-survival\). Expected each"
+    with pytest.raises(TableError, match=message):
         records.check_unchanged([edited])
     done = CliRunner().invoke(app, ["render-report", "--output", str(tmp_path / "reports"), str(edited)])
     assert isinstance(done.exception, TableError)

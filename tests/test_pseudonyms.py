@@ -27,9 +27,8 @@ def test_key_is_private_outside_of_results_and_lasts(tmp_path):
     with pytest.raises(PrivacyError, match="inside a folder of results"):
         load_key(tmp_path / "other/deep/a.key")
     path.chmod(0o644)
-    with pytest.raises(
-        PrivacyError, match=r"others than its owner can read the key. Expected mode 0600. Run: chmod 600"
-    ):
+    message = r"others than its owner can read the key. Expected mode 0600. Run: chmod 600"
+    with pytest.raises(PrivacyError, match=message):
         load_key(path)
     path.chmod(0o600)
     path.write_text("short")

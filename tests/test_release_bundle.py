@@ -165,10 +165,8 @@ def test_a_release_of_public_data_says_that_it_is_not_rounded(finished, tmp_path
 def test_nothing_is_written_where_anything_is_found(results, tmp_path):
     cox = results / "c/survival/cox.tsv"
     cox.write_text(cox.read_text().replace("face_age", "N0912"))
-    with pytest.raises(
-        PrivacyError,
-        match=r"nothing was published, because \d+ things? may not leave. Expected none. Take out what is listed(.|\n)*identifier",
-    ):
+    message = r"nothing was published, because \d+ things? may not leave. Expected none. Take out what is listed(.|\n)*identifier"
+    with pytest.raises(PrivacyError, match=message):
         publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6, KEY)
     assert not (tmp_path / "share").exists()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".publish")]
@@ -197,14 +195,11 @@ def test_what_cannot_be_published(results, tmp_path):
     other = tmp_path / "mine"
     other.mkdir()
     (other / "thesis.txt").write_text("mine")
-    with pytest.raises(
-        PrivacyError, match=r"something else, which publishing would replace. Expected nothing there"
-    ):
+    message = r"something else, which publishing would replace. Expected nothing there"
+    with pytest.raises(PrivacyError, match=message):
         publish(results, other, PEOPLE, CONFIG, [], 6, KEY)
-    with pytest.raises(
-        PrivacyError,
-        match=r"reports: no page there. Expected the results of a finished run. Run the workflow to its end",
-    ):
+    message = r"reports: no page there. Expected the results of a finished run. Run the workflow to its end"
+    with pytest.raises(PrivacyError, match=message):
         publish(tmp_path / "empty", tmp_path / "share", PEOPLE, CONFIG, [], 6, KEY)
 
 

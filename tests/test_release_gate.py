@@ -191,10 +191,10 @@ def test_people_are_known_from_every_private_table(tmp_path):
 def test_a_private_table_that_cannot_be_read_stops_the_gate(tmp_path):
     (tmp_path / "north").mkdir()
     (tmp_path / "north/people.parquet").write_bytes(b"nothing")
-    with pytest.raises(
-        TableError,
-        match=r"people.parquet: cannot be read .*so its participants cannot be looked for. Expected a table of a",
-    ):
+    message = (
+        r"people.parquet: cannot be read .*so its participants cannot be looked for. Expected a table of a"
+    )
+    with pytest.raises(TableError, match=message):
         known_of_results(tmp_path)
 
 

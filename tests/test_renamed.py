@@ -38,9 +38,8 @@ def write(tmp_path, text=OLD):
 
 def test_an_old_config_gets_new_names_and_keeps_its_comments(tmp_path):
     path = write(tmp_path)
-    with pytest.raises(
-        ConfigError, match=r"write 'release\.rounding' instead: .*`faceage-bio init --update` does so"
-    ):
+    message = r"write 'release\.rounding' instead: .*`faceage-bio init --update` does so"
+    with pytest.raises(ConfigError, match=message):
         load_config(path)
     done = call("--update", str(path))
     assert done.exit_code == 0, done.output
@@ -84,9 +83,8 @@ def test_keys_on_one_line_are_written_anew_and_the_loss_is_told(tmp_path):
 
 def test_nothing_is_written_where_something_else_is_wrong(tmp_path):
     both = write(tmp_path, OLD + "release:\n  rounding: 5\n")
-    with pytest.raises(
-        ConfigError, match=r"both 'report.min_cell' and its new name 'release.rounding'. Expected one"
-    ):
+    message = r"both 'report.min_cell' and its new name 'release.rounding'. Expected one"
+    with pytest.raises(ConfigError, match=message):
         CliRunner().invoke(app, ["init", "--update", str(both)], catch_exceptions=False)
     misspelt = write(tmp_path, OLD + "survivl: {}\n")
     with pytest.raises(ConfigError, match="did you mean 'survival'"):

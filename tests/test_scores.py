@@ -168,9 +168,8 @@ def test_every_bad_cell_is_told_with_file_line_column_value_and_expectation():
         "'liver_metastases': 1 row(s), line 10: '3'. Expected a whole number from 0 to 1, or yes, no",
     ):
         assert line in text, (line, text)
-    with pytest.raises(
-        CohortError, match=r"clinical.tsv: line 1 lacks the column.* 'ecog' of TEACHH \(publication\)"
-    ):
+    message = r"clinical.tsv: line 1 lacks the column.* 'ecog' of TEACHH \(publication\)"
+    with pytest.raises(CohortError, match=message):
         score_people(pd.DataFrame([NO_POINT]).drop(columns="ecog"), TEACHH, "x", "clinical.tsv", [2])
 
 
@@ -508,10 +507,8 @@ def test_a_score_without_age_or_a_strange_reference_group(tmp_path):
         {"name": "high", "points": [0, 1.5]}, {"name": "low", "points": [2, 3]}]))  # fmt: skip
     rows = compared(data.people().assign(crp=5, stage="I"), without)
     assert "no item on chronological_age" in rows.note[0]
-    with pytest.raises(
-        ConfigError,
-        match=r"scores.reference_group: 'D' is no group of TEACHH \(publication\). Expected one of A, B, C. Name one of them",
-    ):
+    message = r"scores.reference_group: 'D' is no group of TEACHH \(publication\). Expected one of A, B, C. Name one of them"
+    with pytest.raises(ConfigError, match=message):
         compared(reference_group="D")
     rows = compared(reference_group="A")
     assert rows[rows.version == "age"]["reference"].dropna().unique().tolist() == ["A"]

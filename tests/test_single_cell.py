@@ -263,9 +263,8 @@ def test_strangers_among_the_donors_are_told_and_cells_without_a_donor_are_none(
         "c", {"single_cell": str(written(data, tmp_path))}, {"d0", "d1", "d2"}, problems
     )
     assert samples.sample_id.tolist() == ["d0", "d1", "d2", "d3"]
-    with pytest.raises(
-        Exception, match=r"1 donor\(s\) that the cohort does not have: obs column 'subject_id', d3. Expected"
-    ):
+    message = r"1 donor\(s\) that the cohort does not have: obs column 'subject_id', d3. Expected"
+    with pytest.raises(Exception, match=message):
         problems.stop_if_any()
 
 
@@ -454,9 +453,8 @@ def test_one_cell_type_alone_and_few_donors_have_no_composition():
     assert rows.estimate.notna().any() or rows.note.str.contains("(rows|participants) are too few for").all()
     two = composition_of(people.head(4), drawn_numbers(people).head(4), min_donors=2)
     assert two.note.str.contains("4 [a-z]+ are too few for .* terms").any()
-    with pytest.raises(
-        CohortError, match=r"expression\.covariates names 'shoe', which the analysis table does not have"
-    ):
+    message = r"expression\.covariates names 'shoe', which the analysis table does not have"
+    with pytest.raises(CohortError, match=message):
         composition_of(people, drawn_numbers(people), covariates=["shoe"])
 
 
@@ -532,9 +530,8 @@ def test_symbols_are_found_where_names_are_numbers_of_rows(tmp_path):
 def test_words_for_doublets(tmp_path):
     words = np.where(np.arange(300) < 7, "doublet", "singlet")
     assert open_cells(written(drawn(predicted_doublet=words), tmp_path)).obs.doublet.sum() == 7
-    with pytest.raises(
-        CountsError, match=r"obs\['predicted_doublet'\] holds 'perhaps'. Expected True and False, or doublet"
-    ):
+    message = r"obs\['predicted_doublet'\] holds 'perhaps'. Expected True and False, or doublet"
+    with pytest.raises(CountsError, match=message):
         open_cells(written(drawn(predicted_doublet=["perhaps"] * 300), tmp_path))
 
 

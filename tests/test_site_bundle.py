@@ -116,9 +116,8 @@ def test_the_report_pools_what_pooling_the_exact_tables_gives(zips, results, tmp
     pool_bundles([read_bundle(path) for path in zips], tmp_path / "report")  # an earlier report is replaced
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/notes.txt").write_text("mine")
-    with pytest.raises(
-        RunError, match=r"there is something else\. Expected nothing there, or an earlier report"
-    ):
+    message = r"there is something else\. Expected nothing there, or an earlier report"
+    with pytest.raises(RunError, match=message):
         pool_bundles([read_bundle(path) for path in zips], tmp_path / "mine")
 
 
@@ -174,9 +173,8 @@ def test_of_several_cohorts_those_that_take_part_are_told_of(results, tmp_path):
 
 def test_a_manifest_that_lacks_a_part_is_told_by_it(zips):
     forged(zips[0], site=None, rounding=0)
-    with pytest.raises(
-        RunError, match=r"site: .*rounding: .*Expected the manifest that `faceage-bio site export` wrote"
-    ):
+    message = r"site: .*rounding: .*Expected the manifest that `faceage-bio site export` wrote"
+    with pytest.raises(RunError, match=message):
         read_bundle(zips[0])
 
 
@@ -188,9 +186,8 @@ def test_data_that_come_twice_are_refused_whatever_the_name_key_and_rounding(res
         check_bundles([read_bundle(path) for path in zips])
     members, _ = site_members(results["north"], "east", [], Known(), CONFIG, [CARD], 5, bytes(32))
     (tmp_path / "east.zip").write_bytes(zipped(members))
-    with pytest.raises(
-        RunError, match=r"east.zip holds the same data as north.zip \(all estimates of c and c\)"
-    ):
+    message = r"east.zip holds the same data as north.zip \(all estimates of c and c\)"
+    with pytest.raises(RunError, match=message):
         check_bundles([read_bundle(zips[0]), read_bundle(tmp_path / "east.zip")])
 
 
@@ -335,7 +332,6 @@ def test_signatures_tell_whose_a_file_is(tmp_path):
 
 def test_without_openssh_it_is_said_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr("shutil.which", lambda name: None)
-    with pytest.raises(
-        RunError, match=r"ssh-keygen: not found\. Expected OpenSSH 8.2 or later\. Install openssh-client"
-    ):
+    message = r"ssh-keygen: not found\. Expected OpenSSH 8.2 or later\. Install openssh-client"
+    with pytest.raises(RunError, match=message):
         sign_file(tmp_path / "a", tmp_path / "key")

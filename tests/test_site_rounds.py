@@ -170,9 +170,8 @@ def test_rows_that_differ_by_one_are_refused_whatever_the_coordinator_says(folde
     request = linear_request(("age",), ("nodes",))
     leaves(request, north, log)
     for site in ("north", "NORTH"):
-        with pytest.raises(
-            PrivacyError, match=r"Where many rows are new, begin again with round 0 and a new log"
-        ):
+        message = r"Where many rows are new, begin again with round 0 and a new log"
+        with pytest.raises(PrivacyError, match=message):
             leaves(request, north.iloc[1:], log, site=site)
     log.unlink()
     one_missing = north.assign(size=np.where(north.index == north.index[5], np.nan, north["nodes"]))
@@ -215,10 +214,8 @@ def test_delayed_entry_counts(folder, tables):
 
 def test_a_site_of_whom_nobody_has_all_values_is_told_so(folder, tables):
     request = first_request([Term("age")], "abc", "linear")
-    with pytest.raises(
-        RunError,
-        match=r"none of the site's 427 participants has a value of followup_years, event, age each\. Expected some who have them all\. Ask the coordinator for other terms",
-    ):
+    message = r"none of the site's 427 participants has a value of followup_years, event, age each\. Expected some who have them all\. Ask the coordinator for other terms"
+    with pytest.raises(RunError, match=message):
         answer(request, tables["north"].assign(age=np.nan), log=folder / "log", **OPTIONS)
 
 
@@ -237,9 +234,8 @@ def test_requests_that_lack_a_part_are_told_by_it(folder, part, value, told):
     path = folder / "request-0.json"
     request = json.loads(path.read_text())
     path.write_text(json.dumps(request | {part: value}))
-    with pytest.raises(
-        RunError, match=rf"{path}: {told}.*Expected what `faceage-bio site` wrote\. Ask for it again"
-    ):
+    message = rf"{path}: {told}.*Expected what `faceage-bio site` wrote\. Ask for it again"
+    with pytest.raises(RunError, match=message):
         give(folder, 0, "north")
 
 
@@ -340,7 +336,6 @@ def test_a_linear_model_takes_one_answer_and_equals_r(folder, tables, capsys):
 def test_a_cox_model_needs_a_place_for_the_next_request(folder):
     ask(folder)
     give(folder, 0, "north")
-    with pytest.raises(
-        RunError, match=r"--output is needed for a Cox model\. Expected where the next request goes"
-    ):
+    message = r"--output is needed for a Cox model\. Expected where the next request goes"
+    with pytest.raises(RunError, match=message):
         run("combine", folder / "request-0.json", folder / "north-0.json", "--estimate", folder / "e.tsv")

@@ -388,10 +388,8 @@ def test_a_term_that_nobody_at_risk_has_is_an_error():
     died = pd.Series([1, 2, 3, 4, 5, 6, 7, 8], dtype="float64")
     cause = pd.Series([0, 1, 1, 2, 1, 0, 1, 1])
     first = pd.DataFrame({"x": [1.0, 0, 0, 0, 0, 0, 0, 0]})  # of one who is not followed to the first death
-    with pytest.raises(
-        FitError,
-        match="x separates those who died of this cause from the others, so its hazard ratio has no end",
-    ):
+    message = "x separates those who died of this cause from the others, so its hazard ratio has no end"
+    with pytest.raises(FitError, match=message):
         fit_fine_gray(died, cause, 1, first)
 
 

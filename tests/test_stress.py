@@ -169,10 +169,8 @@ def test_the_sample_is_the_same_in_any_order_and_one_per_subject():
     assert one.subject_id.is_unique
     aged = pd.DataFrame({"photo_id": range(40), "face_age": [np.nan if k < 30 else 50.0 for k in range(40)]})
     assert set(sample_photos(table, 99, aged).photo_id) == {30, 32, 34, 36, 38}
-    with pytest.raises(
-        TableError,
-        match=r"the photo table has no column 'path'; found photo_id.*Expected what check-cohort writes",
-    ):
+    message = r"the photo table has no column 'path'; found photo_id.*Expected what check-cohort writes"
+    with pytest.raises(TableError, match=message):
         sample_photos(table.drop(columns="path"), 3)
 
 
@@ -184,14 +182,11 @@ def test_groups_come_from_the_table_of_people(folder):
     sample = gather_samples([folder], [photos], [], [people], 9, ["sex"])
     assert list(sample.sex.fillna("")) == ["male", "female", "", "", ""]
     assert "name" not in sample
-    with pytest.raises(
-        TableError,
-        match=r"the photo table needs the column subject_id, which joins photos and participants. Add it",
-    ):
+    message = r"the photo table needs the column subject_id, which joins photos and participants. Add it"
+    with pytest.raises(TableError, match=message):
         gather_samples([folder], [photos_in(folder)], [], [people], 9, ["sex"])
-    with pytest.raises(
-        TableError, match=r"no photo to age again in .*Expected at least one that gave a face age. Give"
-    ):
+    message = r"no photo to age again in .*Expected at least one that gave a face age. Give"
+    with pytest.raises(TableError, match=message):
         gather_samples([folder], [photos.iloc[:0]], [], [], 9, [])
     with pytest.raises(TableError, match=r"gone: no such folder. Expected that of the photos. Give"):
         photos_in(folder / "gone")

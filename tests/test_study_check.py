@@ -134,10 +134,8 @@ def test_photos_that_cannot_be_opened_are_named_and_most_of_them_stop_the_study(
     assert "Everything else fits" in told
     for path in manifest.path[:7]:
         (tmp_path / "photos" / path).write_bytes(b"")
-    with pytest.raises(
-        CohortError,
-        match=r"photos: 7 of 12 photos of cohort 'mine' cannot be read, as listed above. Expected most",
-    ):
+    message = r"photos: 7 of 12 photos of cohort 'mine' cannot be read, as listed above. Expected most"
+    with pytest.raises(CohortError, match=message):
         study(photographed, manifest=manifest)
 
 
@@ -158,9 +156,8 @@ def test_a_cohort_whose_photos_the_model_has_seen_is_no_validation(study, capsys
     seen = [content_of(tmp_path / "photos" / path) for path in manifest.path[:5]]
     used = {"photos": keyed_hashes(seen), "cohorts": ["training and validation photos"]}
     write_json(card | {"used": used}, tmp_path / "model" / "card.json")
-    with pytest.raises(
-        CohortError, match=r"cohort 'mine': 5 of 12 photos trained or chose the model Mean of the crop"
-    ):
+    message = r"cohort 'mine': 5 of 12 photos trained or chose the model Mean of the crop"
+    with pytest.raises(CohortError, match=message):
         study(dict(photographed), manifest=manifest)
 
 

@@ -297,9 +297,8 @@ def test_everything_wrong_with_a_table_is_told_at_once(tmp_path):
         assert line in text, text
     assert text.startswith("8 problems")
     path.write_text("subject_id,age\na,60\n")
-    with pytest.raises(
-        CohortError, match=r"has no column 'face_age', 'chronological_age', 'followup_years', 'event'"
-    ):
+    message = r"has no column 'face_age', 'chronological_age', 'followup_years', 'event'"
+    with pytest.raises(CohortError, match=message):
         read_people(path)
 
 
@@ -308,9 +307,8 @@ def test_two_cohorts_in_one_table_are_told(tmp_path):
     path.write_text(
         "subject_id,cohort,face_age,chronological_age,followup_years,event\na,x,60,60,1,1\nb,y,60,60,1,1\n"
     )
-    with pytest.raises(
-        CohortError, match=r"column 'cohort' holds x, y. Expected one name. Give one cohort at a time"
-    ):
+    message = r"column 'cohort' holds x, y. Expected one name. Give one cohort at a time"
+    with pytest.raises(CohortError, match=message):
         read_people(path)
 
 

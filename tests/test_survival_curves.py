@@ -406,10 +406,8 @@ def test_wrong_causes_are_told_by_line():
     data = with_causes(n=20)
     data.loc[0, ["cause", "event"]] = ["cancer", 0.0]
     data.loc[1, ["cause", "event"]] = ["cancr", 1.0]
-    with pytest.raises(
-        CohortError,
-        match=r"(?s)line 2: 'cancer'. Expected nothing, because only a death has a cause. Correct it.*line 3: 'cancr'. Expected cancer, card",
-    ):
+    message = r"(?s)line 2: 'cancer'. Expected nothing, because only a death has a cause. Correct it.*line 3: 'cancr'. Expected cancer, card"
+    with pytest.raises(CohortError, match=message):
         check_causes(data, "t.tsv", 2)
     data.loc[1, "cause"] = "cancer"
     check_causes(data.assign(follow_up_reason=""), "t.tsv", 2)  # deaths beyond a horizon keep their cause

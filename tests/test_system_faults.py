@@ -32,9 +32,8 @@ def test_a_table_that_is_cut_off_is_told_by_name(tmp_path, monkeypatch, capsys, 
     write_table(PEOPLE, tmp_path / name)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: len(content) // 2] + b"\0\xff" * 20)
-    with pytest.raises(
-        TableError, match=rf"{name}: damaged or cut off .*Expected a whole table. Delete it and run the"
-    ):
+    message = rf"{name}: damaged or cut off .*Expected a whole table. Delete it and run the"
+    with pytest.raises(TableError, match=message):
         read_table(tmp_path / name)
     status, told = call(
         monkeypatch,

@@ -59,32 +59,25 @@ def test_a_broken_table_is_told(tmp_path, content, message):
 def test_a_missing_table_is_told(tmp_path):
     with pytest.raises(TableError, match="no such file"):
         read_text_table(tmp_path / "none.csv")
-    with pytest.raises(
-        TableError,
-        match=r"none.parquet: no such file. Expected what an earlier step writes. Run the workflow",
-    ):
+    message = r"none.parquet: no such file. Expected what an earlier step writes. Run the workflow"
+    with pytest.raises(TableError, match=message):
         read_table(tmp_path / "none.parquet")
-    with pytest.raises(
-        TableError, match=r"cannot be read .*Expected a text table that you may read; check its rights"
-    ):
+    message = r"cannot be read .*Expected a text table that you may read; check its rights"
+    with pytest.raises(TableError, match=message):
         read_text_table(tmp_path)
     (tmp_path / "table.xlsx").write_bytes(b"PK")
-    with pytest.raises(
-        TableError,
-        match=r"table.xlsx: expected a file ending in .parquet, .tsv or .csv. Save it as one of them",
-    ):
+    message = r"table.xlsx: expected a file ending in .parquet, .tsv or .csv. Save it as one of them"
+    with pytest.raises(TableError, match=message):
         read_table(tmp_path / "table.xlsx")
 
 
 def test_json_that_is_none_is_told(tmp_path):
     (tmp_path / "card.json").write_text("{")
-    with pytest.raises(
-        TableError, match=r"card.json: not valid JSON .*Expected what an earlier step wrote; delete it"
-    ):
+    message = r"card.json: not valid JSON .*Expected what an earlier step wrote; delete it"
+    with pytest.raises(TableError, match=message):
         read_json(tmp_path / "card.json")
-    with pytest.raises(
-        TableError, match=r"none.json: no such file. Expected JSON that an earlier step wrote"
-    ):
+    message = r"none.json: no such file. Expected JSON that an earlier step wrote"
+    with pytest.raises(TableError, match=message):
         read_json(tmp_path / "none.json")
 
 

@@ -155,14 +155,13 @@ def test_the_published_layout_of_imdb_wiki_is_read(tmp_path, name):
 
 
 def test_a_wrong_mat_file_says_what_it_holds(tmp_path):
-    with pytest.raises(
-        TableError, match=r"holds imdb, without the field\(s\) face_score. Expected a struct imdb or wiki"
-    ):
+    message = r"holds imdb, without the field\(s\) face_score. Expected a struct imdb or wiki"
+    with pytest.raises(TableError, match=message):
         read_source(source("imdb_wiki", mat(tmp_path / "imdb.mat", face_score=None)))
-    with pytest.raises(
-        TableError,
-        match=r"its fields differ in length, .*Expected one struct with one value per photo in each field. Give",
-    ):
+    message = (
+        r"its fields differ in length, .*Expected one struct with one value per photo in each field. Give"
+    )
+    with pytest.raises(TableError, match=message):
         read_source(source("imdb_wiki", mat(tmp_path / "imdb.mat", dob=np.array([719529.0]))))
     structs = np.zeros(
         2,
@@ -204,9 +203,8 @@ def test_a_table_needs_path_age_and_identity(tmp_path):
     with pytest.raises(TableError, match=r"column 'age' has cells that are no numbers \(line 2: '57y'\)"):
         read_source(source("table", path))
     path.write_text("path\tage\tidentity\n\t50\tx\n")
-    with pytest.raises(
-        TableError, match=r"column 'path' is empty \(line 2\). Expected the photo's file. Write it"
-    ):
+    message = r"column 'path' is empty \(line 2\). Expected the photo's file. Write it"
+    with pytest.raises(TableError, match=message):
         read_source(source("table", path))
     path.write_text("path\tage\tidentity\na.jpg\t0\tx\nb.jpg\tNaN\ty\nc.jpg\t130\t\n")
     table = read_source(source("table", path))
@@ -403,9 +401,8 @@ def test_faces_are_cut_as_the_engine_cuts_them_and_only_once(portraits, tmp_path
     )
     part = sorted((tmp_path / "faces").glob("*.npy"))[1]
     part.write_bytes(part.read_bytes()[:-100])
-    with pytest.raises(
-        RunError, match=r"part-00001.npy: missing, or other than its checksum says.*train prepare. again"
-    ):
+    message = r"part-00001.npy: missing, or other than its checksum says.*train prepare. again"
+    with pytest.raises(RunError, match=message):
         check_faces(tmp_path, chosen.part.astype(int))
     with pytest.raises(RunError, match=r"none/faces/part-00000.npy: missing, or other"):
         check_faces(tmp_path / "none", chosen.part.astype(int))
@@ -424,10 +421,8 @@ def test_faces_that_a_recognition_network_takes_for_one_stand_on_one_side(portra
     with pytest.raises(WeightsError, match=r"recognition.pt: no such file"):
         prepare(settings, tmp_path)
     torch.save({"conv": torch.zeros(3)}, portraits / "recognition.pt")
-    with pytest.raises(
-        WeightsError,
-        match=r"tensors lack or do not fit .*Expected facenet-pytorch's weights of VGGFace2 or CASIA. Give",
-    ):
+    message = r"tensors lack or do not fit .*Expected facenet-pytorch's weights of VGGFace2 or CASIA. Give"
+    with pytest.raises(WeightsError, match=message):
         prepare(settings, tmp_path)
 
     def planted(store, faces, weights, device):

@@ -181,10 +181,8 @@ def test_a_run_goes_on_with_its_own_settings_alone(prepared, whole, tmp_path):
     with pytest.raises(RunError, match="holds a run of other settings or photos"):
         fit_model(settings(), again, tmp_path)
     (again / "faces" / "part-00000.npy").unlink()
-    with pytest.raises(
-        RunError,
-        match=r"part-00000.npy: missing, or other than its checksum says. Expected the part as it was",
-    ):
+    message = r"part-00000.npy: missing, or other than its checksum says. Expected the part as it was"
+    with pytest.raises(RunError, match=message):
         fit_model(settings(), again, tmp_path / "new")
     with pytest.raises(RunError, match=r"no prepared.json. Expected a folder that"):
         fit_model(settings(), tmp_path, tmp_path)
@@ -192,10 +190,8 @@ def test_a_run_goes_on_with_its_own_settings_alone(prepared, whole, tmp_path):
 
 def test_a_loss_that_is_no_number_stops_and_the_last_good_weights_are_kept(prepared, tmp_path, monkeypatch):
     at(monkeypatch, 1, fitting.NotFinite())
-    with pytest.raises(
-        RunError,
-        match=r"the loss was no number any more in epoch 2; the weights of epoch 1 are kept in .*model",
-    ):
+    message = r"the loss was no number any more in epoch 2; the weights of epoch 1 are kept in .*model"
+    with pytest.raises(RunError, match=message):
         fit_model(settings(), prepared, tmp_path / "run")
     assert (
         read_json(tmp_path / "run" / "model" / "card.json")["training"]["stopped"]
@@ -288,9 +284,8 @@ def test_a_network_that_cannot_be_is_told(fit, how, message):
 
 def test_a_start_of_another_architecture_is_refused(tmp_path):
     torch.save(build(TINY | {"depth": 2}, 32).state_dict(), tmp_path / "deep.pth")
-    with pytest.raises(
-        WeightsError, match=r"of another architecture. It lacks 0 of .* and has 12 that do not fit \(blocks.1"
-    ):
+    message = r"of another architecture. It lacks 0 of .* and has 12 that do not fit \(blocks.1"
+    with pytest.raises(WeightsError, match=message):
         make_network(settings(start_from=str(tmp_path / "deep.pth")).fit, HOW, 50, 10)
     state = build(TINY, 32).state_dict() | {"head.weight": torch.zeros(7, 16), "head.bias": torch.zeros(7)}
     torch.save(state, tmp_path / "classes.pth")
@@ -461,10 +456,8 @@ def test_a_model_does_not_validate_on_photos_that_it_has_seen(tmp_path):
     }
     check_unseen(card, [tmp_path / "b", tmp_path / "none"], "north")
     check_unseen({"name": "FaceAge"}, [tmp_path / "a"], "north")
-    with pytest.raises(
-        WeightsError,
-        match=r"cohort 'north': 1 of 2 photos trained or chose the model own .*Take this cohort out",
-    ):
+    message = r"cohort 'north': 1 of 2 photos trained or chose the model own .*Take this cohort out"
+    with pytest.raises(WeightsError, match=message):
         check_unseen(card, [tmp_path / "a", tmp_path / "b"], "north")
     other = keyed_hashes([content_of(tmp_path / "a")])
     assert not set(other["hashes"]) & set(card["used"]["photos"]["hashes"])  # each card has a key of its own
@@ -542,8 +535,7 @@ def test_the_commands_from_labelled_photos_to_a_page(tmp_path, monkeypatch):
         evaluation.prognosis(gone, tmp_path / "run", tmp_path / "incumbent", "hospital")
     broken = read_table(tmp_path / "prepared" / "photos.parquet").assign(path=str(tmp_path / "labels.tsv"))
     write_table(broken, tmp_path / "prepared" / "photos.parquet")
-    with pytest.raises(
-        TableError, match=r"photos has an age by .*Expected most of them. Look at the models' inputs"
-    ):
+    message = r"photos has an age by .*Expected most of them. Look at the models' inputs"
+    with pytest.raises(TableError, match=message):
         evaluation.evaluate(tmp_path / "run", tmp_path / "prepared", None, seed=1)
     assert card["metrics"]

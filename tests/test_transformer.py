@@ -196,7 +196,6 @@ def test_architecture_keeps_only_what_was_declared():
 
 
 def test_a_head_of_several_layers_takes_the_place_of_one():
-    with pytest.raises(
-        WeightsError, match=r"ends in tuple\. Expected a network that ends in one linear layer"
-    ):
+    message = r"ends in tuple\. Expected a network that ends in one linear layer"
+    with pytest.raises(WeightsError, match=message):
         build({"timm": "deit_tiny_distilled_patch16_224", "head": HEAD}, 224)

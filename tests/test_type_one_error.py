@@ -106,10 +106,8 @@ def test_without_a_calibration_the_setting_leads():
         headline_of(None, "expression", "auto", pd.concat([few, few])) == VOOM
     )  # several samples of a participant
     for table in (None, rows):
-        with pytest.raises(
-            RunError,
-            match=r"no row of expression in T cell, and expression\.headline is auto with 50 participants",
-        ):
+        message = r"no row of expression in T cell, and expression\.headline is auto with 50 participants"
+        with pytest.raises(RunError, match=message):
             headline_of(table, "expression in T cell", "auto", many)
     with pytest.raises(TableError, match="no column headline; found question"):
         headline_of(rows[["question"]], "expression", "auto", many)

@@ -86,9 +86,8 @@ def test_rows_that_repeat_a_participant_are_one_where_they_say_the_same(read, ca
     assert "treatment" not in found
     said = "1 of 4 rows repeat a participant with the same values; one of each is kept; not used, because they differ between them: treatment"
     assert said in capsys.readouterr().out
-    with pytest.raises(
-        CohortError, match=r"'subject_id': 2 row\(s\), line 2: 'a1'; line 3: 'a1'. It stands more than once"
-    ):
+    message = r"'subject_id': 2 row\(s\), line 2: 'a1'; line 3: 'a1'. It stands more than once"
+    with pytest.raises(CohortError, match=message):
         read(f"subject_id\tchronological_age\tsex\ttreatment\tward\n{rows.replace('60', '59', 1)}")
 
 

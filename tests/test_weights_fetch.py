@@ -113,9 +113,8 @@ def test_a_kept_file_that_changed_is_told(server, tmp_path):
 
 
 def test_another_file_than_the_hash_says_is_not_kept(server, tmp_path):
-    with pytest.raises(
-        WeightsError, match=r"SHA-256 [0-9a-f]{64}. Expected 0000. Do not use the file; look at its"
-    ):
+    message = r"SHA-256 [0-9a-f]{64}. Expected 0000. Do not use the file; look at its"
+    with pytest.raises(WeightsError, match=message):
         fetch(server.url, tmp_path, sha256="0000")
     assert list(tmp_path.iterdir()) == []
     path, digest = fetch(server.url, tmp_path)
@@ -138,8 +137,7 @@ def test_a_file_without_end_stops_at_the_limit(server, tmp_path, monkeypatch):
 
 def test_a_release_of_another_size_is_told(server, tmp_path, monkeypatch):
     monkeypatch.setattr("faceage_bio.faces.vision.fetch.RELEASE", server.url)
-    with pytest.raises(
-        WeightsError, match=r"2,048,000 bytes came. Expected the 92,098,832 of the authors' release. Fetch"
-    ):
+    message = r"2,048,000 bytes came. Expected the 92,098,832 of the authors' release. Fetch"
+    with pytest.raises(WeightsError, match=message):
         fetch(server.url, tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -136,10 +136,8 @@ def test_another_residual_scale_is_refused(tmp_path):
     description["config"]["layers"][0]["config"]["layers"][20]["config"]["arguments"]["scale"] = (
         0.2  # as two public ports have it
     )
-    with pytest.raises(
-        WeightsError,
-        match=r"describes another network: .*Block8_6_ScaleSum scales by 0\.2, expected 1\.0.*Expected that of faceage_model.h5",
-    ):
+    message = r"describes another network: .*Block8_6_ScaleSum scales by 0\.2, expected 1\.0.*Expected that of faceage_model.h5"
+    with pytest.raises(WeightsError, match=message):
         read_keras_file(recipe.write_h5(tmp_path / "scale.h5", description=description))
 
 
@@ -147,10 +145,8 @@ def test_a_damaged_description_is_refused(tmp_path):
     path = recipe.write_h5(tmp_path / "description.h5", description=recipe.describe())
     with h5py.File(path, "a") as file:
         file.attrs["model_config"] = "{"
-    with pytest.raises(
-        WeightsError,
-        match=r"its model_config is not JSON. Expected a whole file, and this one is damaged. Fetch",
-    ):
+    message = r"its model_config is not JSON. Expected a whole file, and this one is damaged. Fetch"
+    with pytest.raises(WeightsError, match=message):
         read_keras_file(path)
 
 
@@ -237,33 +233,25 @@ def test_a_reference_of_another_form_is_refused(arrays, message, model, tmp_path
 
 
 def test_a_reference_that_is_none_is_refused(model, tmp_path):
-    with pytest.raises(
-        WeightsError, match=r"absent.npz: no such file. Expected a reference, an .npz file. Check the path"
-    ):
+    message = r"absent.npz: no such file. Expected a reference, an .npz file. Check the path"
+    with pytest.raises(WeightsError, match=message):
         verify_weights(model, tmp_path / "absent.npz")
     (tmp_path / "text.npz").write_text("ages")
-    with pytest.raises(
-        WeightsError,
-        match=r"text.npz: not a NumPy .npz file of plain arrays .*Expected the arrays .inputs. and .ages.",
-    ):
+    message = r"text.npz: not a NumPy .npz file of plain arrays .*Expected the arrays .inputs. and .ages."
+    with pytest.raises(WeightsError, match=message):
         verify_weights(model, tmp_path / "text.npz")
     np.savez(tmp_path / "reference.npz", inputs=np.zeros((1, 160, 160, 3)), ages=np.array([np.nan]))
-    with pytest.raises(
-        WeightsError,
-        match=r"the model gives ages that are not finite on the reference crops. Expected numbers",
-    ):
+    message = r"the model gives ages that are not finite on the reference crops. Expected numbers"
+    with pytest.raises(WeightsError, match=message):
         verify_weights(model, tmp_path / "reference.npz")
 
 
 def test_an_absent_file_and_one_without_layers_are_refused(tmp_path):
-    with pytest.raises(
-        WeightsError, match=r"absent.h5: no such file. Expected the Keras file faceage_model.h5. Fetch it"
-    ):
+    message = r"absent.h5: no such file. Expected the Keras file faceage_model.h5. Fetch it"
+    with pytest.raises(WeightsError, match=message):
         read_keras_file(tmp_path / "absent.h5")
     with h5py.File(tmp_path / "empty.h5", "w") as file:
         file.create_group("model_weights")
-    with pytest.raises(
-        WeightsError,
-        match=r"empty.h5: an HDF5 file without weights. Expected the Keras file faceage_model.h5. Fetch",
-    ):
+    message = r"empty.h5: an HDF5 file without weights. Expected the Keras file faceage_model.h5. Fetch"
+    with pytest.raises(WeightsError, match=message):
         read_keras_file(tmp_path / "empty.h5")
