@@ -19,11 +19,7 @@ ROLES = {
     "sex": Covariate("confounder", "it differs"), "bmi": Covariate("mediator", exceptions={"ecog": "confounder"}),
     "ecog": Covariate("mediator"), "smoking": Covariate("confounder", exceptions={"pack_years": "part"}),
 }  # fmt: skip
-
-
 PLAN = Plan(ROLES, ["sex"], ["sex", "smoking", "bmi", "ecog"])
-
-
 EXPOSURES = ["smoking", "pack_years", "bmi", "ecog", "group"]
 
 

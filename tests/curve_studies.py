@@ -14,8 +14,6 @@ from tests.curve_people import with_causes
 from tests.report_studies import survival_tables
 
 EVIL = "<script>alert('x')</script>"
-
-
 CURVES = {"face_age": [65.0, 75.0], "site": "levels"}
 
 

@@ -13,8 +13,6 @@ from faceage_bio.core.tables import write_table
 from faceage_bio.intake.cohort.ledger import with_totals
 
 EVIL = "<script>alert('x')</script>"
-
-
 CARD = {
     "name": "FaceAge",
     "kind": "faceage",

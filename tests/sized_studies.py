@@ -7,8 +7,6 @@ import yaml
 from tests.conftest import FEW_DRAWS
 
 RESULTS = "résultats [1] d'une étude (b)"
-
-
 SIZES = {"two": 2, "twelve": 12, "thirty": 30}
 
 

@@ -34,8 +34,6 @@ with socket.socket(socket.AF_UNIX) as server:
     status = server.recv(1)  # nothing where a signal ended the step
 sys.exit(status[0] if status else 1)
 """
-
-
 servers: list[psutil.Process] = []
 
 

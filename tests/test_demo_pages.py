@@ -29,8 +29,6 @@ GREY = {
     "phenotype": [FOLLOWS_AGE, "Missing data"],
     "survival": ["Proportional hazards", "Events per variable"],
 }
-
-
 EXPLORERS = {
     association_page: 4,
     survival_page: 2,

@@ -12,8 +12,6 @@ from tests.golden.r import data
 from tests.rows import golden
 
 r = golden("r")
-
-
 COX = {
     "lung": (data.lung, "time", "status", ["age", "sex", "ecog"], None),
     "rossi": (data.rossi, "week", "arrest", ["fin", "age", "prio", "mar"], None),

@@ -7,8 +7,6 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 
 SIZES = {"patch": 16, "depth": 2, "width": 32, "heads": 2}
-
-
 DECLARED = {
     "name": "tiny ViT", "architecture": SIZES, "notice": "research only", "years": {"scale": 2.0, "offset": 50.0},
     "input": {"alignment": "five_points", "size": 112, "standardisation": "imagenet"},
