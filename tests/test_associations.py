@@ -535,9 +535,8 @@ def test_the_page_shows_every_comparison_with_its_figure(page):
         assert f">{words}</text>" in page
     assert "it differs" in page  # the reason for a role
     assert "VanderWeele and Ding 2017" in page
-    assert (
-        "smoking: current vs never: +" in page
-    )  # the first claim's E-value, with the raw years in the same sentence
+    # the first claim's E-value, with the raw years in the same sentence
+    assert "smoking: current vs never: +" in page
     assert re.search(
         r"unadjusted age gap \+[\d.]+\)\. To explain this away, something unmeasured would need a risk ratio",
         page,

@@ -136,10 +136,8 @@ def test_a_column_is_not_said_to_be_unused_where_it_is_used(study):
 
 def test_a_checkbox_of_redcap_is_told_to_be_unused(study):
     _, said = study({"clinical": CLINICAL.replace("smoking", "smoking___1")})
-    assert (
-        "clinical.tsv: not used: smoking___1 (if it is smoking, declare columns: {smoking: smoking___1})"
-        in said
-    )
+    words = "clinical.tsv: not used: smoking___1 (if it is smoking, declare columns: {smoking: smoking___1})"
+    assert words in said
 
 
 # ------------------------------------------------------------------------------ plain tables

@@ -247,10 +247,8 @@ def test_help_and_record_list_what_a_step_writes(tmp_path):
     written = tmp_path / "results" / "ages" / "fairness" / "fairness.tsv"
     declared = "output/{cohort}/fairness/fairness.tsv"
     assert read_record(record_of(written))["writes"] == [declared] == list(STEPS["assess-fairness"].files)
-    assert (
-        "--output {cohort}/fairness/fairness.tsv: errors and failures by group"
-        in STEPS["assess-fairness"].help()
-    )
+    words = "--output {cohort}/fairness/fairness.tsv: errors and failures by group"
+    assert words in STEPS["assess-fairness"].help()
 
 
 def test_a_section_that_a_study_leaves_out_has_its_defaults():

@@ -179,6 +179,5 @@ def test_paths_start_at_the_folder_of_the_config(tmp_path, monkeypatch):
         assert config.scores.definitions[0] == "teachh_publication"
         assert check_config(config.model_dump()) == config  # as steps take it
     monkeypatch.chdir(tmp_path)
-    assert (
-        check_config(demo_config().model_dump(), folder="study").results_dir == "results"
-    )  # it is made where one runs
+    # it is made where one runs
+    assert check_config(demo_config().model_dump(), folder="study").results_dir == "results"

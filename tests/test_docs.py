@@ -385,15 +385,12 @@ def test_the_worked_reading_is_of_the_demo(demo):
         row(**added, measure="Harrell's C", term=term) for term in ("age + sex", "age + sex + face age")
     )
     more = row(**added, measure="difference of Harrell's C")
-    assert (
-        f"C-index from {without.estimate:.3f} to {with_.estimate:.3f} (difference {more.estimate:.3f}" in text
-    )
+    words = f"C-index from {without.estimate:.3f} to {with_.estimate:.3f} (difference {more.estimate:.3f}"
+    assert words in text
     assert f"95% CI {more.ci_lower:.3f} to {more.ci_upper:.3f}; {more.corrected:.3f} after correction" in text
     points = read_table(results / "north/scores/comparison.tsv").query("term == 'points for age'")
-    assert (
-        f"{points.estimate.iloc[1]:.0f} participants get the point by face age and {points.estimate.iloc[0]:.0f} by age"
-        in text
-    )
+    words = f"{points.estimate.iloc[1]:.0f} participants get the point by face age and {points.estimate.iloc[0]:.0f} by age"
+    assert words in text
     swap = {"path": "north/scores/comparison.tsv", "model": "TEACHH (publication)"}
     one, other = (row(**swap, term=term, measure="Harrell's C") for term in ("age", "face age, fixed cut"))
     more = row(**swap, term="face age, fixed cut minus age")

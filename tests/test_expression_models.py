@@ -48,11 +48,8 @@ def test_planted_gene_is_found_beside_its_twin(tables):
     assert found.covariates.to_dict() == {
         "age_acceleration": "age, sex", "chronological_age": "age_acceleration, sex", "difference": "sex"
     }  # fmt: skip
-    assert found.adjustment.to_dict() == {
-        "age_acceleration": "minimal",
-        "chronological_age": "reciprocal",
-        "difference": "full",
-    }
+    expected = {"age_acceleration": "minimal", "chronological_age": "reciprocal", "difference": "full"}
+    assert found.adjustment.to_dict() == expected
     assert rows(panel, "CDK6", "alone").adjustment.unique().tolist() == ["without age"]
     assert set(panel.role) == set(genes.role) == {"exploratory"}  # until the plan gives roles
     np.testing.assert_allclose(found.statistic, found.estimate / found.standard_error)
@@ -101,9 +98,8 @@ def test_every_panel_gene_is_there_in_every_model_with_a_reason_if_it_was_not_te
         assert set(mine.n_tests) == {3}
         known = mine[mine.p_value.notna()]
         np.testing.assert_allclose(known.p_bonferroni, np.minimum(1, 3 * known.p_value))
-        assert (
-            known.q_value <= known.p_bonferroni * (1 + 1e-12)
-        ).all()  # equal for the smallest, but for rounding
+        # equal for the smallest, but for rounding
+        assert (known.q_value <= known.p_bonferroni * (1 + 1e-12)).all()
 
 
 def test_the_second_opinions_agree(tables):

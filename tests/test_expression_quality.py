@@ -196,11 +196,8 @@ def test_without_sex_genes_the_sex_check_says_so(gone, why):
 
 def test_sex_between_both_is_not_told():
     counts = pd.DataFrame({"f": [900, 0, 99100], "m": [0, 900, 99100], "mixed": [500, 400, 99100]}, index=["XIST", "DDX3Y", "G"])  # fmt: skip
-    assert infer_sex(counts, 2.0)[0].rna_sex.to_dict() == {
-        "f": "female",
-        "m": "male",
-        "mixed": "not determined",
-    }
+    expected = {"f": "female", "m": "male", "mixed": "not determined"}
+    assert infer_sex(counts, 2.0)[0].rna_sex.to_dict() == expected
 
 
 def test_few_samples_have_no_components():
@@ -268,10 +265,8 @@ def test_a_batch_of_one_participant_has_a_mean_and_no_interval():
     assert rows.estimate["rare"] == pytest.approx(people.age_acceleration.head(4).mean())
     assert rows.estimate["single"] == pytest.approx(people.age_acceleration.iloc[4])
     assert np.isnan(rows.ci_lower["single"])
-    assert (
-        rows.note["single"]
-        == "interval not estimated, because there are fewer than 2 values or they do not vary"
-    )
+    expected = "interval not estimated, because there are fewer than 2 values or they do not vary"
+    assert rows.note["single"] == expected
 
 
 @settings(max_examples=25, deadline=None)

@@ -162,10 +162,8 @@ def test_genes_that_are_not_tested_and_choices_that_are_not_given_say_so():
     assert "no table has a column smoking" in rows.note["CDK6", "by way of smoking"]
     assert rows.note["CDK6", "without flagged samples"] == "no sample is flagged, so this is the main model"
     _, rows = varied(chosen(*study()), choices=Choices(purity="tumour_share", mediator=None))
-    assert (
-        rows.note["CDK6", "with tumour purity"]
-        == "not estimated, because not given: no table has a column tumour_share"
-    )
+    expected = "not estimated, because not given: no table has a column tumour_share"
+    assert rows.note["CDK6", "with tumour purity"] == expected
     assert rows.note["CDK6", "mediation"] == "not estimated, because not given"
 
 
@@ -220,9 +218,8 @@ def test_leaving_out_and_mediation_of_the_stage():
     assert 0 < out["largest leverage"] < 1
     way = rows.loc["TP53", "by way of smoking"]
     assert way.ci_lower > 0
-    assert way.estimate == pytest.approx(
-        rows.estimate["TP53", "without smoking"] - rows.estimate["TP53", "with smoking"]
-    )
+    expected = rows.estimate["TP53", "without smoking"] - rows.estimate["TP53", "with smoking"]
+    assert way.estimate == pytest.approx(expected)
     assert rows.p_value["TP53", "with smoking"] > 0.01
     assert rows.loc["G1", "by way of smoking"].ci_lower < 0 < rows.loc["G1", "by way of smoking"].ci_upper
     assert way.note == "if smoking is a mediator; percentile bootstrap, 300 resamples"

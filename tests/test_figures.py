@@ -138,9 +138,8 @@ def test_many_points_are_one_small_picture_and_few_are_a_path(n):
     picture = Image.open(io.BytesIO(base64.b64decode(found[5]))).convert("RGBA")
     alpha, scale = np.asarray(picture)[..., 3], picture.width / width
     assert picture.height / height == scale
-    assert (
-        alpha[((y - top) * scale).astype(int), ((x - left) * scale).astype(int)] > 100
-    ).all()  # each point is inked
+    # each point is inked
+    assert (alpha[((y - top) * scale).astype(int), ((x - left) * scale).astype(int)] > 100).all()
     ink = np.argwhere(alpha > 30) / scale + [top, left]
     nearest = [np.hypot(y - row, x - column).min() for row, column in ink[:: max(1, len(ink) // 300)]]
     assert max(nearest) < 3  # and nothing else is
@@ -378,9 +377,8 @@ def test_each_figure_has_a_pdf_with_its_fonts(tmp_path):
         raw = path.read_bytes()
         assert raw.startswith(b"%PDF")
         assert b"/FontFile" in raw
-        assert not re.search(
-            rb"/BaseFont */(?![A-Z]{6}\+)", raw
-        )  # a font that is embedded has a tag of six letters
+        # a font that is embedded has a tag of six letters
+        assert not re.search(rb"/BaseFont */(?![A-Z]{6}\+)", raw)
     svgs = write_figures({"first.html": page}, tmp_path / "alone", pdf=False)
     assert {path.suffix for path in svgs} == {".svg"}
 
@@ -392,9 +390,8 @@ def test_the_figures_of_a_page_are_copied_with_a_pdf_each(tmp_path):
     (tmp_path / "figures" / "first" / "of_an_earlier_run.svg").write_text("<svg/>")
     copied = copy_figures([tmp_path / "first.html"], tmp_path / "copy")
     names = {path.relative_to(tmp_path / "figures") for path in written}
-    assert {path.relative_to(tmp_path / "copy") for path in copied} == names | {
-        name.with_suffix(".pdf") for name in names
-    }
+    expected = names | {name.with_suffix(".pdf") for name in names}
+    assert {path.relative_to(tmp_path / "copy") for path in copied} == expected
     with pytest.raises(FaceAgeBioError, match=r"second\.html: no such file"):
         copy_figures([tmp_path / "second.html"], tmp_path / "copy")
     (tmp_path / "second.html").write_text(page)
@@ -452,15 +449,11 @@ def test_lines_of_one_kind_are_one_path():
 def test_dots_and_bars_keep_place_size_and_colour():
     dot = '<path transform="translate({},2)" d="M2.5,0A2.5,2.5,0,1,1,-2.5,0A2.5,2.5,0,1,1,2.5,0" fill="#0072B2"/>'
     dots = light("".join(dot.format(x) for x in range(4)))
-    assert (
-        dots
-        == '<path d="M0,2h0M1,2h0M2,2h0M3,2h0" stroke="#0072B2" stroke-width="5" stroke-linecap="round"/>'
-    )
+    expected = '<path d="M0,2h0M1,2h0M2,2h0M3,2h0" stroke="#0072B2" stroke-width="5" stroke-linecap="round"/>'
+    assert dots == expected
     bars = [f'<path d="M{x},0h1v2h-1Z" fill="#009E73"/>' for x in range(4)]
-    assert (
-        light("".join(bars))
-        == '<path d="M0.5,0v2M1.5,0v2M2.5,0v2M3.5,0v2" stroke="#009E73" stroke-width="1"/>'
-    )
+    expected = '<path d="M0.5,0v2M1.5,0v2M2.5,0v2M3.5,0v2" stroke="#009E73" stroke-width="1"/>'
+    assert light("".join(bars)) == expected
     translucent = "".join(bar.replace("/>", ' opacity="0.5"/>') for bar in bars)
     assert light(translucent) == translucent  # where they lie on each other they are darker
 

@@ -331,10 +331,7 @@ def test_a_gene_of_ones_own_has_the_reason_given_or_none():
         "expression": {"panel": ["MYC", "CDK6", "ABCB1"], "panel_reasons": reasons},
     }).model_dump(mode="json")  # fmt: skip
     mine, shipped, bare = why_these(config)
-    assert (mine["why"], mine["source"], mine["expected"]) == (
-        "amplified in this tumour",
-        "doi:10.1000/mine",
-        "up",
-    )
+    expected = ("amplified in this tumour", "doi:10.1000/mine", "up")
+    assert (mine["why"], mine["source"], mine["expected"]) == expected
     assert shipped["source"].startswith("doi:")
     assert (bare["why"], bare["source"]) == (NO_REASON, "")

@@ -102,9 +102,8 @@ def test_people_are_at_risk_from_their_sample_on():
     older = people.assign(diagnosis="2019-01-01", entry_years=1.0, followup_years=people.followup_years + 1.0)
     levels = levels.assign(sample_date="2020-01-01")
     shifted = fit(older, levels, zero="diagnosis")[1].estimate[0]
-    assert shifted == pytest.approx(
-        fit(people, levels)[1].estimate[0], rel=1e-3
-    )  # 365 days are no year of 365.25
+    # 365 days are no year of 365.25
+    assert shifted == pytest.approx(fit(people, levels)[1].estimate[0], rel=1e-3)
 
 
 def test_immortal_time_of_late_samples_makes_no_gene():
@@ -201,10 +200,8 @@ def test_levels_are_log_counts_per_million_of_the_first_sample():
     both = levels_table({"expression": (counts, samples)}, 10, 2, repeated="block")
     pd.testing.assert_frame_equal(both, table)
     tumour = samples.assign(tissue=["tumour", "blood", "tumour"])
-    assert list(levels_table({"expression": (counts, tumour)}, 10, 2, tissue="tumour").sample_id) == [
-        "r1",
-        "r3",
-    ]
+    expected = ["r1", "r3"]
+    assert list(levels_table({"expression": (counts, tumour)}, 10, 2, tissue="tumour").sample_id) == expected
     specimens = samples.assign(specimen_id=["one", "one", None])
     added = levels_table({"expression": (counts, specimens)}, 10, 2, repeated="last")
     assert added.A[0] == pytest.approx(np.log2(80 / 201 * 1e6 + 1))
@@ -283,10 +280,8 @@ def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path
     part = gene_survival_section(collect([tmp_path / "d" / "survival" / "gene_panel.tsv"]), "c", config)[
         "gene_survival"
     ][0]
-    assert (
-        part["sentence"]
-        == "CDK6: not estimated, because 0 deaths are too few; a hazard ratio needs at least 5."
-    )
+    expected = "CDK6: not estimated, because 0 deaths are too few; a hazard ratio needs at least 5."
+    assert part["sentence"] == expected
     assert (part["forest"], part["n_tested"]) == ("", 0)
 
 

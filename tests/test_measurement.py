@@ -198,9 +198,8 @@ def test_an_error_as_large_as_the_exposure_is_not_corrected():
 def test_naive_slope_is_least_squares_without_covariates_too():
     table = data.exposed()
     found = correct_slope(table.outcome, table.exposure, table[[]], 2.0)
-    assert found.naive.estimate == pytest.approx(
-        least_squares(table.outcome, table[["exposure"]]).estimate["exposure"]
-    )
+    expected = least_squares(table.outcome, table[["exposure"]]).estimate["exposure"]
+    assert found.naive.estimate == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,8 @@ def test_numbers_are_those_of_their_methods():
     assert np.isnan(size.p_value)
     paired = stats.ttest_rel(error.abs(), (known.face_age - known.chronological_age).abs())
     assert one(table, measure="difference in mean absolute error").p_value == pytest.approx(paired.pvalue)
-    assert one(table, measure="root mean squared error", term="noisy").estimate == pytest.approx(
-        np.sqrt((error**2).mean())
-    )
+    expected = np.sqrt((error**2).mean())
+    assert one(table, measure="root mean squared error", term="noisy").estimate == pytest.approx(expected)
     line = stats.linregress(known.chronological_age, error)
     assert one(table, measure="slope", term="noisy").estimate == pytest.approx(line.slope)
 

@@ -42,10 +42,8 @@ def test_shares_of_flagged_and_excluded_photos_by_subgroup():
     ages.loc[[0, 2, 4], ["status", "reason"]] = ["flagged", "blurred"]
     ages.loc[[1, 3, 5, 7, 9, 11], ["status", "reason"]] = ["excluded", "no_face"]
     shown = sections_photos.cohort_photos(count_photos(ages, people(), ["sex"]), "one")
-    assert shown["factors"][0]["shares"] == [
-        ("female", 30, "0 (0.0%)", "3 (10.0%)"),
-        ("male", 30, "6 (20.0%)", "0 (0.0%)"),
-    ]
+    expected = [("female", 30, "0 (0.0%)", "3 (10.0%)"), ("male", 30, "6 (20.0%)", "0 (0.0%)")]
+    assert shown["factors"][0]["shares"] == expected
     assert shown["not_compared"] == ["age band", "skin type"]
 
 
@@ -169,9 +167,8 @@ def test_the_page_tells_reasons_measures_and_rules():
 
 
 def test_few_photos_are_shown():
-    assert "<strong>Exclusions and flags</strong>: no photos: face ages were given" in photo_page(
-        ReportTables({}), config_of(["one"]), [CARD]
-    )
+    words = "<strong>Exclusions and flags</strong>: no photos: face ages were given"
+    assert words in photo_page(ReportTables({}), config_of(["one"]), [CARD])
     assert "3 of 3 photos (100%) with a face age" in page_of([3, 0, 0, 0, 0])
     page = page_of([30, 1, 1, 0, 0])
     assert "31 of 32 photos (97%) with a face age" in page

@@ -187,10 +187,8 @@ def test_all_engines_are_opened(tmp_path, photos):
     store = filled(tmp_path, photos)
     other = engine_of(CARDS, settings_of(FaceAge(jitters=3)))
     PhotoStore(tmp_path / "store", other).keep(rows_of(photos))
-    assert {one.place for one in open_stores(store.folder)} == {
-        store.place,
-        PhotoStore(store.folder, other).place,
-    }
+    expected = {store.place, PhotoStore(store.folder, other).place}
+    assert {one.place for one in open_stores(store.folder)} == expected
 
 
 def test_ages_of_a_hundred_thousand_photos_are_found_in_bounded_memory(tmp_path, monkeypatch):
@@ -248,10 +246,8 @@ def test_a_store_of_another_version_is_said_and_left_alone_and_its_photos_are_co
     said = capsys.readouterr().err
     assert said.count("holds photo results of other models, settings or versions alone") == 1
     # of two engines the one that differs least
-    assert (
-        f"(decoders.pillow: {ENGINE['decoders']['pillow']} there, 99.0 here). They are left as they are"
-        in said
-    )
+    words = f"(decoders.pillow: {ENGINE['decoders']['pillow']} there, 99.0 here). They are left as they are"
+    assert words in said
     newer.keep(rows_of(photos[:1]))
     assert len(PhotoStore(tmp_path / "store", ENGINE).find(photos)) == 3
     assert len(PhotoStore(tmp_path / "store", newer.engine).find(photos)) == 1

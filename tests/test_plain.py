@@ -427,9 +427,8 @@ def test_a_few_errors_of_a_register_stop_nothing_but_what_cannot_be_does():
     table = pd.concat([cohort(40, 70, 20)] * 20, ignore_index=True)
     assert told(table.assign(followup_years=table.followup_years.mask(table.index < 2, 60))) == ""
     impossible = told(table.assign(followup_years=table.followup_years.mask(table.index == 7, 81)))
-    assert (
-        "1 of 1200 participants would be older than 120 years at the end of follow-up (line 7" in impossible
-    )
+    words = "1 of 1200 participants would be older than 120 years at the end of follow-up (line 7"
+    assert words in impossible
     assert "looks like" not in impossible
 
 

@@ -219,10 +219,8 @@ def test_example_of_plan_study(tmp_path, capsys):
     )
     assert "628 events (Hsieh and Lavori 2000)" in said
     table = pd.read_csv(tmp_path / "plan.tsv", sep="\t")
-    assert table[table.part == "curve"].quantity.value_counts().to_dict() == {
-        "power": 13,
-        "detectable hazard ratio": 13,
-    }
+    expected = {"power": 13, "detectable hazard ratio": 13}
+    assert table[table.part == "curve"].quantity.value_counts().to_dict() == expected
     assert table[table.part == "result"].quantity.tolist() == ["events"]
 
 
@@ -325,6 +323,5 @@ def test_numbers_are_finite(arguments):
     option, value = arguments.split()[-2:]
     done = CliRunner().invoke(whole, ["plan", *arguments.split()])
     assert done.exit_code == 2
-    assert f"{option} {value}: expected a finite number. Write it in digits" in " ".join(
-        done.output.replace("│", " ").split()
-    )
+    words = f"{option} {value}: expected a finite number. Write it in digits"
+    assert words in " ".join(done.output.replace("│", " ").split())

@@ -73,7 +73,5 @@ def test_times_follow_the_curve():
     times = survival_times(SURVIVAL, np.random.default_rng(2).exponential(size=200_000))
     at = np.array([0.5, 1.0, 2.0, 4.0])
     assert (times[:, None] <= at).mean(axis=0) == pytest.approx(SURVIVAL.observed_events(at), abs=0.004)
-    assert survival_times(PiecewiseSurvival((0, 1), (0.5, 0.0)), np.array([0.4, 0.6])).tolist() == [
-        0.8,
-        np.inf,
-    ]
+    expected = [0.8, np.inf]
+    assert survival_times(PiecewiseSurvival((0, 1), (0.5, 0.0)), np.array([0.4, 0.6])).tolist() == expected

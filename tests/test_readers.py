@@ -216,10 +216,8 @@ def test_incomplete_crossing_is_said(tmp_path):
         condition="chart", against="photo",
     )  # fmt: skip
     assert row.n_readers == 9
-    assert (
-        "who judged fewer than half of the cases there; 96 of 100 cases: those that all readers judged"
-        in told(row)
-    )
+    words = "who judged fewer than half of the cases there; 96 of 100 cases: those that all readers judged"
+    assert words in told(row)
     assert told(row).startswith("without staff ")
 
 
@@ -368,10 +366,8 @@ def test_check_reads_the_readings_too(tmp_path):
     )
     done = faceage_bio(tmp_path, "check", "--configfile", "config.yaml")
     assert done.status == 2
-    assert (
-        "r.csv: column 'case_id': 1 row(s), line 2: 'A9'. Expected a case of the cases table, which has none of that name"
-        in done.output
-    )
+    words = "r.csv: column 'case_id': 1 row(s), line 2: 'A9'. Expected a case of the cases table, which has none of that name"
+    assert words in done.output
     pd.DataFrame([GOOD]).to_csv(tmp_path / "r.csv", index=False)
     done = faceage_bio(tmp_path, "check", "--configfile", "config.yaml")
     assert done.status == 0, done.output
@@ -401,11 +397,8 @@ def test_the_demo_draws_the_same_readings_again(tmp_path):
     make_readings(PLANS[0], 2025, tmp_path / "b.tsv")
     assert (tmp_path / "a.tsv").read_bytes() == (tmp_path / "b.tsv").read_bytes()
     drawn = pd.read_csv(tmp_path / "a.tsv", sep="\t")
-    assert drawn.groupby("reader_type")["reader_id"].nunique().to_dict() == {
-        "staff": 5,
-        "resident": 3,
-        "lay": 2,
-    }
+    expected = {"staff": 5, "resident": 3, "lay": 2}
+    assert drawn.groupby("reader_type")["reader_id"].nunique().to_dict() == expected
     assert drawn.case_id.nunique() == 100
     assert not drawn.duplicated(["reader_id", "case_id", "condition"]).any()
 

@@ -156,10 +156,8 @@ def test_every_other_file_is_what_the_tables_render_to(published, tmp_path):
 
 def test_a_release_of_public_data_says_that_it_is_not_rounded(finished, tmp_path):
     publish(finished, tmp_path / "share", PEOPLE, CONFIG, [], 1, KEY)
-    assert (
-        "counts are not rounded, because the data are public"
-        in (tmp_path / "share/survival.html").read_text()
-    )
+    words = "counts are not rounded, because the data are public"
+    assert words in (tmp_path / "share/survival.html").read_text()
 
 
 def test_nothing_is_written_where_anything_is_found(results, tmp_path):

@@ -161,10 +161,8 @@ def test_findings_tell_the_place_and_not_the_identifier(tmp_path):
 
 
 def test_identifiers_that_are_not_looked_for_in_texts_are_counted():
-    assert (
-        KNOWN.words
-        == "8 identifiers, 1 file names, 2 dates; 5 of 8 identifiers could be looked for in texts (others are too short or plain); whole cells of tables were compared"
-    )
+    expected = "8 identifiers, 1 file names, 2 dates; 5 of 8 identifiers could be looked for in texts (others are too short or plain); whole cells of tables were compared"
+    assert KNOWN.words == expected
     assert Known(identifiers={"N0912"}).words == "1 identifiers, 0 file names, 0 dates"
 
 

@@ -58,9 +58,8 @@ def test_planted_reliability_is_found_once_ageing_is_taken_out():
     faces, subjects, _ = cohort(2000)
     table = reliability_table(dated_photos(faces, NONE, subjects), None, "c")
     assert value(table, "age_acceleration", "ICC(1,1)").estimate == pytest.approx(36 / 45, abs=0.02)
-    assert value(table, "age_acceleration", "standard error of measurement").estimate == pytest.approx(
-        3, abs=0.15
-    )
+    expected = pytest.approx(3, abs=0.15)
+    assert value(table, "age_acceleration", "standard error of measurement").estimate == expected
     assert value(table, "age_acceleration", "mean change").estimate == pytest.approx(0, abs=0.3)
     # face age itself grew meanwhile, and differs between people mostly by age
     assert value(table, "face_age", "mean change").estimate == pytest.approx(1.65, abs=0.3)
@@ -91,9 +90,8 @@ def test_pairs_are_the_closest_and_copies_are_none():
     photos = dated_photos(faces, NONE, subjects)
     assert len(photos) == 9
     close = closest_pairs(photos, 730)
-    assert close[["subject_id", "photo_id_1", "photo_id_2", "days"]].to_numpy().tolist() == [
-        ["a", "2", "3", 31]
-    ]
+    expected = [["a", "2", "3", 31]]
+    assert close[["subject_id", "photo_id_1", "photo_id_2", "days"]].to_numpy().tolist() == expected
     assert set(closest_pairs(photos, None).subject_id) == {"a", "c", "d"}
     # the age at a photo, from the age at the first one, also if that was not usable
     assert photos.set_index("photo_id").chronological_age["7"] == pytest.approx(64, abs=0.01)

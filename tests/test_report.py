@@ -75,11 +75,8 @@ def cells(page, label):
 def test_key_results_have_estimate_interval_p_counts_and_the_unadjusted_value(summary):
     page = summary()
     found = cells(page, "one")
-    assert [words.interval(1.1, 2.05), "90", "40"] == [
-        found[0][0].split("(")[1][:-1],
-        found[0][3],
-        found[0][4],
-    ]
+    expected = [found[0][0].split("(")[1][:-1], found[0][3], found[0][4]]
+    assert [words.interval(1.1, 2.05), "90", "40"] == expected
     assert found[0][0].startswith("1.50 (")
     assert found[0][5].startswith("1.50 (")
     assert found[0][2] == words.p_value(0.01)

@@ -215,12 +215,10 @@ def test_curves_and_bands_are_steps_that_hold_until_the_next_time():
     drawn = [float(one) for one in re.findall(r"[\d.]+", curve)]
     assert drawn == path([x[0], y(1), x[1], y(0.8), x[2], y(0.5), x[3]])
     upper, lower = band.split("L")
-    assert [float(one) for one in re.findall(r"[\d.]+", upper)] == path(
-        [x[0], y(1), x[1], y(0.9), x[2], y(0.6), x[3]]
-    )
-    assert [float(one) for one in re.findall(r"[\d.]+", lower)] == path(
-        [x[3], y(0.4), x[2], y(0.7), x[1], y(1), x[0]]
-    )
+    expected = path([x[0], y(1), x[1], y(0.9), x[2], y(0.6), x[3]])
+    assert [float(one) for one in re.findall(r"[\d.]+", upper)] == expected
+    expected = path([x[3], y(0.4), x[2], y(0.7), x[1], y(1), x[0]])
+    assert [float(one) for one in re.findall(r"[\d.]+", lower)] == expected
 
 
 @pytest.mark.browser

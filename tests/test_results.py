@@ -91,9 +91,8 @@ def test_reasons_survive_a_table(text, number, share):
 
 
 def test_words_come_from_codes():
-    assert in_words(encode([reason("few_events", n_events=3, needed=5)])) == (
-        "not estimated, because 3 deaths are too few; a hazard ratio needs at least 5"
-    )
+    expected = "not estimated, because 3 deaths are too few; a hazard ratio needs at least 5"
+    assert in_words(encode([reason("few_events", n_events=3, needed=5)])) == expected
     assert in_words(encode([reason("complete_cases"), reason("few_clusters", n_clusters=4)])).startswith(
         "complete cases only; only 4"
     )
@@ -103,10 +102,8 @@ def test_words_come_from_codes():
 def test_one_of_a_kind_is_singular():
     assert str(reason("few_events", n_events=1, needed=5)).startswith("1 death is too few;")
     assert str(reason("few_events_for_terms", n_events=21, terms=1)) == "21 deaths are too few for 1 term"
-    assert (
-        str(reason("too_few_for_line", n=1, needed=3))
-        == "1 participant with both ages is too few for a line (at least 3)"
-    )
+    expected = "1 participant with both ages is too few for a line (at least 3)"
+    assert str(reason("too_few_for_line", n=1, needed=3)) == expected
 
 
 def test_a_fit_error_keeps_its_code_between_processes():

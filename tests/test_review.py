@@ -302,10 +302,11 @@ def made(tmp_path_factory):
 
 def test_the_sheet_is_private_and_says_so(made):
     _, sheet, key, written = made
+    # no crop anywhere else
     assert {path for path in written if path.parent.name != "records"} == {
         sheet,
         key,
-    }  # no crop anywhere else
+    }
     assert all(
         path.suffix == ".json" and b"base64" not in path.read_bytes() for path in written - {sheet, key}
     )

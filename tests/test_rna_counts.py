@@ -228,9 +228,8 @@ def test_rounded_values_are_no_counts_though_they_are_whole():
         return " ".join(problems_of_values(pd.DataFrame(values), "counts.tsv"))
 
     assert told(counts) == ""
-    assert (
-        told(random.poisson(mean, (1000, 12)) + (mean > 50) * counts) == ""
-    )  # equally deep but for the most expressed
+    # equally deep but for the most expressed
+    assert told(random.poisson(mean, (1000, 12)) + (mean > 50) * counts) == ""
     assert "every sample sums to 20000" in told(whole)
     assert re.search(r"of \d+ genes with a mean of 0.5 to 2 the variance between samples is 0\.\d+ times the mean.*TPM or FPKM that were rounded", told(np.rint(fpkm)))  # fmt: skip
     assert told(np.rint(fpkm)[:, :9]) == ""  # too few samples to tell

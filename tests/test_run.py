@@ -327,10 +327,10 @@ def test_key_results_are_those_of_the_tables(tmp_path):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         write_table(result_rows([row | {"cohort": cohort} for row in rows], table), tmp_path / f"{place}.tsv")
     said = key_result_lines(tmp_path, CONFIG)
-    assert (
-        said[0]
-        == "Overall survival: HR for death per 10-year increase in face age, adjusted for age; estimate (95% CI)"
+    expected = (
+        "Overall survival: HR for death per 10-year increase in face age, adjusted for age; estimate (95% CI)"
     )
+    assert said[0] == expected
     assert said[1] == "  north          1.65 (1.30–2.08), p < 0.001, n = 1,150, 801 events"
     assert said[2].startswith("  south          ")
     assert said[2].endswith(", n = 55, 4 events")

@@ -48,10 +48,8 @@ def test_genes_in_another_order_are_put_in_the_first_ones(tmp_path):
     path = tmp_path / "2" / f"2.{GDC}"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:2], *lines[:1:-1]]) + "\n")
-    assert read_counts(tmp_path).counts.to_dict("list") == {
-        "P1-01A": [523, 40, 8, 0],
-        "P2-01A": [611, 55, 3, 2],
-    }
+    expected = {"P1-01A": [523, 40, 8, 0], "P2-01A": [611, 55, 3, 2]}
+    assert read_counts(tmp_path).counts.to_dict("list") == expected
 
 
 def faulty(folder, old, new):

@@ -64,9 +64,8 @@ def test_share_of_events_is_the_mean_over_accrual():
     h, accrual, follow_up = 0.1, 3.0, 2.0
     expected = 1 - (np.exp(-h * follow_up) - np.exp(-h * (accrual + follow_up))) / (h * accrual)
     assert PiecewiseSurvival((0,), (h,)).event_share(accrual, follow_up) == pytest.approx(expected, rel=1e-12)
-    assert PiecewiseSurvival((0,), (h,)).event_share(0, follow_up) == pytest.approx(
-        1 - np.exp(-h * follow_up)
-    )
+    by_hand = 1 - np.exp(-h * follow_up)
+    assert PiecewiseSurvival((0,), (h,)).event_share(0, follow_up) == pytest.approx(by_hand)
 
 
 def test_drop_out_leaves_the_share_of_competing_exponentials():

@@ -87,9 +87,8 @@ def test_the_two_published_rules_differ_in_chemotherapy_alone():
     assert scored(courses, TEACHH).total.tolist() == [0, 0, 1, 1, 1]
     assert scored(courses, REPOSITORY).total.tolist() == [0, 0, 0, 1, 1]
     one, other = (score.model_dump()["items"] for score in (TEACHH, REPOSITORY))
-    assert [item["column"] for item, twin in zip(one, other, strict=True) if item != twin] == [
-        "chemotherapy_courses"
-    ]
+    expected = ["chemotherapy_courses"]
+    assert [item["column"] for item, twin in zip(one, other, strict=True) if item != twin] == expected
 
 
 def test_totals_and_groups_of_whole_participants():
@@ -478,9 +477,8 @@ def test_a_cohort_without_the_columns_says_which():
     people = data.people().drop(columns="liver_metastases").assign(primary_cancer=None)
     assert absent_columns(people, TEACHH) == ["primary_cancer", "liver_metastases"]
     rows = compared(people)
-    assert rows.note.tolist() == [
-        "not estimated, because the clinical table has no primary_cancer and no liver_metastases"
-    ]
+    expected = ["not estimated, because the clinical table has no primary_cancer and no liver_metastases"]
+    assert rows.note.tolist() == expected
 
 
 @pytest.mark.parametrize(

@@ -355,11 +355,8 @@ def test_a_cell_type_of_few_or_no_donors_keeps_its_rows(study):
 def test_a_donor_whose_cells_are_all_dropped_is_in_the_ledger(study):
     ledger = read(study, "ledger").set_index("sample_id")
     assert len(ledger) == 40
-    assert ledger.loc["d39", ["stage", "status", "reason"]].tolist() == [
-        "expression",
-        "excluded",
-        "no_cells_left",
-    ]
+    expected = ["expression", "excluded", "no_cells_left"]
+    assert ledger.loc["d39", ["stage", "status", "reason"]].tolist() == expected
     assert (ledger.status == "excluded").sum() == 1
     mine = read(study, "cells_ledger").query("subject_id == 'd39'")
     assert (mine.many_mitochondrial == mine.cells).all()
@@ -380,9 +377,8 @@ def test_a_planted_change_of_composition_is_found_beside_age_and_the_raw_gap(stu
     assert table.loc[("NK cell", "age_gap"), "adjustment"] == "unadjusted"
     assert table.loc[("NK cell", "chronological_age"), "q_value"] > 0.05
     assert table.loc[("B cell", "age_acceleration"), "q_value"] > 0.05
-    assert table.loc[("Mast cell", "age_acceleration"), "note"] == (
-        "not estimated, because 7 of 39 donors have cells of it, and 10 are needed"
-    )
+    expected = "not estimated, because 7 of 39 donors have cells of it, and 10 are needed"
+    assert table.loc[("Mast cell", "age_acceleration"), "note"] == expected
 
 
 def composition_of(people, numbers, **more):

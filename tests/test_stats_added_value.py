@@ -327,9 +327,8 @@ def test_risks_that_are_true_are_calibrated_and_doubled_ones_are_not():
     true = 1 - np.exp(-rate * horizon)
     found = calibration_in_the_large(true, years, event, horizon)
     assert found.ci_lower < 1 < found.ci_upper
-    assert calibration_in_the_large(true / 2, years, event, horizon).estimate == pytest.approx(
-        2 * found.estimate
-    )
+    expected = 2 * found.estimate
+    assert calibration_in_the_large(true / 2, years, event, horizon).estimate == pytest.approx(expected)
     slope = calibration_slope(np.log(rate), years, event)
     assert slope.ci_lower < 1 < slope.ci_upper
     assert calibration_slope(2 * np.log(rate), years, event).estimate == pytest.approx(slope.estimate / 2)

@@ -344,9 +344,8 @@ def test_only_new_photos_are_computed_and_check_says_so_beforehand(computed_stud
 
     people = pd.read_csv("clinical.tsv", sep="\t")  # one BMI
     people.assign(bmi=people.bmi + (people.index == 2)).to_csv("clinical.tsv", sep="\t", index=False)
-    assert f"mine: 0 of {N_PHOTOS} photos will be computed: 0 hours, 0 GPU-hours" in checked(
-        computed_study, capsys
-    )
+    words = f"mine: 0 of {N_PHOTOS} photos will be computed: 0 hours, 0 GPU-hours"
+    assert words in checked(computed_study, capsys)
     assert run(computed_study) == 0
 
     photo(computed_study, N_PHOTOS)  # one photo more
@@ -402,9 +401,7 @@ def test_check_says_whether_genes_are_fitted_again(computed_study, capsys):
 
 
 def test_the_time_of_a_gpu_is_told_in_gpu_hours():
-    assert (
-        time_of(72_000, (10.0, "NVIDIA H200"), 99)
-        == "about 2 hours, 2 GPU-hours (at 10.0 photos a second on NVIDIA H200, as before)"
-    )
+    expected = "about 2 hours, 2 GPU-hours (at 10.0 photos a second on NVIDIA H200, as before)"
+    assert time_of(72_000, (10.0, "NVIDIA H200"), 99) == expected
     assert time_of(2, None, 5e-5).startswith("less than 0.1 hours on the processor")
     assert time_of(0, None, 0) == "0 hours, 0 GPU-hours"

@@ -170,10 +170,8 @@ def test_table_one_shows_numbers_of_few():
         | {"measure": "median", "n": 2, "estimate": 24.3, "lower_quartile": 23.9, "upper_quartile": np.nan},
         base | {"measure": "missing", "n": 1, "estimate": 1 / 3},
     )
-    assert table_one(table)["variables"][0]["rows"] == [
-        ("mean (SD)", ["24.3 (1.0)"]),
-        ("median (IQR)", ["24.3 (23.9 to –)"]),
-    ]
+    expected = [("mean (SD)", ["24.3 (1.0)"]), ("median (IQR)", ["24.3 (23.9 to –)"])]
+    assert table_one(table)["variables"][0]["rows"] == expected
 
 
 def test_what_did_not_run_is_grey_and_there():
@@ -425,9 +423,8 @@ def test_fairness_goes_by_q_and_names_the_largest_difference(row, state):
     check = checked("Fairness", fairness__fairness=unfair(small, row))
     assert check.state == state
     assert "male vs female" in check.words
-    assert abs(row["estimate"]) == pytest.approx(
-        float(re.search(r"\d+\.\d+", check.words.split("(")[0].replace("0.05", ""))[0])
-    )
+    expected = float(re.search(r"\d+\.\d+", check.words.split("(")[0].replace("0.05", ""))[0])
+    assert abs(row["estimate"]) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("share", "n", "state"), [(0.02, 2, OK), (0.1, 9, CAUTION), (0.3, 27, PROBLEM)])
@@ -449,10 +446,8 @@ def test_missing_data_of_exposures_and_covariates_are_counted():
         ("subject", "survival", "excluded", "missing_smoking", 14), ("subject", "survival", "included", "", 26),
     )  # fmt: skip
     check = checked("Missing data", phenotype__table_one=table, ledger__flow=cells)
-    assert (check.state, check.words) == (
-        PROBLEM,
-        "at most 35% (covariates of the full Cox model, one: 14 missing)",
-    )
+    expected = (PROBLEM, "at most 35% (covariates of the full Cox model, one: 14 missing)")
+    assert (check.state, check.words) == expected
     exposed = rows(
         "phenotype/phenotypes", {"exposure": "crp", "term": "crp", "adjustment": "unadjusted", "n": 20}
     )
@@ -460,10 +455,8 @@ def test_missing_data_of_exposures_and_covariates_are_counted():
         "Missing data", phenotype__table_one=table, ledger__flow=cells, phenotype__phenotypes=exposed
     )
     assert check.words == "at most 50% (crp or covariates of its model, one: 20 missing)"
-    assert (
-        checked("Missing data", phenotype__table_one=table).words
-        == "nothing is missing of the variables of Table 1"
-    )
+    expected = "nothing is missing of the variables of Table 1"
+    assert checked("Missing data", phenotype__table_one=table).words == expected
 
 
 def test_a_comparison_without_controls_is_planned_without_a_result():
@@ -516,16 +509,14 @@ def test_checks_of_redacted_rows_say_no_more_than_is_released():
         "survival/cox", base | {"n_events": 63, "events_per_term": 31.5}, base | {"n_events": 3, "reason": reason("redacted", k=6)}
     )  # fmt: skip
     check = checked("Events per variable", survival__cox=table)
-    assert (check.state, check.words) == (
-        CAUTION,
-        "31.5 (the age-adjusted model, one); redacted for models of few events",
-    )
+    expected = (CAUTION, "31.5 (the age-adjusted model, one); redacted for models of few events")
+    assert (check.state, check.words) == expected
     check = checked("Fairness", fairness__fairness=unfair({"estimate": 2.0}))
     assert check.state == NOT_RUN
-    assert (
-        check.words
-        == "differences are shown without q; largest: bias +2.0 y at the same age (sex: male vs female, one)"
+    expected = (
+        "differences are shown without q; largest: bias +2.0 y at the same age (sex: male vs female, one)"
     )
+    assert check.words == expected
 
 
 @pytest.mark.parametrize(("inside", "state"), [(90, OK), (60, CAUTION), (20, PROBLEM)])

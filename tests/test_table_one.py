@@ -148,11 +148,8 @@ def test_thirds_hold_a_third_each_and_cut_points_are_as_declared():
     assert parted.levels == THIRDS
     assert parted.groups.value_counts().tolist() == [3, 3, 3]
     parted = part_by_acceleration(pd.Series([-6.0, -5.0, 5.0, 5.1, np.nan]), [-5.0, 5.0])
-    assert parted.groups.tolist() == [GROUPS["democrat"]] * 2 + [
-        GROUPS["independent"],
-        GROUPS["republican"],
-        None,
-    ]
+    expected = [GROUPS["democrat"]] * 2 + [GROUPS["independent"], GROUPS["republican"], None]
+    assert parted.groups.tolist() == expected
 
 
 def test_people_who_cannot_be_parted_are_told_all_together():

@@ -210,11 +210,8 @@ def test_a_table_needs_path_age_and_identity(tmp_path):
     table = read_source(source("table", path))
     assert table.excluded.tolist() == ["", "no readable label", ""]
     assert table.identity[2] == table.path[2]  # a person of its own
-    assert curate_labels(table, Curation()).tolist() == [
-        "age below 18 or above 105 years",
-        "no readable label",
-        "age below 18 or above 105 years",
-    ]
+    expected = ["age below 18 or above 105 years", "no readable label", "age below 18 or above 105 years"]
+    assert curate_labels(table, Curation()).tolist() == expected
 
 
 # ------------------------------------------------------------------ curation

@@ -193,10 +193,8 @@ def test_a_loss_that_is_no_number_stops_and_the_last_good_weights_are_kept(prepa
     message = r"the loss was no number any more in epoch 2; the weights of epoch 1 are kept in .*model"
     with pytest.raises(RunError, match=message):
         fit_model(settings(), prepared, tmp_path / "run")
-    assert (
-        read_json(tmp_path / "run" / "model" / "card.json")["training"]["stopped"]
-        == "the loss was no number any more"
-    )
+    expected = "the loss was no number any more"
+    assert read_json(tmp_path / "run" / "model" / "card.json")["training"]["stopped"] == expected
     assert load_model(tmp_path / "run" / "model").predict(np.random.default_rng(1).integers(0, 255, (1, 32, 32, 3), np.uint8)).shape == (1,)  # fmt: skip
     at(monkeypatch, 0, fitting.NotFinite())
     with pytest.raises(RunError, match="before the first epoch ended, so there are no weights to keep"):
@@ -423,9 +421,8 @@ def test_further_photos_of_the_same_persons_do_not_narrow_an_interval():
     once, often = (accuracy_table(judged(each=each), names, columns, 1) for each in (1, 5))
     assert often.n[0] == 5 * once.n[0]
     for one, other in zip(once.itertuples(), often.itertuples(), strict=True):
-        assert (other.ci_lower, other.ci_upper, other.persons) == pytest.approx(
-            (one.ci_lower, one.ci_upper, one.persons), nan_ok=True
-        )
+        expected = (one.ci_lower, one.ci_upper, one.persons)
+        assert (other.ci_lower, other.ci_upper, other.persons) == pytest.approx(expected, nan_ok=True)
 
 
 def test_differences_are_paired_and_groups_are_shown():
@@ -514,10 +511,8 @@ def test_the_commands_from_labelled_photos_to_a_page(tmp_path, monkeypatch):
     accuracy = read_table(tmp_path / "run" / "accuracy.tsv")
     apart = accuracy[accuracy.measure == "difference in mean absolute error"]
     assert apart.estimate.dropna().eq(0).all()  # the same weights
-    assert set(read_table(tmp_path / "run" / "prognosis.tsv").question) == {
-        "accuracy of age models",
-        "prognosis of age models",
-    }
+    expected = {"accuracy of age models", "prognosis of age models"}
+    assert set(read_table(tmp_path / "run" / "prognosis.tsv").question) == expected
     page = (tmp_path / "run" / "report.html").read_text()
     assert page.count("<svg") == 3
     assert "1 file cannot be read" in page

@@ -102,9 +102,8 @@ def test_without_a_calibration_the_setting_leads():
     assert headline_of(rows, "expression", "auto", many) == VOOM
     assert headline_of(rows, "expression in T cell", "auto", few) == DESEQ2
     assert headline_of(None, "expression", VOOM, many) == VOOM
-    assert (
-        headline_of(None, "expression", "auto", pd.concat([few, few])) == VOOM
-    )  # several samples of a participant
+    # several samples of a participant
+    assert headline_of(None, "expression", "auto", pd.concat([few, few])) == VOOM
     for table in (None, rows):
         message = r"no row of expression in T cell, and expression\.headline is auto with 50 participants"
         with pytest.raises(RunError, match=message):
@@ -199,9 +198,8 @@ def test_a_weighted_coefficient_and_its_error_are_those_of_statsmodels():
     estimate, error, _, p = difference(one, zero, df=n - 3)
     for k in range(3):
         fit = sm.WLS(y[:, k], design, weights=weights[:, k]).fit(cov_type="HC3", use_t=True)
-        assert (estimate[k], error[k], p[k]) == pytest.approx(
-            (fit.params[1], fit.bse[1], fit.pvalues[1]), rel=1e-9
-        )
+        expected = (fit.params[1], fit.bse[1], fit.pvalues[1])
+        assert (estimate[k], error[k], p[k]) == pytest.approx(expected, rel=1e-9)
 
 
 # ------------------------------------------------------------------------------ Cox models

@@ -65,10 +65,8 @@ def test_a_known_difference_that_is_larger_than_known_counts_apart():
     found = compared.compare_cox(cox(late(people()), cluster="ward", strata=["smoking"])[1]())
     errors = [row for row in found if row["quantity"] == "standard error"]
     assert min(row["difference"] for row in errors) > 0.1
-    assert (
-        "beyond what is known of that difference"
-        in compared.numbers_table(errors)["reason"].map(in_words).iloc[0]
-    )
+    words = "beyond what is known of that difference"
+    assert words in compared.numbers_table(errors)["reason"].map(in_words).iloc[0]
     row = compared.agreement_table(compared.numbers_table(found)).iloc[0]
     assert (row["agrees"], row["beyond"]) == (True, 2 * len(errors))  # p-values too
     check = checked(found)

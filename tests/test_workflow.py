@@ -417,10 +417,8 @@ def test_snakemake_report_contains_the_pages(demo, tmp_path):
     for path in drawn:  # each with its place, labels and caption
         assert "/".join(path.parts[3:]) in names
         assert f'"{path}": {{"name": "{path.name}"' in text
-    assert (
-        '"labels": {"page": "survival", "result table": "kaplan_meier", "cohort": "north", "figure": "1"}'
-        in text
-    )
+    words = '"labels": {"page": "survival", "result table": "kaplan_meier", "cohort": "north", "figure": "1"}'
+    assert words in text
     assert "drawn from the result table survival/kaplan_meier" in text
     clinical = pd.read_csv(demo / "results/demo/north/clinical.tsv", sep="\t", dtype=str)
     found = [

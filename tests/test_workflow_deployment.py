@@ -71,9 +71,8 @@ def test_each_profile_plans_the_same_jobs(study, profile):
     told = plan(study, "--configfile", "config.yaml", "--workflow-profile", str(folder), *options)
     jobs = jobs_planned(told)
     assert jobs["check_cohort"] == jobs["compute_acceleration"] == jobs["fit_survival"] == 1
-    assert re.search(
-        r"mem_mb=10\d\d\b", told
-    )  # what the rule of check_cohort asks for, and no default of the profile
+    # what the rule of check_cohort asks for, and no default of the profile
+    assert re.search(r"mem_mb=10\d\d\b", told)
 
 
 @pytest.mark.parametrize("profile", sorted(set(PROFILES) - {"default"}))

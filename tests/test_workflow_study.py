@@ -24,11 +24,12 @@ def test_cohorts_are_chosen_by_their_files():
     assert one.pooled == ["north"]
     assert one.file("counts")(NORTH) == "n.tsv"
     assert one.file("counts")(SOUTH) == []
+    # no folder of photos, which the manifest stands for
     assert one.files(NORTH) == [
         "m.tsv",
         "c.tsv",
         "n.tsv",
-    ]  # no folder of photos, which the manifest stands for
+    ]
     assert one.rna(NORTH)["counts"] == "<results>/north/cohort/counts.parquet"
     assert [path.split("/")[2] for path in one.ledgers(NORTH)] == [
         "cohort",
@@ -77,10 +78,8 @@ def test_memory_is_told_for_rules_that_exist():
 
 
 def test_options_are_those_of_the_inputs_that_there_are():
-    assert each_given("counts", "pseudobulk")(NORTH, {"pseudobulk": "p.parquet", "other": "x"}) == [
-        "--pseudobulk",
-        "p.parquet",
-    ]
+    expected = ["--pseudobulk", "p.parquet"]
+    assert each_given("counts", "pseudobulk")(NORTH, {"pseudobulk": "p.parquet", "other": "x"}) == expected
 
 
 def test_the_rules_hold_targets_and_the_package_holds_logic():

@@ -34,9 +34,8 @@ def test_three_sites_reach_r(tmp_path):
     found = pd.read_csv(tmp_path / "estimate.tsv", sep="\t")
     np.testing.assert_allclose(np.log(found["estimate"]) / [10, 1], golden["coef"], rtol=1e-8)
     np.testing.assert_allclose(found["standard_error"] / [10, 1], golden["se"], rtol=1e-8)
-    assert (tmp_path / "north.log").read_text().count("\n") == found["round"].iloc[
-        0
-    ] + 1  # each answer is logged at the site
+    # each answer is logged at the site
+    assert (tmp_path / "north.log").read_text().count("\n") == found["round"].iloc[0] + 1
 
 
 def test_a_site_with_other_weights_ends_the_job_without_an_estimate(tmp_path):
