@@ -3,14 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.survival.added_value import AddedValue
 from faceage_bio.analyses.survival.added_value import added_value as measured
 from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.predictions import AGES, Outcome
 from faceage_bio.analyses.survival.predictions import _at as calibration_at
-from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.results.reasons import in_words, reason
 from faceage_bio.core.tables import write_table
@@ -21,6 +19,7 @@ from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import likelihood_ratio_test
 from tests.browser import emulate
+from tests.commands import invoked
 from tests.report_studies import config_of, survival_tables
 from tests.rows import worded
 
@@ -233,12 +232,12 @@ def test_the_command_runs_on_a_plain_table(tmp_path):
     people(120).drop(columns=["age_acceleration", "entry_years"]).to_csv(
         tmp_path / "people.tsv", sep="\t", index=False
     )
-    done = CliRunner().invoke(
-        app,
-        ["fit-survival", "--participants", str(tmp_path / "people.tsv"), "--set", "survival.sequential_adjustment=[]", "--set", "survival.covariates=sex,ecog",
-         "--set", "survival.added_value.bootstraps=5", "--set", "survival.added_value.times_years=0.5,1", "--output", str(tmp_path)],
-        catch_exceptions=False,
-    )  # fmt: skip
+    done = invoked(
+        f"fit-survival --participants {tmp_path / 'people.tsv'} "
+        "--set survival.sequential_adjustment=[] --set survival.covariates=sex,ecog "
+        "--set survival.added_value.bootstraps=5 --set survival.added_value.times_years=0.5,1 "
+        f"--output {tmp_path}"
+    )
     output = done.output
     assert "15 of 15 bootstrap samples" in output
     assert "people: beyond age and sex, face age added: p" in output

@@ -5,9 +5,7 @@ import json
 import pandas as pd
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import ConfigError, RunError, TableError
 from faceage_bio.core.results.row import result_rows, with_roles
@@ -16,6 +14,7 @@ from faceage_bio.core.tables import write_table
 from faceage_bio.report.history import freeze, read_frozen, since_freeze
 from faceage_bio.report.key_results import key_results, not_answered
 from faceage_bio.report.tables_by_place import ReportTables, collect
+from tests.commands import output_of
 
 AGE_ADJUSTED = {"question": "overall survival", "exposure": "face_age", "adjustment": "age"}
 GENES = {"question": "gene expression", "exposure": "age_acceleration", "adjustment": "full"}
@@ -117,10 +116,9 @@ def test_freeze_says_whether_outcomes_were_read_and_lists_what_changed(tmp_path)
     }  # fmt: skip
     config = tmp_path / "config.yaml"
     config.write_text(yaml.safe_dump(content))
-    said = CliRunner().invoke(app, ["freeze", "--configfile", str(config)])
-    assert said.exit_code == 0, said.output
-    assert "primary: overall survival, exposure face_age, adjustment age" in said.output
-    assert "already" not in said.output
+    said = output_of(f"freeze --configfile {config}")
+    assert "primary: overall survival, exposure face_age, adjustment age" in said
+    assert "already" not in said
     frozen = read_frozen(tmp_path / "plan.json")
     assert frozen["outcomes_read"] == []
 

@@ -18,6 +18,7 @@ from faceage_bio.core.config import Config, check_config, described, with_values
 from faceage_bio.core.errors import ConfigError, FaceAgeBioError, RunError
 from faceage_bio.core.records import read_record, record_of
 from faceage_bio.core.steps import Used
+from tests.commands import output_of
 from tests.conftest import ROOT
 
 WIDE = {"COLUMNS": "200"}
@@ -242,8 +243,7 @@ def test_help_and_record_list_what_a_step_writes(tmp_path):
     rows = (f"p{k}\t{50 + k}\t{51 + k % 7 + k}\t{'fm'[k % 2]}\n" for k in range(40))
     table.write_text("subject_id\tchronological_age\tface_age\tsex\n" + "".join(rows))
     options = ["--participants", str(table), "--output", str(tmp_path / "results")]
-    done = CliRunner().invoke(app, ["assess-fairness", *options])
-    assert done.exit_code == 0, done.output
+    output_of("assess-fairness", *options)
     written = tmp_path / "results" / "ages" / "fairness" / "fairness.tsv"
     declared = "output/{cohort}/fairness/fairness.tsv"
     assert read_record(record_of(written))["writes"] == [declared] == list(STEPS["assess-fairness"].files)

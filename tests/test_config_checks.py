@@ -17,6 +17,7 @@ from faceage_bio.core.tables import read_text_table
 from faceage_bio.intake.cohort.config_checks import check_analyses, check_names
 from faceage_bio.intake.cohort.intake import read_cohorts
 from faceage_bio.intake.cohort.samples import check_one_tissue
+from tests.commands import invoked
 from tests.expression_study import study
 
 CLINIC = "subject_id\tchronological_age\tsex\tsmoking\tBMI_baseline\tecog\tnotes\na1\t60\tf\tnever\t22.5\t0\tx\na2\t61\tm\tformer\t24\t1\ty\n"
@@ -342,7 +343,7 @@ def write_study(folder, clinical="subject_id,chronological_age,sex,smoking\n"):
 
 def test_check_and_the_workflow_refuse_the_same_study_with_the_same_words(tmp_path):
     cohort = write_study(tmp_path)
-    checked = CliRunner().invoke(app, ["check", "--configfile", str(tmp_path / "config.yaml")])
+    checked = invoked(f"check --configfile {tmp_path / 'config.yaml'}")
     assert isinstance(checked.exception, CohortError)
     words = str(checked.exception)
     assert "4 of 4 participants have RNA samples of several tissues" in words

@@ -5,11 +5,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.fairness.differences import Factor, adjusted_difference, age_bands, factor_of
 from faceage_bio.analyses.fairness.error import assess_fairness, judge_photos
-from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import FitError, TableError
 from faceage_bio.core.results.reasons import in_words
@@ -25,6 +23,7 @@ from faceage_bio.stats.group_differences import (
     standard_deviation,
     wilson,
 )
+from tests.commands import output_of
 from tests.golden.fairness import data
 from tests.rows import golden, told
 
@@ -381,19 +380,9 @@ def test_a_table_without_face_ages_is_refused():
 
 def test_the_command_works_on_a_plain_table(tmp_path):
     people(n=90)[["chronological_age", "face_age", "sex"]].to_csv(tmp_path / "ages.csv", index=False)
-    run = CliRunner().invoke(
-        app,
-        [
-            "assess-fairness",
-            "--participants",
-            str(tmp_path / "ages.csv"),
-            "--set",
-            "fairness.by=sex",
-            "--output",
-            str(tmp_path),
-        ],
+    output_of(
+        f"assess-fairness --participants {tmp_path / 'ages.csv'} --set fairness.by=sex --output {tmp_path}"
     )
-    assert run.exit_code == 0, run.output
     table = pd.read_csv(tmp_path / "ages" / "fairness" / "fairness.tsv", sep="\t")
     assert set(table.question) == {"groups", "differences"}
     assert not table.measure.isin(["share", "difference of shares"]).any()

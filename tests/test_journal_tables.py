@@ -12,11 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from docx import Document
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.phenotype.people import gather
 from faceage_bio.analyses.phenotype.table_one import table_one
-from faceage_bio.cli.main import app
 from faceage_bio.core.records import read_record, record_of
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
@@ -32,6 +30,7 @@ from faceage_bio.report.table_files import PREFIX, SPECIAL, latex_table, rendere
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from faceage_bio.report.word_table import word_table
 from faceage_bio.report.words import confidence_interval
+from tests.commands import output_of
 from tests.photo_rows import face_ages
 from tests.photo_rows import people as sexes
 from tests.quality_studies import study as quality_study
@@ -442,8 +441,7 @@ def test_the_command_writes_private_files_with_records(results, tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text(json.dumps({"cohorts": {name: {"face_ages": "f.tsv"} for name in CONFIG["cohorts"]}}))
     options = ["--config", str(config), "--ledger", str(ledger), "--output", str(tmp_path)]
-    done = CliRunner().invoke(app, ["render-report", *options, *paths], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
+    output_of("render-report", *options, *paths)
     assert {path.name for path in tmp_path.glob("*.html")} == {
         "index.html",
         "association.html",

@@ -6,14 +6,13 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from typer.testing import CliRunner
 
-from faceage_bio.cli.main import app
 from faceage_bio.core.errors import WeightsError
 from faceage_bio.core.tables import read_json, write_json
 from faceage_bio.faces.vision.face_input import STANDARDISATIONS, TEMPLATE, FaceInput, input_of, prepare
 from faceage_bio.faces.vision.models import load_model
 from faceage_bio.faces.vision.other_models import add_model
+from tests.commands import output_of
 from tests.onnx_models import onnx_file
 
 ZERO_TO_ONE = FaceInput(standardisation="zero_to_one")
@@ -155,12 +154,11 @@ def test_the_command_declares_how_faces_are_aligned(tmp_path, kind):
         path = onnx_file(tmp_path / "a.onnx", 112)
     else:
         path = torchscript(tmp_path / "a.pt", Ages(), 112)
-    run = CliRunner().invoke(app, [
-        "weights", "add", str(path), "--output", str(tmp_path / "second"), "--name", "Second", "--alignment", "five_points", "--size", "112",
-        "--standardisation", "zero_to_one", "--trust",
-    ])  # fmt: skip
-    assert run.exit_code == 0, run.output
-    assert f"Second, {kind}" in run.output
+    said = output_of(
+        f"weights add {path} --output {tmp_path / 'second'} --name Second --alignment five_points "
+        "--size 112 --standardisation zero_to_one --trust"
+    )
+    assert f"Second, {kind}" in said
     card = load_model(tmp_path / "second").card
     assert card["name"] == "Second"
     assert input_of(card) == FaceInput("five_points", 112, "zero_to_one", TEMPLATE)

@@ -6,15 +6,14 @@ import numpy as np
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
-from faceage_bio.cli.main import app
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.faces.faceage.photo_quality import EDGES, bin_measures, count_photos, summarise_speed
 from faceage_bio.report import sections_photos
 from faceage_bio.report.pages import photo_page
 from faceage_bio.report.plot import COHORTS
 from faceage_bio.report.tables_by_place import ReportTables, collect
+from tests.commands import output_of
 from tests.pages import check_structure
 from tests.photo_rows import OUTCOMES, face_ages, people
 from tests.report_studies import CARD, config_of
@@ -52,11 +51,11 @@ def test_the_command_counts_by_sex_age_and_skin_type(tmp_path):
     clinic = people().assign(chronological_age=np.linspace(40, 90, 40), skin_type=["I", "IV"] * 20)
     ages.to_parquet(tmp_path / "ages.parquet")
     clinic.to_parquet(tmp_path / "people.parquet")
-    done = CliRunner().invoke(app, [
-        "summarise-photos", "--face-ages", str(tmp_path / "ages.parquet"), "--participants", str(tmp_path / "people.parquet"),
-        "--results", str(tmp_path), "--set", "fairness.age_cut_points=60",
-    ])  # fmt: skip
-    assert done.exit_code == 0, done.output
+    output_of(
+        f"summarise-photos --face-ages {tmp_path / 'ages.parquet'} "
+        f"--participants {tmp_path / 'people.parquet'} --results {tmp_path} "
+        "--set fairness.age_cut_points=60"
+    )
     counts = read_table(tmp_path / "one" / "faceage" / "photo_counts.tsv")
     assert set(counts.factor) == {"all", "sex", "age band", "skin_type"}
     assert list(dict.fromkeys(counts[counts.factor == "age band"].group)) == ["under 60", "60 and over"]
@@ -81,8 +80,7 @@ def test_a_photo_that_stands_in_two_cohorts_is_flagged_in_the_ledger_of_each(tmp
             "--participants",
             str(tmp_path / "people.parquet"),
         ]
-    done = CliRunner().invoke(app, ["summarise-photos", *options, "--results", str(tmp_path)])
-    assert done.exit_code == 0, done.output
+    output_of(f"summarise-photos --results {tmp_path}", *options)
     for name in ("one", "two"):
         folder = tmp_path / name / "faceage"
         ledger = read_table(folder / "ledger.tsv").set_index("photo_id")

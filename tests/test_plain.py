@@ -7,12 +7,10 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.acceleration.repeats import dated_photos
 from faceage_bio.analyses.age_residual import age_acceleration
 from faceage_bio.analyses.survival.follow_up import Time, prepare, read_people
-from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError, ConfigError, Problems
 from faceage_bio.core.parse import date_problem, dates_of
 from faceage_bio.core.results.reasons import in_words
@@ -22,6 +20,7 @@ from faceage_bio.intake.cohort.photos import read_face_ages
 from faceage_bio.intake.observation import check_years, in_years, parse_units
 from faceage_bio.intake.plain import read_plain
 from faceage_bio.intake.schemas import CLINICAL, read_user_table
+from tests.commands import invoked, output_of
 
 
 @pytest.fixture
@@ -251,11 +250,10 @@ def test_units_settle_days_and_months(tmp_path):
     found = read_people(tmp_path / "days.tsv", parse_units(["followup=days", "entry=days"]))
     np.testing.assert_allclose(found.followup_years, days / 365.25)
     np.testing.assert_allclose(found.entry_years, days / 365.25 / 2)
-    done = CliRunner().invoke(
-        app, ["prepare-follow-up", "--participants", str(tmp_path / "days.tsv"), "--unit", "followup=days", "--unit", "entry=days",
-              "--output", str(tmp_path)], catch_exceptions=False
-    )  # fmt: skip
-    assert done.exit_code == 0
+    output_of(
+        f"prepare-follow-up --participants {tmp_path / 'days.tsv'} --unit followup=days "
+        f"--unit entry=days --output {tmp_path}"
+    )
     clinical = table.drop(columns=["face_age", "entry_years"])
     clinical.to_csv(tmp_path / "clinical.tsv", sep="\t", index=False)
     FACES.to_csv(tmp_path / "faces.tsv", sep="\t", index=False)
@@ -299,9 +297,7 @@ def test_a_date_that_cannot_be_has_its_own_reason_everywhere(tmp_path, cell, mes
 def test_day_and_month_are_not_told_apart_by_the_repeat_photo_command(tmp_path):
     rows = FACES.head(20).assign(photo_date="01/02/2020", photo_id=FACES.subject_id, chronological_age=50.0)
     rows.to_csv(tmp_path / "photos.tsv", sep="\t", index=False)
-    done = CliRunner().invoke(
-        app, ["measure-repeats", "--face-ages", str(tmp_path / "photos.tsv"), "--output", str(tmp_path)]
-    )
+    done = invoked(f"measure-repeats --face-ages {tmp_path / 'photos.tsv'} --output {tmp_path}")
     assert isinstance(done.exception, CohortError)
     assert "'photo_date': 20 row(s), line 2: '01/02/2020'" in str(done.exception)
     assert "Expected a date. Write it as YYYY-MM-DD" in str(done.exception)
@@ -366,11 +362,10 @@ def test_a_face_that_is_the_age_has_no_acceleration(tmp_path):
     table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
     assert (read_people(tmp_path / "people.tsv").age_acceleration == 0).all()
     assert (age_acceleration(table.face_age, table.chronological_age) == 0).all()
-    done = CliRunner().invoke(
-        app, ["fit-survival", "--participants", str(tmp_path / "people.tsv"), "--set", "survival.added_value.bootstraps=0", "--output", str(tmp_path)],
-        catch_exceptions=False,
-    )  # fmt: skip
-    assert done.exit_code == 0
+    output_of(
+        f"fit-survival --participants {tmp_path / 'people.tsv'} "
+        f"--set survival.added_value.bootstraps=0 --output {tmp_path}"
+    )
     cox = pd.read_csv(tmp_path / "cox.tsv", sep="\t")
     assert "age acceleration does not vary" in in_words(cox[cox.term == "age_acceleration"].reason.iloc[0])
     compared = pd.read_csv(tmp_path / "age_comparison.tsv", sep="\t").groupby("model").last()

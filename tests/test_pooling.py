@@ -15,6 +15,7 @@ from faceage_bio.core.results.reasons import in_words, reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import read_table
 from faceage_bio.stats import meta_analysis as meta
+from tests.commands import invoked
 from tests.pooled_cohorts import cox
 
 FACEAGE = """cohort,estimate,ci_lower,ci_upper,p_value,n
@@ -234,9 +235,7 @@ def test_what_cannot_be_pooled_is_refused(pool, text, options, message):
 
 def test_result_tables_are_known_by_their_place(tmp_path):
     (tmp_path / "survival.tsv").write_text("cohort\testimate\n")
-    done = CliRunner().invoke(
-        app, ["pool-cohorts", "--table", str(tmp_path / "survival.tsv"), "--output", "x.tsv"]
-    )
+    done = invoked(f"pool-cohorts --table {tmp_path / 'survival.tsv'} --output x.tsv")
     message = r"no result table whose estimates are pooled\. Expected one of survival/cox"
     with pytest.raises(FaceAgeBioError, match=message):
         raise done.exception

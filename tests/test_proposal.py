@@ -10,6 +10,7 @@ from faceage_bio.core.errors import Problems, RunError, TableError
 from faceage_bio.core.settings.settings_cohort import form_of
 from faceage_bio.intake.cohort.proposal import propose
 from faceage_bio.intake.schemas import CLINICAL, read_user_table
+from tests.commands import invoked
 
 DICTIONARY = """"Variable / Field Name","Form Name","Field Type","Field Label","Choices, Calculations, OR Slider Labels"
 record_id,base,text,Record ID,
@@ -35,7 +36,7 @@ def written(folder, **files):
 
 def test_an_export_of_redcap_is_read_as_proposed(tmp_path):
     clinical, dictionary = written(tmp_path, clinical=EXPORT, dictionary=DICTIONARY)
-    done = CliRunner().invoke(app, ["init", "--from", str(clinical), "--redcap", str(dictionary)], catch_exceptions=False)  # fmt: skip
+    done = invoked(f"init --from {clinical} --redcap {dictionary}")
     cohort = yaml.safe_load(done.output)
     check_config({"cohorts": {"mine": {"face_ages": "f.tsv", **cohort}}})
     problems = Problems()
@@ -93,7 +94,7 @@ def test_usual_names_are_recognised_in_each_table(tmp_path, header, table, colum
 
 def test_a_dictionary_alone_gives_codings(tmp_path):
     (path,) = written(tmp_path, dictionary=DICTIONARY)
-    done = CliRunner().invoke(app, ["init", "--redcap", str(path)], catch_exceptions=False)
+    done = invoked(f"init --redcap {path}")
     form = yaml.safe_load(done.output)["tables"]["clinical"]
     assert form["codings"]["sex"] == {"1": "male", "2": "female", "3": "NA"}
     assert form["columns"]["bmi"] == "dem_w"

@@ -12,9 +12,7 @@ import pandas as pd
 import pytest
 from packaging.utils import canonicalize_name
 from PIL import Image
-from typer.testing import CliRunner
 
-from faceage_bio.cli.main import app
 from faceage_bio.core import records, tables
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.tables import sha256_of, write_json, write_table
@@ -22,6 +20,7 @@ from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.provenance import File, Provenance, read_provenance
 from faceage_bio.report.tables_by_place import collect
+from tests.commands import invoked
 from tests.report_studies import CARD, config_of, people, study, tables_of  # noqa: F401
 
 
@@ -59,7 +58,7 @@ def test_a_table_that_is_not_what_its_step_wrote_gives_no_page(study, tmp_path):
     message = r"1 result table\(s\) are not what their step wrote: .*cox.tsv \(written by fit-survival\). Expected each"
     with pytest.raises(TableError, match=message):
         records.check_unchanged([edited])
-    done = CliRunner().invoke(app, ["render-report", "--output", str(tmp_path / "reports"), str(edited)])
+    done = invoked(f"render-report --output {tmp_path / 'reports'} {edited}")
     assert isinstance(done.exception, TableError)
     assert "Delete the table, so that the step makes it again" in str(done.exception)
 

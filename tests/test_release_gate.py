@@ -8,13 +8,12 @@ from datetime import date
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from faceage_bio.cli.main import app
 from faceage_bio.core.errors import PrivacyError, TableError
 from faceage_bio.release.findings import ADVICE, Finding, masked, stop_if_any
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import Known, known_of_inputs, known_of_results
+from tests.commands import invoked
 from tests.gate_words import KNOWN, picture
 
 PAGE = "<!doctype html><html><body>{}</body></html>"
@@ -201,9 +200,9 @@ def test_the_command_ends_with_status_2(tmp_path, capsys):
     kinds(folder, {"a.html": PAGE.format("<p>A1017</p>")})
     clinical = tmp_path / "clinical.tsv"
     clinical.write_text("subject_id\tbirth_date\nA1017\t1950-01-02\n")
-    done = CliRunner().invoke(app, ["check-privacy", str(folder), "--table", str(clinical)])
+    done = invoked(f"check-privacy {folder} --table {clinical}")
     assert isinstance(done.exception, PrivacyError)
     (folder / "a.html").write_text(PAGE.format("<p>114 participants</p>"))
-    done = CliRunner().invoke(app, ["check-privacy", str(folder), "--table", str(clinical)])
+    done = invoked(f"check-privacy {folder} --table {clinical}")
     assert done.exit_code == 0
     assert "nothing found; looked for 1 identifiers" in done.output

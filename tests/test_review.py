@@ -10,9 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
-from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError, FitError, RunError
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage.photo_quality import ledger_of
@@ -27,6 +25,7 @@ from faceage_bio.faces.faceage.review_sheet import REASONS, Shown, add_to_keys, 
 from faceage_bio.report.single_pages import review_sheet
 from faceage_bio.report.words import REASONS as WORDS
 from faceage_bio.stats.measurement_error import cohens_kappa
+from tests.commands import output_of
 from tests.conftest import ROOT
 from tests.rows import told
 
@@ -127,9 +126,8 @@ def test_by_hand_reviewers_are_settled_as_the_config_says(tmp_path):
     (tmp_path / "config.yaml").write_text("review: {disagreement: flag}\n")
     given = [f"--{name}={tmp_path / file}" for name, file in (("decisions", "ann.tsv"), ("decisions", "ben.tsv"), ("key", "key.tsv"), ("output", "review.tsv"))]  # fmt: skip
     for more, expected in (([], "excluded, review_blurred: 1"), (["--config", str(tmp_path / "config.yaml")], "flagged, review_disagreement: 1")):  # fmt: skip
-        done = CliRunner().invoke(app, ["read-review", *given, *more])
-        assert done.exit_code == 0, done.output
-        assert f"{expected} photo(s)" in done.output
+        said = output_of("read-review", *given, *more)
+        assert f"{expected} photo(s)" in said
 
 
 @pytest.mark.parametrize(
@@ -294,8 +292,7 @@ def made(tmp_path_factory):
         ]  # fmt: skip
     sheet, key = folder / "results" / "local" / "LOCAL_ONLY_review_sheet.html", folder / "key.tsv"
     before = set(folder.rglob("*"))
-    done = CliRunner().invoke(app, ["make-review-sheet", *options, "--output", str(sheet), "--key", str(key)])
-    assert done.exit_code == 0, done.output
+    output_of(f"make-review-sheet --output {sheet} --key {key}", *options)
     written = {path for path in set(folder.rglob("*")) - before if path.is_file()}
     return folder, sheet, key, written
 
@@ -365,36 +362,13 @@ def test_the_sheet_works_by_keyboard_and_its_decisions_come_back(made, tmp_path,
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
     browser.get(sheet.as_uri())  # what was decided is still there
     assert browser.find_element("id", "done").text == "12 of 12 decided"
-    done = CliRunner().invoke(
-        app,
-        [
-            "read-review",
-            "--decisions",
-            str(saved[0]),
-            "--key",
-            str(key),
-            "--output",
-            str(tmp_path / "review.tsv"),
-        ],
-    )
-    assert done.exit_code == 0, done.output
-    assert "excluded, review_occluded: 1 photo(s)" in done.output
-    assert "flagged, review_unsure: 1 photo(s)" in done.output
+    said = output_of(f"read-review --decisions {saved[0]} --key {key} --output {tmp_path / 'review.tsv'}")
+    assert "excluded, review_occluded: 1 photo(s)" in said
+    assert "flagged, review_unsure: 1 photo(s)" in said
     review = pd.read_csv(tmp_path / "review.tsv", sep="\t")
     assert stat.S_IMODE((tmp_path / "review.tsv").stat().st_mode) == 0o600
     third = pd.read_csv(key, sep="\t").set_index("photo").loc[3]
     assert review[review.decision == "exclude"].photo_id.tolist() == [third.photo_id]
     known = [part for path in folder.glob("*_ages.parquet") for part in ("--photos", str(path))]
-    done = CliRunner().invoke(
-        app,
-        [
-            "summarise-review",
-            "--review",
-            str(tmp_path / "review.tsv"),
-            *known,
-            "--output",
-            str(tmp_path / "sum"),
-        ],
-    )
-    assert done.exit_code == 0, done.output
+    output_of(f"summarise-review --review {tmp_path / 'review.tsv'} --output {tmp_path / 'sum'}", *known)
     assert pd.read_csv(tmp_path / "sum" / "review.tsv", sep="\t").estimate.tolist() == [12, 0]

@@ -10,10 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.fairness.image_degradation import summarise_cohorts, summarise_stress
-from faceage_bio.cli.main import app
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
@@ -33,6 +31,7 @@ from faceage_bio.faces.faceage.stress import (
 from faceage_bio.faces.vision.decode import decode_photo
 from faceage_bio.faces.vision.detect import Detector, Face
 from faceage_bio.faces.vision.face_input import crop_face
+from tests.commands import output_of
 from tests.conftest import add_mean_model
 from tests.rows import told
 
@@ -303,12 +302,10 @@ def test_grey_has_no_colour_and_noise_the_asked_spread():
 
 def test_the_command_works_on_a_plain_folder(folder, tmp_path):
     add_mean_model(tmp_path / "model")
-    run = CliRunner().invoke(
-        app,
-        ["stress-photos", "--photo-folder", str(folder), "--model", str(tmp_path / "model"), "--workers", "1",
-         "--set", "fairness.stress_photos=3", "--output", str(tmp_path)],
-    )  # fmt: skip
-    assert run.exit_code == 0, run.output
+    output_of(
+        f"stress-photos --photo-folder {folder} --model {tmp_path / 'model'} --workers 1 "
+        f"--set fairness.stress_photos=3 --output {tmp_path}"
+    )
     table = pd.read_csv(tmp_path / "stress.tsv", sep="\t")
     light = table[(table.condition == "light") & (table.factor == "all") & (table.measure == "mean change")]
     assert len(light) == 4

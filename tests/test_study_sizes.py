@@ -6,10 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from typer.testing import CliRunner
 
-from faceage_bio.cli.main import app
 from faceage_bio.core.tables import read_table, read_text_table
+from tests.commands import output_of
 from tests.conftest import ROOT
 from tests.sized_studies import RESULTS, SIZES, write_study
 from tests.started_steps import forked
@@ -48,8 +47,7 @@ def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
     assert "face ages given" in index
     assert "photos received" not in index
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(app, ["publish", "--configfile", "config.yaml"])
-    assert done.exit_code == 0, done.output
+    output_of("publish --configfile config.yaml")
     told = read_text_table(tmp_path / RESULTS / "share/tables/twelve/survival/at_risk.tsv")
     assert told["at_risk"].iloc[0] == "9"
     assert not list((tmp_path / RESULTS / "share").rglob("ledger*"))

@@ -7,14 +7,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.proportional import hazard_curve, proportional_hazards
 from faceage_bio.analyses.survival.sequential_models import compare_ages, sequential_cox_models
 from faceage_bio.analyses.survival.subgroups import compare_sites, subgroup_hazards
 from faceage_bio.analyses.survival.survival_sensitivity import impute_full_model, sensitivity
-from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.steps import STEPS
 from faceage_bio.core.tables import write_table
@@ -23,6 +21,7 @@ from faceage_bio.report.tables_by_place import collect
 from faceage_bio.report.words import p_value
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_likelihood import split_follow_up
+from tests.commands import output_of
 from tests.hazard_people import died
 from tests.report_studies import CARD, ages_tables, config_of
 from tests.rows import worded
@@ -198,13 +197,12 @@ def test_participants_of_photos_in_two_cohorts_count_as_flagged(tmp_path):
     shared.to_parquet(tmp_path / "shared.parquet")
     counted = {}
     for name, extra in (("own", []), ("both", ["--shared-photos", str(tmp_path / "shared.parquet")])):
-        done = CliRunner().invoke(
-            app,
-            ["fit-survival-sensitivity", "--participants", str(path), *extra, "--set", "survival.imputation.m=2", "--set",
-             "survival.covariates=ecog", "--set", "survival.sequential_adjustment=sex", "--output", str(tmp_path / name)],
-            catch_exceptions=False,
-        )  # fmt: skip
-        assert done.exit_code == 0, done.output
+        output_of(
+            f"fit-survival-sensitivity --participants {path} --set survival.imputation.m=2 "
+            "--set survival.covariates=ecog --set survival.sequential_adjustment=sex "
+            f"--output {tmp_path / name}",
+            *extra,
+        )
         rows = pd.read_csv(tmp_path / name / "sensitivity.tsv", sep="\t")
         counted[name] = (
             rows[rows.people == "without photos flagged for their quality"].left_out.unique().tolist()
@@ -388,12 +386,7 @@ def test_every_command_runs_on_a_plain_table(tmp_path):
             if any(f"survival.{word}".startswith(used) for used in mine)
         ]
         options = [part for word in chosen for part in ("--set", f"survival.{word}")]
-        done = CliRunner().invoke(
-            app,
-            [name, "--participants", str(path), *options, "--output", str(tmp_path)],
-            catch_exceptions=False,
-        )
-        assert done.exit_code == 0, done.output
+        output_of(f"{name} --participants {path} --output {tmp_path}", *options)
     ledger = pd.read_csv(tmp_path / "ledger.tsv", sep="\t", dtype=str)
     assert ledger.reason.value_counts().to_dict()["missing_ecog"] >= 5
     assert (pd.read_csv(tmp_path / "sites.tsv", sep="\t").subgroup.dropna().unique()).tolist() != []

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.phenotype.people import gather
 from faceage_bio.analyses.phenotype.table_one import (
@@ -17,11 +16,11 @@ from faceage_bio.analyses.phenotype.table_one import (
     part_by_acceleration,
     table_one,
 )
-from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.results.reasons import in_words
 from faceage_bio.stats.matching import all_pairs, difference_of_numbers, difference_of_shares
+from tests.commands import output_of
 from tests.golden.associations.data import PARTIES
 from tests.golden.table_one import data
 from tests.rows import golden, told
@@ -210,12 +209,10 @@ def test_the_step_writes_three_tables_from_a_plain_table(tmp_path):
         "phenotype.factors=ecog,bmi_class",
         "phenotype.table_one.groups=-4,4",
     )
-    run = CliRunner().invoke(
-        app,
-        ["test-phenotypes", "--participants", str(tmp_path / "people.tsv"), "--output", str(tmp_path),
-         *(part for word in chosen for part in ("--set", word))],
-    )  # fmt: skip
-    assert run.exit_code == 0, run.output
+    output_of(
+        f"test-phenotypes --participants {tmp_path / 'people.tsv'} --output {tmp_path}",
+        *(part for word in chosen for part in ("--set", word)),
+    )
     found = {name: pd.read_csv(tmp_path / f"{name}.tsv", sep="\t") for name in names}
     assert set(found["table_one"].level.dropna()) == {"female", "male", "0", "1", "2"}
     assert "bmi_class: 25 to 30" in set(found["distributions"].term)

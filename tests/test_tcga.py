@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
-from faceage_bio.cli.main import app
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.rna.gene_ids import human_genes
+from tests.commands import invoked
 from tests.conftest import ROOT
 from tests.started_steps import forked
 
@@ -135,7 +134,7 @@ def test_the_download_is_understood(tmp_path, monkeypatch):
     write_download(tmp_path)
     monkeypatch.chdir(tmp_path)
     assert len(CONFIG.splitlines()) < 25
-    done = CliRunner().invoke(app, ["check", "--configfile", "config.yaml"], catch_exceptions=False)
+    done = invoked("check --configfile config.yaml")
     said = " ".join(done.output.split())
     assert done.exit_code == 0, said
     for told in (

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.acceleration.hazards import definition_hazards
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
@@ -13,7 +12,6 @@ from faceage_bio.analyses.acceleration.repeats import ageing_rates
 from faceage_bio.analyses.readers.reader_study import followed
 from faceage_bio.analyses.survival.follow_up import Time, mark, prepare, read_people
 from faceage_bio.analyses.survival.gene_hazards import gene_survival
-from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.competing_risks import cumulative_incidence, fit_fine_gray, gray_test
@@ -26,6 +24,7 @@ from faceage_bio.stats.cox_likelihood import split_follow_up
 from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.kaplan_meier import height_at, kaplan_meier, log_rank, restricted_mean, risk_table
 from faceage_bio.stats.prediction_accuracy import brier, censored_auc
+from tests.commands import output_of
 from tests.rows import golden
 
 HERE = Path(__file__).parent / "golden" / "time_zero"
@@ -113,11 +112,10 @@ def test_start_stop_rows_of_time_zero_give_the_same_model():
 
 
 def test_the_command_says_what_r_says(tmp_path):
-    done = CliRunner().invoke(
-        app, ["fit-survival", "--participants", str(HERE / "people.tsv"), "--set", "survival.added_value.bootstraps=0", "--output", str(tmp_path)],
-        catch_exceptions=False,
-    )  # fmt: skip
-    assert done.exit_code == 0
+    output_of(
+        f"fit-survival --participants {HERE / 'people.tsv'} --set survival.added_value.bootstraps=0 "
+        f"--output {tmp_path}"
+    )
     table = pd.read_csv(tmp_path / "cox.tsv", sep="\t")
     found = table[(table.model == "face age + age") & (table.term == "face_age")].iloc[0]
     close(

@@ -9,9 +9,7 @@ import pytest
 import torch
 from facenet_pytorch import InceptionResnetV1
 from safetensors.torch import load_file
-from typer.testing import CliRunner
 
-from faceage_bio.cli.main import app
 from faceage_bio.core.errors import RunError, TableError, WeightsError
 from faceage_bio.core.settings.settings_training import Augmentation, Fit, Training
 from faceage_bio.core.tables import read_json, read_table, write_json, write_table
@@ -30,6 +28,7 @@ pytest.importorskip("timm")
 from faceage_bio.faces.training import fitting
 from faceage_bio.faces.training.fitting import ERROR, fit_model
 from faceage_bio.faces.training.networks import make_network, write_model
+from tests.commands import invoked, output_of
 
 TINY = {"patch": 8, "depth": 1, "width": 16, "heads": 2}
 HOW = FaceInput(size=32)
@@ -485,9 +484,8 @@ def test_the_commands_from_labelled_photos_to_a_page(tmp_path, monkeypatch):
     )
 
     def run(*words):
-        done = CliRunner().invoke(app, ["train", *map(str, words)])
-        assert done.exit_code == 0, done.output
-        return done.output
+        said = output_of("train", *map(str, words))
+        return said
 
     told = run(
         "prepare", "--config", tmp_path / "train.yaml", "--output", tmp_path / "prepared", "--workers", 1
@@ -520,10 +518,7 @@ def test_the_commands_from_labelled_photos_to_a_page(tmp_path, monkeypatch):
     assert not re.search(r"\bnan\b", page)
     card = read_json(written / "card.json")
     assert card["used"]["cohorts"][-1] == "hospital"
-    done = CliRunner().invoke(
-        app,
-        ["train", "evaluate", "--run", "r", "--prepared", "p", "--followed", str(tmp_path / "followed.tsv")],
-    )
+    done = invoked(f"train evaluate --run r --prepared p --followed {tmp_path / 'followed.tsv'}")
     assert "--followed needs --incumbent. Expected the model folder to compare with" in str(done.exception)
     gone = pd.DataFrame({"path": [str(tmp_path / "nowhere.jpg")]})
     with pytest.raises(TableError, match=r"1 of 1 photos are not there .*Expected files. Correct the paths"):
