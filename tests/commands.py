@@ -30,13 +30,14 @@ def faceage_bio(folder: Path, *arguments: object) -> Run:
     return Run(status, printed.buffer.getvalue().decode())
 
 
-def invoked(line: str, *more: object) -> Result:
-    """A command as it is typed, and further words of it; what it raises, and `main` would print, is in ``exception``."""
-    return CliRunner().invoke(app, [*shlex.split(line), *map(str, more)])
+def invoked(line: str, *more: object, folder: Path = Path(), raises: bool = False) -> Result:
+    """A command as it is typed in a folder, and further words of it; what it raises, and `main` would print, is in ``exception``."""
+    with contextlib.chdir(folder):
+        return CliRunner().invoke(app, [*shlex.split(line), *map(str, more)], catch_exceptions=not raises)
 
 
-def output_of(line: str, *more: object) -> str:
+def output_of(line: str, *more: object, folder: Path = Path()) -> str:
     """What a command printed, which must end well."""
-    done = CliRunner().invoke(app, [*shlex.split(line), *map(str, more)], catch_exceptions=False)
+    done = invoked(line, *more, folder=folder, raises=True)
     assert done.exit_code == 0, done.output
     return done.output

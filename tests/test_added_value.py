@@ -19,7 +19,6 @@ from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import likelihood_ratio_test
 from tests.browser import emulate
-from tests.commands import invoked
 from tests.report_studies import config_of, survival_tables
 from tests.rows import worded
 
@@ -232,13 +231,9 @@ def test_the_command_runs_on_a_plain_table(tmp_path):
     people(120).drop(columns=["age_acceleration", "entry_years"]).to_csv(
         tmp_path / "people.tsv", sep="\t", index=False
     )
-    done = invoked(
-        f"fit-survival --participants {tmp_path / 'people.tsv'} "
-        "--set survival.sequential_adjustment=[] --set survival.covariates=sex,ecog "
-        "--set survival.added_value.bootstraps=5 --set survival.added_value.times_years=0.5,1 "
-        f"--output {tmp_path}"
-    )
-    output = done.output
+    models = "--set survival.sequential_adjustment=[] --set survival.covariates=sex,ecog"
+    gain = "--set survival.added_value.bootstraps=5 --set survival.added_value.times_years=0.5,1"
+    output = output_of(f"fit-survival --participants people.tsv {models} {gain} --output .", folder=tmp_path)
     assert "15 of 15 bootstrap samples" in output
     assert "people: beyond age and sex, face age added: p" in output
     assert set(pd.read_csv(tmp_path / "added_value.tsv", sep="\t").horizon.dropna()) == {0.5, 1.0}

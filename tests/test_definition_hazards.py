@@ -3,11 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.acceleration.hazards import definition_hazards
 from faceage_bio.analyses.fairness.error import assess_fairness
-from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, TableError
 from faceage_bio.core.tables import read_table, write_table
@@ -17,6 +15,7 @@ from faceage_bio.report.tables_by_place import collect
 from tests import pages
 from tests.acceleration_people import COHORT
 from tests.association_people import people, tables_of
+from tests.commands import output_of
 from tests.definition_people import people as drawn
 from tests.rows import worded
 
@@ -38,14 +37,9 @@ def accelerated(tmp_path_factory):
     """The table that a user of the commands has."""
     folder = tmp_path_factory.mktemp("accelerated")
     write_table(followed(), folder / "people.tsv")
-    run("define-acceleration", "--table", folder / "people.tsv", "--definitions", folder / "definitions.tsv",
-        "--participants", folder / "accelerated.tsv", "--set", "acceleration.adjust_for=sex")  # fmt: skip
+    files = "--table people.tsv --definitions definitions.tsv --participants accelerated.tsv"
+    output_of(f"define-acceleration {files} --set acceleration.adjust_for=sex", folder=folder)
     return folder
-
-
-def run(*words):
-    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
 
 
 def ratios(rows: pd.DataFrame, adjustment: str) -> pd.Series:
@@ -116,13 +110,12 @@ def test_a_table_without_follow_up_is_refused(accelerated):
 
 
 def test_the_command_runs_on_a_plain_table(accelerated):
-    run("define-acceleration", "--table", accelerated / "people.tsv", "--definitions", accelerated / "out" / "definitions.tsv",
-        "--hazards", accelerated / "out" / "definition_hazards.tsv", "--set", "survival.per_years=5")  # fmt: skip
-    rows = read_table(accelerated / "out" / "definition_hazards.tsv")
-    assert set(rows.per) == {"5 years", "1 SD", "10 centiles"}
-    assert not set(read_table(accelerated / "accelerated.tsv").subject_id) & set(
-        (accelerated / "out" / "definition_hazards.tsv").read_text().split()
-    )
+    files = "--table people.tsv --definitions out/definitions.tsv --hazards out/definition_hazards.tsv"
+    output_of(f"define-acceleration {files} --set survival.per_years=5", folder=accelerated)
+    hazards = accelerated / "out" / "definition_hazards.tsv"
+    assert set(read_table(hazards).per) == {"5 years", "1 SD", "10 centiles"}
+    subjects = set(read_table(accelerated / "accelerated.tsv").subject_id)
+    assert not subjects & set(hazards.read_text().split())
 
 
 def test_one_hazard_ratio_is_not_shown_without_the_other(accelerated, tmp_path):

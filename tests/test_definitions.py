@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.acceleration import definitions
 from faceage_bio.analyses.acceleration.acceleration_stage import (
@@ -20,12 +19,12 @@ from faceage_bio.analyses.acceleration.acceleration_stage import (
 )
 from faceage_bio.analyses.acceleration.definitions import KINDS, Settings, column_of, define, normative_scores
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
-from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.smoothing import natural_spline, place_knots
+from tests.commands import output_of
 from tests.definition_people import people
 from tests.rows import told
 
@@ -408,11 +407,9 @@ def test_settings_that_do_not_fit_are_told(section, message):
 
 def test_command_on_a_plain_table(tmp_path):
     write_table(people(80).drop(columns=["cohort", "subject_id", "group"]), tmp_path / "people.tsv")
-    arguments = ["define-acceleration", "--table", "people.tsv", "--definitions", "definitions.tsv", "--participants", "accelerated.tsv",
-                 "--sensitivity", "sensitivity.tsv", "--set", "acceleration.definition=loess", "--set", "acceleration.adjust_for=sex"]  # fmt: skip
-    arguments = [str(tmp_path / word) if word.endswith(".tsv") else word for word in arguments]
-    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert done.exit_code == 0
+    files = "--table people.tsv --definitions definitions.tsv --participants accelerated.tsv --sensitivity sensitivity.tsv"
+    chosen = "--set acceleration.definition=loess --set acceleration.adjust_for=sex"
+    output_of(f"define-acceleration {files} {chosen}", folder=tmp_path)
     table = read_table(tmp_path / "definitions.tsv")
     assert table[table.chosen.astype(str) == "True"].term.unique().tolist() == ["acceleration_loess"]
     assert (tmp_path / "accelerated.tsv").stat().st_mode & 0o077 == 0

@@ -4,14 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from typer.testing import CliRunner
 
-from faceage_bio.cli.main import app
 from faceage_bio.core.tables import read_table
 from faceage_bio.faces.faceage.model_comparison import compare_models, compare_predictions
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import likelihood_ratio_test
+from tests.commands import output_of
 from tests.conftest import add_mean_model
 from tests.golden.model_comparison.data import people as lung
 from tests.rows import golden, told
@@ -172,14 +171,12 @@ def test_the_command_takes_the_photo_that_counts(tmp_path):
     photos.to_parquet(tmp_path / "photos.parquet")
     known.drop(columns=["face_age", "face_age_2"]).to_parquet(tmp_path / "subjects.parquet")
     add_mean_model(tmp_path / "model")
-    words = [
-        "compare-models", "--face-age", tmp_path / "face_age.parquet", "--model", tmp_path / "model", "--model", tmp_path / "model",
-        "--agreement", tmp_path / "agreement.tsv", "--bands", tmp_path / "bands.tsv", "--comparison", tmp_path / "comparison.tsv",
-        "--subjects", tmp_path / "subjects.parquet", "--photos", tmp_path / "photos.parquet", "--set",
-    ]  # fmt: skip
+    files = (
+        "--face-age face_age.parquet --model model --model model --subjects subjects.parquet --photos photos.parquet"
+        " --agreement agreement.tsv --bands bands.tsv --comparison comparison.tsv"
+    )
     for rule, of_first, of_second in (("first", 0, 0), ("last", 30, 10), ("mean", 15, 5)):
-        run = CliRunner().invoke(app, [str(word) for word in [*words, f"acceleration.repeat_photos={rule}"]])
-        assert run.exit_code == 0, run.output
+        output_of(f"compare-models {files} --set acceleration.repeat_photos={rule}", folder=tmp_path)
         found = one(read_table(tmp_path / "agreement.tsv"), measure="bias").estimate
         assert found == pytest.approx((known.face_age_2 - known.face_age).mean() + of_second - of_first)
         table = read_table(tmp_path / "comparison.tsv")

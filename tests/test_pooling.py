@@ -4,18 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit, logit
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.pooling.estimates import Choices, pool_rows
 from faceage_bio.analyses.pooling.headlines import headline_rows
 from faceage_bio.analyses.pooling.pooling_stage import pool_genes
-from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError, FaceAgeBioError
 from faceage_bio.core.results.reasons import in_words, reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import read_table
 from faceage_bio.stats import meta_analysis as meta
-from tests.commands import invoked
+from tests.commands import invoked, output_of
 from tests.pooled_cohorts import cox
 
 FACEAGE = """cohort,estimate,ci_lower,ci_upper,p_value,n
@@ -36,21 +34,8 @@ def pool(tmp_path):
             tmp_path / name for name in ("cohorts.csv", "pooled.tsv", "sensitivity.tsv")
         )
         table.write_text(text)
-        command = [
-            "pool-cohorts",
-            "--table",
-            table,
-            "--measure",
-            measure,
-            "--output",
-            output,
-            "--sensitivity",
-            further,
-            *options,
-        ]
-        done = CliRunner().invoke(app, [str(word) for word in command])
-        if done.exception:
-            raise done.exception
+        files = f"--table {table} --output {output} --sensitivity {further}"
+        output_of(f"pool-cohorts {files} --measure", measure, *options)
         rows = read_table(output)
         return rows.iloc[0], rows.iloc[1:], read_table(further)
 

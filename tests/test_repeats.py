@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.acceleration.repeats import (
     ageing_rate_table,
@@ -15,13 +14,13 @@ from faceage_bio.analyses.acceleration.repeats import (
     reliability_table,
     strata_of,
 )
-from faceage_bio.cli.main import app
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.report.sections_acceleration import ageing_rate_section, definition_section
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.cox import fit_cox
+from tests.commands import output_of
 from tests.rows import told
 
 NONE = pd.DataFrame()
@@ -286,20 +285,16 @@ def test_those_who_died_before_the_later_photo_are_not_followed():
     assert table[table.measure == "mean"].n.eq(50).all()
 
 
-def run(*words):
-    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-
-
 def test_commands_on_plain_tables_and_their_page(tmp_path):
     faces, people, _ = accelerated(80)
     write_table(faces, tmp_path / "photos.tsv")
     write_table(people, tmp_path / "people.tsv")
     folder = tmp_path / "one" / "acceleration"
-    run("measure-repeats", "--face-ages", tmp_path / "photos.tsv", "--subjects", tmp_path / "people.tsv", "--participants",
-        tmp_path / "people.tsv", "--set", "acceleration.outcomes=bmi", "--output", folder, "--cohort", "one")  # fmt: skip
-    run("define-acceleration", "--table", tmp_path / "people.tsv", "--definitions", folder / "definitions.tsv",
-        "--sensitivity", folder / "sensitivity.tsv")  # fmt: skip
+    options = "--participants people.tsv --set acceleration.outcomes=bmi --output one/acceleration"
+    repeats = "measure-repeats --face-ages photos.tsv --cohort one"
+    output_of(f"{repeats} --subjects people.tsv {options}", folder=tmp_path)
+    outputs = f"--definitions {folder}/definitions.tsv --sensitivity {folder}/sensitivity.tsv"
+    output_of(f"define-acceleration --table people.tsv {outputs}", folder=tmp_path)
     for name in ("definitions", "sensitivity"):
         write_table(read_table(folder / f"{name}.tsv").assign(cohort="one"), folder / f"{name}.tsv")
     tables = collect(sorted(folder.glob("*.tsv")))
@@ -312,10 +307,9 @@ def test_commands_on_plain_tables_and_their_page(tmp_path):
     assert section["reliability"][0]["estimate"] > 100  # days
     assert ageing_rate_section(tables, "one")["ageing_rate_figure"].startswith("<svg")
     write_table(people.assign(followup_years=people.followup_years * 365.25), tmp_path / "days.tsv")
-    run("measure-repeats", "--face-ages", tmp_path / "photos.tsv", "--subjects", tmp_path / "days.tsv", "--unit", "followup=days",
-        "--output", tmp_path / "days", "--cohort", "one")  # fmt: skip
+    output_of(f"{repeats} --subjects days.tsv --unit followup=days --output days", folder=tmp_path)
     pd.testing.assert_frame_equal(
-        read_table(tmp_path / "days" / "ageing_rate.tsv"), read_table(folder / "ageing_rate.tsv")
+        *(read_table(one / "ageing_rate.tsv") for one in (tmp_path / "days", folder))
     )
 
 

@@ -9,11 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.acceleration.acceleration_stage import too_small
 from faceage_bio.cli import study_check
-from faceage_bio.cli.main import app
 from faceage_bio.cli.study_check import check_study, time_of
 from faceage_bio.core.errors import CohortError, visible
 from faceage_bio.core.tables import read_json, write_json
@@ -23,6 +21,7 @@ from faceage_bio.faces.training.curation import keyed_hashes
 from faceage_bio.intake.cohort import samples
 from faceage_bio.intake.rna import count_files
 from faceage_bio.intake.rna.count_files import read_counts_once
+from tests.commands import output_of
 from tests.conftest import add_mean_model
 
 N = 12
@@ -284,44 +283,25 @@ def configure(folder, name="mine", shard_size=3):
     (folder / "config.yaml").write_text(yaml.safe_dump(content))
 
 
-def call(*words):
-    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.output
-
-
 def run(folder, name="mine", shard_size=3) -> int:
     """How many photos are computed when manifest, shards and their gathering run."""
-    cohort, faces = folder / "results" / name / "cohort", folder / "results" / name / "faceage"
-    common = ("--config", "config.yaml", "--cohort", name)
-    call(
-        "read-manifest",
-        *common,
-        "--output",
-        cohort / "manifest.parquet",
-        "--unlisted",
-        cohort / "unlisted.parquet",
-    )
-    call("check-cohort", *common, "--results", "results", "--manifest", cohort / "manifest.parquet", "--unlisted", cohort / "unlisted.parquet")  # fmt: skip
+    faces = folder / "results" / name / "faceage"
+    common = f"--config config.yaml --cohort {name}"
+    manifest = f"results/{name}/cohort/manifest.parquet"
+    unlisted = f"--unlisted results/{name}/cohort/unlisted.parquet"
+    output_of(f"read-manifest {common} --output {manifest} {unlisted}")
+    output_of(f"check-cohort {common} --results results --manifest {manifest} {unlisted}")
     shards = shard_names(count_photos(folder / "manifest.tsv"), shard_size)
+    photos = f"--photos {manifest} --photo-folder photos --model model --store results/faceage_store"
     told = [
-        call("predict-face-age", "--config", "config.yaml", "--photos", cohort / "manifest.parquet", "--photo-folder", "photos", "--model", "model",
-             "--shard", shard, "--workers", 1, "--store", "results/faceage_store", "--output", faces / "shards" / f"{shard}.parquet",
-             "--speed", faces / "shards" / f"{shard}.json")
+        output_of(
+            f"predict-face-age --config config.yaml {photos} --shard {shard} --workers 1"
+            f" --output {faces}/shards/{shard}.parquet --speed {faces}/shards/{shard}.json"
+        )
         for shard in shards
-    ]  # fmt: skip
+    ]
     given = [part for shard in shards for part in ("--shard", faces / "shards" / f"{shard}.parquet")]
-    call(
-        "gather-face-ages",
-        *common,
-        *given,
-        "--manifest",
-        cohort / "manifest.parquet",
-        "--model",
-        "model",
-        "--results",
-        "results",
-    )
+    output_of(f"gather-face-ages {common} --manifest {manifest} --model model --results results", *given)
     gathered = list(pd.read_parquet(faces / "face_age.parquet")["photo_id"])
     assert gathered == list(pd.read_csv("manifest.tsv", sep="\t")["photo_id"])
     return sum(int(re.search(r"computed before, (\d+) now", text)[1]) for text in told)
@@ -374,11 +354,9 @@ def test_check_says_whether_genes_are_fitted_again(computed_study, capsys):
     people = pd.read_csv("clinical.tsv", sep="\t")
     ages = people.assign(age_acceleration=[1.0, -2, 3, -1, 0.5, -3, 1.5], face_age=people.chronological_age)
     ages.to_csv("accelerated.tsv", sep="\t", index=False)
-    cohort = computed_study / "results" / "mine" / "cohort"
-    call(
-        "fit-expression", "--config", "config.yaml", "--participants", "accelerated.tsv", "--counts", cohort / "counts.parquet", "--samples",
-        cohort / "samples.parquet", "--cohort", "mine", "--output", "results/mine/expression",
-    )  # fmt: skip
+    rna = "--counts results/mine/cohort/counts.parquet --samples results/mine/cohort/samples.parquet"
+    files = f"--participants accelerated.tsv {rna} --output results/mine/expression"
+    output_of(f"fit-expression --config config.yaml --cohort mine {files}")
     said = "mine: genes are fitted again (changed: {})"
     files = ("clinical.tsv", "counts.tsv", "config.yaml")
     before = {name: (computed_study / name).read_text() for name in files}

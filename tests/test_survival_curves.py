@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.survival.causes_of_death import (
     check_causes,
@@ -23,11 +22,11 @@ from faceage_bio.analyses.survival.curves import (
     summarise,
     whole_years,
 )
-from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError
 from faceage_bio.demo.simulated_participants import simulate_participants
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median
+from tests.commands import output_of
 from tests.curve_people import late, with_causes
 from tests.rows import worded
 from tests.survival_people import people
@@ -426,11 +425,6 @@ def test_a_death_beyond_the_horizon_is_none_of_any_cause():
 # commands and settings
 
 
-def call(*arguments):
-    done = CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
-    return done.exit_code, done.output
-
-
 @pytest.fixture(scope="module")
 def plain_table(tmp_path_factory):
     """A table as somebody may hand it over: no photos, no workflow."""
@@ -444,11 +438,9 @@ def plain_table(tmp_path_factory):
 
 
 def test_the_command_runs_on_a_plain_table(plain_table, tmp_path):
-    status, output = call(
-        "estimate-curves", "--participants", plain_table / "people.tsv", "--set", "survival.curves.face_age=65,75", "--set",
-        "survival.curves.smoking=levels", "--set", "survival.interval=log", "--output", tmp_path,
-    )  # fmt: skip
-    assert status == 0, output
+    curves = "--set survival.curves.face_age=65,75 --set survival.curves.smoking=levels"
+    files = f"--participants {plain_table}/people.tsv --output {tmp_path}"
+    output_of(f"estimate-curves {files} {curves} --set survival.interval=log")
     table = pd.read_csv(tmp_path / "summary.tsv", sep="\t")
     assert table[(table.measure == "log-rank chi-square") & (table.df == 2)].p_value.notna().all()
     assert set(pd.read_csv(tmp_path / "kaplan_meier.tsv", sep="\t").interval) == {"log"}
@@ -465,15 +457,7 @@ def test_the_command_runs_on_a_plain_table(plain_table, tmp_path):
 )
 def test_a_wrong_rule_or_cause_is_told(wrong, words, plain_table, tmp_path):
     with pytest.raises(ConfigError, match=re.escape(words)):
-        call(
-            "estimate-curves",
-            "--participants",
-            plain_table / "people.tsv",
-            "--set",
-            wrong,
-            "--output",
-            tmp_path,
-        )
+        output_of(f"estimate-curves --participants {plain_table}/people.tsv --output {tmp_path} --set", wrong)
 
 
 @pytest.mark.parametrize(

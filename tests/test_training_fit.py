@@ -484,8 +484,7 @@ def test_the_commands_from_labelled_photos_to_a_page(tmp_path, monkeypatch):
     )
 
     def run(*words):
-        said = output_of("train", *map(str, words))
-        return said
+        return output_of("train", *words)
 
     told = run(
         "prepare", "--config", tmp_path / "train.yaml", "--output", tmp_path / "prepared", "--workers", 1
