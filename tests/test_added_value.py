@@ -19,6 +19,7 @@ from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import likelihood_ratio_test
 from tests.browser import emulate
+from tests.commands import output_of
 from tests.report_studies import config_of, survival_tables
 from tests.rows import worded
 

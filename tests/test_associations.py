@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.phenotype.adjustment import (
     COMPLETE,
@@ -23,7 +22,6 @@ from faceage_bio.analyses.phenotype.group_means import BEYOND, DIFFER, TREND, co
 from faceage_bio.analyses.phenotype.matched import match_groups, paired_difference
 from faceage_bio.analyses.phenotype.people import BMI_CLASSES, gather
 from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
-from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, FitError, TableError
 from faceage_bio.core.results.row import columns_of
@@ -34,7 +32,8 @@ from faceage_bio.report.sections_associations import paired
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.linear import fit_linear, least_squares
 from tests.association_people import PLAN, people, run_all, tables_of
-from tests.browser import emulate
+from tests.browser import check_width
+from tests.commands import output_of
 from tests.golden.associations import data
 from tests.rows import golden, told
 
@@ -76,12 +75,15 @@ def test_trend_and_departure_equal_r(voters):
     np.testing.assert_allclose(departure.p_value, r("departure")[0], rtol=1e-6)
 
 
+def equal(found, quantity):
+    ours = [found[name] for name in ("estimate", "ci_lower", "ci_upper", "p_value")][: len(r(quantity))]
+    np.testing.assert_allclose(ours, r(quantity), rtol=1e-6)
+
+
 def test_the_lowest_point_equals_the_delta_method_of_car(voters):
     # income is highest in the middle of life, so its negative is lowest there
     found = lowest_point(-voters.face_age, voters.chronological_age, voters[["schooling"]])
-    np.testing.assert_allclose(
-        [found["estimate"], found["ci_lower"], found["ci_upper"]], r("turning point"), rtol=1e-6
-    )
+    equal(found, "turning point")
     assert found["p_value"] == pytest.approx(r("quadratic")[0], rel=1e-6)
     with pytest.raises(FitError, match="a U shape is not supported"):
         lowest_point(voters.face_age, voters.chronological_age, voters[["schooling"]])
@@ -109,24 +111,16 @@ def test_a_lowest_point_where_hardly_anybody_is_is_none():
 
 def test_the_difference_within_pairs_equals_r(voters):
     pairs = pd.DataFrame({"exposed": range(60), "unexposed": range(60, 120)})
-    found = paired_difference(voters, pairs)
-    ours = [found[name] for name in ("estimate", "ci_lower", "ci_upper", "p_value")]
-    np.testing.assert_allclose(ours, r("paired"), rtol=1e-6)
+    equal(paired_difference(voters, pairs), "paired")
 
 
-def test_every_association_stands_beside_its_raw_twin(tables):
+def test_every_association_stands_alongside_the_unadjusted_one(tables):
+    kinds = {"age", "minimal", "without mediators", "full", "matched"}
     for name in ASSOCIATIONS:
-        table = tables[name]
-        assert paired(table), name
-        for pair in paired(table):
+        assert paired(tables[name]), name
+        for pair in paired(tables[name]):
             assert pair["raw"]["adjustment"] == RAW
-            assert pair["adjusted"]["adjustment"] in (
-                "age",
-                "minimal",
-                "without mediators",
-                "full",
-                "matched",
-            )
+            assert pair["adjusted"]["adjustment"] in kinds
             assert pair["adjusted"]["covariates"].startswith("age")
 
 
@@ -193,16 +187,14 @@ def test_a_planted_interaction_is_found_in_its_place_alone():
     _, by_sex = one(found.interactions, "smoking x sex", "interaction F", cohort="east")
     assert by_sex.q_value < 1e-6
     assert one(found.interactions, "smoking x site", "interaction F", cohort="east")[1].p_value > 0.001
-    forest = found.forest[(found.forest.cohort == "east") & (found.forest.adjustment != RAW)].set_index(
-        "subgroup"
-    )
+    forest = found.forest[(found.forest.cohort == "east") & (found.forest.adjustment != RAW)]
+    forest = forest.set_index("subgroup")
     assert forest.ci_lower["sex: female"] < 6 < forest.ci_upper["sex: female"]
     assert forest.estimate["sex: male"] < 2
     assert (forest.q_interaction[["sex: female", "sex: male"]] == by_sex.q_value).all()
     assert forest.p_value.isna().all()
-    _, term = one(
-        found.interactions, "smoking: current x sex: male", "difference of mean differences", cohort="east"
-    )
+    difference = "difference of mean differences"
+    _, term = one(found.interactions, "smoking: current x sex: male", difference, cohort="east")
     assert term.ci_lower < -5 < term.ci_upper
     assert (term.level, term.reference) == ("current and male", "never and female")
     assert pd.isna(term.q_value)
@@ -211,13 +203,11 @@ def test_a_planted_interaction_is_found_in_its_place_alone():
 @pytest.mark.parametrize("modifier", ["vote", "news"])
 def test_terms_of_an_interaction_are_those_of_the_contrasts_in_subgroups(modifier):
     """Without covariates the difference of mean differences is that of the four groups; a number's is per unit, as in R's golden values."""
-    table = data.voters().assign(
-        cohort="c",
-        subject_id=lambda d: d.index.astype(str),
-        face_age=lambda d: d.income + 50.0,
-        chronological_age=lambda d: d.age.astype(float),
+    table = data.voters()
+    ages = {"face_age": table.income + 50.0, "chronological_age": table.age.astype(float)}
+    table = table.assign(
+        cohort="c", subject_id=table.index.astype(str), age_gap=table.income + 50.0 - table.age, **ages
     )
-    table = table.assign(age_gap=table.face_age - table.chronological_age)
     found = compare_subgroups(table, ["party"], [modifier], [], 65).interactions
     rows = found[(found.measure == "difference of mean differences") & (found.adjustment == RAW)]
     assert len(rows) == 2
@@ -304,9 +294,8 @@ def test_imputation_gives_the_same_numbers_again():
 
 def test_specifications_agree_on_a_planted_claim_and_not_on_a_permuted_one():
     table = people(n=800, smoking=5)
-    table["age_acceleration"] = table.face_age - np.polyval(
-        np.polyfit(table.chronological_age, table.face_age, 1), table.chronological_age
-    )
+    slope, intercept = np.polyfit(table.chronological_age, table.face_age, 1)
+    table["age_acceleration"] = table.face_age - intercept - slope * table.chronological_age
     table["acceleration_sex_sd"] = 1.0
     table["flags"] = np.where(np.arange(800) % 5 == 0, "dark", "")
     table["valid_age"] = pd.array(table.chronological_age > 60, dtype="boolean")
@@ -315,12 +304,8 @@ def test_specifications_agree_on_a_planted_claim_and_not_on_a_permuted_one():
     assert set(rows.definition) == {
         "age gap", "face age adjusted for age", "face age adjusted for a spline of age", "age_acceleration",
     }  # fmt: skip
-    assert set(rows.excluded) == {
-        "none",
-        "flagged photos",
-        "ages outside the band of validity",
-        "all of these",
-    }
+    exclusions = {"none", "flagged photos", "ages outside the band of validity", "all of these"}
+    assert set(rows.excluded) == exclusions
     assert len(rows) == 4 * (3 * 3 + 1)  # exclusions x (definitions x sets, and the raw gap once)
     _, summary = one(found.summary, "smoking: current vs never", "median", cohort="east")
     assert summary.n_specifications == 36
@@ -330,12 +315,8 @@ def test_specifications_agree_on_a_planted_claim_and_not_on_a_permuted_one():
     # residuals of each cohort's own line would take a difference between cohorts away
     assert "age_acceleration" not in set(found.rows[found.rows.cohort == "pooled"].definition)
     table["smoking"] = np.random.default_rng(1).permutation(table.smoking)
-    _, chance = one(
-        vary_specifications(table, ["smoking"], PLAN).summary,
-        "smoking: current vs never",
-        "median",
-        cohort="east",
-    )
+    permuted = vary_specifications(table, ["smoking"], PLAN).summary
+    _, chance = one(permuted, "smoking: current vs never", "median", cohort="east")
     assert chance.share_significant < 0.5
 
 
@@ -375,10 +356,8 @@ def test_the_same_years_on_every_face_move_means_and_no_difference(years):
 
 
 def test_bmi_classes_begin_at_their_lower_ends():
-    table = pd.DataFrame(
-        {"face_age": 60.0, "chronological_age": 60.0, "bmi": [18.4, 18.5, 24.9, 25, 29.9, 30, np.nan]}
-    )
-    classes = gather([table], ["x"]).bmi_class
+    table = pd.DataFrame({"bmi": [18.4, 18.5, 24.9, 25, 29.9, 30, np.nan]})
+    classes = gather([table.assign(face_age=60.0, chronological_age=60.0)], ["x"]).bmi_class
     assert list(classes[:6]) == [BMI_CLASSES[k] for k in (0, 1, 1, 2, 2, 3)]
     assert classes.isna().iloc[6]
 
@@ -405,13 +384,11 @@ def test_what_cannot_be_estimated_is_said_and_nothing_crashes(name):
     for table_name, found in run_all(gather([table], ["x"])).items():
         assert len(found), table_name
         paired(found)
-        silent = found[
-            found.estimate.isna() & ~told(found).fillna("").str.startswith("not estimated, because")
-        ]
-        assert not len(silent), (table_name, silent[["term", "note"]])
+        said = told(found).fillna("")
+        silent = found[found.estimate.isna() & ~said.str.startswith("not estimated, because")]
+        assert not len(silent), (table_name, silent[["term", "reason"]])
         assert np.isfinite(found.loc[found.estimate.notna(), "estimate"]).all(), table_name
-        shown = found[told(found).fillna("").str.startswith("not estimated")]
-        assert shown.estimate.isna().all()
+        assert found[said.str.startswith("not estimated")].estimate.isna().all()
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5, 8])
@@ -432,9 +409,8 @@ def test_a_handful_of_people_is_no_crash(n):
 )
 def test_the_reason_is_given(name, term, message):
     table = gather([people(n=200).drop(columns="bmi_class").assign(**HOSTILE[name])], ["x"])
-    found = compare_adjustments(
-        table, ["smoking", "bmi", "ecog", "group"], PLAN, m=2, iterations=1, seed=1
-    ).rows
+    exposures = ["smoking", "bmi", "ecog", "group"]
+    found = compare_adjustments(table, exposures, PLAN, m=2, iterations=1, seed=1).rows
     assert told(found[found.term == term]).str.contains(message).any()
 
 
@@ -475,9 +451,8 @@ def test_leaving_somebody_out_does_not_change_the_reference():
         rows = rows[rows.covariates.str.startswith("age, smoking")]
         assert rows.estimate.notna().all()
     rest = table.drop(index=1)
-    design = pd.get_dummies(rest[["site", "smoking"]], dtype=float).drop(
-        columns=["site_breast", "smoking_never"]
-    )
+    design = pd.get_dummies(rest[["site", "smoking"]], dtype=float)
+    design = design.drop(columns=["site_breast", "smoking_never"])
     expected = least_squares(rest.face_age, design.assign(age=rest.chronological_age)).estimate
     found = contrast_exposures(table, ["site"], ["smoking"])
     for level in ("lung", "other"):
@@ -498,7 +473,7 @@ def test_an_unknown_column_is_told():
 
 @pytest.mark.parametrize("kind", [RAW, "adjusted"])
 @pytest.mark.parametrize("name", ["means", "pairs", "matched", "adjustments", "specification_summary"])
-def test_a_row_without_its_twin_is_refused(tables, name, kind):
+def test_a_row_without_its_counterpart_is_refused(tables, name, kind):
     table = tables[name]
     lacking = table.drop(index=table.index[(table.adjustment == RAW) == (kind == RAW)][0])
     with pytest.raises(TableError, match="does not show one without the other"):
@@ -522,25 +497,20 @@ def page(tables, tmp_path_factory):
 
 
 def test_the_page_shows_every_comparison_with_its_figure(page):
-    for title in (
-        "Cancer and matched controls", "Group comparisons, dose–response, subgroups", "Adjustment sets", "Sensitivity to analysis choices",
+    for words in (
+        ">Cancer and matched controls</h2>", ">Group comparisons, dose–response, subgroups</h2>", ">Adjustment sets</h2>",
+        ">Sensitivity to analysis choices</h2>", 'aria-label="Standardised differences before and after matching',
+        'aria-label="Difference in face age by exposure', 'aria-label="Estimates under all specifications',
+        'aria-label="Estimates with 95% CIs: Difference in face age between groups, years',
+        ">p (q) for interaction</text>", ">minimal adjustment</text>", ">full adjustment</text>",  # of two forests
+        "it differs",  # the reason for a role
+        "VanderWeele and Ding 2017", "smoking: current vs never: +",  # the first claim's E-value, with the raw years in the same sentence
     ):  # fmt: skip
-        assert f">{title}</h2>" in page
-    for label in (
-        "Standardised differences before and after matching", "Difference in face age by exposure", "Estimates under all specifications",
-        "Estimates with 95% CIs: Difference in face age between groups, years",
-    ):  # fmt: skip
-        assert f'aria-label="{label}' in page
-    for words in ("p (q) for interaction", "minimal adjustment", "full adjustment"):  # of two forests
-        assert f">{words}</text>" in page
-    assert "it differs" in page  # the reason for a role
-    assert "VanderWeele and Ding 2017" in page
-    # the first claim's E-value, with the raw years in the same sentence
-    assert "smoking: current vs never: +" in page
-    assert re.search(
-        r"unadjusted age gap \+[\d.]+\)\. To explain this away, something unmeasured would need a risk ratio",
-        page,
+        assert words in page
+    sentence = (
+        r"unadjusted age gap \+[\d.]+\)\. To explain this away, something unmeasured would need a risk ratio"
     )
+    assert re.search(sentence, page)
     assert ">nan<" not in page.lower()
 
 
@@ -575,48 +545,24 @@ def test_words_of_a_user_are_escaped_and_small_groups_shown(tmp_path):
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [500, 1280])
 def test_the_page_does_not_overflow_its_width(page, tmp_path, width, browser):
-    (tmp_path / "page.html").write_text(page)
-    emulate(browser, width)
-    browser.get((tmp_path / "page.html").as_uri())
-    inside = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
-    assert inside[0] <= inside[1]
+    check_width(browser, page, tmp_path, width)
 
 
 # the command line
 
 
-def run(*words):
-    return CliRunner().invoke(app, [str(word) for word in words])
-
-
 def test_steps_run_on_a_plain_table(tmp_path):
     table = people(n=150, smoking=5).drop(columns=["cohort", "age_gap", "bmi_class"])
-    plain = tmp_path / "plain.tsv"
-    write_table(table, plain)
-    settings = {
-        "test-phenotypes": ["phenotype.exposures=smoking"],
-        "compare-groups": ["phenotype.factors=smoking,bmi_class"],
-        "fit-association-sensitivity": [
-            "phenotype.exposures=smoking",
-            "phenotype.imputation.m=2",
-            "phenotype.imputation.iterations=1",
-        ],
-    }
-    for command, chosen in settings.items():
-        if command == "test-phenotypes":
-            write_table(
-                table.assign(age_acceleration=table.face_age - table.chronological_age), tmp_path / "gap.tsv"
-            )
-        path = tmp_path / "gap.tsv" if command == "test-phenotypes" else plain
-        done = run(
-            command,
-            "--participants",
-            path,
-            *(part for word in chosen for part in ("--set", word)),
-            "--output",
-            tmp_path / command,
-        )
-        assert done.exit_code == 0, done.exception
+    write_table(table, tmp_path / "plain.tsv")
+    gap = table.face_age - table.chronological_age
+    write_table(table.assign(age_acceleration=gap), tmp_path / "gap.tsv")
+    imputation = "--set phenotype.imputation.m=2 --set phenotype.imputation.iterations=1"
+    for command, options in {
+        "test-phenotypes": "--participants gap.tsv --set phenotype.exposures=smoking",
+        "compare-groups": "--participants plain.tsv --set phenotype.factors=smoking,bmi_class",
+        "fit-association-sensitivity": f"--participants plain.tsv --set phenotype.exposures=smoking {imputation}",
+    }.items():
+        output_of(f"{command} {options} --output {command}", folder=tmp_path)
         for file in STEPS[command].writes:
             assert len(read_table(tmp_path / command / file)), file
     pairs = tmp_path / "compare-groups" / "pairs.tsv"
@@ -626,6 +572,5 @@ def test_steps_run_on_a_plain_table(tmp_path):
 
 def test_a_table_without_face_ages_is_refused(tmp_path):
     write_table(people(n=30).drop(columns="face_age"), tmp_path / "plain.tsv")
-    done = run("compare-groups", "--participants", tmp_path / "plain.tsv", "--output", tmp_path)
     with pytest.raises(CohortError, match="has no column 'face_age'"):
-        raise done.exception
+        output_of("compare-groups --participants plain.tsv --output .", folder=tmp_path)

@@ -90,19 +90,10 @@ def folder(tmp_path_factory):
 
 
 REASONS = {
-    "good one.jpg": "",
-    "text.jpg": "not_an_image",
-    "blank.jpg": "no_face",
-    "gut.zwei.ü.png": "",
-    "both.jpg": "multiple_faces",
-    "small.png": "small_photo",
-    "half.jpg": "face_outside_frame",
-    "../outside.jpg": "outside_folder",
-    "link.jpg": "outside_folder",
-    "loop.jpg": "cannot_be_read",
-    "pipe.jpg": "not_a_file",
-    "gone.jpg": "missing_file",
-}
+    "good one.jpg": "", "text.jpg": "not_an_image", "blank.jpg": "no_face", "gut.zwei.ü.png": "", "both.jpg": "multiple_faces",
+    "small.png": "small_photo", "half.jpg": "face_outside_frame", "../outside.jpg": "outside_folder", "link.jpg": "outside_folder",
+    "loop.jpg": "cannot_be_read", "pipe.jpg": "not_a_file", "gone.jpg": "missing_file",
+}  # fmt: skip
 PATHS = list(REASONS)
 
 
@@ -117,24 +108,31 @@ def settings(quality=None, **changes):
     return settings_of(FaceAge(**changes, quality=quality or {}))
 
 
-def predict(folder, detector, paths=PATHS, model=None, chosen=None, **options):
+def reasons_of(table):
+    return dict(zip(PATHS, table.reason, strict=True))
+
+
+def set_part_size(monkeypatch, n):
+    monkeypatch.setattr("faceage_bio.faces.faceage.predict.PART_SIZE", n)
+
+
+def predict(folder, detector, paths=PATHS, model=None, chosen=None, models=None, **options):
     chosen = chosen or settings()
-    make_tools = partial(Tools, detector, (model or Brightness(),), chosen)
+    models = models or (model or Brightness(),)
     if "store" in options:
         options["store"] = PhotoStore(options["store"], engine_of(CARDS, chosen))
-    return predict_face_ages(photos(paths), folder, make_tools, CARDS, chosen, **options)
+    make_tools = partial(Tools, detector, models, chosen)
+    return predict_face_ages(photos(paths), folder, make_tools, CARDS * len(models), chosen, **options)
 
 
 def test_every_photo_gets_an_age_or_a_reason(folder, detector):
     table = predict(folder, detector)
-    assert dict(zip(PATHS, table.reason, strict=True)) == REASONS
+    assert reasons_of(table) == REASONS
     assert table.face_age.notna().equals(table.status != "excluded")
     assert list(table.photo_id) == [f"p{n}" for n in range(len(PATHS))]
     assert set(ledger_of(table).status) == {"included", "excluded"}
-    flagged = predict(
-        folder, detector, chosen=settings({"multiple_faces": {"action": "flag", "threshold": 1}})
-    )
-    assert list(ledger_of(flagged).status).count("flagged") == 1
+    chosen = settings({"multiple_faces": {"action": "flag", "threshold": 1}})
+    assert list(ledger_of(predict(folder, detector, chosen=chosen)).status).count("flagged") == 1
 
 
 def test_every_row_says_what_was_seen(folder, detector):
@@ -167,7 +165,7 @@ def test_an_age_belongs_to_its_photo_whatever_the_batch(folder, detector):
 
 
 def test_worker_processes_change_nothing(folder, detector, monkeypatch):
-    monkeypatch.setattr("faceage_bio.faces.faceage.predict.PART_SIZE", 2)
+    set_part_size(monkeypatch, 2)
     done = []
     table = predict(folder, detector, workers=2, progress=done.append)
     pd.testing.assert_frame_equal(table, predict(folder, detector))
@@ -176,7 +174,7 @@ def test_worker_processes_change_nothing(folder, detector, monkeypatch):
 
 def test_workers_start_after_computations_in_this_process(folder, detector, monkeypatch):
     """A fork of a process whose threads have computed may hang; ours must not."""
-    monkeypatch.setattr("faceage_bio.faces.faceage.predict.PART_SIZE", 2)
+    set_part_size(monkeypatch, 2)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     torch.randn(500, 500) @ torch.randn(500, 500)
@@ -184,9 +182,8 @@ def test_workers_start_after_computations_in_this_process(folder, detector, monk
     assert len(predict(folder, detector, workers=2)) == len(PATHS)
 
 
-@pytest.mark.parametrize(
-    "temporary", ["tmp", "t" * 90], ids=["short", "long"]
-)  # the second is longer than a socket's name may be
+# the second is longer than a socket's name may be
+@pytest.mark.parametrize("temporary", ["tmp", "t" * 90], ids=["short", "long"])
 def test_workers_end_with_the_process_that_started_them(tmp_path, temporary):
     Image.fromarray(draw(imagine(50, True, 900))).save(tmp_path / "0.jpg")
     photos(["0.jpg"] * 2000).to_parquet(tmp_path / "photos.parquet")
@@ -224,14 +221,13 @@ class KillsOnce(Brightness):
 
 
 def test_a_photo_that_ends_its_worker_is_named_and_the_others_go_on(folder, detector, monkeypatch, tmp_path):
-    monkeypatch.setattr("faceage_bio.faces.faceage.predict.PART_SIZE", 3)
+    set_part_size(monkeypatch, 3)
     whole = predict(folder, detector)
     model = KillsOnce()
     model.deadly = whole.face_age[PATHS.index("gut.zwei.ü.png")]
     store = tmp_path / "store"
     table = predict(folder, detector, model=model, workers=2, store=store)
-    expected = REASONS | {"gut.zwei.ü.png": "worker_died"}
-    assert dict(zip(PATHS, table.reason, strict=True)) == expected
+    assert reasons_of(table) == REASONS | {"gut.zwei.ü.png": "worker_died"}
     survived = table.reason != "worker_died"
     np.testing.assert_allclose(table.face_age[survived], whole.face_age[survived], equal_nan=True)
     computed = []
@@ -241,26 +237,21 @@ def test_a_photo_that_ends_its_worker_is_named_and_the_others_go_on(folder, dete
 
 
 def test_workers_that_die_at_every_photo_are_an_error(folder, detector, monkeypatch, tmp_path):
-    monkeypatch.setattr("faceage_bio.faces.faceage.predict.PART_SIZE", 5)
+    set_part_size(monkeypatch, 5)
     paths = ["blank.jpg"] * 5 + ["good one.jpg"] * 5
     with pytest.raises(RunError, match="killed again and again, probably because memory ran out"):
         predict(folder, detector, paths, model=Kills(), workers=2, store=tmp_path / "store")
     assert len(predict(folder, detector, paths, store=tmp_path / "store")) == 10
 
 
-def test_workers_that_cannot_start_say_why(folder, detector):
-    chosen = settings()
+def test_workers_that_cannot_start_say_why(folder):
+    tools = partial(load_tools, [folder / "none"], "cpu", settings())
     with pytest.raises(WeightsError, match="found no card"):
-        predict_face_ages(
-            photos(["blank.jpg"] * 40), folder, partial(load_tools, [folder / "none"], "cpu", chosen), CARDS, chosen,
-            workers=2,
-        )  # fmt: skip
+        predict_face_ages(photos(["blank.jpg"] * 40), folder, tools, CARDS, settings(), workers=2)
 
 
 @pytest.mark.parametrize("n", [3, 80])
-def test_a_fault_that_hits_most_photos_stops_the_step_with_its_text(
-    folder, detector, tmp_path, monkeypatch, n
-):
+def test_a_fault_that_hits_most_photos_stops_the_step(folder, detector, tmp_path, monkeypatch, n):
     import faceage_bio.faces.faceage.predict as module
 
     examine, seen = module.examine, set()
@@ -272,18 +263,9 @@ def test_a_fault_that_hits_most_photos_stops_the_step_with_its_text(
         raise RuntimeError("CUDA error: device-side assert triggered\nmore")
 
     monkeypatch.setattr(module, "examine", fails)
-    store = PhotoStore(tmp_path / "store", engine_of(CARDS, settings_of(FaceAge())))
-    table = photos([f"p{k}.jpg" for k in range(n)])
     told = r"photos could not be computed, most of them because: RuntimeError: CUDA error: device-side assert triggered. Expected single ones at most"
     with pytest.raises(RunError, match=told):
-        predict_face_ages(
-            table,
-            folder,
-            lambda: Tools(detector, [Brightness()], settings_of(FaceAge())),
-            CARDS,
-            settings_of(FaceAge()),
-            store=store,
-        )
+        predict(folder, detector, [f"p{k}.jpg" for k in range(n)], store=tmp_path / "store")
     assert len(seen) == min(n, 32)  # not hours later
 
 
@@ -296,8 +278,7 @@ def test_a_photo_whose_computation_fails_does_not_stop_the_others(folder, detect
         return real(images)
 
     monkeypatch.setattr(detector, "detect", fails)
-    table = predict(folder, detector)
-    assert dict(zip(PATHS, table.reason, strict=True)) == REASONS | {"both.jpg": "not_computed"}
+    assert reasons_of(predict(folder, detector)) == REASONS | {"both.jpg": "not_computed"}
 
 
 @pytest.mark.parametrize("age", [np.nan, np.inf, -40.0, 900.0])
@@ -320,8 +301,7 @@ def test_a_further_model_that_stumbles_leaves_a_gap(folder, detector):
         def predict(self, crops):
             return np.where(np.arange(len(crops)) == 0, np.nan, super().predict(crops))
 
-    tools = Tools(detector, (Brightness(), Stumbles()), settings())
-    table = predict_face_ages(photos(), folder, lambda: tools, CARDS * 2, settings())
+    table = predict(folder, detector, models=(Brightness(), Stumbles()))
     assert np.isnan(table.face_age_2[0])
     assert table["flags"][0] == "no_second_age"
     assert table.face_age[0] > 0
@@ -387,13 +367,12 @@ def test_a_further_model_has_a_column_of_its_own(folder, detector):
         def predict(self, crops):
             return super().predict(crops) / 2
 
-    tools = Tools(detector, (Brightness(), Twice()), settings())
-    table = predict_face_ages(photos(), folder, lambda: tools, CARDS * 2, settings())
+    table = predict(folder, detector, models=(Brightness(), Twice()))
     np.testing.assert_allclose(table.face_age_2, table.face_age / 2, equal_nan=True)
 
 
 def test_an_interrupted_run_does_only_what_is_left(folder, detector, tmp_path, monkeypatch):
-    monkeypatch.setattr("faceage_bio.faces.faceage.predict.PART_SIZE", 3)
+    set_part_size(monkeypatch, 3)
     whole = predict(folder, detector)
 
     class Stops(Brightness):
@@ -423,9 +402,8 @@ def test_what_an_edit_of_the_study_computes(detector, tmp_path):
         tools = partial(Tools, detector, (Counts(aged),), settings())
         for name in shard_names(len(table), -(-len(table) // shards)):
             store = PhotoStore(tmp_path / "store", engine_of(CARDS, settings()))
-            result = predict_face_ages(
-                photos_of(table, name), tmp_path, tools, CARDS, settings(), store=store
-            )
+            shard = photos_of(table, name)
+            result = predict_face_ages(shard, tmp_path, tools, CARDS, settings(), store=store)
             assert result.face_age.notna().all()
             assert set(result.cohort) == set(table.cohort)
         return len(aged)
@@ -465,9 +443,8 @@ def test_killed_from_outside_it_goes_on_where_it_was(tmp_path, folder):
         sys.executable, "-c", code, "predict-face-age", "--photos", tmp_path / "photos.parquet",
         "--photo-folder", many, "--model", tmp_path / "model", "--workers", "2", "--set", "faceage.device=cpu", "--output", output,
     ]  # fmt: skip
-    first = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    silent = subprocess.DEVNULL
+    first = subprocess.Popen(command, stdout=silent, stderr=silent, start_new_session=True)
     store = output.with_name("faceage_store")
     deadline = time.monotonic() + 120
     while not list(store.glob("*/*.part")) and time.monotonic() < deadline:
@@ -486,7 +463,7 @@ def test_killed_from_outside_it_goes_on_where_it_was(tmp_path, folder):
 
 def test_memory_does_not_grow_with_the_number_of_photos(folder, detector, monkeypatch):
     """No more parts are under way than twice the workers, however many photos wait."""
-    monkeypatch.setattr("faceage_bio.faces.faceage.predict.PART_SIZE", 1)
+    set_part_size(monkeypatch, 1)
     started, finished, most = [], [], []
 
     class Watched(Brightness):
@@ -506,33 +483,46 @@ def test_no_photos_give_an_empty_table(folder, detector):
     assert "face_age" in table
 
 
-def test_bfloat16_says_how_far_it_is_off(folder, tmp_path):
+@pytest.fixture
+def random_model(tmp_path):
+    """The folder of a network of FaceAge's architecture with random weights."""
     from faceage_bio.faces.vision.weights import import_weights
     from tests.golden.keras import recipe
 
     import_weights(recipe.write_h5(tmp_path / "faceage.h5"), tmp_path / "model")
+    return tmp_path / "model"
+
+
+def predict_with(model, folder, device, chosen):
+    return predict_face_ages(photos(), folder, partial(load_tools, [model], device, chosen), CARDS, chosen)
+
+
+def test_bfloat16_says_how_far_it_is_off(folder, random_model):
     exact, short = (
-        predict_face_ages(
-            photos(), folder, partial(load_tools, [tmp_path / "model"], "cpu", chosen), CARDS, chosen
-        )
+        predict_with(random_model, folder, "cpu", chosen)
         for chosen in (settings(), settings(precision="bfloat16"))
     )
     aged = exact.face_age.notna()
-    np.testing.assert_allclose(
-        short.precision_error[aged], short.face_age[aged] - exact.face_age[aged], atol=1e-4
-    )
+    off = short.face_age[aged] - exact.face_age[aged]
+    np.testing.assert_allclose(short.precision_error[aged], off, atol=1e-4)
     assert (short.precision_error[aged] != 0).any()
     assert "precision_error" not in exact
     assert f"{short.precision_error.abs().max():.2f} years" in precision_sentence(short)
 
 
-def test_workers_are_no_more_than_of_use():
-    assert count_workers(8, "cpu", 10) == 1
-    assert count_workers(8, "cpu", 70) == 3
-    assert count_workers(4, "cpu", 10_000) == 4
-    assert count_workers(16, "cuda", 10_000) == 24  # some wait for the GPU while others decode
-    assert count_workers(1, "cuda", 10_000) == 1
-    assert count_workers(None, "cpu", 10_000) == len(os.sched_getaffinity(0))
+@pytest.mark.parametrize(
+    ("asked", "device", "n", "found"),
+    [
+        (8, "cpu", 10, 1),
+        (8, "cpu", 70, 3),
+        (4, "cpu", 10_000, 4),
+        (16, "cuda", 10_000, 24),  # some wait for the GPU while others decode
+        (1, "cuda", 10_000, 1),
+        (None, "cpu", 10_000, len(os.sched_getaffinity(0))),
+    ],
+)
+def test_workers_are_no_more_than_of_use(asked, device, n, found):
+    assert count_workers(asked, device, n) == found
 
 
 def test_cuda_is_not_pretended(monkeypatch):
@@ -567,19 +557,10 @@ def test_wrong_given_face_ages_are_told_together(tmp_path):
 
 
 @pytest.mark.gpu
-def test_gpu_equals_cpu(folder, tmp_path):
+def test_gpu_equals_cpu(folder, random_model):
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
-    from faceage_bio.faces.vision.weights import import_weights
-    from tests.golden.keras import recipe
-
-    import_weights(recipe.write_h5(tmp_path / "faceage.h5"), tmp_path / "model")
-    tables = [
-        predict_face_ages(
-            photos(), folder, partial(load_tools, [tmp_path / "model"], device, settings()), CARDS, settings()
-        )
-        for device in ("cpu", "cuda")
-    ]
-    np.testing.assert_allclose(tables[0].face_age, tables[1].face_age, atol=0.01, equal_nan=True)
+    cpu, cuda = (predict_with(random_model, folder, device, settings()) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(cpu.face_age, cuda.face_age, atol=0.01, equal_nan=True)
     boxes = ["box_x", "box_y", "box_width", "box_height"]
-    pd.testing.assert_frame_equal(tables[0][boxes], tables[1][boxes])
+    pd.testing.assert_frame_equal(cpu[boxes], cuda[boxes])

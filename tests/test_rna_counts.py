@@ -32,6 +32,13 @@ def write(path, table, **options):
     return path
 
 
+def refused(path, message, **options):
+    """The file is not read, for this reason."""
+    with pytest.raises(CountsError, match=message) as caught:
+        read_counts(path, **options)
+    return caught.value
+
+
 @pytest.mark.parametrize("separator", ["\t", ",", ";"])
 @pytest.mark.parametrize("ending", ["", ".gz"])
 def test_a_plain_table(tmp_path, separator, ending):
@@ -115,10 +122,10 @@ def test_feature_counts(tmp_path):
 
 def star(folder, forward=0.5):
     for name, column in COUNTS.items():
-        total = column.to_numpy()
-        first = np.floor(total * forward).astype(int)
-        rows = pd.DataFrame({0: total, 1: first, 2: total - first}, index=COUNTS.index)
-        rows = pd.concat([pd.DataFrame(7, index=["N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous"], columns=[0, 1, 2]), rows])  # fmt: skip
+        first = np.floor(column * forward).astype(int)
+        rows = pd.DataFrame({0: column, 1: first, 2: column - first})
+        summary = ["N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous"]
+        rows = pd.concat([pd.DataFrame(7, index=summary, columns=[0, 1, 2]), rows])
         rows.to_csv(folder / f"{name}ReadsPerGene.out.tab", sep="\t", header=False)
 
 
@@ -131,8 +138,7 @@ def test_star(tmp_path):
 
 def test_a_stranded_library_of_star_must_be_declared(tmp_path):
     star(tmp_path, forward=0.02)
-    with pytest.raises(CountsError, match=r"library is stranded.*Say `counts_strand: reverse`"):
-        read_counts(tmp_path)
+    refused(tmp_path, r"library is stranded.*Say `counts_strand: reverse`")
     found = read_counts(tmp_path, strand="reverse").counts
     assert found.loc["CDK6", "s1"] == 523 - 10
 
@@ -163,20 +169,16 @@ def test_estimated_counts_are_rounded(tmp_path, ending, column):
 
 def test_estimated_counts_of_a_table_must_be_declared(tmp_path):
     path = write(tmp_path / "counts.tsv", COUNTS + 0.25)
-    with pytest.raises(CountsError, match=r"not whole numbers.*say `counts_kind: estimated`"):
-        read_counts(path)
+    refused(path, r"not whole numbers.*say `counts_kind: estimated`")
     same(read_counts(path, kind="estimated"))
 
 
 def test_h5ad(tmp_path):
     import anndata
 
-    data = anndata.AnnData(
-        np.log1p(COUNTS.T.to_numpy(dtype="float32")), obs=pd.DataFrame(index=COUNTS.columns), var=pd.DataFrame(index=COUNTS.index)
-    )  # fmt: skip
+    data = anndata.AnnData(np.log1p(COUNTS.T.astype("float32")))
     data.write_h5ad(tmp_path / "log.h5ad")
-    with pytest.raises(CountsError, match=r"not whole numbers.*as of logarithms"):
-        read_counts(tmp_path / "log.h5ad")
+    refused(tmp_path / "log.h5ad", r"not whole numbers.*as of logarithms")
     data.layers["counts"] = COUNTS.T.to_numpy(dtype="float32")
     data.write_h5ad(tmp_path / "counts.h5ad")
     same(read_counts(tmp_path / "counts.h5ad"))
@@ -197,20 +199,19 @@ def test_an_h5ad_of_variable_genes_has_the_counts_of_all_in_raw_and_symbols_in_v
         same(read_counts(tmp_path / "counts.h5ad"))
 
 
-NORMALISED = {
-    "logarithms": (np.log2(COUNTS + 1), r"such as 9\.0\d+ for gene 'CDK6' in sample 's1' .line 2, column 's1'.; the largest value is 9.*as of logarithms"),
-    "TPM": (COUNTS / COUNTS.sum() * 1e6, r"every sample sums to 1e\+06, so they were scaled"),
-    "scaled and rounded": (COUNTS.drop("XIST").assign(s2=[520, 43, 8], s3=[521, 42, 8]), "every sample sums to 571.* DESeq2 needs raw counts: not TPM, FPKM, CPM or logarithms. Give"),
-    "z-scores": (COUNTS - 300, "are negative, such as -92 for gene .CDK6. in sample .s3."),
-    "holes": (COUNTS.where(COUNTS != 3), "are missing"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", NORMALISED)
-def test_what_is_not_raw_is_refused_with_the_evidence(tmp_path, kind):
-    table, message = NORMALISED[kind]
-    with pytest.raises(CountsError, match=message):
-        read_counts(write(tmp_path / "counts.tsv", table))
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (np.log2(COUNTS + 1), r"such as 9\.0\d+ for gene 'CDK6' in sample 's1' .line 2, column 's1'.; the largest value is 9.*as of logarithms"),
+        (COUNTS / COUNTS.sum() * 1e6, r"every sample sums to 1e\+06, so they were scaled"),
+        (COUNTS.drop("XIST").assign(s2=[520, 43, 8], s3=[521, 42, 8]), "every sample sums to 571.* DESeq2 needs raw counts: not TPM, FPKM, CPM or logarithms. Give"),
+        (COUNTS - 300, "are negative, such as -92 for gene .CDK6. in sample .s3."),
+        (COUNTS.where(COUNTS != 3), "are missing"),
+    ],
+    ids=["logarithms", "TPM", "scaled and rounded", "z-scores", "holes"],
+)  # fmt: skip
+def test_what_is_not_raw_is_refused_with_the_evidence(tmp_path, table, message):
+    refused(write(tmp_path / "counts.tsv", table), message)
 
 
 def test_rounded_values_are_no_counts_though_they_are_whole():
@@ -218,9 +219,8 @@ def test_rounded_values_are_no_counts_though_they_are_whole():
     random = np.random.default_rng(3)
     mean, depth = random.lognormal(0, 2, (1000, 1)), random.lognormal(0, 0.3, 12)
     counts = random.poisson(mean * depth)
-    whole = random.multinomial(
-        20_000, mean[:, 0] / mean.sum(), 12
-    ).T  # of 20,000 reads each, as after downsampling
+    # of 20,000 reads each, as after downsampling
+    whole = random.multinomial(20_000, mean[:, 0] / mean.sum(), 12).T
     fpkm = mean * random.lognormal(-0.08, 0.4, (1000, 12)) * depth
     tpm = np.rint(fpkm / fpkm.sum(axis=0) * np.linspace(0.991e6, 0.999e6, 12))  # some genes were left out
 
@@ -237,110 +237,82 @@ def test_rounded_values_are_no_counts_though_they_are_whole():
     assert "scaled to one total" in told(tpm)
 
 
-WRONG = {
-    "mouse symbols": (
-        "gene\ta\nCdk6\t5\nTrp53\t7\nGdf15\t8\n",
-        "symbols are written as those of mouse, such as Cdk6",
-    ),
-    "mouse identifiers": ("gene\ta\nENSMUSG00000040274\t5\n", "are of mouse, such as 'ENSMUSG00000040274'"),
-    "small letters": ("gene\ta\ncdk6\t5\ntp53\t7\ngdf15\t8\n", "in small letters, such as cdk6"),
-    "dates": (
-        "gene\ta\nCDK6\t5\n1-Mar\t7\n",
-        "turned into dates by a spreadsheet: 1-Mar .line 3.. Expected names of genes. Take the table",
-    ),
-    "gene twice": (
-        "gene,a\nX,1\nX,2\n",
-        "1 gene.s. stand in more than one row: X .lines 2, 3.. Expected one of each. Sum them",
-    ),
-    "sample twice": (
-        "gene,a,a\nX,1,2\n",
-        "1 sample.s. have more than one column: a. Expected one of each. Give each sample",
-    ),
-    "words": (
-        "gene,a,b\nX,1,many\n",
-        "hold words, not counts: 'many' of gene 'X' in 'b' .line 2, column 'b'.",
-    ),
-    "nothing": ("gene\n", "no counts found. Expected genes in rows, samples in columns"),
-}
-
-
-@pytest.mark.parametrize("kind", WRONG)
-def test_wrong_names_are_told(tmp_path, kind):
-    text, message = WRONG[kind]
-    (tmp_path / "counts.txt").write_text(text)
-    with pytest.raises(CountsError, match=message):
-        read_counts(tmp_path / "counts.txt")
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("txt", "gene\ta\nCdk6\t5\nTrp53\t7\nGdf15\t8\n", "symbols are written as those of mouse, such as Cdk6"),
+        ("txt", "gene\ta\nENSMUSG00000040274\t5\n", "are of mouse, such as 'ENSMUSG00000040274'"),
+        ("txt", "gene\ta\ncdk6\t5\ntp53\t7\ngdf15\t8\n", "in small letters, such as cdk6"),
+        ("txt", "gene\ta\nCDK6\t5\n1-Mar\t7\n", "turned into dates by a spreadsheet: 1-Mar .line 3.. Expected names of genes. Take the table"),
+        ("txt", "gene,a\nX,1\nX,2\n", "1 gene.s. stand in more than one row: X .lines 2, 3.. Expected one of each. Sum them"),
+        ("txt", "gene,a,a\nX,1,2\n", "1 sample.s. have more than one column: a. Expected one of each. Give each sample"),
+        ("txt", "gene,a,b\nX,1,many\n", "hold words, not counts: 'many' of gene 'X' in 'b' .line 2, column 'b'."),
+        ("txt", "gene\n", "no counts found. Expected genes in rows, samples in columns"),
+        ("txt", b"\xff\xfe\x00g\n", r"counts.txt: not a text table .*Expected raw counts. Give a TSV or CSV"),
+        ("tsv", "gene\ta\nX\t1\t2\t3\nY\t1\n", "line 1 has 2 names and the lines below 4 cells. Expected as many of both. Look"),
+        ("tsv", "gene\ta\nX\t1\nY\t1\t2\n", "counts.tsv: cannot be read as a table .*Expected genes in rows and samples in columns"),
+        ("h5ad", b"nothing", "counts.h5ad: cannot be read as h5ad .*Expected what anndata writes; write it again"),
+        ("tsv", 'gene\ts1\ts2\nCDK6\t1\t2\n"TP53\t3\t4\nXIST\t5\t6\n', r"1 line\(s\) hold a quote \(.\) that is not closed: line 3. Expected quotes in pairs"),
+        ("tsv", "gene\ts1\ts2\nCDK6\t1\t2\n\t3\t4\n\t5\t6\n", r"2 row\(s\) have no name of a gene: line 3; line 4. Expected one in the first"),
+        ("tsv", "gene\ts1\ts2\nCDK6\t1e19\t2\nTP53\t3\t4\n", r"above a billion, which no count of reads is, such as 1e\+19 for gene 'CDK6' in sample 's1'"),
+        ("tsv", "gene\ts1\ts2\nCDK6\t2.123\t1.045\nTP53\t3\t14\n", r"2.123 for gene 'CDK6' in sample 's1' .line 2, column 's1'. may be a whole number with a dot .*Save the table without"),
+        ("tsv", "gene\ts1\ts2\nCDK6\t1\tinf\nTP53\t3\t4\n", r"tsv: 1 of 4 values are infinite, such as inf for gene 'CDK6' in sample 's2' .line 2"),
+        ("tsv", "gene\ts1\ts2\nCDK6\t1\t2\t7\nTP53\t3\t4\nXIST\t5\t6\n", "line 2: 4 cells, and the others 3. Expected as many cells in each line. Look for a stray"),
+        ("tsv", "gene\ts1\ts2\nCDK6\t1\t2\nT\x00P53\t3\t4\n", r"1 line\(s\) hold bytes of zero: line 3. Expected text. Write the table again"),
+    ],
+)  # fmt: skip
+def test_a_file_that_holds_no_counts_is_told_by_line_or_gene(tmp_path, file, text, message):
+    path = tmp_path / f"counts.{file}"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    refused(path, message)
 
 
 def test_all_problems_are_told_at_once(tmp_path):
     (tmp_path / "counts.txt").write_text("gene,a,a\nCdk6,1,-2\nTrp53,3,4.5\nGdf15,1,1\n")
-    with pytest.raises(CountsError) as caught:
-        read_counts(tmp_path / "counts.txt")
-    assert len(caught.value.problems) == 4
+    assert len(refused(tmp_path / "counts.txt", "counts.txt").problems) == 4
 
 
 def test_folders_that_hold_no_counts_are_told(tmp_path):
-    with pytest.raises(CountsError, match="no such file"):
-        read_counts(tmp_path / "absent")
+    refused(tmp_path / "absent", "no such file")
     (tmp_path / "notes.md").write_text("nothing")
-    with pytest.raises(CountsError, match=r"it holds notes\.md"):
-        read_counts(tmp_path)
+    refused(tmp_path, r"it holds notes\.md")
     (tmp_path / "quant.sf").write_text("Name\tNumReads\n")
-    message = r"counts of transcripts .quant.sf., not of genes. Expected those of genes. Run salmon"
-    with pytest.raises(CountsError, match=message):
-        read_counts(tmp_path)
-
-
-def test_files_of_different_annotations_are_told(tmp_path):
-    star(tmp_path)
-    (tmp_path / "s4ReadsPerGene.out.tab").write_text("CDK6\t1\t1\t0\n")
-    message = (
-        r"1 file.s. do not have the genes of 's1': s4. Expected the same in all. Give files counted with one"
-    )
-    with pytest.raises(CountsError, match=message):
-        read_counts(tmp_path)
-
-
-def test_files_of_star_that_are_cut_and_files_that_are_no_text_are_told(tmp_path):
-    (tmp_path / "s1ReadsPerGene.out.tab").write_text("CDK6\t1\t1\n")
-    message = r"1 file.s. of STAR do not have 4 columns: s1. Expected a gene and three counts. Take"
-    with pytest.raises(CountsError, match=message):
-        read_counts(tmp_path)
-    (tmp_path / "counts.txt").write_bytes(b"\xff\xfe\x00g\n")
-    message = r"counts.txt: not a text table .*Expected raw counts. Give a TSV or CSV"
-    with pytest.raises(CountsError, match=message):
-        read_counts(tmp_path / "counts.txt")
-
-
-def test_a_gtf_without_genes_is_told(tmp_path):
-    (tmp_path / "ids.gtf").write_text('1\tx\texon\t1\t2\t.\t+\t.\tgene_id "E1"; gene_name "A";\n')
-    message = r"ids.gtf: no line of a gene with gene_id and gene_name found. Expected one for each"
-    with pytest.raises(TableError, match=message):
-        gene_ids.read_mapping(tmp_path / "ids.gtf")
+    refused(tmp_path, "counts of transcripts .quant.sf., not of genes. Expected those of genes. Run salmon")
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [("a,b\n1,2\n", r"m.*: line 1 lacks gene_id or symbol; found a, b\. Expected both. Name the columns so"), ("gene_id,symbol\nE1,A\nE1,B\n", "1 identifier.* have more than one symbol: E1. Expected one of each")],
-)  # fmt: skip
-def test_wrong_mappings_are_told(tmp_path, text, message):
-    (tmp_path / "ids.csv").write_text(text)
-    with pytest.raises(TableError, match=message):
-        gene_ids.read_mapping(tmp_path / "ids.csv")
-
-
-@pytest.mark.parametrize(
-    "name",
+    ("name", "line", "message"),
     [
-        "s1.bam",
-        "/x/y/s1Aligned.sortedByCoord.out.bam",
-        "s1_sorted.bam",
-        "s1.counts.txt.gz",
-        "C:\\data\\s1.sam",
+        ("s1", "CDK6\t1\t1\n", "1 file.s. of STAR do not have 4 columns: s1. Expected a gene and three counts. Take"),
+        ("s4", "CDK6\t1\t1\t0\n", "1 file.s. do not have the genes of 's1': s4. Expected the same in all. Give files counted with one"),
     ],
-)
-def test_names_of_samples_lose_what_programs_append(name):
-    assert sample_of(name) == "s1"
+)  # fmt: skip
+def test_files_of_star_that_differ_or_are_cut_are_told(tmp_path, name, line, message):
+    star(tmp_path)
+    (tmp_path / f"{name}ReadsPerGene.out.tab").write_text(line)
+    refused(tmp_path, message)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("ids.csv", "a,b\n1,2\n", r"m.*: line 1 lacks gene_id or symbol; found a, b\. Expected both. Name the columns so"),
+        ("ids.csv", "gene_id,symbol\nE1,A\nE1,B\n", "1 identifier.* have more than one symbol: E1. Expected one of each"),
+        ("ids.gtf", '1\tx\texon\t1\t2\t.\t+\t.\tgene_id "E1"; gene_name "A";\n', "ids.gtf: no line of a gene with gene_id and gene_name found. Expected one for each"),
+        ("ids.gtf", None, "ids.gtf: no such file. Expected the names of genes. Give a GTF"),
+    ],
+)  # fmt: skip
+def test_wrong_mappings_are_told(tmp_path, file, text, message):
+    if text:
+        (tmp_path / file).write_text(text)
+    with pytest.raises(TableError, match=message):
+        gene_ids.read_mapping(tmp_path / file)
+
+
+def test_names_of_samples_lose_what_programs_append():
+    bams = ["s1.bam", "/x/y/s1Aligned.sortedByCoord.out.bam", "s1_sorted.bam"]
+    for name in [*bams, "s1.counts.txt.gz", "C:\\data\\s1.sam"]:
+        assert sample_of(name) == "s1", name
 
 
 @settings(max_examples=30, deadline=None)
@@ -357,36 +329,19 @@ def test_a_gene_may_be_called_na(tmp_path):
     assert read_counts(tmp_path / "counts.tsv").counts.s1.to_dict() == {"NA": 5, "CDK6": 7}
 
 
-def test_files_that_are_not_what_their_names_say_are_told(tmp_path):
-    (tmp_path / "counts.tsv").write_text("gene\ta\nX\t1\t2\t3\nY\t1\n")
-    message = r"line 1 has 2 names and the lines below 4 cells. Expected as many of both. Look"
-    with pytest.raises(CountsError, match=message):
-        read_counts(tmp_path / "counts.tsv")
-    (tmp_path / "counts.tsv").write_text("gene\ta\nX\t1\nY\t1\t2\n")
-    message = r"counts.tsv: cannot be read as a table .*Expected genes in rows and samples in columns"
-    with pytest.raises(CountsError, match=message):
-        read_counts(tmp_path / "counts.tsv")
-    (tmp_path / "counts.h5ad").write_bytes(b"nothing")
-    message = r"counts.h5ad: cannot be read as h5ad .*Expected what anndata writes; write it again"
-    with pytest.raises(CountsError, match=message):
-        read_counts(tmp_path / "counts.h5ad")
-    with pytest.raises(TableError, match=r"ids.gtf: no such file. Expected the names of genes. Give a GTF"):
-        gene_ids.read_mapping(tmp_path / "ids.gtf")
-
-
 def test_an_h5ad_without_values_and_a_file_without_its_column_are_told(tmp_path):
     import anndata
 
     anndata.AnnData(obs=pd.DataFrame(index=["s1"])).write_h5ad(tmp_path / "empty.h5ad")
-    message = r"empty.h5ad: holds no values. Expected raw counts. Put raw counts into X"
-    with pytest.raises(CountsError, match=message):
-        read_counts(tmp_path / "empty.h5ad")
+    refused(
+        tmp_path / "empty.h5ad", "empty.h5ad: holds no values. Expected raw counts. Put raw counts into X"
+    )
     folder = tmp_path / "rsem"
     folder.mkdir()
     (folder / "s1.genes.results").write_text("gene_id\tTPM\nCDK6\t1\n")
-    message = r"lacks the column expected_count; found gene_id, TPM. Expected it next to the genes. Take it"
-    with pytest.raises(CountsError, match=message):
-        read_counts(folder)
+    refused(
+        folder, "lacks the column expected_count; found gene_id, TPM. Expected it next to the genes. Take it"
+    )
 
 
 @pytest.mark.parametrize(
@@ -422,34 +377,13 @@ def test_genes_of_the_sets_that_ship_are_known():
 )  # fmt: skip
 def test_names_that_a_spreadsheet_changed_are_told(tmp_path, name):
     path = write(tmp_path / "counts.tsv", COUNTS.set_axis(["CDK6", "TP53", "GDF15", name]))
-    with pytest.raises(CountsError, match=rf"turned into dates by a spreadsheet: {name[:2]}"):
-        read_counts(path)
+    refused(path, rf"turned into dates by a spreadsheet: {name[:2]}")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["MARCHF1", "SEPTIN9", "SEPT9", "MARCH1", "DEC1", "MARC2", "DELEC1", "HLA-DRB1", "1/2-SBSRNA4", "15-LOX"],
-)
-def test_names_of_genes_are_no_dates(name):
-    assert gene_ids.turned_into_dates([name, "CDK6", "TP53"]) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ('gene\ts1\ts2\nCDK6\t1\t2\n"TP53\t3\t4\nXIST\t5\t6\n', r"1 line\(s\) hold a quote \(.\) that is not closed: line 3. Expected quotes in pairs"),
-        ("gene\ts1\ts2\nCDK6\t1\t2\n\t3\t4\n\t5\t6\n", r"2 row\(s\) have no name of a gene: line 3; line 4. Expected one in the first"),
-        ("gene\ts1\ts2\nCDK6\t1e19\t2\nTP53\t3\t4\n", r"above a billion, which no count of reads is, such as 1e\+19 for gene 'CDK6' in sample 's1'"),
-        ("gene\ts1\ts2\nCDK6\t2.123\t1.045\nTP53\t3\t14\n", r"2.123 for gene 'CDK6' in sample 's1' .line 2, column 's1'. may be a whole number with a dot .*Save the table without"),
-        ("gene\ts1\ts2\nCDK6\t1\tinf\nTP53\t3\t4\n", r"tsv: 1 of 4 values are infinite, such as inf for gene 'CDK6' in sample 's2' .line 2"),
-        ("gene\ts1\ts2\nCDK6\t1\t2\t7\nTP53\t3\t4\nXIST\t5\t6\n", "line 2: 4 cells, and the others 3. Expected as many cells in each line. Look for a stray"),
-        ("gene\ts1\ts2\nCDK6\t1\t2\nT\x00P53\t3\t4\n", r"1 line\(s\) hold bytes of zero: line 3. Expected text. Write the table again"),
-    ],
-)  # fmt: skip
-def test_cells_that_are_no_counts_are_told_by_line_or_gene(tmp_path, text, message):
-    (tmp_path / "counts.tsv").write_text(text)
-    with pytest.raises(CountsError, match=message):
-        read_counts(tmp_path / "counts.tsv")
+def test_names_of_genes_are_no_dates():
+    names = "MARCHF1 SEPTIN9 SEPT9 MARCH1 DEC1 MARC2 DELEC1 HLA-DRB1 1/2-SBSRNA4 15-LOX"
+    for name in names.split():
+        assert gene_ids.turned_into_dates([name, "CDK6", "TP53"]) == [], name
 
 
 @pytest.mark.parametrize("text", ["gene\ts1\ts2\nCDK6\t1\t2\t\nTP53\t3\t4\t\n", "gene\ts1\ts2\t\nCDK6\t1\t2\t\nTP53\t3\t4\t\n",
@@ -507,17 +441,17 @@ def test_estimated_counts_are_taken(tmp_path, kind):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("TPM", "scaled to one total"), ("CPM", "scaled to one total"), ("filtered TPM", r"as of TPM or FPKM. DESeq2 needs raw counts"),
-        ("FPKM", r"as of TPM or FPKM"), ("normalised", r"whole multiples of its smallest, as of counts divided by a size factor"),
+        ("TPM", "scaled to one total"),
+        ("CPM", "scaled to one total"),
+        ("filtered TPM", "as of TPM or FPKM. DESeq2 needs raw counts"),
+        ("FPKM", "as of TPM or FPKM"),
+        ("normalised", "whole multiples of its smallest, as of counts divided by a size factor"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_count_is_refused_as_estimated_too_and_not_recommended(tmp_path, kind, message):
     path = write(tmp_path / "counts.tsv", simulated(kind))
-    with pytest.raises(CountsError, match=message):
-        read_counts(path, kind="estimated")
-    with pytest.raises(CountsError, match="not whole numbers") as refused:
-        read_counts(path)
-    assert "counts_kind: estimated" not in str(refused.value)
+    refused(path, message, kind="estimated")
+    assert "counts_kind: estimated" not in str(refused(path, "not whole numbers"))
 
 
 def test_the_genomic_data_commons(tmp_path):
@@ -583,8 +517,7 @@ def test_rounded_normalised_counts_are_cautioned():
     means = chance.lognormal(4, 1.5, (2000, 1))
     raw = chance.poisson(means * chance.lognormal(0, 0.25, 12))
     assert caution_of_sizes(rounded(raw)) == ""
-    normalised = np.round(raw / median_of_ratios(raw.T))
-    assert re.match(
-        r"caution: the samples' sums differ by \d\.\d% \(SD\) only", caution_of_sizes(rounded(normalised))
-    )
-    assert caution_of_sizes(rounded(normalised[:, :4])) == ""
+    normalised = rounded(np.round(raw / median_of_ratios(raw.T)))
+    caution = r"caution: the samples' sums differ by \d\.\d% \(SD\) only"
+    assert re.match(caution, caution_of_sizes(normalised))
+    assert caution_of_sizes(normalised.iloc[:, :4]) == ""

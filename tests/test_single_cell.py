@@ -24,9 +24,9 @@ from faceage_bio.intake.rna.cells import open_cells
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.sample_size import smallest_detectable
-from tests.browser import emulate
+from tests.browser import check_width
 from tests.cells_study import GENES, cells_of, people_of
-from tests.commands import faceage_bio
+from tests.commands import output_of
 from tests.report_studies import CARD, config_of
 from tests.rows import worded
 
@@ -38,16 +38,20 @@ def drawn(n=300, genes=GENES, seed=1, **obs):
     import anndata
 
     random = np.random.default_rng(seed)
-    table = pd.DataFrame(
-        {
-            "subject_id": [f"d{k % 4}" for k in range(n)],
-            "cell_type": np.where(np.arange(n) % 3 == 0, "B", "T"),
-        }
-        | obs,
-        index=[f"c{k}" for k in range(n)],
-    )
+    kinds = np.where(np.arange(n) % 3 == 0, "B", "T")
+    columns = {"subject_id": [f"d{k % 4}" for k in range(n)], "cell_type": kinds} | obs
+    table = pd.DataFrame(columns, index=[f"c{k}" for k in range(n)])
     counts = sparse.csr_matrix(random.poisson(2.0, (n, len(genes))).astype("float32"))
     return anndata.AnnData(counts, obs=table, var=pd.DataFrame(index=genes))
+
+
+def read_donors(path, donors="d0 d1 d2 d3", covariates=()):
+    """Samples of the donors, as the intake reads them, and what is wrong."""
+    problems = Problems()
+    samples, _, _ = read_samples(
+        "c", {"single_cell": str(path)}, set(donors.split()), problems, list(covariates)
+    )
+    return samples, problems
 
 
 def written(data, folder):
@@ -62,9 +66,9 @@ def test_measures_equal_scanpys_and_sums_the_plain_ones_in_blocks(how, tmp_path,
     monkeypatch.setattr(cell_files, "BLOCK_VALUES", 700)  # many blocks
     data = drawn()
     counts = data.X.toarray()
-    expected = sc.pp.calculate_qc_metrics(
-        _with_mitochondrial(data), qc_vars=["mt"], percent_top=None, log1p=False
-    )[0]
+    marked = data.copy()
+    marked.var["mt"] = marked.var_names.str.startswith("MT-")
+    expected, _ = sc.pp.calculate_qc_metrics(marked, qc_vars=["mt"], percent_top=None, log1p=False)
     logged = data.copy()
     sc.pp.normalize_total(logged, target_sum=1e4)
     sc.pp.log1p(logged)
@@ -85,16 +89,9 @@ def test_measures_equal_scanpys_and_sums_the_plain_ones_in_blocks(how, tmp_path,
     result = aggregate_cells(file, Limits(0, 1.0, 1, 0))
     for row in result.profiles.itertuples():
         mine = (data.obs.subject_id == row.subject_id) & (data.obs.cell_type == row.cell_type)
-        np.testing.assert_array_equal(
-            result.profiles.loc[row.Index, GENES].to_numpy(dtype=float), counts[mine].sum(axis=0)
-        )
+        found = result.profiles.loc[row.Index, GENES].to_numpy(dtype=float)
+        np.testing.assert_array_equal(found, counts[mine].sum(axis=0))
         assert row.n_cells == mine.sum()
-
-
-def _with_mitochondrial(data):
-    data = data.copy()
-    data.var["mt"] = data.var_names.str.startswith("MT-")
-    return data
 
 
 def test_every_cell_is_kept_or_told_why_not(tmp_path):
@@ -139,9 +136,8 @@ def test_profiles_of_few_cells_or_few_counts_are_dropped_and_kept_in_view(tmp_pa
     poor = aggregate_cells(open_cells(path), Limits(0, 1.0, 1, 1500)).profiles
     assert ((poor.n_counts < 1500) == (poor.reason == "too_few_counts")).all()
     assert set(poor.reason) == {"", "too_few_counts"}
-    donors = pd.DataFrame(
-        {"cohort": "c", "sample_id": ["d0", "d1"], "subject_id": ["d0", "d1"], "batch": ["one", "two"]}
-    )
+    ids = ["d0", "d1"]
+    donors = pd.DataFrame({"cohort": "c", "sample_id": ids, "subject_id": ids, "batch": ["one", "two"]})
     counts, samples = samples_of(few, "B", "c", donors)
     assert counts.shape == (len(GENES), 0)
     assert len(samples) == 0
@@ -164,10 +160,7 @@ def test_what_obs_tells_of_donors_may_be_a_covariate_and_never_stands_for_the_cl
     said = open_cells(path).said
     assert "of donors obs also tells batch, yield, sample_date, sex, race" in said
     assert "not of donors, because cells of one donor differ in it: lane" in said
-    problems = Problems()
-    samples, _, _ = read_samples(
-        "c", {"single_cell": str(path)}, {"d0", "d1", "d2", "d3"}, problems, ["sex", "yields"]
-    )
+    samples, problems = read_donors(path, covariates=["sex", "yields"])
     problems.stop_if_any()
     assert list(samples) == ["cohort", "sample_id", "subject_id", "batch", "sample_date", "yield"]
     assert samples["batch"].tolist() == ["two", "one", "two", "one"]
@@ -219,10 +212,8 @@ def test_what_is_wrong_is_told_by_name_here_and_at_intake(spoil, tmp_path):
     path = written(data, tmp_path)
     with pytest.raises(CountsError, match=told):
         open_cells(path)
-    problems = Problems()
-    read_samples("c", {"single_cell": str(path)}, {"d0", "d1", "d2", "d3"}, problems)
     with pytest.raises(Exception, match=told):
-        problems.stop_if_any()
+        read_donors(path)[1].stop_if_any()
 
 
 def test_everything_wrong_at_once_is_told_at_once(tmp_path):
@@ -258,10 +249,7 @@ def test_no_file_no_h5ad_and_no_values(tmp_path):
 def test_strangers_among_the_donors_are_told_and_cells_without_a_donor_are_none(tmp_path):
     data = drawn()
     data.obs["subject_id"] = [None if k == 6 else d for k, d in enumerate(data.obs.subject_id)]
-    problems = Problems()
-    samples, _, _ = read_samples(
-        "c", {"single_cell": str(written(data, tmp_path))}, {"d0", "d1", "d2"}, problems
-    )
+    samples, problems = read_donors(written(data, tmp_path), "d0 d1 d2")
     assert samples.sample_id.tolist() == ["d0", "d1", "d2", "d3"]
     message = r"1 donor\(s\) that the cohort does not have: obs column 'subject_id', d3. Expected"
     with pytest.raises(Exception, match=message):
@@ -275,11 +263,6 @@ def test_without_mitochondrial_genes_the_rule_is_said_to_rest(tmp_path):
     assert len(result.dropped) == 0
 
 
-def call(*arguments):
-    done = faceage_bio(".", *arguments)
-    assert done.status == 0, done.output
-
-
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     """All commands on plain files: three cell types, mast cells of 7 donors, platelets of 2; d39 has dying cells alone."""
@@ -290,9 +273,8 @@ def study(tmp_path_factory):
     data = cells_of(people)
     rare = []
     for kind, donors in (("Mast cell", 7), ("Platelet", 2)):
-        some = data[
-            data.obs.subject_id.isin([f"d{k}" for k in range(donors)]) & (data.obs.cell_type == "B cell")
-        ].copy()
+        of_donors = data.obs.subject_id.isin([f"d{k}" for k in range(donors)])
+        some = data[of_donors & (data.obs.cell_type == "B cell")].copy()
         some = some[: 4 if kind == "Platelet" else None].copy()
         some.obs["cell_type"] = kind
         some.obs_names = [f"{kind} {k}" for k in range(some.n_obs)]
@@ -304,22 +286,14 @@ def study(tmp_path_factory):
     data.X = counts.tocsr()
     data.write_h5ad(folder / "cells.h5ad")
     people.to_csv(folder / "people.tsv", sep="\t", index=False)
-    out = folder / "c" / "expression"
-    call(
-        "aggregate-cells", "--cohort", "c", "--single-cell", folder / "cells.h5ad", "--set", "expression.min_genes_per_cell=20",
-        "--set", "expression.min_profile_counts=2000", "--output", out,
-    )  # fmt: skip
-    given = [
-        "--participants",
-        folder / "people.tsv",
-        "--pseudobulk",
-        out / "pseudobulk.parquet",
-        "--set",
-        "expression.covariates=sex",
-    ]
-    call("fit-expression", *given, "--set", "expression.panel=CDK6,TP53", "--workers", 1, "--output", out)
-    call("compare-composition", *given, "--output", out)
-    return out
+    limits = "--set expression.min_genes_per_cell=20 --set expression.min_profile_counts=2000"
+    output = "--output c/expression"
+    output_of(f"aggregate-cells --cohort c --single-cell cells.h5ad {limits} {output}", folder=folder)
+    files = f"--participants people.tsv --pseudobulk c/expression/pseudobulk.parquet {output}"
+    given = f"{files} --set expression.covariates=sex"
+    output_of(f"fit-expression {given} --set expression.panel=CDK6,TP53 --workers 1", folder=folder)
+    output_of(f"compare-composition {given}", folder=folder)
+    return folder / "c" / "expression"
 
 
 def read(study, name):
@@ -328,9 +302,8 @@ def read(study, name):
 
 def test_a_gene_planted_in_one_cell_type_is_found_there_and_nowhere_else(study):
     panel = read(study, "panel")
-    own = panel[(panel.exposure == "age_acceleration") & (panel.model == "together")].set_index(
-        ["question", "term"]
-    )
+    own = panel[(panel.exposure == "age_acceleration") & (panel.model == "together")]
+    own = own.set_index(["question", "term"])
     t, b = own.loc[("expression in T cell", "CDK6")], own.loc[("expression in B cell", "CDK6")]
     assert t.q_value < 1e-6
     assert t.ci_lower < 0.8 < t.ci_upper
@@ -346,9 +319,8 @@ def test_a_gene_planted_in_one_cell_type_is_found_there_and_nowhere_else(study):
 
 def test_a_cell_type_of_few_or_no_donors_keeps_its_rows(study):
     panel = worded(read(study, "panel")).groupby("question").note.first()
-    assert panel["expression in Mast cell"].startswith(
-        "not estimated, because 7 samples are too few for 4 parameters"
-    )
+    words = "not estimated, because 7 samples are too few for 4 parameters"
+    assert panel["expression in Mast cell"].startswith(words)
     assert panel["expression in Platelet"] == "not estimated, because no sample is left"
 
 
@@ -362,9 +334,8 @@ def test_a_donor_whose_cells_are_all_dropped_is_in_the_ledger(study):
     assert (mine.many_mitochondrial == mine.cells).all()
     assert (study / "cells_ledger.tsv").stat().st_mode & 0o077 == 0
     assert (study / "pseudobulk.parquet").stat().st_mode & 0o077 == 0
-    assert not any(
-        "d39" in (study / f"{name}.tsv").read_text() for name in ("cell_quality", "composition", "panel")
-    )
+    shared = ("cell_quality", "composition", "panel")
+    assert not any("d39" in (study / f"{name}.tsv").read_text() for name in shared)
 
 
 def test_a_planted_change_of_composition_is_found_beside_age_and_the_raw_gap(study):
@@ -382,21 +353,16 @@ def test_a_planted_change_of_composition_is_found_beside_age_and_the_raw_gap(stu
 
 
 def composition_of(people, numbers, **more):
-    profiles = (
-        numbers.rename_axis("subject_id")
-        .reset_index()
-        .melt("subject_id", var_name="cell_type", value_name="n_cells")
-    )
+    profiles = numbers.rename_axis("subject_id").reset_index()
+    profiles = profiles.melt("subject_id", var_name="cell_type", value_name="n_cells")
     settings = {"covariates": ["sex"], "per_years": 10, "min_cells": 10, "min_donors": 10} | more
     return worded(composition_table(profiles, people, "c", **settings)).set_index(["term", "exposure"])
 
 
 def drawn_numbers(people, seed=3):
     random = np.random.default_rng(seed)
-    shares = random.dirichlet([6, 4, 2, 1], len(people))
-    return pd.DataFrame(
-        random.poisson(200 * shares), index=people.subject_id, columns=["T", "B", "NK", "Mono"]
-    )
+    numbers = random.poisson(200 * random.dirichlet([6, 4, 2, 1], len(people)))
+    return pd.DataFrame(numbers, index=people.subject_id, columns=["T", "B", "NK", "Mono"])
 
 
 def test_permuted_acceleration_finds_no_composition():
@@ -410,24 +376,15 @@ def test_permuted_acceleration_finds_no_composition():
     assert 0.4 < np.mean(p) < 0.6
 
 
-def test_composition_equals_r(golden):
+def test_composition_equals_r():
     from tests.golden.composition import data
 
-    people, numbers = data.people(), data.numbers()
-    found = composition_of(people, numbers, covariates=["bmi"], per_years=1)
-    for row in golden.itertuples():
+    found = composition_of(data.people(), data.numbers(), covariates=["bmi"], per_years=1)
+    expected = pd.read_csv(data.FOLDER / "golden.tsv", sep="\t", float_precision="round_trip")
+    for row in expected.itertuples():
         mine = found.loc[(row.term, row.exposure)]
-        assert mine.estimate == pytest.approx(row.estimate, rel=1e-6)
-        assert mine.standard_error == pytest.approx(row.standard_error, rel=1e-6)
-        assert mine.p_value == pytest.approx(row.p_value, rel=1e-6)
-        assert mine.q_value == pytest.approx(row.q_value, rel=1e-6)
-
-
-@pytest.fixture
-def golden():
-    from tests.golden.composition import data
-
-    return pd.read_csv(data.FOLDER / "golden.tsv", sep="\t", float_precision="round_trip")
+        for column in ("estimate", "standard_error", "p_value", "q_value"):
+            assert mine[column] == pytest.approx(getattr(row, column), rel=1e-6)
 
 
 def test_ratios_add_to_zero_and_do_not_ask_how_many_cells_were_caught():
@@ -441,11 +398,9 @@ def test_ratios_add_to_zero_and_do_not_ask_how_many_cells_were_caught():
 def test_one_cell_type_alone_and_few_donors_have_no_composition():
     people = people_of()
     alone = composition_of(people, drawn_numbers(people)[["T"]])
-    assert (
-        alone.note == "not estimated, because shares need at least two cell types that enough donors have"
-    ).all()
-    few = people.head(6)
-    rows = composition_of(few, drawn_numbers(people).head(6), min_donors=3, covariates=["sex", "bmi"][:1])
+    why = "not estimated, because shares need at least two cell types that enough donors have"
+    assert (alone.note == why).all()
+    rows = composition_of(people.head(6), drawn_numbers(people).head(6), min_donors=3)
     assert rows.estimate.notna().any() or rows.note.str.contains("(rows|participants) are too few for").all()
     two = composition_of(people.head(4), drawn_numbers(people).head(4), min_donors=2)
     assert two.note.str.contains("4 [a-z]+ are too few for .* terms").any()
@@ -489,10 +444,7 @@ def test_a_study_without_single_cells_says_so_in_a_line():
 
 
 def test_the_section_fits_into_the_browser(study, tmp_path, browser):
-    (tmp_path / "page.html").write_text(page_of(study))
-    emulate(browser, 1000)
-    browser.get((tmp_path / "page.html").as_uri())
-    assert browser.execute_script("return document.documentElement.scrollWidth") <= 1000
+    check_width(browser, page_of(study), tmp_path, 1000)
     section = browser.find_element("css selector", "section[aria-labelledby='single-cell']")
     assert len(section.find_elements("css selector", "figure svg")) == 1
     assert not [line for line in browser.get_log("browser") if line["level"] == "SEVERE"]

@@ -45,8 +45,14 @@ CHECKS = [
 
 
 def flow_table(*rows, cohort="one"):
-    return with_totals(
-        pd.DataFrame(rows, columns=["unit", "stage", "status", "reason", "n"]).assign(cohort=cohort)
+    table = pd.DataFrame(rows, columns=["unit", "stage", "status", "reason", "n"])
+    return with_totals(table.assign(cohort=cohort))
+
+
+def subjects(*rows):
+    """The flow of subjects: stage, reason ("" is included) and n."""
+    return flow_table(
+        *(("subject", stage, "excluded" if why else "included", why, n) for stage, why, n in rows)
     )
 
 
@@ -63,13 +69,18 @@ def rows(table, *more, cohort="one"):
     return worded(result_rows([{"cohort": cohort, "n": 90} | row for row in more], table))
 
 
+def study(**tables):
+    """Result tables by place, such as ``survival__cox``."""
+    return ReportTables({tuple(place.split("__")): table for place, table in tables.items()})
+
+
 def test_the_flow_of_given_face_ages_names_no_photos():
-    boxes = cohort_flow(ReportTables({("ledger", "flow"): FLOW}), "one", given=True)
+    boxes = cohort_flow(study(ledger__flow=FLOW), "one", given=True)
     assert [box.title for box in boxes["photo"]] == ["Face ages given", "Face ages known"]
 
 
 def test_the_flow_shows_every_number_of_the_ledger():
-    boxes = cohort_flow(ReportTables({("ledger", "flow"): FLOW}), "one")
+    boxes = cohort_flow(study(ledger__flow=FLOW), "one")
     numbers = {(unit, box.stage): box.n for unit, chain in boxes.items() for box in chain}
     assert numbers == {
         ("photo", "intake"): 144, ("photo", "face_age"): 140, ("subject", "intake"): 120,
@@ -87,12 +98,10 @@ def test_the_flow_shows_every_number_of_the_ledger():
 
 def test_a_flow_with_missing_numbers_has_dashes():
     small = FLOW.assign(n=FLOW["n"].astype(float).where(FLOW["n"] > 5))
-    lines = as_list(cohort_flow(ReportTables({("ledger", "flow"): small}), "one"))
+    lines = as_list(cohort_flow(study(ledger__flow=small), "one"))
     assert lines[1] == ("Photos with a face age", "140", ["– damaged image", "– no face found"])
-    everything = FLOW.assign(n=np.nan)
-    assert {n for _, n, _ in as_list(cohort_flow(ReportTables({("ledger", "flow"): everything}), "one"))} == {
-        "–"
-    }
+    hollow = as_list(cohort_flow(study(ledger__flow=FLOW.assign(n=np.nan)), "one"))
+    assert {n for _, n, _ in hollow} == {"–"}
 
 
 def ledger_of(stages):
@@ -105,14 +114,19 @@ def ledger_of(stages):
     return pd.DataFrame(rows, columns=list(LEDGER_COLUMNS))
 
 
-def test_people_who_lack_two_things_leave_the_chain_once():
-    ledger = ledger_of({
-        "intake": [("", 100)], "acceleration": [("", 80), ("no_age", 20)],
-        "survival": [("", 70), ("no_follow_up", 18), ("no_acceleration", 12)],
-    })  # fmt: skip
-    steps = chains(flow(ledger))["subject"]
-    assert [step.n for step in steps] == [100, 80, 70]
-    assert steps[-1].reasons == {"no_follow_up": 10}
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [
+        ({"intake": [("", 100)], "acceleration": [("", 80), ("no_age", 20)], "survival": [("", 70), ("no_follow_up", 18), ("no_acceleration", 12)]},
+         [(100, {}), (80, {"no_age": 20}), (70, {"no_follow_up": 10})]),
+        # the intake excludes 9 without a photo; the ledger names them again without a face age, and then without an age acceleration
+        ({"intake": [("no_photo", 9), ("", 91)], "acceleration": [("no_face_age", 12), ("", 88)], "survival": [("no_acceleration", 12), ("", 88)]},
+         [(100, {}), (91, {"no_photo": 9}), (88, {"no_face_age": 3}), (88, {})]),
+    ],
+)  # fmt: skip
+def test_participants_who_lack_two_things_leave_the_chain_once(stages, expected):
+    steps = chains(flow(ledger_of(stages)))["subject"]
+    assert [(step.n, step.reasons) for step in steps] == expected
 
 
 def one_table(counts, missing):
@@ -128,21 +142,13 @@ def one_table(counts, missing):
             {"term": f"x: {level}", "variable": "x", "level": level, "measure": "share", "group": g, "n": n, "estimate": 0.1}
             for g, n in zip(["all", *groups], [line.sum(), *line], strict=True)
         ]  # fmt: skip
-    made.append(
-        {
-            "term": "x",
-            "variable": "x",
-            "measure": "missing",
-            "group": "all",
-            "n": missing.sum(),
-            "estimate": 0.1,
-        }
-    )
-    return rows("phenotype/table_one", *made)
+    base = {"term": "x", "variable": "x", "measure": "missing", "group": "all", "estimate": 0.1}
+    return rows("phenotype/table_one", *made, base | {"n": missing.sum()})
 
 
-def test_table_one_shows_every_number():
-    shown = table_one(one_table(np.array([[2, 9, 90], [1, 9, 9]]), np.array([0, 1, 0])))
+def test_table_one_shows_every_number_and_dashes_for_missing_ones():
+    table = one_table(np.array([[2, 9, 90], [1, 9, 9]]), np.array([0, 1, 0]))
+    shown = table_one(table)
     assert shown["groups"] == [("all", "121"), ("g1", "3"), ("g2", "19"), ("g3", "99")]
     variable = shown["variables"][0]
     assert variable["rows"] == [
@@ -150,24 +156,20 @@ def test_table_one_shows_every_number():
         ("l1", ["19 (16%)", "1 (33%)", "9 (47%)", "9 (9%)"]),
     ]
     assert variable["missing"] == "1"
-
-
-def test_table_one_with_missing_numbers_has_dashes():
-    table = one_table(np.array([[2, 9, 90], [1, 9, 9]]), np.array([0, 1, 0]))
-    shown = table_one(table.assign(n=table["n"].astype(float).where(table["n"] > 5)))
-    assert shown["groups"][1] == ("g1", "–")
-    assert shown["variables"][0]["rows"][1] == ("l1", ["19 (16%)", "–", "9 (47%)", "9 (9%)"])
-    assert shown["variables"][0]["missing"] == "–"
+    hollow = table_one(table.assign(n=table["n"].astype(float).where(table["n"] > 5)))
+    assert hollow["groups"][1] == ("g1", "–")
+    assert hollow["variables"][0]["rows"][1] == ("l1", ["19 (16%)", "–", "9 (47%)", "9 (9%)"])
+    assert hollow["variables"][0]["missing"] == "–"
 
 
 def test_table_one_shows_numbers_of_few():
-    base = {"term": "bmi", "variable": "bmi", "group": "all"}
+    base = {"term": "bmi", "variable": "bmi", "group": "all", "n": 2}
+    quartiles = {"lower_quartile": 23.9, "upper_quartile": np.nan}
     table = rows(
         "phenotype/table_one",
         {"term": "participants", "measure": "participants", "group": "all", "n": 3, "variable": ""},
-        base | {"measure": "mean", "n": 2, "estimate": 24.26, "standard_deviation": 1.04},
-        base
-        | {"measure": "median", "n": 2, "estimate": 24.3, "lower_quartile": 23.9, "upper_quartile": np.nan},
+        base | {"measure": "mean", "estimate": 24.26, "standard_deviation": 1.04},
+        base | {"measure": "median", "estimate": 24.3} | quartiles,
         base | {"measure": "missing", "n": 1, "estimate": 1 / 3},
     )
     expected = [("mean (SD)", ["24.3 (1.0)"]), ("median (IQR)", ["24.3 (23.9 to –)"])]
@@ -175,29 +177,18 @@ def test_table_one_shows_numbers_of_few():
 
 
 def test_what_did_not_run_is_grey_and_there():
-    checks = all_checks(ReportTables({}), config_of(["one"]))
+    checks = all_checks(study(), config_of(["one"]))
     assert [check.name for check in checks] == CHECKS
     assert {check.state for check in checks} == {NOT_RUN}
-    assert key_results(ReportTables({}), config_of(["one"])) == []
-    assert strip(ReportTables({}), config_of(["one"])) == []
-
-
-def test_participants_without_a_photo_are_excluded_once():
-    # the intake excludes 9 without a photo; the ledger names them again without a face age, and then without an age acceleration
-    ledger = ledger_of({
-        "intake": [("no_photo", 9), ("", 91)], "acceleration": [("no_face_age", 12), ("", 88)],
-        "survival": [("no_acceleration", 12), ("", 88)],
-    })  # fmt: skip
-    steps = chains(flow(ledger))["subject"]
-    assert [step.n for step in steps] == [100, 91, 88, 88]
-    assert [step.reasons for step in steps] == [{}, {"no_photo": 9}, {"no_face_age": 3}, {}]
+    assert key_results(study(), config_of(["one"])) == []
+    assert strip(study(), config_of(["one"])) == []
 
 
 def test_the_strip_adds_the_cohorts_and_leads_to_the_flow():
     config = config_of(["one", "two"])
     config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}
     both = pd.concat([FLOW, FLOW.assign(cohort="two")])
-    cells = strip(ReportTables({("ledger", "flow"): both}), config)
+    cells = strip(study(ledger__flow=both), config)
     assert [n for n, _, _ in cells] == ["288", "280", "240", "228", "228"]
     assert cells[0] == ("288", "photos received", "association.html#participant-flow")
     assert cells[1][1] == "with a face age (8 excluded)"
@@ -205,138 +196,132 @@ def test_the_strip_adds_the_cohorts_and_leads_to_the_flow():
 
 
 def test_words_follow_the_data_where_face_ages_were_given():
-    cells = strip(ReportTables({("ledger", "flow"): FLOW}), config_of(["one"]))
+    cells = strip(study(ledger__flow=FLOW), config_of(["one"]))
     assert cells[0][1] == "face ages given"
     assert not any("photos" in what for _, what, _ in cells)
 
 
-def checked(name, config=None, **tables):
-    known = {tuple(key.split("__")): table for key, table in tables.items()}
-    return next(
-        one for one in all_checks(ReportTables(known), config or config_of(["one"])) if one.name == name
-    )
+def checked(name, config=None, cards=(), **tables):
+    checks = all_checks(study(**tables), config or config_of(["one"]), list(cards))
+    return next(one for one in checks if one.name == name)
 
 
 @pytest.mark.parametrize(("r", "state"), [(0.01, OK), (-0.2, CAUTION), (0.6, PROBLEM)])
 def test_age_dependence(r, state):
-    table = rows(
-        "acceleration/summary", {"term": "age_acceleration", "measure": "correlation", "estimate": r}
-    )
-    assert checked("Age dependence", acceleration__summary=table).state == state
+    row = {"term": "age_acceleration", "measure": "correlation", "estimate": r}
+    check = checked("Age dependence", acceleration__summary=rows("acceleration/summary", row))
+    assert check.state == state
 
 
 @pytest.mark.parametrize(
     ("p", "remedy", "state"), [(0.4, False, OK), (0.01, True, CAUTION), (0.01, False, PROBLEM)]
 )
 def test_proportional_hazards(p, remedy, state):
-    tests = rows(
-        "survival/proportional_hazards", {"term": "face_age", "model": "face age + age", "p_value": p}
-    )
+    test = {"term": "face_age", "model": "face age + age", "p_value": p}
+    tests = rows("survival/proportional_hazards", test)
     remedies = rows("survival/remedies", {"term": "face_age", "estimate": 1.0 if remedy else np.nan})
     check = checked("Proportional hazards", survival__proportional_hazards=tests, survival__remedies=remedies)
     assert check.state == state
     assert check.link == "survival.html#hazards-one"
 
 
+AGE_ADJUSTED = {"term": "face_age", "step": "+ age", "adjustment": "age"}
+
+
 @pytest.mark.parametrize(
     ("per_term", "deaths", "state"), [(20, 40, OK), (8, 16, CAUTION), (3, 6, PROBLEM), (0.5, 1, PROBLEM)]
 )
 def test_events_per_variable(per_term, deaths, state):
-    row = {
-        "term": "face_age",
-        "step": "+ age",
-        "adjustment": "age",
-        "n_events": deaths,
-        "estimate": 1.5,
-        "events_per_term": per_term,
-    }
+    row = AGE_ADJUSTED | {"n_events": deaths, "estimate": 1.5, "events_per_term": per_term}
     check = checked("Events per variable", survival__cox=rows("survival/cox", row))
     assert check.state == state
     assert f"lowest: {per_term:.1f} (" in check.words
 
 
 def test_models_that_were_not_estimated_have_no_events_per_variable():
-    row = {"term": "face_age", "step": "+ age", "adjustment": "age"}
-    few = row | {"n_events": 4, "events_per_term": 2, "reason": reason("few_events", n_events=4, needed=5)}
-    table = rows("survival/cox", few)
-    check = checked("Events per variable", survival__cox=table)
+    why = reason("few_events", n_events=4, needed=5)
+    few = rows("survival/cox", AGE_ADJUSTED | {"n_events": 4, "events_per_term": 2, "reason": why})
+    check = checked("Events per variable", survival__cox=few)
     assert (check.state, check.words) == (NOT_RUN, "not estimated: one (4 events)")
-    many = row | {"n_events": 40, "events_per_term": 20, "estimate": 1.5}
-    both = pd.concat([rows("survival/cox", many), table.assign(cohort="two")])
+    many = rows("survival/cox", AGE_ADJUSTED | {"n_events": 40, "events_per_term": 20, "estimate": 1.5})
+    both = pd.concat([many, few.assign(cohort="two")])
     check = checked("Events per variable", config_of(["one", "two"]), survival__cox=both)
-    assert check.state == OK
-    assert check.words == "lowest: 20.0 (the age-adjusted model, one); not estimated: two (4 events)"
+    words = "lowest: 20.0 (the age-adjusted model, one); not estimated: two (4 events)"
+    assert (check.state, check.words) == (OK, words)
 
 
 def test_the_weakest_point_stands_first():
-    checks = [
-        Check(name, state, "", "", reached)
-        for name, state, reached in [
-            ("Age dependence", OK, 0.9), ("Missing data", OK, 0.2), ("Fairness", CAUTION, 0.6), ("Validity range", PROBLEM, 1.1),
-            ("Events per variable", PROBLEM, 7.0), ("Site and camera", NOT_RUN, 0.0),
-        ]
-    ]  # fmt: skip
+    places = {
+        "Age dependence": (OK, 0.9), "Missing data": (OK, 0.2), "Fairness": (CAUTION, 0.6), "Validity range": (PROBLEM, 1.1),
+        "Events per variable": (PROBLEM, 7.0), "Site and camera": (NOT_RUN, 0.0),
+    }  # fmt: skip
+    checks = [Check(name, state, "", "", reached) for name, (state, reached) in places.items()]
     found = ranked(checks)
-    assert [one.name for one in found] == [
-        "Events per variable", "Validity range", "Fairness", "Age dependence", "Missing data", "Site and camera",
-    ]  # fmt: skip
+    assert [one.name for one in found] == [list(places)[k] for k in (4, 3, 2, 0, 1, 5)]
     assert tally(found) == "2 problems, 1 caution, 2 passed, 1 not run"
     assert weakest_point(found)[0].name == "Events per variable"
     assert weakest_point(ranked([checks[-1]])) is None
 
 
 def test_how_far_a_limit_is_reached_follows_the_values():
-    few, fewer = (
-        checked("Events per variable", survival__cox=rows("survival/cox", {"term": "face_age", "step": "+ age", "adjustment": "age", "events_per_term": per}))
-        for per in (4.0, 2.0)
-    )  # fmt: skip
-    assert few.reached == pytest.approx(5 / 4)
-    assert fewer.reached == pytest.approx(5 / 2)
+    for per in (4.0, 2.0):
+        cox = rows("survival/cox", AGE_ADJUSTED | {"events_per_term": per})
+        assert checked("Events per variable", survival__cox=cox).reached == pytest.approx(5 / per)
     assert 0 < checked(FOLLOWS_AGE, **ages(0.71)).reached < 1 < checked(FOLLOWS_AGE, **ages(0.07)).reached
 
 
 def test_every_check_says_why_it_matters():
-    names = {one.name for one in all_checks(ReportTables({}), config_of(["one"]))}
+    names = {one.name for one in all_checks(study(), config_of(["one"]))}
     assert names == {name for name, _ in MATTERS} == {name for name, _ in LIMITS}
 
 
 def test_cohorts_are_described_from_table_one_and_follow_up():
     whole = {"group": "all", "n": 114}
+    share = whole | {"measure": "share"}
     table = rows(
         "phenotype/table_one",
         whole | {"term": "participants", "measure": "participants", "estimate": 114},
         whole | {"variable": "chronological_age", "measure": "mean", "estimate": 63.05, "standard_deviation": 10.23},
-        whole | {"variable": "sex", "level": "female", "measure": "share", "estimate": 0.49, "n": 56},
-        whole | {"variable": "group", "level": "cancer", "measure": "share", "estimate": 1.0},
-        *(whole | {"variable": "site", "level": level, "measure": "share", "estimate": share} for level, share in [("lung", 0.25), ("breast", 0.45), ("head", 0.2), ("skin", 0.1)]),
+        share | {"variable": "sex", "level": "female", "estimate": 0.49, "n": 56},
+        share | {"variable": "group", "level": "cancer", "estimate": 1.0},
+        *(share | {"variable": "site", "level": level, "estimate": n} for level, n in {"lung": 0.25, "breast": 0.45, "head": 0.2, "skin": 0.1}.items()),
     )  # fmt: skip
-    summary = rows(
-        "survival/summary",
-        {"grouping": "all", "group": "all", "measure": "median follow-up", "estimate": 4.99, "ci_lower": 3.6, "ci_upper": 5.8, "n_events": 79},
-    )  # fmt: skip
-    tables = ReportTables({("phenotype", "table_one"): table, ("survival", "summary"): summary})
-    found = describe_cohorts(
-        tables, config_of(["one", "two"], report={"cohorts": {"one": "photos before treatment"}})
-    )
-    assert found == [{
+    median = {
+        "measure": "median follow-up",
+        "estimate": 4.99,
+        "ci_lower": 3.6,
+        "ci_upper": 5.8,
+        "n_events": 79,
+    }
+    summary = rows("survival/summary", {"grouping": "all", "group": "all"} | median)
+    config = config_of(["one", "two"], report={"cohorts": {"one": "photos before treatment"}})
+    assert describe_cohorts(study(phenotype__table_one=table, survival__summary=summary), config) == [{
         "name": "one", "link": "association.html#table-one-one", "n": "114", "age": "63.0 (10.2)", "face_age": "–", "women": "49%",
         "who": "Patients with cancer: breast 45%, lung 25%, head 20%; photos before treatment", "follow_up": "5.0 (3.6–5.8)", "deaths": "79",
     }]  # fmt: skip
 
 
 def ages(r, n=114, spread=10.2, cohort="one"):
-    summary = rows(
-        "acceleration/summary", {"term": "face_age", "measure": "correlation", "exposure": "chronological_age", "estimate": r, "n": n}, cohort=cohort
-    )  # fmt: skip
-    one = {
+    """A correlation of face age with age, and the spread of age."""
+    found = {
+        "term": "face_age",
+        "measure": "correlation",
+        "exposure": "chronological_age",
+        "estimate": r,
+        "n": n,
+    }
+    age = {
         "term": "chronological_age",
         "variable": "chronological_age",
         "measure": "mean",
         "group": "all",
         "n": n,
-        "estimate": 63.0,
     }
-    return {"acceleration__summary": summary, "phenotype__table_one": rows("phenotype/table_one", one | {"standard_deviation": spread}, cohort=cohort)}  # fmt: skip
+    age |= {"estimate": 63.0, "standard_deviation": spread}
+    return {
+        "acceleration__summary": rows("acceleration/summary", found, cohort=cohort),
+        "phenotype__table_one": rows("phenotype/table_one", age, cohort=cohort),
+    }
 
 
 @pytest.mark.parametrize(("r", "state"), [(0.71, OK), (0.07, PROBLEM), (0.95, OK), (-0.6, PROBLEM)])
@@ -354,18 +339,14 @@ def test_the_expected_correlation_is_that_of_the_released_line_at_the_cohorts_sp
         age = chance.normal(65, spread, 400_000)
         face_age = RELEASED_SLOPE * age + chance.normal(0, RELEASED_SPREAD, age.size)
         r = np.corrcoef(age, face_age)[0, 1]
-        tables = ReportTables(
-            {tuple(key.split("__")): table for key, table in ages(r, age.size, spread).items()}
-        )
-        (found,) = correlations(tables, config_of(["one"]))
+        (found,) = correlations(study(**ages(r, age.size, spread)), config_of(["one"]))
         assert found.expected == pytest.approx(r, abs=0.005)
         assert found.lower < r < found.upper
 
 
 def test_the_interval_of_the_correlation_is_fishers():
     # R 4.2.2: tanh(atanh(0.5) + c(-1, 1) * qnorm(0.995) / sqrt(50 - 3))
-    tables = ReportTables({tuple(key.split("__")): table for key, table in ages(0.5, 50).items()})
-    (found,) = correlations(tables, config_of(["one"]))
+    (found,) = correlations(study(**ages(0.5, 50)), config_of(["one"]))
     assert (found.lower, found.upper) == pytest.approx((0.171860176083, 0.728268043233), rel=1e-9)
 
 
@@ -375,11 +356,8 @@ def test_key_results_of_a_cohort_whose_face_ages_do_not_follow_age_are_marked():
         for name in ("one", "two")
     ])  # fmt: skip
     off, right = ages(0.07), ages(0.71, cohort="two")
-    tables = ReportTables({
-        ("survival", "cox"): cox,
-        **{tuple(key.split("__")): pd.concat([off[key], right[key]]) for key in off},
-    })  # fmt: skip
-    page = index_page(tables, config_of(["one", "two"]), [CARD])
+    tables = {key: pd.concat([off[key], right[key]]) for key in off} | {"survival__cox": cox}
+    page = index_page(study(**tables), config_of(["one", "two"]), [CARD])
     assert "Face age does not follow chronological age as expected" in page
     marked = re.findall(r'<th scope="row"><a[^>]*>(\w+)</a>( <span class="mark" title="face age)?', page)
     assert [bool(mark) for name, mark in marked] == [name == "one" for name, _ in marked]
@@ -388,17 +366,12 @@ def test_key_results_of_a_cohort_whose_face_ages_do_not_follow_age_are_marked():
 def test_weights_are_unverified_until_reference_ages_were_matched():
     config = config_of(["one"])
     config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}
-
-    def state(cards):
-        return next(
-            one for one in all_checks(ReportTables({}), config, cards) if one.name == "Origin of the weights"
-        )
-
-    assert state([CARD]).state == CAUTION
-    assert f"FaceAge layout, origin not verified (SHA-256 {CARD['sha256'][:8]})" in state([CARD]).words
     matched = CARD | {"verified": {"n": 40, "largest": 2.1e-05, "reference_sha256": "cd" * 32}}
-    assert state([matched]).state == OK
-    assert "40 crops matched within 2e-05 years" in state([matched]).words
+    layout = f"FaceAge layout, origin not verified (SHA-256 {CARD['sha256'][:8]})"
+    for card, state, words in ((CARD, CAUTION, layout), (matched, OK, "40 crops matched within 2e-05 years")):
+        check = checked("Origin of the weights", config, [card])
+        assert check.state == state
+        assert words in check.words
 
 
 def unfair(*more):
@@ -410,30 +383,29 @@ def unfair(*more):
 
 
 @pytest.mark.parametrize(
-    ("row", "state"),
+    ("estimate", "q", "measure", "state"),
     [
-        ({"estimate": 2.0, "p_value": 0.01, "q_value": 0.2}, OK), ({"estimate": 2.0, "p_value": 0.01, "q_value": 0.04}, CAUTION),
-        ({"estimate": -6.0, "p_value": 0.01, "q_value": 0.04}, PROBLEM),
-        ({"estimate": 6.0, "p_value": 0.01, "q_value": 0.04, "measure": "difference in mean absolute error"}, PROBLEM),
-        ({"estimate": 1.8, "p_value": 0.01, "q_value": 0.04, "measure": "ratio of standard deviations"}, CAUTION),
+        (2.0, 0.2, "difference in mean error", OK),
+        (2.0, 0.04, "difference in mean error", CAUTION),
+        (-6.0, 0.04, "difference in mean error", PROBLEM),
+        (6.0, 0.04, "difference in mean absolute error", PROBLEM),
+        (1.8, 0.04, "ratio of standard deviations", CAUTION),
     ],
-)  # fmt: skip
-def test_fairness_goes_by_q_and_names_the_largest_difference(row, state):
+)
+def test_fairness_goes_by_q_and_names_the_largest_difference(estimate, q, measure, state):
     small = {"estimate": 0.1, "p_value": 0.9, "q_value": 0.9, "group": "small vs large"}
-    check = checked("Fairness", fairness__fairness=unfair(small, row))
+    large = {"estimate": estimate, "p_value": 0.01, "q_value": q, "measure": measure}
+    check = checked("Fairness", fairness__fairness=unfair(small, large))
     assert check.state == state
     assert "male vs female" in check.words
-    expected = float(re.search(r"\d+\.\d+", check.words.split("(")[0].replace("0.05", ""))[0])
-    assert abs(row["estimate"]) == pytest.approx(expected)
+    shown = re.search(r"\d+\.\d+", check.words.split("(")[0].replace("0.05", ""))[0]
+    assert abs(estimate) == pytest.approx(float(shown))
 
 
 @pytest.mark.parametrize(("share", "n", "state"), [(0.02, 2, OK), (0.1, 9, CAUTION), (0.3, 27, PROBLEM)])
 def test_missing_data_shows_how_many(share, n, state):
-    table = rows(
-        "phenotype/table_one",
-        {"term": "bmi", "variable": "bmi", "measure": "missing", "group": "all", "n": n, "estimate": share},
-    )
-    check = checked("Missing data", phenotype__table_one=table)
+    row = {"term": "bmi", "variable": "bmi", "measure": "missing", "group": "all", "n": n, "estimate": share}
+    check = checked("Missing data", phenotype__table_one=rows("phenotype/table_one", row))
     assert check.state == state
     assert f"BMI, one: {n} missing" in check.words
 
@@ -441,41 +413,32 @@ def test_missing_data_shows_how_many(share, n, state):
 def test_missing_data_of_exposures_and_covariates_are_counted():
     base = {"term": "site", "variable": "site", "measure": "missing", "group": "all", "n": 0, "estimate": 0.0}
     table = rows("phenotype/table_one", base)
-    cells = flow_table(
-        ("subject", "intake", "included", "", 40), ("subject", "acceleration", "included", "", 40),
-        ("subject", "survival", "excluded", "missing_smoking", 14), ("subject", "survival", "included", "", 26),
-    )  # fmt: skip
+    words = "nothing is missing of the variables of Table 1"
+    assert checked("Missing data", phenotype__table_one=table).words == words
+    cells = subjects(
+        ("intake", "", 40),
+        ("acceleration", "", 40),
+        ("survival", "missing_smoking", 14),
+        ("survival", "", 26),
+    )
     check = checked("Missing data", phenotype__table_one=table, ledger__flow=cells)
-    expected = (PROBLEM, "at most 35% (covariates of the full Cox model, one: 14 missing)")
-    assert (check.state, check.words) == expected
-    exposed = rows(
-        "phenotype/phenotypes", {"exposure": "crp", "term": "crp", "adjustment": "unadjusted", "n": 20}
-    )
-    check = checked(
-        "Missing data", phenotype__table_one=table, ledger__flow=cells, phenotype__phenotypes=exposed
-    )
+    words = "at most 35% (covariates of the full Cox model, one: 14 missing)"
+    assert (check.state, check.words) == (PROBLEM, words)
+    exposed = {"exposure": "crp", "term": "crp", "adjustment": "unadjusted", "n": 20}
+    tables = {"ledger__flow": cells, "phenotype__phenotypes": rows("phenotype/phenotypes", exposed)}
+    check = checked("Missing data", phenotype__table_one=table, **tables)
     assert check.words == "at most 50% (crp or covariates of its model, one: 20 missing)"
-    expected = "nothing is missing of the variables of Table 1"
-    assert checked("Missing data", phenotype__table_one=table).words == expected
 
 
 def test_a_comparison_without_controls_is_planned_without_a_result():
     base = {
-        "cohort": "pooled",
-        "exposure": "group",
-        "term": "group",
-        "measure": "mean difference",
-        "outcome": "face age",
-        "question": "groups",
-        "per": "",
-    }
-    made = [
-        base | {"adjustment": word, "reason": reason("one_level", n=40)} for word in ("unadjusted", "minimal")
-    ]
-    tables = ReportTables({("phenotype", "groups"): worded(result_rows(made, "phenotype/groups"))})
-    config = config_of(["one"])
-    assert key_results(tables, config) == []
-    assert any("Group" in one for one in not_answered(tables, config))
+        "cohort": "pooled", "exposure": "group", "term": "group", "measure": "mean difference", "outcome": "face age", "question": "groups",
+        "per": "", "reason": reason("one_level", n=40),
+    }  # fmt: skip
+    made = [base | {"adjustment": word} for word in ("unadjusted", "minimal")]
+    tables = study(phenotype__groups=worded(result_rows(made, "phenotype/groups")))
+    assert key_results(tables, config_of(["one"])) == []
+    assert any("Group" in one for one in not_answered(tables, config_of(["one"])))
 
 
 def test_missing_data_are_counted_among_all_participants():
@@ -492,11 +455,10 @@ def test_missing_data_are_counted_among_all_participants():
 def test_the_figure_of_hazard_ratios_stays_readable_with_many_cohorts(n, shown):
     names = [f"c{k}" for k in range(n)]
     steps = {"unadjusted": "unadjusted", "+ age": "age"}
-    cox = pd.concat([
-        rows("survival/cox", *(HAZARD | {"estimate": 1.5, "per": "10 years", "step": step, "adjustment": steps[step]} for step in steps), cohort=name)
-        for name in names
-    ])  # fmt: skip
-    figure = _hazards(ReportTables({("survival", "cox"): cox}), config_of(names))
+    base = HAZARD | {"estimate": 1.5, "per": "10 years"}
+    models = [base | {"step": step, "adjustment": adjustment} for step, adjustment in steps.items()]
+    cox = pd.concat([rows("survival/cox", *models, cohort=name) for name in names])
+    figure = _hazards(study(survival__cox=cox), config_of(names))
     labels = re.findall(r">([^<]+)</text>", figure["svg"])
     assert set(shown) <= set(labels)
     assert ("unadjusted" in labels) == (n == 2)
@@ -504,35 +466,28 @@ def test_the_figure_of_hazard_ratios_stays_readable_with_many_cohorts(n, shown):
 
 
 def test_checks_of_redacted_rows_say_no_more_than_is_released():
-    base = {"term": "face_age", "step": "+ age", "adjustment": "age"}
-    table = rows(
-        "survival/cox", base | {"n_events": 63, "events_per_term": 31.5}, base | {"n_events": 3, "reason": reason("redacted", k=6)}
-    )  # fmt: skip
+    shown = AGE_ADJUSTED | {"n_events": 63, "events_per_term": 31.5}
+    table = rows("survival/cox", shown, AGE_ADJUSTED | {"n_events": 3, "reason": reason("redacted", k=6)})
     check = checked("Events per variable", survival__cox=table)
-    expected = (CAUTION, "31.5 (the age-adjusted model, one); redacted for models of few events")
-    assert (check.state, check.words) == expected
+    words = "31.5 (the age-adjusted model, one); redacted for models of few events"
+    assert (check.state, check.words) == (CAUTION, words)
     check = checked("Fairness", fairness__fairness=unfair({"estimate": 2.0}))
-    assert check.state == NOT_RUN
-    expected = (
-        "differences are shown without q; largest: bias +2.0 y at the same age (sex: male vs female, one)"
-    )
-    assert check.words == expected
+    words = "differences are shown without q; largest: bias +2.0 y at the same age (sex: male vs female, one)"
+    assert (check.state, check.words) == (NOT_RUN, words)
 
 
 @pytest.mark.parametrize(("inside", "state"), [(90, OK), (60, CAUTION), (20, PROBLEM)])
 def test_validity_range(inside, state):
     base = {"term": "age_gap", "measure": "mean", "estimate": 1.0}
-    table = rows(
-        "acceleration/sensitivity", base | {"excluded": "none"}, base | {"excluded": "ages", "n": inside}
-    )
+    of_ages = base | {"excluded": "ages", "n": inside}
+    table = rows("acceleration/sensitivity", base | {"excluded": "none"}, of_ages)
     assert checked("Validity range", acceleration__sensitivity=table).state == state
 
 
 def record(estimate=1.5, n=120, config=None, data="a"):
-    found = {"estimate": estimate, "ci_lower": 1.1, "ci_upper": 2.0, "n_events": 40}
-    cox = rows("survival/cox", HAZARD | found)
-    came = flow_table(("subject", "intake", "included", "", n))
-    tables = ReportTables({("survival", "cox"): cox, ("ledger", "flow"): came}, data)
+    found = HAZARD | {"estimate": estimate, "ci_lower": 1.1, "ci_upper": 2.0, "n_events": 40}
+    cox = rows("survival/cox", found)
+    tables = ReportTables({("survival", "cox"): cox, ("ledger", "flow"): subjects(("intake", "", n))}, data)
     return history.record(tables, config or config_of(["one"]))
 
 
@@ -578,11 +533,10 @@ def test_the_record_holds_no_path():
 
 
 def test_the_pages_escape_levels_and_every_check_leads_somewhere(tmp_path):
-    table = one_table(np.array([[20, 20, 20], [30, 30, 30]]), np.array([0, 0, 0])).replace(
-        {"level": {"l0": f"Löwe {EVIL}"}}
-    )
+    table = one_table(np.array([[20, 20, 20], [30, 30, 30]]), np.array([0, 0, 0]))
+    table["level"] = table["level"].replace({"l0": f"Löwe {EVIL}"})
     hostile = FLOW.assign(reason=FLOW["reason"].replace({"no_face": EVIL}))
-    tables = ReportTables({("ledger", "flow"): hostile, ("phenotype", "table_one"): table})
+    tables = study(ledger__flow=hostile, phenotype__table_one=table)
     config = config_of(["one"])
     assert "<script>alert" not in (page := association_page(tables, config, [CARD]))
     assert "Löwe &lt;script&gt;" in page
@@ -597,11 +551,9 @@ def test_the_pages_escape_levels_and_every_check_leads_somewhere(tmp_path):
 
 
 def test_released_numbers_of_a_cohort_are_rounded_once():
-    cells = flow_table(
-        ("subject", "intake", "included", "", 114), ("subject", "intake", "excluded", "no_photo", 2),
-        ("subject", "acceleration", "excluded", "no_face_age", 2), ("subject", "acceleration", "included", "", 112),
-        ("subject", "survival", "excluded", "missing_smoking", 2), ("subject", "survival", "excluded", "missing_bmi", 2),
-        ("subject", "survival", "included", "", 108),
+    cells = subjects(
+        ("intake", "", 114), ("intake", "no_photo", 2), ("acceleration", "no_face_age", 2), ("acceleration", "", 112),
+        ("survival", "missing_smoking", 2), ("survival", "missing_bmi", 2), ("survival", "", 108),
     )  # fmt: skip
     released = release({"one/flow": cells}, 6)["one/flow"]
     shown = [box.n for box in chains(released)["subject"]]

@@ -36,14 +36,9 @@ HOW = FaceInput(size=32)
 
 def settings(**fit) -> Training:
     chosen = {
-        "network": TINY,
-        "batch_size": 8,
-        "max_epochs": 3,
-        "learning_rate": 0.003,
-        "plateau_patience": 0,
-        "accelerator": "cpu",
-    } | fit
-    return Training(name="tiny", sources=[{"name": "s", "kind": "table", "path": "l.tsv"}], fit=chosen)
+        "network": TINY, "batch_size": 8, "max_epochs": 3, "learning_rate": 0.003, "plateau_patience": 0, "accelerator": "cpu",
+    }  # fmt: skip
+    return Training(name="tiny", sources=[{"name": "s", "kind": "table", "path": "l.tsv"}], fit=chosen | fit)
 
 
 def prepare_faces(folder, n, training, how):
@@ -62,10 +57,9 @@ def prepare_faces(folder, n, training, how):
     write_table(photos, folder / "photos.parquet")
     write_table(pd.DataFrame({"place": range(n), "side": side, "person": range(n)}), folder / "split.parquet")
     write_table(pd.DataFrame({"step": ["all"], "n_excluded": [0], "n_left": [n]}), folder / "flow.tsv")
-    description = {"n_photos": n, "n_persons": n, "sides": {"training": training, "validation": n - training}}
-    write_json(
-        description | {"input": how.declared(), "leak": {"place": 0, "person": 0}}, folder / "prepared.json"
-    )
+    sides = {"training": training, "validation": n - training}
+    description = {"n_photos": n, "n_persons": n, "sides": sides, "input": how.declared()}
+    write_json(description | {"leak": {"place": 0, "person": 0}}, folder / "prepared.json")
     return folder
 
 
@@ -137,16 +131,15 @@ def test_two_processes_compute_what_one_does(prepared, tmp_path):
     pd.testing.assert_frame_equal(losses(both), losses(alone), rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "fit",
-    [
-        {"precision": "bf16-mixed"},
-        {"accumulate": 2},
-        {"loss": "huber", "huber_delta": 3.0},
-        {"balance": "none"},
-    ],
-    ids=str,
-)
+WAYS = [
+    {"precision": "bf16-mixed"},
+    {"accumulate": 2},
+    {"loss": "huber", "huber_delta": 3.0},
+    {"balance": "none"},
+]
+
+
+@pytest.mark.parametrize("fit", WAYS, ids=str)
 def test_each_way_of_fitting_ends_with_a_model(prepared, tmp_path, fit):
     fit_model(settings(max_epochs=1, **fit), prepared, tmp_path)
     assert np.isfinite(losses(tmp_path)).all(axis=None)
@@ -159,10 +152,8 @@ def test_training_stops_where_the_error_stays(prepared, tmp_path):
 
 
 def test_hubers_loss_is_linear_beyond_its_delta():
-    module = fitting.Regression(
-        make_network(settings(loss="huber", huber_delta=2.0).fit, HOW, 50, 10),
-        settings(loss="huber", huber_delta=2.0).fit,
-    )
+    fit = settings(loss="huber", huber_delta=2.0).fit
+    module = fitting.Regression(make_network(fit, HOW, 50, 10), fit)
     found = module.loss(torch.tensor([1.0, 10.0]), torch.zeros(2))
     assert float(found) == pytest.approx((0.5 * 1 + 2 * (10 - 1)) / 2)
 
@@ -225,11 +216,8 @@ def test_too_little_memory_is_told(prepared, tmp_path, monkeypatch, error):
 
 
 def test_frozen_layers_stay_as_they_are(prepared, whole, tmp_path):
-    fit_model(
-        settings(start_from=str(whole / "model"), freeze=["blocks", "patch_embed"], max_epochs=1),
-        prepared,
-        tmp_path,
-    )
+    chosen = settings(start_from=str(whole / "model"), freeze=["blocks", "patch_embed"], max_epochs=1)
+    fit_model(chosen, prepared, tmp_path)
     before, after = (load_model(folder / "model") for folder in (whole, tmp_path))
     one, other = (load_file(folder / "model" / "model.safetensors") for folder in (whole, tmp_path))
     frozen = [name for name in one if name.startswith(("blocks", "patch_embed"))]
@@ -243,40 +231,28 @@ def test_running_means_of_frozen_layers_stay(tmp_path):
     network = make_network(fit, FaceInput(size=64), 50, 10)
     module = fitting.Regression(network, fit).train()
     module.on_train_epoch_start()
-    means = {
-        name: value.clone()
-        for name, value in network.network.named_buffers()
-        if name.endswith("running_mean")
-    }
+    buffers = dict(network.network.named_buffers())
+    before = {name: value.clone() for name, value in buffers.items() if name.endswith("running_mean")}
     network(torch.randn(4, 3, 64, 64))
-    moved = {
-        name
-        for name, value in network.network.named_buffers()
-        if name in means and not torch.equal(value, means[name])
-    }
+    moved = {name for name, value in before.items() if not torch.equal(buffers[name], value)}
     assert moved
     assert not any(name.startswith(("layer1", "bn1")) for name in moved)
 
 
 @pytest.mark.parametrize(
-    ("fit", "how", "message"),
+    ("fit", "message"),
     [
-        ({"network": {"patch": 8}}, HOW, r"fit.network: .*give either timm .*Correct it"),
-        (
-            {"freeze": ["blocks", "stem"]},
-            HOW,
-            r"fit.freeze: stem begin\(s\) no name of a layer. Expected such as",
-        ),
+        ({"network": {"patch": 8}}, r"fit.network: .*give either timm .*Correct it"),
+        ({"freeze": ["blocks", "stem"]}, r"fit.freeze: stem begin\(s\) no name of a layer. Expected such as"),
         (
             {"network": "inception_resnet_v1"},
-            HOW,
             "input has 32 pixels .*Expected at least 80 pixels and per_photo",
         ),
     ],
 )
-def test_a_network_that_cannot_be_is_told(fit, how, message):
+def test_a_network_that_cannot_be_is_told(fit, message):
     with pytest.raises(WeightsError, match=message):
-        make_network(settings(**fit).fit, how, 50, 10)
+        make_network(settings(**fit).fit, HOW, 50, 10)
 
 
 def test_a_start_of_another_architecture_is_refused(tmp_path):
@@ -291,16 +267,22 @@ def test_a_start_of_another_architecture_is_refused(tmp_path):
     assert network.head.weight.shape == (1, 16)
 
 
-def test_inception_resnet_starts_from_a_face_recognition_file_and_becomes_a_model_folder(tmp_path):
+@pytest.fixture
+def recognition(tmp_path):
+    """The weights of a network for face recognition, saved as vggface.pt."""
     torch.manual_seed(3)
-    recognition = InceptionResnetV1(pretrained=None, classify=False).state_dict()
-    torch.save(recognition, tmp_path / "vggface.pt")
+    state = InceptionResnetV1(pretrained=None, classify=False).state_dict()
+    torch.save(state, tmp_path / "vggface.pt")
+    return state
+
+
+def test_inception_resnet_starts_from_a_face_recognition_file_and_becomes_a_model_folder(
+    tmp_path, recognition
+):
     fit, how = Fit(start_from=str(tmp_path / "vggface.pt")), FaceInput(size=96)
     network = make_network(fit, how, 57.5, 10)
-    assert torch.equal(
-        network.network.backbone.repeat_2[0].branch0.conv.weight,
-        recognition["repeat_2.0.branch0.conv.weight"],
-    )
+    weight = network.network.backbone.repeat_2[0].branch0.conv.weight
+    assert torch.equal(weight, recognition["repeat_2.0.branch0.conv.weight"])
     write_model(network, fit, how, tmp_path / "model", {"name": "own", "synthetic": True})
     crops = np.random.default_rng(1).integers(0, 255, (2, 96, 96, 3), np.uint8)
     model = load_model(tmp_path / "model")
@@ -312,11 +294,8 @@ def test_inception_resnet_starts_from_a_face_recognition_file_and_becomes_a_mode
 
 
 def test_inception_resnet_is_fitted_with_frozen_stages_and_a_killed_run_repeats_its_losses(
-    tmp_path, monkeypatch
+    tmp_path, monkeypatch, recognition
 ):
-    torch.manual_seed(3)
-    recognition = InceptionResnetV1(pretrained=None, classify=False).state_dict()
-    torch.save(recognition, tmp_path / "vggface.pt")
     faces = tmp_path / "faces"
     faces.mkdir()
     prepare_faces(faces, 12, 8, FaceInput(size=80))
@@ -336,10 +315,12 @@ def test_inception_resnet_is_fitted_with_frozen_stages_and_a_killed_run_repeats_
     pd.testing.assert_frame_equal(losses(killed), losses(whole), rtol=0, atol=1e-6)
     states = [load_file(folder / "model" / "model.safetensors") for folder in (whole, killed)]
     assert all(torch.allclose(states[0][name], states[1][name], atol=1e-6) for name in states[0])
+    fitted = {name: states[0].get(f"backbone.{name}", start) for name, start in recognition.items()}
     moved = {
-        name.split(".")[0] for name, start in recognition.items()
-        if states[0].get(f"backbone.{name}", start).shape == start.shape and not torch.equal(states[0].get(f"backbone.{name}", start), start)
-    }  # fmt: skip
+        name.split(".")[0]
+        for name, start in recognition.items()
+        if fitted[name].shape == start.shape and not torch.equal(fitted[name], start)
+    }
     # running means of frozen stages stay too; last_linear and last_bn have other shapes in FaceAge
     assert moved == {"mixed_7a", "repeat_3", "block8"}
     assert load_model(whole / "model").card["training"]["fit"]["freeze"] == chosen.fit.freeze
@@ -401,18 +382,16 @@ def judged(persons=60, each=1, seed=4):
 
 def test_measures_are_those_of_their_formulas():
     table = judged()
-    found = {
-        name: values[0]
-        for name, values in accuracies(
-            table.face_age.to_numpy(), table.age.to_numpy(), np.ones((1, 60))
-        ).items()
-    }
+    measured = accuracies(table.face_age.to_numpy(), table.age.to_numpy(), np.ones((1, 60)))
     error = table.face_age - table.age
-    assert found["mean absolute error"] == pytest.approx(error.abs().mean())
-    assert found["mean error"] == pytest.approx(error.mean())
-    assert found["root mean squared error"] == pytest.approx(np.sqrt((error**2).mean()))
-    assert found["correlation"] == pytest.approx(np.corrcoef(table.face_age, table.age)[0, 1])
-    assert found["slope"] == pytest.approx(np.polyfit(table.age, error, 1)[0])
+    expected = {
+        "mean absolute error": error.abs().mean(),
+        "mean error": error.mean(),
+        "root mean squared error": np.sqrt((error**2).mean()),
+        "correlation": np.corrcoef(table.face_age, table.age)[0, 1],
+        "slope": np.polyfit(table.age, error, 1)[0],
+    }
+    assert {name: measured[name][0] for name in expected} == pytest.approx(expected)
 
 
 def test_further_photos_of_the_same_persons_do_not_narrow_an_interval():
@@ -443,13 +422,8 @@ def test_a_model_does_not_validate_on_photos_that_it_has_seen(tmp_path):
         (tmp_path / name).write_bytes(name.encode() * 50)
     from faceage_bio.faces.faceage.store import content_of
 
-    card = {
-        "name": "own",
-        "used": {
-            "photos": keyed_hashes([content_of(tmp_path / "a")]),
-            "cohorts": ["training and validation photos"],
-        },
-    }
+    photos = keyed_hashes([content_of(tmp_path / "a")])
+    card = {"name": "own", "used": {"photos": photos, "cohorts": ["training and validation photos"]}}
     check_unseen(card, [tmp_path / "b", tmp_path / "none"], "north")
     check_unseen({"name": "FaceAge"}, [tmp_path / "a"], "north")
     message = r"cohort 'north': 1 of 2 photos trained or chose the model own .*Take this cohort out"
@@ -477,34 +451,25 @@ def test_the_commands_from_labelled_photos_to_a_page(tmp_path, monkeypatch):
     with (tmp_path / "labels.tsv").open("a") as labels:
         labels.write("photos/none.jpg\t50\tnobody\tmale\n")
     text = (tmp_path / "train.yaml").read_text()
-    (tmp_path / "train.yaml").write_text(
-        text.replace("max_epochs: 24", "max_epochs: 1")
-        .replace("size: 96", "size: 64")
-        .replace("test: 0.15", "test: 0.35")
-    )
-
-    def run(*words):
-        return output_of("train", *words)
-
-    told = run(
-        "prepare", "--config", tmp_path / "train.yaml", "--output", tmp_path / "prepared", "--workers", 1
-    )
+    for old, new in {
+        "max_epochs: 24": "max_epochs: 1",
+        "size: 96": "size: 64",
+        "test: 0.15": "test: 0.35",
+    }.items():
+        text = text.replace(old, new)
+    (tmp_path / "train.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    told = output_of("train prepare --config train.yaml --output prepared --workers 1")
     assert "16 persons; faces by side: training 14, validation 6, test 12" in told
-    assert "epoch 1 of 1" in run(
-        "fit",
-        "--config",
-        tmp_path / "train.yaml",
-        "--prepared",
-        tmp_path / "prepared",
-        "--output",
-        tmp_path / "run",
-    )
+    assert "epoch 1 of 1" in output_of("train fit --config train.yaml --prepared prepared --output run")
     written = tmp_path / "run" / "model"
     shutil.copytree(written, tmp_path / "incumbent")
     card = read_json(tmp_path / "incumbent" / "card.json")
     write_json(card | {"name": "incumbent"}, tmp_path / "incumbent" / "card.json")
-    run("evaluate", "--run", tmp_path / "run", "--prepared", tmp_path / "prepared", "--incumbent", tmp_path / "incumbent", "--followed",
-        tmp_path / "followed.tsv", "--cohort", "hospital", "--workers", 1)  # fmt: skip
+    output_of(
+        "train evaluate --run run --prepared prepared --incumbent incumbent --followed followed.tsv"
+        " --cohort hospital --workers 1"
+    )
     accuracy = read_table(tmp_path / "run" / "accuracy.tsv")
     apart = accuracy[accuracy.measure == "difference in mean absolute error"]
     assert apart.estimate.dropna().eq(0).all()  # the same weights

@@ -36,26 +36,34 @@ def table(folder: Path, name: str) -> pd.DataFrame:
     return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, sep="\t")
 
 
+def page_of(folder: Path, name: str) -> str:
+    return (folder / "results" / "reports" / f"{name}.html").read_text()
+
+
+def one(folder: Path, name: str, **where: str) -> pd.Series:
+    """The only row of a result table with these values."""
+    rows = table(folder, name)
+    for column, value in where.items():
+        rows = rows[rows[column] == value]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
 def headline(folder: Path, cohort: str) -> pd.Series:
     """Hazard ratio of face age with chronological age in the model."""
-    cox = table(folder, f"{cohort}/survival/cox.tsv")
-    rows = cox[(cox.term == "face_age") & (cox.model == "face age + age")]
-    assert len(rows) == 1
-    return rows.iloc[0]
+    return one(folder, f"{cohort}/survival/cox.tsv", term="face_age", model="face age + age")
 
 
-def panel_gene(folder: Path, cohort: str, gene: str = "CDK6") -> pd.Series:
-    panel = table(folder, f"{cohort}/expression/panel.tsv")
-    rows = panel[(panel.term == gene) & (panel.exposure == "age_acceleration") & (panel.model == "together")]
-    assert len(rows) == 1
-    return rows.iloc[0]
+OWN = {"exposure": "age_acceleration", "model": "together"}
+
+
+def panel_gene(folder: Path, cohort: str) -> pd.Series:
+    return one(folder, f"{cohort}/expression/panel.tsv", term="CDK6", **OWN)
 
 
 def current_against_never(folder: Path, cohort: str) -> pd.Series:
-    phenotypes = table(folder, f"{cohort}/phenotype/phenotypes.tsv")
-    rows = phenotypes[(phenotypes.term == "smoking: current vs never") & (phenotypes.adjustment == "minimal")]
-    assert len(rows) == 1
-    return rows.iloc[0]
+    contrast = {"term": "smoking: current vs never", "adjustment": "minimal"}
+    return one(folder, f"{cohort}/phenotype/phenotypes.tsv", **contrast)
 
 
 def test_either_workflow_file_plans_the_demo(tmp_path):
@@ -113,8 +121,7 @@ def test_a_study_of_the_users_own_is_not_merged_with_the_demo(tmp_path):
 
 def test_demo_makes_pages_that_say_it_is_simulated(demo):
     for name in ("index", "association", "survival", "photos"):
-        page = (demo / "results" / "reports" / f"{name}.html").read_text()
-        assert "Simulated participants; the model is not FaceAge." in page
+        assert "Simulated participants; the model is not FaceAge." in page_of(demo, name)
 
 
 def test_links_between_the_pages_of_the_demo_find_their_places(demo):
@@ -130,36 +137,34 @@ def test_links_between_the_pages_of_the_demo_find_their_places(demo):
 
 
 def test_no_number_of_the_demo_is_on_two_pages(demo):
-    found = {
-        name: set(" ".join(re.findall(r'data-from="([^"]*)"', (demo / f"results/reports/{name}.html").read_text())).split())
+    found = [
+        set(" ".join(re.findall(r'data-from="([^"]*)"', page_of(demo, name))).split())
         for name in ("association", "survival", "photos")
-    }  # fmt: skip
-    assert all(len(names) > 5 for names in found.values())
-    for one, other in itertools.combinations(found.values(), 2):
+    ]
+    assert all(len(names) > 5 for names in found)
+    for one_page, other in itertools.combinations(found, 2):
         # pooled estimates of all questions are one table; each row is on the page of its question
-        assert one & other <= {"pooled/meta_analysis/estimates"}
+        assert one_page & other <= {"pooled/meta_analysis/estimates"}
 
 
 def test_demo_shows_definitions_repeats_and_ageing_rates(demo):
-    association = (demo / "results" / "reports" / "association.html").read_text()
+    association = page_of(demo, "association")
     assert "Definitions of age acceleration and validity range</h2>" in association
     assert "residual of loess" in association
     for cohort in ("north", "south"):
         reliability = table(demo, f"{cohort}/acceleration/reliability.tsv")
-        found = reliability[
-            (reliability.term == "age_acceleration") & (reliability.measure == "ICC(A,1)")
-        ].iloc[0]
-        assert found.ci_lower > 0.4
+        own = (reliability.term == "age_acceleration") & (reliability.measure == "ICC(A,1)")
+        assert reliability[own].ci_lower.iloc[0] > 0.4
         rates = table(demo, f"{cohort}/acceleration/ageing_rate.tsv")
         assert rates[rates.measure == "hazard ratio"].estimate.notna().any()
-        people = table(demo, f"{cohort}/acceleration/acceleration.parquet")
-        assert 3 <= people.low_resolution.sum() <= 8
-        assert 0 < people.valid_age.mean() < 1
-    assert "Face ageing rate" in (demo / "results" / "reports" / "survival.html").read_text()
+        participants = table(demo, f"{cohort}/acceleration/acceleration.parquet")
+        assert 3 <= participants.low_resolution.sum() <= 8
+        assert 0 < participants.valid_age.mean() < 1
+    assert "Face ageing rate" in page_of(demo, "survival")
 
 
 def test_demo_shows_rna_samples_other_models_and_gene_cards(demo):
-    page = (demo / "results" / "reports" / "association.html").read_text()
+    page = page_of(demo, "association")
     assert page.count("113 samples were checked") == 2
     assert page.count('<details class="card">') >= 2 * 16
     assert page.count("If smoking is a mediator") >= 2
@@ -167,36 +172,29 @@ def test_demo_shows_rna_samples_other_models_and_gene_cards(demo):
         components = table(demo, f"{cohort}/expression/components.tsv").set_index(["term", "component"])
         assert components.estimate["batch", "PC1"] > 0.9
         varied = table(demo, f"{cohort}/expression/sensitivity.tsv")
-        main = varied[(varied.term == "CDK6") & (varied.variant == "main model")].iloc[0]
-        assert main.ci_lower > 0
+        assert varied[(varied.term == "CDK6") & (varied.variant == "main model")].ci_lower.iloc[0] > 0
         private = demo / "results" / cohort / "expression" / "sample_quality.parquet"
         assert stat.S_IMODE(private.stat().st_mode) == 0o600
 
 
 def test_demo_pages_are_sound(demo):
-    association, survival = (
-        (demo / "results" / "reports" / f"{name}.html").read_text() for name in ("association", "survival")
-    )
-    for page in (association, survival):
+    for name, sections in (("association", SECTIONS[ASSOCIATION]), ("survival", SECTIONS[SURVIVAL])):
+        page = page_of(demo, name)
         pages.check_structure(page)
         assert len(page.encode()) < 6_000_000
-    for page, sections in ((association, SECTIONS[ASSOCIATION]), (survival, SECTIONS[SURVIVAL])):
-        lost = [one.name for one in sections if not pages.section(page, one.name)]
+        lost = [section.name for section in sections if not pages.section(page, section.name)]
         assert lost in ([], ["agreement"]), lost
-    assert "skin type: medium vs" in association
+    assert "skin type: medium vs" in page_of(demo, "association")
     for cohort in ("north", "south", "healthy"):
         rows = table(demo, f"{cohort}/acceleration/definition_hazards.tsv")
         with_age = rows[rows.adjustment == "age"].set_index("term").estimate
-        np.testing.assert_allclose(
-            with_age[["age_gap", "acceleration_linear"]], with_age["face_age"], rtol=1e-6
-        )
+        alike = with_age[["age_gap", "acceleration_linear"]]
+        np.testing.assert_allclose(alike, with_age["face_age"], rtol=1e-6)
 
 
 def test_demo_shows_genes_and_survival(demo):
-    page = (demo / "results" / "reports" / "survival.html").read_text()
-    assert page.count("Twice the level of CDK6 was associated with a") >= 2
-    cells = table(demo, "healthy/survival/gene_panel.tsv")
-    assert "gene survival in T cell" in set(cells.question)
+    assert page_of(demo, "survival").count("Twice the level of CDK6 was associated with a") >= 2
+    assert "gene survival in T cell" in set(table(demo, "healthy/survival/gene_panel.tsv").question)
     for cohort in ("north", "south"):
         panel = table(demo, f"{cohort}/survival/gene_panel.tsv").set_index("term")
         assert panel.estimate["CDK6"] > 1
@@ -214,21 +212,19 @@ def test_demo_finds_the_planted_variants_and_says_where_there_are_none(demo):
     assert own.p_value.idxmin() == "CDKN2A"
     assert own.estimate["CDKN2A"] > 0
     assert own.p_value.notna().all()
-    page = (demo / "results/reports/association.html").read_text()
+    page = page_of(demo, "association")
     assert "Rare variants of CDK6:" in page
     assert "Not run for south: no genotypes." in page
 
 
 def test_the_reader_study_finds_what_was_planted_and_names_nobody(demo):
     readers = table(demo, "pooled/readers/readers.tsv")
-    means = readers[
-        (readers.term == "all readers") & (readers.measure == "AUC") & (readers.censoring == "status known")
-    ]
+    means = readers.query("term == 'all readers' and measure == 'AUC' and censoring == 'status known'")
     assert list(means.condition) == ["photo", "chart", "face_age"]
     assert means.estimate.is_monotonic_increasing
     assert means.ci_lower.iloc[-1] > 0.6
     assert (means.n_readers == 10).all()
-    page = (demo / "results" / "reports" / "survival.html").read_text()
+    page = page_of(demo, "survival")
     assert "Reader study</h2>" in page
     assert "AUC for death within 1 year under each condition" in page
     path = demo / "results" / "demo" / "readings.tsv"
@@ -239,30 +235,23 @@ def test_the_reader_study_finds_what_was_planted_and_names_nobody(demo):
 
 
 def test_demo_shows_a_clinical_score_with_age_and_with_face_age(demo):
-    page = (demo / "results" / "reports" / "survival.html").read_text()
+    page = page_of(demo, "survival")
     assert page.count("The fixed 60-year cut gave the age point to") == 4  # two cohorts, both published rules
-    assert "the clinical table has no primary_cancer and no chemotherapy_courses" in page  # reference people
+    assert "the clinical table has no primary_cancer and no chemotherapy_courses" in page  # controls
     for cohort in ("north", "south"):
         rows = table(demo, f"{cohort}/scores/comparison.tsv")
-        hazards = rows[(rows.question == "cox") & (rows.score == "teachh_publication")].set_index(
-            ["version", "term"]
-        )
-        assert hazards.estimate["age", "C"] > 1
-        lowest, groups = (
-            hazards.loc[("age", "A")],
-            rows[(rows.question == "groups") & (rows.version == "age")],
-        )
-        deaths = groups.loc[(groups.score == "teachh_publication") & (groups.term == "A"), "n_events"].iloc[0]
-        if deaths < FEWEST_EVENTS:  # as in the south
+        published = rows[rows.score == "teachh_publication"].set_index(["question", "version", "term"])
+        assert published.estimate["cox", "age", "C"] > 1
+        lowest = published.loc[("cox", "age", "A")]
+        if published.loc[("groups", "age", "A"), "n_events"] < FEWEST_EVENTS:  # as in the south
             assert [one.code for one in decode(lowest.reason)] == ["few_events"]
             assert np.isnan(lowest.estimate)
         else:
             assert lowest.estimate < 1
-        people = table(demo, f"{cohort}/scores/scores.parquet")
-        assert people.total.isna().any()
-        assert (people.total.isna() == (people.reason != "")).all()
-    mode = (demo / "results" / "north" / "scores" / "scores.parquet").stat().st_mode
-    assert stat.S_IMODE(mode) == 0o600
+        scored = table(demo, f"{cohort}/scores/scores.parquet")
+        assert scored.total.isna().any()
+        assert (scored.total.isna() == (scored.reason != "")).all()
+    assert stat.S_IMODE((demo / "results/north/scores/scores.parquet").stat().st_mode) == 0o600
 
 
 def test_second_run_does_nothing(demo):
@@ -289,7 +278,7 @@ def test_curves_and_competing_risks_find_what_was_planted(demo):
         mine = risks[(risks.term == "face_age") & (risks.cause == "cancer")]
         assert (mine.estimate > 1).all()
         assert len(mine) == 2
-    page = (demo / "results" / "reports" / "survival.html").read_text()
+    page = page_of(demo, "survival")
     assert "Overall survival by prespecified groups</h2>" in page
     assert "Competing risks: death from cancer</h2>" in page
 
@@ -306,18 +295,17 @@ def test_what_face_age_adds_is_told_and_found(demo):
         assert {"slope", "in the large", "group", "curve", "distance"} == set(calibration.kind)
         decisions = table(demo, f"{cohort}/survival/decision_curve.tsv")
         assert decisions.estimate.notna().any()
-    page = (demo / "results" / "reports" / "survival.html").read_text()
+    page = page_of(demo, "survival")
     assert page.count('id="added-value-') == 3
     assert "adding face age to age and sex raised C from" in page
 
 
-def test_people_with_cancer_look_older_than_reference_people(demo):
+def test_participants_with_cancer_have_a_higher_face_age_than_controls(demo):
     groups = table(demo, "pooled/phenotype/groups.tsv")
     adjusted = groups[groups.role == "secondary"]
     assert len(adjusted) >= 1
-    cox = table(demo, "north/survival/cox.tsv")
-    assert (cox.role == "primary").sum() == 1
     assert (adjusted.ci_lower > 0).all()
+    assert (table(demo, "north/survival/cox.tsv").role == "primary").sum() == 1
 
 
 def test_comparisons_find_what_was_planted_beside_the_raw_gap(demo):
@@ -332,20 +320,18 @@ def test_comparisons_find_what_was_planted_beside_the_raw_gap(demo):
     large = summary[(summary.term == "smoking: current vs never") & summary.cohort.isin(["north", "south"])]
     assert len(large) == 4
     assert (large.share_same_sign > 0.9).all()
-    page = (demo / "results" / "reports" / "association.html").read_text()
-    for title in (
+    titles = [
         "Group comparisons, dose–response, subgroups",
         "Adjustment sets",
         "Sensitivity to analysis choices",
-    ):
-        assert f">{title}</h2>" in page
+    ]
+    assert all(f">{title}</h2>" in page_of(demo, "association") for title in titles)
 
 
 def test_every_photo_subject_and_sample_ends_in_the_ledger(demo):
     for cohort in ("north", "south", "healthy"):
-        ledger = pd.read_csv(
-            demo / f"results/{cohort}/ledger.tsv", sep="\t", dtype=str, keep_default_na=False
-        )
+        path = demo / f"results/{cohort}/ledger.tsv"
+        ledger = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
         assert set(ledger.status) <= {"included", "flagged", "excluded"}
         assert (ledger.loc[ledger.status == "excluded", "reason"] != "").all()
         manifest = pd.read_csv(demo / f"results/demo/{cohort}/manifest.tsv", sep="\t", dtype=str)
@@ -358,9 +344,8 @@ def test_every_photo_subject_and_sample_ends_in_the_ledger(demo):
 
 
 def test_bad_photos_become_rows_with_a_reason(demo):
-    photos = pd.concat(
-        [table(demo, f"{cohort}/faceage/face_age.parquet") for cohort in ("north", "south", "healthy")]
-    )
+    cohorts = ("north", "south", "healthy")
+    photos = pd.concat([table(demo, f"{cohort}/faceage/face_age.parquet") for cohort in cohorts])
     excluded = photos[photos.status == "excluded"]
     assert {"damaged_image", "no_face"} <= set(excluded.reason)
     assert not set(photos.reason) & {"same_photo_twice", "nearly_same_photo_twice"}
@@ -389,14 +374,8 @@ def test_shareable_files_hold_no_subject_photo_or_sample_id(demo):
                 names |= set(frame[keys].to_numpy().ravel())
     names |= {str(ROOT), str(demo)}
     shared = [*results.glob("reports/*.html"), *results.glob("*/*/*.tsv"), *results.glob("*/flow.tsv")]
-    shared = [
-        path
-        for path in shared
-        if path.name != "ledger.tsv"
-        and path.parts[-3] != "demo"
-        and "cells" not in path.name
-        and not path.name.startswith("INTERNAL_")
-    ]
+    private = re.compile(r"demo/[^/]+/[^/]+$|/ledger\.tsv$|cells[^/]*$|/INTERNAL_[^/]*$")
+    shared = [path for path in shared if not private.search(path.relative_to(results).as_posix())]
     assert len(shared) > 15
     for path in shared:
         words = set(re.findall(r"[\w./-]+", path.read_text()))
@@ -421,16 +400,14 @@ def test_snakemake_report_contains_the_pages(demo, tmp_path):
     assert words in text
     assert "drawn from the result table survival/kaplan_meier" in text
     clinical = pd.read_csv(demo / "results/demo/north/clinical.tsv", sep="\t", dtype=str)
-    found = [
-        subject for subject in clinical.subject_id if subject in text
-    ]  # at once, unlike \b in so long a text
+    # `in` is at once, unlike \b in so long a text
+    found = [subject for subject in clinical.subject_id if subject in text]
     assert not [subject for subject in found if re.search(rf"\b{re.escape(subject)}\b", text)]
 
 
-def test_a_lost_file_is_made_again_alone(demo, tmp_path):
+def test_a_lost_file_is_made_again_alone(demo):
     run = snakemake(demo, "--dry-run", "--forcerun", "fit_survival", "--until", "fit_survival")
-    jobs = jobs_planned(run.output)
-    assert jobs == {"fit_survival": 3, "total": 3}
+    assert jobs_planned(run.output) == {"fit_survival": 3, "total": 3}
 
 
 @pytest.fixture(scope="module")
@@ -498,7 +475,7 @@ def test_shards_and_a_second_opinion_in_a_study_of_ones_own(demo, tmp_path):
     rows = table(tmp_path, "mine/faceage/agreement.tsv")
     bias = rows[rows.measure == "bias"].iloc[0]
     assert bias.estimate == pytest.approx((people.face_age_2 - people.face_age).mean())
-    page = (tmp_path / "results/reports/association.html").read_text()
+    page = page_of(tmp_path, "association")
     assert "Agreement with a second age model</h2>" in page
     assert "Mean of the crop against " in page
 
@@ -507,21 +484,15 @@ def test_given_face_ages_are_the_same_acceleration_as_the_photos_they_came_from(
     south = table(demo, "south/acceleration/acceleration.parquet").dropna(subset=["face_age"])
     south[["subject_id", "face_age"]].to_csv(tmp_path / "face_ages.tsv", sep="\t", index=False)
     clinical = pd.read_csv(demo / "results/demo/south/clinical.tsv", sep="\t")
-    clinical[["subject_id", "chronological_age", "sex", "smoking", "bmi"]].to_csv(
-        tmp_path / "clinical.tsv", sep="\t", index=False
-    )
+    columns = ["subject_id", "chronological_age", "sex", "smoking", "bmi"]
+    clinical[columns].to_csv(tmp_path / "clinical.tsv", sep="\t", index=False)
     study = {"cohorts": {"mine": {"face_ages": "face_ages.tsv", "clinical": "clinical.tsv"}}}
     configfile = tmp_path / "config.yaml"
     configfile.write_text(yaml.safe_dump(study))
-    run = snakemake(
-        tmp_path, "results/mine/acceleration/acceleration.parquet", configfile=configfile, forks=True
-    )
+    wanted = "mine/acceleration/acceleration.parquet"
+    run = snakemake(tmp_path, f"results/{wanted}", configfile=configfile, forks=True)
     assert run.status == 0, run.output[-8000:]
-    mine = (
-        table(tmp_path, "mine/acceleration/acceleration.parquet")
-        .set_index("subject_id")
-        .age_acceleration.dropna()
-    )
+    mine = table(tmp_path, wanted).set_index("subject_id").age_acceleration.dropna()
     theirs = south.set_index("subject_id").age_acceleration
     assert len(mine) > 80
     np.testing.assert_allclose(mine, theirs[mine.index], atol=1e-9)
@@ -529,29 +500,25 @@ def test_given_face_ages_are_the_same_acceleration_as_the_photos_they_came_from(
 
 def test_demo_finds_the_planted_gene_in_one_cell_type_and_in_no_other(demo):
     panel = table(demo, "healthy/expression/panel.tsv")
-    cdk6 = panel[
-        (panel.term == "CDK6") & (panel.exposure == "age_acceleration") & (panel.model == "together")
-    ].set_index("question")
+    own = panel[(panel.exposure == OWN["exposure"]) & (panel.model == OWN["model"])]
+    cdk6 = own[own.term == "CDK6"].set_index("question")
     kinds = {"T cell", "monocyte", "plasma cell"}
     assert set(cdk6.index) == {f"expression in {kind}" for kind in kinds}
     assert cdk6.ci_lower["expression in T cell"] > 0
     assert cdk6.ci_lower["expression in monocyte"] < 0 < cdk6.ci_upper["expression in monocyte"]
     # most donors have too few plasma cells, which is said instead of a number
     assert cdk6.status["expression in plasma cell"] == "not_estimated"
-    ledger = pd.read_csv(
-        demo / "results/healthy/expression/ledger.tsv", sep="\t", dtype=str, keep_default_na=False
-    )
+    ledger = table(demo, "healthy/expression/ledger.tsv")
     assert "too_few_cells" in set(ledger[ledger.status == "excluded"].reason)
-    sets = table(demo, "healthy/expression/set_coverage.tsv")
-    assert "expression in T cell" in set(sets.question)
+    assert "expression in T cell" in set(table(demo, "healthy/expression/set_coverage.tsv").question)
     composition = table(demo, "healthy/expression/composition.tsv")
     assert set(composition.exposure) == {"age_gap", "age_acceleration", "chronological_age"}
     quality = table(demo, "healthy/expression/cell_quality.tsv")
     dropped = quality[(quality.term == "plasma cell") & (quality.fate == "too_few_cells")]
     assert dropped[dropped.measure == "profiles"].estimate.item() > 0
-    page = (demo / "results/reports/association.html").read_text()
-    for text in ("expression in T cell", "<h4>Composition</h4>"):
-        assert text in page
+    page = page_of(demo, "association")
+    assert "expression in T cell" in page
+    assert "<h4>Composition</h4>" in page
 
 
 def test_demo_tells_genes_with_shares_of_cells_and_purity_held_constant(demo):
@@ -566,9 +533,8 @@ def test_demo_tells_genes_with_shares_of_cells_and_purity_held_constant(demo):
 def test_the_same_subject_in_two_cohorts_stops_before_anything_is_computed(drawn, tmp_path):
     one = cohorts_of(drawn, "healthy")
     study = one | {"cohorts": {name: one["cohorts"]["healthy"] for name in ("a", "b")}}
-    configfile = write_config(
-        tmp_path / "config.yaml", **study, readers=None, report=None, pooling={"reference_cohorts": []}
-    )
+    study |= {"readers": None, "report": None, "pooling": {"reference_cohorts": []}}
+    configfile = write_config(tmp_path / "config.yaml", **study)
     run = snakemake(tmp_path, configfile=configfile, forks=True)
     assert run.status != 0
     assert "60 subject(s) are in cohort 'a' and in cohort 'b'" in run.output
@@ -576,13 +542,11 @@ def test_the_same_subject_in_two_cohorts_stops_before_anything_is_computed(drawn
 
 
 def test_fairness_is_shown_and_can_leave_the_photos_alone(demo, tmp_path):
-    page = (demo / "results" / "reports" / "photos.html").read_text()
-    assert "Robustness to image degradation</h2>" in page
+    assert "Robustness to image degradation</h2>" in page_of(demo, "photos")
     assert (table(demo, "pooled/fairness/stress.tsv").status == "sparse").any()
-    sex = table(demo, "pooled/fairness/fairness.tsv")
-    rows = sex[(sex.term == "sex: male vs female") & (sex.measure == "difference in mean error")]
-    assert rows.raw_estimate.notna().all()
-    assert rows.estimate.notna().all()
+    rows = table(demo, "pooled/fairness/fairness.tsv")
+    rows = rows[(rows.term == "sex: male vs female") & (rows.measure == "difference in mean error")]
+    assert rows[["raw_estimate", "estimate"]].notna().all(axis=None)
     configfile = write_config(tmp_path / "config.yaml", fairness={"stress_photos": 0})
     jobs = jobs_planned(snakemake(tmp_path, "--dry-run", configfile=configfile).output)
     assert "stress_photos" not in jobs
