@@ -1,4 +1,4 @@
-"""Result tables in tests, and the values that R computed for them."""
+"""Tables in tests: cases of a test, the values that R computed, result tables with reasons in words."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +14,11 @@ def golden(folder: str) -> Callable[..., np.ndarray]:
     path = Path(__file__).parent / "golden" / folder / "golden.tsv"
     values = pd.read_csv(path, sep="\t").groupby("quantity")["value"].apply(np.array)
     return lambda *words: values[" ".join(map(str, words))]
+
+
+def cases(text: str) -> list[tuple[str, ...]]:
+    """Cases of a test, one a line, their parts apart by " | "."""
+    return [tuple(line.strip().split(" | ")) for line in text.strip().splitlines()]
 
 
 def worded(table: pd.DataFrame) -> pd.DataFrame:

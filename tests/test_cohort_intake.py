@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.cohort.intake import read_cohorts, read_written, write_cohort
 from faceage_bio.intake.cohort.ledger import flow, gather
+from tests.rows import cases
 
 MANIFEST = """photo_id,subject_id,path,photo_date
 p1,a,a.jpg,2020-01-01
@@ -64,125 +65,55 @@ def test_a_good_study_is_read(study):
 
 @pytest.mark.parametrize(
     ("table", "old", "new", "message"),
-    [
-        (
-            "clinical",
-            "a,1950-01-01,F",
-            "a,1950-01-01,0",
-            r"column 'sex': 1 row\(s\), line 2: '0'\. Expected female or male\. Write one of them, or declare",
-        ),
-        (
-            "clinical",
-            "male,Current",
-            "male,sometimes",
-            "'smoking': 1 row.*'sometimes'.*Expected never, former, current. Write one of them, or declare",
-        ),
-        ("clinical", "22.5", '"22,5"', "'bmi': .*Expected a number. Write a decimal point, not a comma"),
-        ("clinical", "22.5", "225", "'bmi': .*line 2: '225'.*Expected 8 to 100 kg/m2"),
-        ("clinical", "22.5,0", "22.5,7", "'ecog': .*Expected 0, 1, 2, 3 or 4"),
-        (
-            "clinical",
-            "2021-01-01,1",
-            "2019-12-31,1",
-            r"'followup_date': .*2019-12-31, photo 2020-01-01.*ends before the photo",
-        ),
-        (
-            "clinical",
-            "2021-01-01,1",
-            "01/02/2021,1",
-            "'followup_date': .*Expected a date. Write it as YYYY-MM-DD",
-        ),
-        ("clinical", "2021-01-01,1", "2021-02-30,1", "'followup_date': .*2021-02-30"),
-        ("clinical", "1950-01-01", "2020-02-01", "'birth_date': .*The birth lies after the photo"),
-        ("clinical", "2021-01-01,1", "2021-01-01,", "'event': 1 row.*not whether the participant died"),
-        (
-            "clinical",
-            "2021-01-01,1",
-            ",1",
-            "'followup_years': 1 row.*The participant died, but the time is missing, and a death left out would mislead. Expected when. Give",
-        ),
-        (
-            "clinical",
-            "2021-01-01,1",
-            "2021-01-01,maybe",
-            r"'event': .*Expected 1 .died. or 0 .alive when last seen.\. Write one",
-        ),
-        ("clinical", "b,1960", "a,1960", "'subject_id': 2 row.*stands more than once"),
-        ("clinical", "subject_id,", "patient,", "line 1 lacks the column.s. subject_id"),
-        ("manifest", "p2,b", "p1,b", "'photo_id': 2 row.*stands more than once"),
-        (
-            "manifest",
-            "b.jpg",
-            "gone.jpg",
-            "'path': .*'gone.jpg'.*Expected a file in .*, where none has that name. Correct the name",
-        ),
-        (
-            "manifest",
-            "b2.jpg",
-            "b.jpg",
-            "'path': 2 row.*Expected one row of each photo, but it stands in several. Keep one",
-        ),
-        (
-            "manifest",
-            "b.jpg",
-            "../b.jpg",
-            "'path': .*Expected a file inside of the photo folder, but the path leaves it. Copy",
-        ),
-        (
-            "manifest",
-            "b.jpg",
-            "/etc/hosts",
-            "'path': .*Expected a file inside of the photo folder, but the path leaves it. Copy",
-        ),
-        (
-            "manifest",
-            "p2,b",
-            "p2,zoe",
-            "1 photo.s. of subjects that .* does not have: line 3: 'zoe'. Expected subjects of that table. Add them there",
-        ),
-        ("manifest", "p2,b", "p2,", "'subject_id': 1 row.*line 3. This row needs an identifier. Write it"),
-        (
-            "manifest",
-            "a.jpg,2020-01-01",
-            "a.jpg,",
-            "'followup_date': 1 row.*It needs the subject's photo_date; give that, or followup_years instead",
-        ),
-        ("manifest", "2020-01-01", "20200101", "'photo_date': .*YYYY-MM-DD"),
-        ("samples", "s2,b", "s1,b", "'sample_id': 2 row.*stands more than once"),
-        (
-            "samples",
-            "s2,b",
-            "s9,b",
-            r"samples\.csv: 1 sample.s. have no column in .*counts\.csv: s9\. Expected the same names in both; correct",
-        ),
-        (
-            "samples",
-            "s2,b",
-            "s2,zoe",
-            "samples.csv: 1 sample.s. of subjects .* column 'subject_id', line 3: 'zoe'. Expected subjects of the clinical table; add",
-        ),
-        (
-            "counts",
-            "5,7",
-            "5.25,7.5",
-            r"not whole numbers, such as 5\.25 for gene 'CDK6' in sample 's1' .line 2, column 's1'.; the largest value is 12",
-        ),
-        ("counts", "5,7", "-5,7", "are negative"),
-        ("counts", "5,7", "5,", "are missing"),
-        ("counts", "TP53", "CDK6", r"1 gene.s. stand in more than one row: CDK6"),
-        ("counts", "5,7", "five,7", "hold words, not counts: 'five' of gene 'CDK6' in 's1'"),
-    ],
+    cases(r"""
+        clinical | a,1950-01-01,F | a,1950-01-01,0 | column 'sex': 1 row\(s\), line 2: '0'\. Expected female or male\. Write one of them, or declare
+        clinical | male,Current | male,sometimes | 'smoking': 1 row.*'sometimes'.*Expected never, former, current. Write one of them, or declare
+        clinical | 22.5 | "22,5" | 'bmi': .*Expected a number. Write a decimal point, not a comma
+        clinical | 22.5 | 225 | 'bmi': .*line 2: '225'.*Expected 8 to 100 kg/m2
+        clinical | 22.5,0 | 22.5,7 | 'ecog': .*Expected 0, 1, 2, 3 or 4
+        clinical | 2021-01-01,1 | 2019-12-31,1 | 'followup_date': .*2019-12-31, photo 2020-01-01.*ends before the photo
+        clinical | 2021-01-01,1 | 01/02/2021,1 | 'followup_date': .*Expected a date. Write it as YYYY-MM-DD
+        clinical | 2021-01-01,1 | 2021-02-30,1 | 'followup_date': .*2021-02-30
+        clinical | 1950-01-01 | 2020-02-01 | 'birth_date': .*The birth lies after the photo
+        clinical | 2021-01-01,1 | 2021-01-01, | 'event': 1 row.*not whether the participant died
+        clinical | 2021-01-01,1 | ,1 | 'followup_years': 1 row.*The participant died, but the time is missing, and a death left out would mislead. Expected when. Give
+        clinical | 2021-01-01,1 | 2021-01-01,maybe | 'event': .*Expected 1 .died. or 0 .alive when last seen.\. Write one
+        clinical | b,1960 | a,1960 | 'subject_id': 2 row.*stands more than once
+        clinical | subject_id, | patient, | line 1 lacks the column.s. subject_id
+        manifest | p2,b | p1,b | 'photo_id': 2 row.*stands more than once
+        manifest | b.jpg | gone.jpg | 'path': .*'gone.jpg'.*Expected a file in .*, where none has that name. Correct the name
+        manifest | b2.jpg | b.jpg | 'path': 2 row.*Expected one row of each photo, but it stands in several. Keep one
+        manifest | b.jpg | ../b.jpg | 'path': .*Expected a file inside of the photo folder, but the path leaves it. Copy
+        manifest | b.jpg | /etc/hosts | 'path': .*Expected a file inside of the photo folder, but the path leaves it. Copy
+        manifest | p2,b | p2,zoe | 1 photo.s. of subjects that .* does not have: line 3: 'zoe'. Expected subjects of that table. Add them there
+        manifest | p2,b | p2, | 'subject_id': 1 row.*line 3. This row needs an identifier. Write it
+        manifest | a.jpg,2020-01-01 | a.jpg, | 'followup_date': 1 row.*It needs the subject's photo_date; give that, or followup_years instead
+        manifest | 2020-01-01 | 20200101 | 'photo_date': .*YYYY-MM-DD
+        samples | s2,b | s1,b | 'sample_id': 2 row.*stands more than once
+        samples | s2,b | s9,b | samples\.csv: 1 sample.s. have no column in .*counts\.csv: s9\. Expected the same names in both; correct
+        samples | s2,b | s2,zoe | samples.csv: 1 sample.s. of subjects .* column 'subject_id', line 3: 'zoe'. Expected subjects of the clinical table; add
+        counts | 5,7 | 5.25,7.5 | not whole numbers, such as 5\.25 for gene 'CDK6' in sample 's1' .line 2, column 's1'.; the largest value is 12
+        counts | 5,7 | -5,7 | are negative
+        counts | 5,7 | 5, | are missing
+        counts | TP53 | CDK6 | 1 gene.s. stand in more than one row: CDK6
+        counts | 5,7 | five,7 | hold words, not counts: 'five' of gene 'CDK6' in 's1'
+    """),
 )
 def test_what_is_wrong_is_named(study, table, old, new, message):
     text = {"manifest": MANIFEST, "clinical": CLINIC, "samples": SAMPLES, "counts": COUNTS}[table]
-    assert old in text
     with pytest.raises(CohortError, match=message):
-        study(**{table: text.replace(old, new, 1)})
+        study(**{table: changed(text, old, new)})
 
 
-CAUSES = (
-    CLINIC.replace(",event,grade", ",event,cause").replace(",1,2\n", ",1,C34\n").replace(",0,3\n", ",0,\n")
-)
+def changed(table, *pairs):
+    """The table's text with each of the first texts once replaced by the one after it."""
+    for old, new in zip(pairs[::2], pairs[1::2], strict=True):
+        assert old in table
+        table = table.replace(old, new, 1)
+    return table
+
+
+CAUSES = changed(CLINIC, ",event,grade", ",event,cause", ",1,2\n", ",1,C34\n", ",0,3\n", ",0,\n")
 
 
 def test_causes_of_death_are_read_by_their_declared_words(study):
@@ -195,24 +126,15 @@ def test_causes_of_death_are_read_by_their_declared_words(study):
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
-    [
-        (
-            "C34",
-            "C34",
-            r"column 'cause': 1 row.s., line 2: 'C34'. Expected cancer, cardiovascular, other or nothing. Write one",
-        ),
-        ("0,\n", "0,other\n", r"column 'cause': 1 row.s., line 3: 'other'. A cause of death is given, but"),
-        (
-            "2021-01-01,1,C34",
-            ",,cancer",
-            r"column 'cause': 1 row.s., line 2: 'cancer'. A cause of death is given",
-        ),
-    ],
+    cases(r"""
+        C34 | C34 | column 'cause': 1 row.s., line 2: 'C34'. Expected cancer, cardiovascular, other or nothing. Write one
+        2023-06-01,0, | 2023-06-01,0,other | column 'cause': 1 row.s., line 3: 'other'. A cause of death is given, but
+        2021-01-01,1,C34 | ,,cancer | column 'cause': 1 row.s., line 2: 'cancer'. A cause of death is given
+    """),
 )
 def test_a_wrong_cause_of_death_is_named(study, old, new, message):
-    assert old in CAUSES
     with pytest.raises(CohortError, match=message):
-        study(clinical=CAUSES.replace(old, new, 1))
+        study(clinical=changed(CAUSES, old, new))
 
 
 def test_everything_wrong_in_all_tables_is_told_together(study):
@@ -227,21 +149,16 @@ def test_everything_wrong_in_all_tables_is_told_together(study):
 
 
 def test_declared_codes_and_columns_are_understood(study):
-    clinical = CLINIC.replace(",F,", ",2,").replace(",male,", ",1,").replace("bmi", "BMI_kg")
-    tables = study(
-        clinical=clinical, columns={"bmi": "BMI_kg"}, codings={"sex": {"1": "male", "2": "female"}}
-    )
+    clinical = changed(CLINIC, ",F,", ",2,", ",male,", ",1,", "bmi", "BMI_kg")
+    codes = {"sex": {"1": "male", "2": "female"}}
+    tables = study(clinical=clinical, columns={"bmi": "BMI_kg"}, codings=codes)
     assert tables.subjects.sex.tolist() == ["female", "male"]
     assert tables.subjects.bmi[0] == 22.5
     assert "BMI_kg" not in tables.subjects
 
 
 def test_codes_of_site_and_race_are_understood_and_words_for_nothing_are_missing(study):
-    clinical = (
-        CLINIC.replace("grade", "site,race")
-        .replace(",1,2\n", ",1,1,NA\n")
-        .replace(",0,3\n", ",0,unknown,2\n")
-    )
+    clinical = changed(CLINIC, "grade", "site,race", ",1,2\n", ",1,1,NA\n", ",0,3\n", ",0,unknown,2\n")
     people = study(clinical=clinical, codings={"site": {"1": "lung"}, "race": {"2": "black"}}).subjects
     assert people.site.tolist() == ["lung", None]
     assert people.race.tolist() == [None, "black"]
@@ -250,13 +167,8 @@ def test_codes_of_site_and_race_are_understood_and_words_for_nothing_are_missing
 
 def test_one_table_may_serve_as_manifest_and_clinical_table(study):
     people = "person,photo,when,born,sex\na,a.jpg,2020-01-01,1950-01-01,f\nb,b.jpg,2020-06-01,1960-06-01,m\n"
-    columns = {
-        "subject_id": "person",
-        "photo_id": "photo",
-        "path": "photo",
-        "photo_date": "when",
-        "birth_date": "born",
-    }
+    columns = {"subject_id": "person", "photo_id": "photo", "path": "photo"}
+    columns |= {"photo_date": "when", "birth_date": "born"}
     tables = study(manifest=people, clinical=people, samples=None, counts=None, columns=columns)
     assert tables.photos.chronological_age.round().tolist() == [70, 60]
 
@@ -278,31 +190,19 @@ def test_an_empty_photo_folder_is_told(study):
 
 
 def test_age_given_and_age_from_dates_must_agree(study):
-    clinical = (
-        CLINIC.replace("birth_date,", "birth_date,chronological_age,")
-        .replace("1950-01-01,", "1950-01-01,75,")
-        .replace("1960-06-01,", "1960-06-01,60,")
-    )
+    ages = ("birth_date,", "birth_date,chronological_age,", "1950-01-01,", "1950-01-01,75,")
     with pytest.raises(CohortError, match="differs by more than a year"):
-        study(clinical=clinical)
+        study(clinical=changed(CLINIC, *ages, "1960-06-01,", "1960-06-01,60,"))
 
 
 def test_entry_must_come_before_the_end(study):
-    clinical = (
-        CLINIC.replace("followup_date", "entry_years,followup_years")
-        .replace("2021-01-01", "2,1")
-        .replace("2023-06-01", ",3")
-    )
+    years = ("followup_date", "entry_years,followup_years", "2021-01-01", "2,1", "2023-06-01", ",3")
     with pytest.raises(CohortError, match="Observation starts at or after its end"):
-        study(clinical=clinical)
+        study(clinical=changed(CLINIC, *years))
 
 
 def test_months_of_follow_up_taken_for_years_are_told_once_with_line_and_advice(study):
-    clinical = (
-        CLINIC.replace("followup_date", "followup_years")
-        .replace("2021-01-01", "130")
-        .replace("2023-06-01", "54")
-    )
+    clinical = changed(CLINIC, "followup_date", "followup_years", "2021-01-01", "130", "2023-06-01", "54")
     with pytest.raises(CohortError, match="older than 100 years at the end of") as told:
         study(clinical=clinical)
     assert "clinical.csv: column 'followup_years': 2 of 2 participants" in str(told.value)
@@ -315,11 +215,8 @@ def test_months_of_follow_up_taken_for_years_are_told_once_with_line_and_advice(
 
 def test_the_same_subject_in_two_cohorts_is_told(study):
     study()
-    cohort = {
-        "photos": str(study.folder / "photos"),
-        "manifest": str(study.folder / "manifest.csv"),
-        "clinical": str(study.folder / "clinical.csv"),
-    }
+    files = {"photos": "photos", "manifest": "manifest.csv", "clinical": "clinical.csv"}
+    cohort = {name: str(study.folder / file) for name, file in files.items()}
     with pytest.raises(CohortError, match=r"2 subject.s. are in cohort 'one' and in cohort 'two': 'a'; 'b'"):
         read_cohorts({"one": cohort, "two": cohort})
 
@@ -331,9 +228,8 @@ def test_without_clinical_data_the_manifest_names_the_people(study):
 
 
 def test_dates_of_given_face_ages_reach_the_later_stages(tmp_path):
-    (tmp_path / "ages.csv").write_text(
-        "subject_id,photo_id,photo_date,face_age\na,z,2020-01-01,60\na,b,2022-01-01,66\n"
-    )
+    ages = "subject_id,photo_id,photo_date,face_age\na,z,2020-01-01,60\na,b,2022-01-01,66\n"
+    (tmp_path / "ages.csv").write_text(ages)
     (tmp_path / "clinical.csv").write_text("subject_id,birth_date,sex\na,1960-01-01,f\n")
     cohort = {"face_ages": str(tmp_path / "ages.csv"), "clinical": str(tmp_path / "clinical.csv")}
     photos = read_cohorts({"c": cohort})["c"].photos.set_index("photo_id")
@@ -380,44 +276,28 @@ def test_tables_are_written_for_their_owner_only(study, tmp_path):
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(2)), photos=st.permutations(range(3)))
-def test_the_order_of_rows_does_not_matter(tmp_path_factory, order, photos):
-    folder = tmp_path_factory.mktemp("study")
-    (folder / "photos").mkdir()
-    lines = MANIFEST.strip().split("\n")
-    people = CLINIC.strip().split("\n")
-    for name in ("a.jpg", "b.jpg", "b2.jpg"):
-        (folder / "photos" / name).write_text(name)
-    (folder / "m.csv").write_text("\n".join([lines[0], *(lines[1 + n] for n in photos)]))
-    (folder / "c.csv").write_text("\n".join([people[0], *(people[1 + n] for n in order)]))
-    tables = read_cohorts(
-        {
-            "c": {
-                "photos": str(folder / "photos"),
-                "manifest": str(folder / "m.csv"),
-                "clinical": str(folder / "c.csv"),
-            }
-        }
-    )["c"]
-    people = tables.subjects.sort_values("subject_id")
-    assert people.followup_years.round(6).tolist() == [round(366 / 365.25, 6), round(1095 / 365.25, 6)]
+def test_the_order_of_rows_does_not_matter(study, order, photos):
+    lines, clinic = MANIFEST.splitlines(keepends=True), CLINIC.splitlines(keepends=True)
+    manifest = "".join([lines[0], *(lines[1 + n] for n in photos)])
+    tables = study(manifest, "".join([clinic[0], *(clinic[1 + n] for n in order)]), None, None)
+    followed = tables.subjects.sort_values("subject_id").followup_years.round(6)
+    assert followed.tolist() == [round(366 / 365.25, 6), round(1095 / 365.25, 6)]
     assert tables.photos.sort_values("photo_id").subject_id.tolist() == ["a", "b", "b"]
 
 
 def test_a_manifest_without_rows_paths_or_photos_is_told(study):
-    message = r"manifest.csv: no rows below the header. Expected one at least. Save"
-    with pytest.raises(CohortError, match=message):
-        study(manifest=MANIFEST.partition("\n")[0] + "\n")
-    message = r"'path': 1 row.*line 3: ''. Expected a file name. Write the photo's name"
-    with pytest.raises(CohortError, match=message):
-        study(manifest=MANIFEST.replace("p2,b,b.jpg", "p2,b,"))
-    message = r"gone: no such folder. Expected one with the photos of the manifest. Give"
-    with pytest.raises(CohortError, match=message):
-        study(photos=str(study.folder / "gone"))
+    for message, more in {
+        "manifest.csv: no rows below the header. Expected one at least. Save": {"manifest": MANIFEST.partition("\n")[0] + "\n"},
+        "'path': 1 row.*line 3: ''. Expected a file name. Write the photo's name": {"manifest": MANIFEST.replace("p2,b,b.jpg", "p2,b,")},
+        "gone: no such folder. Expected one with the photos of the manifest. Give": {"photos": str(study.folder / "gone")},
+    }.items():  # fmt: skip
+        with pytest.raises(CohortError, match=message):
+            study(**more)
 
 
-def test_a_specimen_of_two_people_is_told(study):
+def test_a_specimen_of_two_subjects_is_told(study):
     samples = "sample_id,subject_id,specimen_id\ns1,a,x\ns2,b,x\n"
     message = r"'specimen_id': 'x' has more than one subject_id .lines 2, 3.. Expected one, because libraries"
     with pytest.raises(CohortError, match=message):

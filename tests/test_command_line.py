@@ -20,6 +20,7 @@ from faceage_bio.core.records import read_record, record_of
 from faceage_bio.core.steps import Used
 from tests.commands import output_of
 from tests.conftest import ROOT
+from tests.rows import cases
 
 WIDE = {"COLUMNS": "200"}
 
@@ -123,38 +124,17 @@ def test_each_help_text_stands_on_its_screen_word_by_word():
 
 @pytest.mark.parametrize(
     ("command", "message"),
-    [
-        (
-            "compute-acceleration --subjects a.parquet --photos b.parquet --photos c.parquet --face-ages d.parquet --results x",
-            "--subjects, --photos and --face-ages: expected once for each cohort, in the same order; found 1, 2 and 1. Give as many of each",
-        ),
-        (
-            "assess-fairness --participants a.csv --participants b.csv --photos c.parquet --output d.tsv",
-            r"--photos: expected once for each --participants \(2\), in the same order, or not at all; found 1. Give as many, or none",
-        ),
-        (
-            "summarise-photos --face-ages a.parquet --participants b.parquet --participants c.parquet --results d",
-            r"--participants: expected once for each --face-ages \(1\), in the same order; found 2. Give as many",
-        ),
-        (
-            "stress-photos --photo-folder a --model b --output c.tsv --participants d.parquet --participants e.parquet",
-            r"--participants: expected once for each --photo-folder \(1\), in the same order, or not at all; found 2. Give as many, or none",
-        ),
-        (
-            "stress-photos --photo-folder a --model b --output c.tsv --photos d.parquet --photos e.parquet",
-            r"--photos: expected once for each --photo-folder \(1\), in the same order",
-        ),
-        (
-            "stress-photos --photo-folder a --model b --output c.tsv --face-ages d.parquet --face-ages e.parquet",
-            r"--face-ages: expected once for each --photo-folder \(1\), in the same order",
-        ),
-        (
-            "make-review-sheet --photo-folder a --photos b.parquet --photos c.parquet --face-ages d.parquet --output e.html --key f.tsv",
-            "--photo-folder, --photos and --face-ages: expected once for each cohort, in the same order; found 1, 2 and 1. Give as many",
-        ),
-        ("check-privacy a.html --results nowhere", "nowhere: no such folder. Expected the results of a finished run, whose participants are looked for"),
-    ],
-)  # fmt: skip
+    cases(r"""
+        compute-acceleration --subjects a.parquet --photos b.parquet --photos c.parquet --face-ages d.parquet --results x | --subjects, --photos and --face-ages: expected once for each cohort, in the same order; found 1, 2 and 1. Give as many of each
+        assess-fairness --participants a.csv --participants b.csv --photos c.parquet --output d.tsv | --photos: expected once for each --participants \(2\), in the same order, or not at all; found 1. Give as many, or none
+        summarise-photos --face-ages a.parquet --participants b.parquet --participants c.parquet --results d | --participants: expected once for each --face-ages \(1\), in the same order; found 2. Give as many
+        stress-photos --photo-folder a --model b --output c.tsv --participants d.parquet --participants e.parquet | --participants: expected once for each --photo-folder \(1\), in the same order, or not at all; found 2. Give as many, or none
+        stress-photos --photo-folder a --model b --output c.tsv --photos d.parquet --photos e.parquet | --photos: expected once for each --photo-folder \(1\), in the same order
+        stress-photos --photo-folder a --model b --output c.tsv --face-ages d.parquet --face-ages e.parquet | --face-ages: expected once for each --photo-folder \(1\), in the same order
+        make-review-sheet --photo-folder a --photos b.parquet --photos c.parquet --face-ages d.parquet --output e.html --key f.tsv | --photo-folder, --photos and --face-ages: expected once for each cohort, in the same order; found 1, 2 and 1. Give as many
+        check-privacy a.html --results nowhere | nowhere: no such folder. Expected the results of a finished run, whose participants are looked for
+    """),
+)
 def test_options_that_do_not_fit_are_told(command, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(app, command.split())

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +29,7 @@ from faceage_bio.demo.simulated_participants import simulate_participants
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median
 from tests.commands import output_of
 from tests.curve_people import late, with_causes
-from tests.rows import worded
+from tests.rows import cases, worded
 from tests.survival_people import people
 
 DIFFERENCE, INCIDENCE = "difference of restricted mean survival time", "cumulative incidence"
@@ -72,9 +73,8 @@ def test_tertiles_are_thirds_and_tell_where_they_cut():
 
 
 def test_levels_stand_in_their_declared_order_and_numbers_in_theirs():
-    data = pd.DataFrame(
-        {"smoking": ["current", "never", None], "ecog": [2.0, 0, 1], "site": ["lung", "lung", "breast"]}
-    )
+    values = {"smoking": ["current", "never", None], "ecog": [2.0, 0, 1], "site": ["lung", "lung", "breast"]}
+    data = pd.DataFrame(values)
     smoking = part(data, "smoking", "levels")
     assert smoking.levels == ("never", "former", "current")
     assert smoking.ordered
@@ -172,37 +172,23 @@ def one_at_time_zero(data):
     })  # fmt: skip
 
 
+RATIO = "ratio of restricted mean survival time"
+
+
 @pytest.mark.parametrize(
     ("change", "rules", "term", "measure", "why"),
     [
-        (lambda d: d.assign(event=0.0), RULES, "sex", "log-rank chi-square", "there was no death"),
-        (lambda d: d[d.sex == "male"], RULES, "sex", "log-rank chi-square", "there is one group only"),
-        (lambda d: d[d.sex == "male"], RULES, "sex: female", "median survival", "the group is empty"),
-        (
-            lambda d: d,
-            {"face_age": [65.0, 200.0]},
-            "face age > 200",
-            "median follow-up",
-            "the group is empty",
-        ),
-        (
-            lambda d: d,
-            {"face_age": [0.0, 65.0]},
-            "face age > 65 vs <= 0",
-            "ratio of restricted mean survival time",
-            "not known for <= 0",
-        ),
-        (
-            one_at_time_zero,
-            {"face_age": [110.0]},
-            "face age > 110 vs <= 110",
-            "ratio of restricted mean survival time",
-            "all participants of a group died at time 0",
-        ),
+        ({"event": 0.0}, RULES, "sex", "log-rank chi-square", "there was no death"),
+        ({"sex": "male"}, RULES, "sex", "log-rank chi-square", "there is one group only"),
+        ({"sex": "male"}, RULES, "sex: female", "median survival", "the group is empty"),
+        ({}, {"face_age": [65.0, 200.0]}, "face age > 200", "median follow-up", "the group is empty"),
+        ({}, {"face_age": [0.0, 65.0]}, "face age > 65 vs <= 0", RATIO, "not known for <= 0"),
+        (one_at_time_zero, {"face_age": [110.0]}, "face age > 110 vs <= 110", RATIO, "all participants of a group died at time 0"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_told_keeps_its_row_and_says_why(change, rules, term, measure, why):
-    found = row(summary(change(people()), rules), term, measure)
+    data = people()
+    found = row(summary(change(data) if callable(change) else data.assign(**change), rules), term, measure)
     assert np.isnan(found.estimate)
     assert found.note.startswith("not estimated, because ")
     assert why in found.note
@@ -222,9 +208,8 @@ def test_strata_and_weights_stand_in_the_rows():
         "log-rank, strata of sex", "log-rank for trend, strata of sex", "Fleming-Harrington (0, 1) weights, strata of sex",
     ]  # fmt: skip
     assert tests.p_value.notna().all()
-    without = summary(
-        data.assign(sex=data.sex.where(data.index > 4)), {"face_age": [65.0]}, log_rank_strata=("sex",)
-    )
+    data["sex"] = data.sex.where(data.index > 4)
+    without = summary(data, {"face_age": [65.0]}, log_rank_strata=("sex",))
     assert without[without.group == ""].note.iloc[0].startswith("without 5 participants")
     with pytest.raises(CohortError, match=r"no column 'ward' .survival.log_rank_strata."):
         summary(data, log_rank_strata=("ward",))
@@ -236,11 +221,11 @@ def test_strata_and_weights_stand_in_the_rows():
 def test_late_entrants_count_from_when_they_came():
     data = late(people())
     found = curves_by_group(data, groupings(data), "log-log", "c")
-    everybody = found[found.group == "all"]
-    assert everybody.at_risk.iloc[0] == 180
-    assert everybody.entered.sum() == 300
+    whole = found[found.group == "all"]
+    assert whole.at_risk.iloc[0] == 180
+    assert whole.entered.sum() == 300
     expected = kaplan_meier(data.followup_years, data.event, data.entry_years)
-    np.testing.assert_allclose(everybody.survival, expected.survival)
+    np.testing.assert_allclose(whole.survival, expected.survival)
     table = summary(data)
     assert row(table, "face age (cut at 65, 75, 85)", "log-rank chi-square").p_value < 1e-6
     risk = risk_by_group(data, groupings(data), "c")
@@ -277,9 +262,8 @@ def test_a_curve_that_fell_to_zero_before_others_came_is_not_told():
     data.loc[data.index[0], ["entry_years", "followup_years", "event"]] = [0.0, 0.3, 1.0]
     table = summary(data, {})
     assert table.estimate.isna().all()
-    assert table.note.str.contains(
-        "all who were at risk died before others entered, to whom the curve would give no chance"
-    ).all()
+    words = "all who were at risk died before others entered, to whom the curve would give no chance"
+    assert table.note.str.contains(words).all()
     assert curves_by_group(data, [], "log-log", "c").empty
 
 
@@ -348,22 +332,18 @@ def test_deaths_of_unknown_cause_are_left_out_and_counted():
 
 
 @pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        (
-            lambda d: d.drop(columns="cause"),
-            "no cause of death is known; give the clinical table a column 'cause'",
-        ),
-        (lambda d: d.assign(cause=None), "no cause of death is known"),
-        (lambda d: d.assign(cause=d.cause.replace("cancer", "other")), "no participant died of cancer"),
-        (
-            lambda d: d.assign(cause=d.cause.replace("cardiovascular", "cancer")),
-            "no participant died of anything but cancer",
-        ),
-    ],
+    ("old", "new", "why"),
+    cases("""
+        no column | - | no cause of death is known; give the clinical table a column 'cause'
+        no value | - | no cause of death is known
+        cancer | other | no participant died of cancer
+        cardiovascular | cancer | no participant died of anything but cancer
+    """),
 )
-def test_competing_risks_that_cannot_run_say_why(change, why):
-    table = competing(change(with_causes()))
+def test_competing_risks_that_cannot_run_say_why(old, new, why):
+    data = with_causes()
+    causes = {"no column": {}, "no value": {"cause": None}}.get(old, {"cause": data.cause.replace(old, new)})
+    table = competing(data.drop(columns="cause").assign(**causes))
     assert len(table) == 1
     assert table.note[0].startswith("not estimated, because ")
     assert why in table.note[0]
@@ -382,19 +362,15 @@ def test_late_entry_leaves_incidence_and_cause_specific_hazards():
     table = competing(late(with_causes()))
     assert hazard(table, "cancer", "cause-specific hazard ratio").ci_lower > 1
     assert "a participant enters late" in hazard(table, "cancer", "subdistribution hazard ratio").note
-    assert (
-        table[table.measure == "Gray chi-square"]
-        .note.str.contains("enters late, which Gray's test does not allow for")
-        .all()
-    )
+    gray = table[table.measure == "Gray chi-square"].note
+    assert gray.str.contains("enters late, which Gray's test does not allow for").all()
     assert np.isfinite(row(table[table.cause == "cancer"], "all", INCIDENCE, 1).estimate)
 
 
 def test_empty_groups_and_constant_covariates_do_not_stop_competing_risks():
     data = with_causes()
-    table = competing(
-        data[data.sex == "male"], {"face_age": [65.0, 200.0], "sex": "levels", "height": "tertiles"}
-    )
+    rules = {"face_age": [65.0, 200.0], "sex": "levels", "height": "tertiles"}
+    table = competing(data[data.sex == "male"], rules)
     assert "the group is empty" in table[table.term == "face age > 200"].note.iloc[0]
     assert "one group only" in table[(table.term == "sex") & (table.cause == "cancer")].note.iloc[0]
     assert "no column 'height'" in table[table.grouping == "height"].note.iloc[0]
@@ -414,10 +390,8 @@ def test_wrong_causes_are_told_by_line():
 
 def test_a_death_beyond_the_horizon_is_none_of_any_cause():
     data = with_causes()
-    cut = data.assign(
-        event=data.event.where(data.followup_years <= 1, 0.0),
-        followup_years=data.followup_years.clip(upper=1),
-    )
+    event = data.event.where(data.followup_years <= 1, 0.0)
+    cut = data.assign(event=event, followup_years=data.followup_years.clip(upper=1))
     coded, _ = with_codes(cut, "cancer")
     assert (coded.cause_code > 0).sum() == cut.event.sum()
 
@@ -427,13 +401,12 @@ def test_a_death_beyond_the_horizon_is_none_of_any_cause():
 
 @pytest.fixture(scope="module")
 def plain_table(tmp_path_factory):
-    """A table as somebody may hand it over: no photos, no workflow."""
+    """A table as it may be handed over: no photos, no workflow."""
     folder = tmp_path_factory.mktemp("plain")
-    drawn = simulate_participants(200, True, 4)
     columns = {"age": "chronological_age", "biological_age": "face_age"}
-    drawn.rename(columns=columns)[
-        ["chronological_age", "face_age", "sex", "smoking", "followup_years", "event", "cause"]
-    ].to_csv(folder / "people.tsv", sep="\t", index=False)
+    table = simulate_participants(200, True, 4).rename(columns=columns)
+    kept = ["chronological_age", "face_age", "sex", "smoking", "followup_years", "event", "cause"]
+    table[kept].to_csv(folder / "people.tsv", sep="\t", index=False)
     return folder
 
 
@@ -450,10 +423,10 @@ def test_the_command_runs_on_a_plain_table(plain_table, tmp_path):
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [
-        ("survival.curves.face_age=best", "survival.curves.face_age.literal"),
-        ("survival.cause_of_interest=flu", "expected 'cancer', 'cardiovascular' or 'other'"),
-    ],
+    cases("""
+        survival.curves.face_age=best | survival.curves.face_age.literal
+        survival.cause_of_interest=flu | expected 'cancer', 'cardiovascular' or 'other'
+    """),
 )
 def test_a_wrong_rule_or_cause_is_told(wrong, words, plain_table, tmp_path):
     with pytest.raises(ConfigError, match=re.escape(words)):
@@ -462,16 +435,16 @@ def test_a_wrong_rule_or_cause_is_told(wrong, words, plain_table, tmp_path):
 
 @pytest.mark.parametrize(
     ("setting", "message"),
-    [
-        ({"curves": {"face_age": "best"}}, "survival.curves.face_age"),
-        ({"curves": {"face_age": []}}, "survival.curves.face_age"),
-        ({"times_years": [0.0]}, "survival.times_years.0"),
-        ({"interval": "arcsine"}, "survival.interval"),
-        ({"cause_of_interest": "flu"}, "survival.cause_of_interest"),
-        ({"fleming_harrington": [1.0]}, "survival.fleming_harrington"),
-        ({"cut_points": [65.0]}, "cut_points: unknown key"),
-    ],
+    cases("""
+        curves: {face_age: best} | survival.curves.face_age
+        curves: {face_age: []} | survival.curves.face_age
+        times_years: [0.0] | survival.times_years.0
+        interval: arcsine | survival.interval
+        cause_of_interest: flu | survival.cause_of_interest
+        fleming_harrington: [1.0] | survival.fleming_harrington
+        cut_points: [65.0] | cut_points: unknown key
+    """),
 )
 def test_wrong_settings_are_told(setting, message):
     with pytest.raises(ConfigError, match=message):
-        check_config({"cohorts": {"a": {"face_ages": "f.tsv"}}, "survival": setting})
+        check_config({"cohorts": {"a": {"face_ages": "f.tsv"}}, "survival": yaml.safe_load(setting)})

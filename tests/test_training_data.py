@@ -35,6 +35,7 @@ from faceage_bio.faces.training.loading import EpochOrder, age_weights, read_sid
 from faceage_bio.faces.training.prepare import embed, prepare, similar_pairs
 from faceage_bio.faces.vision.detect import Detector
 from faceage_bio.faces.vision.face_input import crop_face
+from tests.rows import cases
 
 
 def source(kind, path, **more):
@@ -154,58 +155,55 @@ def test_the_published_layout_of_imdb_wiki_is_read(tmp_path, name):
     assert kept[["Not Born", "Long Ago"]].eq("age below 18 or above 105 years").all()
 
 
+def refused(message, kind, path, **more):
+    with pytest.raises(TableError, match=message):
+        read_source(source(kind, path, **more))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"face_score": None}, r"holds imdb, without the field\(s\) face_score. Expected a struct imdb or wiki"),
+        ({"dob": np.array([719529.0])}, "its fields differ in length, .*Expected one struct with one value per photo in each field. Give"),
+        ({"dob": np.array(["1970-01-01", "x", "y"], dtype=object)}, "its field dob holds 1970-01-01; x; and 1 more. Expected numbers"),
+    ],
+)  # fmt: skip
+def test_a_wrong_struct_of_a_mat_file_is_told(tmp_path, changes, message):
+    refused(message, "imdb_wiki", mat(tmp_path / "imdb.mat", **changes))
+
+
 def test_a_wrong_mat_file_says_what_it_holds(tmp_path):
-    message = r"holds imdb, without the field\(s\) face_score. Expected a struct imdb or wiki"
-    with pytest.raises(TableError, match=message):
-        read_source(source("imdb_wiki", mat(tmp_path / "imdb.mat", face_score=None)))
-    message = (
-        r"its fields differ in length, .*Expected one struct with one value per photo in each field. Give"
-    )
-    with pytest.raises(TableError, match=message):
-        read_source(source("imdb_wiki", mat(tmp_path / "imdb.mat", dob=np.array([719529.0]))))
-    structs = np.zeros(
-        2,
-        [
-            (name, float)
-            for name in ("dob", "photo_taken", "full_path", "face_score", "second_face_score", "name")
-        ],
-    )
-    savemat(tmp_path / "structs.mat", {"wiki": structs})
-    with pytest.raises(TableError, match=r"or there are several structs"):
-        read_source(source("imdb_wiki", tmp_path / "structs.mat"))
-    words = np.array(["1970-01-01", "x", "y"], dtype=object)
-    with pytest.raises(TableError, match=r"its field dob holds 1970-01-01; x; and 1 more. Expected numbers"):
-        read_source(source("imdb_wiki", mat(tmp_path / "imdb.mat", dob=words)))
-    (tmp_path / "new.mat").write_bytes(
-        b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + b"\x89HDF\r\n\x1a\n"
-    )
-    with pytest.raises(TableError, match=r"not a MATLAB file of version 5 \(.*7.3"):
-        read_source(source("imdb_wiki", tmp_path / "new.mat"))
+    fields = ("dob", "photo_taken", "full_path", "face_score", "second_face_score", "name")
+    savemat(tmp_path / "structs.mat", {"wiki": np.zeros(2, [(name, float) for name in fields])})
+    refused("or there are several structs", "imdb_wiki", tmp_path / "structs.mat")
+    new = b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + b"\x89HDF\r\n\x1a\n"
+    (tmp_path / "new.mat").write_bytes(new)
+    refused(r"not a MATLAB file of version 5 \(.*7.3", "imdb_wiki", tmp_path / "new.mat")
     savemat(tmp_path / "other.mat", {"x": np.eye(2)})
-    with pytest.raises(TableError, match="holds x, without the field"):
-        read_source(source("imdb_wiki", tmp_path / "other.mat"))
+    refused("holds x, without the field", "imdb_wiki", tmp_path / "other.mat")
     (tmp_path / "no.mat").write_bytes(b"PK not a mat file at all" * 20)
-    with pytest.raises(TableError, match="not a MATLAB file of version 5"):
-        read_source(source("imdb_wiki", tmp_path / "no.mat"))
-    with pytest.raises(TableError, match="no such file"):
-        read_source(source("imdb_wiki", tmp_path / "none.mat"))
-    with pytest.raises(TableError, match="no such folder"):
-        read_source(source("utkface", tmp_path / "none"))
+    refused("not a MATLAB file of version 5", "imdb_wiki", tmp_path / "no.mat")
+    refused("no such file", "imdb_wiki", tmp_path / "none.mat")
+    refused("no such folder", "utkface", tmp_path / "none")
 
 
-def test_a_table_needs_path_age_and_identity(tmp_path):
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path\tage\na.jpg\t50\n", r"lacks the column\(s\) identity; found path, age.*identity: photo"),
+        ("path\tage\tidentity\na.jpg\t57y\tx\nb.jpg\t\ty\n", r"column 'age' has cells that are no numbers \(line 2: '57y'\)"),
+        ("path\tage\tidentity\n\t50\tx\n", r"column 'path' is empty \(line 2\). Expected the photo's file. Write it"),
+    ],
+)  # fmt: skip
+def test_a_table_needs_path_age_and_identity(tmp_path, text, message):
+    (tmp_path / "labels.tsv").write_text(text)
+    refused(message, "table", tmp_path / "labels.tsv")
+
+
+def test_the_identity_of_a_table_may_be_the_photo(tmp_path):
     path = tmp_path / "labels.tsv"
     path.write_text("path\tage\na.jpg\t50\n")
-    with pytest.raises(TableError, match=r"lacks the column\(s\) identity; found path, age.*identity: photo"):
-        read_source(source("table", path))
     assert read_source(source("table", path, identity="photo")).identity.tolist() == [str(tmp_path / "a.jpg")]
-    path.write_text("path\tage\tidentity\na.jpg\t57y\tx\nb.jpg\t\ty\n")
-    with pytest.raises(TableError, match=r"column 'age' has cells that are no numbers \(line 2: '57y'\)"):
-        read_source(source("table", path))
-    path.write_text("path\tage\tidentity\n\t50\tx\n")
-    message = r"column 'path' is empty \(line 2\). Expected the photo's file. Write it"
-    with pytest.raises(TableError, match=message):
-        read_source(source("table", path))
     path.write_text("path\tage\tidentity\na.jpg\t0\tx\nb.jpg\tNaN\ty\nc.jpg\t130\t\n")
     table = read_source(source("table", path))
     assert table.excluded.tolist() == ["", "no readable label", ""]
@@ -321,22 +319,13 @@ def test_the_published_split_leaks_and_says_how_much():
 @pytest.mark.parametrize(
     ("photos", "message"),
     [
-        (
-            labelled(1, 8),
-            r"leaves no photo for training and validation: 8 photos of 1 person\(s\). Expected at least one person on each side",
-        ),
-        (
-            labelled(3, 4).assign(age=lambda one: one.identity.map({"p0": 40.0, "p1": 50.0, "p2": 60.0})),
-            r"leaves 4 photo\(s\) for training, all of age \d0. Expected at least two different ages. Take",
-        ),
-        (
-            labelled(5, 1).assign(age=50.0),
-            r"the photos left after curation: 5, of ages 50. Expected at least two different ages",
-        ),
+        (labelled(1, 8), r"leaves no photo for training and validation: 8 photos of 1 person\(s\). Expected at least one person on each side"),
+        (labelled(3, 4).assign(age=np.repeat([40.0, 50.0, 60.0], 4)), r"leaves 4 photo\(s\) for training, all of age \d0. Expected at least two different ages. Take"),
+        (labelled(5, 1).assign(age=50.0), r"the photos left after curation: 5, of ages 50. Expected at least two different ages"),
         (labelled(5, 1).head(0), "the photos left after curation: 0, of ages none"),
         (labelled(2, 2), "the split leaves no photo for"),
     ],
-)
+)  # fmt: skip
 def test_a_split_that_cannot_be_is_told(photos, message):
     with pytest.raises(TableError, match=message):
         split_photos(photos, Split(validation=0.05, test=0.05), 1)
@@ -350,27 +339,20 @@ def portraits(tmp_path_factory):
     folder = tmp_path_factory.mktemp("labelled")
     rows = []
     for number in range(5):
-        portrait = imagine(30.0 + 12 * number, number % 2 == 0, 990 + number)
-        for visit in range(2):
-            Image.fromarray(draw(portrait if not visit else another_day(portrait, 1))).save(
-                folder / f"{number}_{visit}.jpg", quality=95
-            )
-            rows.append((f"{number}_{visit}.jpg", 30 + 12 * number, f"p{number}"))
+        age = 30 + 12 * number
+        portrait = imagine(float(age), number % 2 == 0, 990 + number)
+        for visit, face in enumerate((portrait, another_day(portrait, 1))):
+            name = f"{number}_{visit}.jpg"
+            Image.fromarray(draw(face)).save(folder / name, quality=95)
+            rows.append((name, age, f"p{number}"))
     Image.fromarray(np.full((300, 300, 3), 90, np.uint8)).save(folder / "blank.jpg")
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
-    rows += [
-        ("blank.jpg", 50, "b"),
-        ("broken.jpg", 50, "c"),
-        ("none.jpg", 50, "d"),
-        ("0_0.jpg", 30, "p0"),
-        ("1_0.jpg", 12, "e"),
-    ]
-    pd.DataFrame(rows, columns=["path", "age", "identity"]).to_csv(
-        folder / "labels.tsv", sep="\t", index=False
-    )
-    (folder / "train.yaml").write_text(
-        "name: small\nsources: [{name: portraits, kind: table, path: labels.tsv}]\ninput: {size: 64}\nsplit: {validation: 0.2, test: 0.2}\n"
-    )
+    rows += [("blank.jpg", 50, "b"), ("broken.jpg", 50, "c"), ("none.jpg", 50, "d")]
+    rows += [("0_0.jpg", 30, "p0"), ("1_0.jpg", 12, "e")]
+    table = pd.DataFrame(rows, columns=["path", "age", "identity"])
+    table.to_csv(folder / "labels.tsv", sep="\t", index=False)
+    sources = "name: small\nsources: [{name: portraits, kind: table, path: labels.tsv}]\n"
+    (folder / "train.yaml").write_text(sources + "input: {size: 64}\nsplit: {validation: 0.2, test: 0.2}\n")
     return folder
 
 
@@ -392,10 +374,8 @@ def test_faces_are_cut_as_the_engine_cuts_them_and_only_once(portraits, tmp_path
     assert made["leak"] == {"place": 0, "person": 0}
     assert (made["n_photos"], made["n_persons"]) == (10, 5)
 
-    cut = []
-    monkeypatch.setattr(
-        faces_, "_cut_part", lambda *part, before=faces_._cut_part: cut.append(part) or before(*part)
-    )
+    cut, before = [], faces_._cut_part
+    monkeypatch.setattr(faces_, "_cut_part", lambda *part: cut.append(part) or before(*part))
     part = sorted((tmp_path / "faces").glob("*.npy"))[1]
     part.write_bytes(part.read_bytes()[:-100])
     message = r"part-00001.npy: missing, or other than its checksum says.*train prepare. again"
@@ -410,10 +390,8 @@ def test_faces_are_cut_as_the_engine_cuts_them_and_only_once(portraits, tmp_path
 
 
 def test_faces_that_a_recognition_network_takes_for_one_stand_on_one_side(portraits, tmp_path, monkeypatch):
-    text = (
-        portraits / "train.yaml"
-    ).read_text() + "curation: {embedding: recognition.pt, embedding_similarity: 0.95}\n"
-    (portraits / "embedded.yaml").write_text(text)
+    curation = "curation: {embedding: recognition.pt, embedding_similarity: 0.95}\n"
+    (portraits / "embedded.yaml").write_text((portraits / "train.yaml").read_text() + curation)
     settings = read_training(portraits / "embedded.yaml")
     with pytest.raises(WeightsError, match=r"recognition.pt: no such file"):
         prepare(settings, tmp_path)
@@ -457,34 +435,25 @@ def test_embeddings_are_those_of_facenet_pytorch(portraits, tmp_path):
     found = embed(store, faces, tmp_path / "vggface.pt")
     network.classify = False
     crops = [cv2.resize(store.face(int(row.part), int(row.row)), (160, 160)) for row in faces.itertuples()]
+    pixels = torch.tensor(np.stack(crops)).permute(0, 3, 1, 2).float()
     with torch.no_grad():
-        expected = network.eval()(
-            fixed_image_standardization(torch.tensor(np.stack(crops)).permute(0, 3, 1, 2).float())
-        )
+        expected = network.eval()(fixed_image_standardization(pixels))
     np.testing.assert_allclose(found, expected, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [
-        ("name: x\nsources: []\n", "sources: found .*at least 1"),
-        ("name: x\nsources: [{name: a, kind: table, path: l.tsv}]\nfitt: {}\n", "fitt: found"),
-        (
-            "name: x\nsources: [{name: a, kind: table, path: l.tsv}]\ncuration: {min_age: 90.0, max_age: 30.0}\n",
-            "min_age must lie below max_age",
-        ),
-        (
-            "name: x\nsources: [{name: a, kind: table, path: l.tsv}]\nsplit: {validation: 0.5, test: 0.5}\n",
-            "leave no photos for training",
-        ),
-        (
-            "name: x\nsources: [{name: a, kind: table, path: l.tsv}, {name: a, kind: table, path: m.tsv}]\n",
-            "name one twice",
-        ),
-    ],
+    cases("""
+        sources: [] | sources: found .*at least 1
+        fitt: {} | fitt: found
+        curation: {min_age: 90.0, max_age: 30.0} | min_age must lie below max_age
+        split: {validation: 0.5, test: 0.5} | leave no photos for training
+        sources: [{name: a, kind: table, path: l.tsv}, {name: a, kind: table, path: m.tsv}] | name one twice
+    """),
 )
 def test_settings_that_do_not_fit_are_told(tmp_path, text, message):
-    (tmp_path / "train.yaml").write_text(text)
+    sources = "" if text.startswith("sources") else "sources: [{name: a, kind: table, path: l.tsv}]\n"
+    (tmp_path / "train.yaml").write_text(f"name: x\n{sources}{text}\n")
     with pytest.raises(ConfigError, match=message):
         read_training(tmp_path / "train.yaml")
