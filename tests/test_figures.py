@@ -177,10 +177,8 @@ def study(folder, n, squares=True):
 
 
 def test_data_of_a_figure_whose_layers_lack_a_column():
-    layers = [
-        {"data": {"name": name}, "encoding": {"x": {"field": "years"}, "y": {"field": "ci_lower"}}}
-        for name in ("a", "b")
-    ]
+    encoding = {"x": {"field": "years"}, "y": {"field": "ci_lower"}}
+    layers = [{"data": {"name": name}, "encoding": encoding} for name in ("a", "b")]
     rows = {"a": [{"years": 1.0, "ci_lower": 0.5}], "b": [{"years": 2.0, "ci_lower": None}]}
     data = figures.data_of({"layer": layers, "datasets": rows})
     assert data.to_csv(sep="\t", index=False).splitlines() == ["years\tci_lower", "1.0\t0.5", "2.0\t"]
@@ -215,13 +213,10 @@ def test_the_lines_of_a_scatter_plot_are_identity_and_regression(tmp_path):
 
     def line(d):
         (x0, y0), (x1, y1) = (map(float, one.split()) for one in d[1:].split("L"))
-        ages = [
-            across.low + (x - across.start) / (across.end - across.start) * (across.high - across.low)
-            for x in (x0, x1)
-        ]
+        ages = np.interp([x0, x1], (across.start, across.end), (across.low, across.high))
         faces = [up.low + (y - up.start) / (up.end - up.start) * (up.high - up.low) for y in (y0, y1)]
-        slope = (faces[1] - faces[0]) / (ages[1] - ages[0])
-        return slope, faces[0] - slope * ages[0]
+        slope, intercept = np.polyfit(ages, faces, 1)
+        return slope, intercept
 
     (identity,) = re.findall(r'd="(M[\d. ]+L[\d. ]+)"[^>]*stroke-dasharray="5 4"', figure)
     assert line(identity) == pytest.approx((1, 0), abs=0.05)
@@ -236,9 +231,8 @@ def test_heads_of_panels_do_not_stand_on_each_other(width):
         pd.DataFrame({COHORT: name, "age_lower": [40.0, 60.0], "face_age_lower": [45.0, 60.0], "width": 5.0, "n": [1234, 9]})
         for name in names
     ])  # fmt: skip
-    svg = sections_participants.draw_histogram(
-        squares, dict.fromkeys(names, sections_participants.Line(1243, 0.93, 0.8, 12)), width
-    )
+    line = sections_participants.Line(1243, 0.93, 0.8, 12)
+    svg = sections_participants.draw_histogram(squares, dict.fromkeys(names, line), width)
     texts = [(float(y), float(x), words) for x, y, words in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"(?![^>]*text-anchor)[^>]*>([^<]*)</text>', svg)]  # fmt: skip
     heads = sorted(one for one in texts if one[2] in names or one[2].startswith(("a cohort", "n = 1,243")))
     assert len(heads) == 6
@@ -260,18 +254,16 @@ def test_released_tables_give_a_histogram_and_no_points(tmp_path):
     figure = face_age_figure(collect(paths, released=True), ["south"], ["south"])
     assert 'class="points"' not in figure
     assert "<image" not in figure
-    squares = re.findall(
-        r'<path d="M[\d.]+ [\d.]+H[\d.]+V[\d.]+H[\d.]+z" fill="#80868f" opacity="([\d.]+)"/>', figure
-    )
+    square = r'<path d="M[\d.]+ [\d.]+H[\d.]+V[\d.]+H[\d.]+z" fill="#80868f" opacity="([\d.]+)"/>'
+    squares = re.findall(square, figure)
     assert sorted(map(float, squares)) == [pytest.approx(0.15 + 0.85 * 9 / 41, abs=0.01), 1.0]
     assert "n = 41" in words_of(figure)
 
 
-def test_a_cohort_without_a_line_has_its_points(tmp_path):
+def test_a_cohort_without_a_line_has_its_points():
     line = sections_participants.Line(2, np.nan, np.nan, np.nan)
-    figure = sections_participants.draw_scatter(
-        people(2)[[COHORT, AGE, FACE_AGE]], {"south": line}, {"south": "#0072B2"}
-    )
+    participants = people(2)[[COHORT, AGE, FACE_AGE]]
+    figure = sections_participants.draw_scatter(participants, {"south": line}, {"south": "#0072B2"})
     assert "nan" not in figure.lower()
     assert re.search(r'class="points" d="([^"]+)"', figure)[1].count("M") == 2
 
@@ -466,18 +458,15 @@ def test_groups_that_say_nothing_go_and_words_stay():
 
 
 def test_tables_of_a_chart_are_told_as_altair_tells_them():
-    table = pd.DataFrame(
-        {
-            "kind": pd.Categorical(["a", None, "b"]), "word": ["c", np.nan, "d"], "years": [1.5, np.nan, np.inf], "n": [1, 2, 3],
-            "known": [False, True, True], "mixed": pd.Series([None, "e", np.int64(1)], dtype=object), "never drawn": [7, 8, 9],
-        }
-    )  # fmt: skip
+    table = pd.DataFrame({
+        "kind": pd.Categorical(["a", None, "b"]), "word": ["c", np.nan, "d"], "years": [1.5, np.nan, np.inf], "n": [1, 2, 3],
+        "known": [False, True, True], "mixed": pd.Series([None, "e", np.int64(1)], dtype=object), "never drawn": [7, 8, 9],
+    })  # fmt: skip
     base = alt.Chart(table).encode(x="years:Q", y="n:Q", color="kind:N", detail=["word:N", "mixed:N"])
     few = alt.Chart(table[table.known]).mark_point().encode(x="years:Q", shape="known:N")
     chart = alt.layer(base.mark_line(), base.mark_point(), few)
-    theirs = [
-        [{name: value for name, value in row.items() if name != "never drawn"} for row in rows]
-        for rows in chart.to_dict()["datasets"].values()
-    ]
+    theirs = list(chart.to_dict()["datasets"].values())
+    for row in theirs[0] + theirs[1]:
+        del row["never drawn"]
     assert len(theirs) == 2
     assert list(figures._specification(chart)["datasets"].values()) == theirs

@@ -21,6 +21,7 @@ from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.multi_reader import ReaderStudy
 from faceage_bio.stats.prediction_accuracy import delong
+from tests.browser import check_width
 from tests.commands import faceage_bio
 from tests.rows import told
 
@@ -43,17 +44,15 @@ def simulated(seed=11, n=120):
     return readings, cases
 
 
-def read(tmp_path, readings, cases, rating_of="death", conditions=CONDITIONS, types=TYPES):
+def read(tmp_path, readings, cases, rating_of="death", forms=None):
     readings.to_csv(tmp_path / "readings.tsv", sep="\t", index=False)
     cases.to_csv(tmp_path / "cases.csv", index=False)
-    return read_study(
-        tmp_path / "readings.tsv", [tmp_path / "cases.csv"], conditions, types, rating_of, "face_age"
-    )
+    files = (tmp_path / "readings.tsv", [tmp_path / "cases.csv"])
+    return read_study(*files, CONDITIONS, TYPES, rating_of, "face_age", *([forms] if forms else []))
 
 
-def run(tmp_path, readings, cases, horizon=1.0, groups=GROUPS, **options):
-    known = read(tmp_path, readings, cases, **options)
-    return compare_readers(*known, options.get("conditions", CONDITIONS), groups, horizon)
+def run(tmp_path, readings, cases, **options):
+    return compare_readers(*read(tmp_path, readings, cases, **options), CONDITIONS, GROUPS, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -69,36 +68,32 @@ def pick(table, **wanted):
     return rows.iloc[0]
 
 
+AREA = {"measure": "AUC", "censoring": "status known"}
+ALL_AREA = AREA | {"term": "all readers"}
+GAIN = {
+    "term": "all readers", "measure": "difference of AUC", "censoring": "status known", "random": "readers and cases",
+}  # fmt: skip
+
+
 def test_what_was_planted_is_found(table):
-    everybody = [
-        pick(table, term="all readers", measure="AUC", condition=condition, censoring="status known")
-        for condition in CONDITIONS
-    ]
-    assert 0.55 < everybody[0].estimate < everybody[1].estimate < everybody[2].estimate
-    wanted = {
-        "term": "all readers",
-        "measure": "difference of AUC",
-        "censoring": "status known",
-        "random": "readers and cases",
-    }
-    gain = pick(table, **wanted, condition="face_age", against="chart")
-    assert gain.estimate == pytest.approx(everybody[2].estimate - everybody[1].estimate)
+    photo, chart, face_age = (pick(table, **ALL_AREA, condition=condition) for condition in CONDITIONS)
+    assert 0.55 < photo.estimate < chart.estimate < face_age.estimate
+    gain = pick(table, **GAIN, condition="face_age", against="chart")
+    assert gain.estimate == pytest.approx(face_age.estimate - chart.estimate)
     assert gain.n_readers == 10
-    assert gain.n == everybody[0].n < 100  # some were lost before the horizon
-    assert gain.n_events == everybody[0].n_events
-    weighted = pick(
-        table, **(wanted | {"censoring": "weighted for censoring"}), condition="chart", against="photo"
-    )
+    assert gain.n == photo.n < 100  # some were lost before the horizon
+    assert gain.n_events == photo.n_events
+    pair = {"condition": "chart", "against": "photo"}
+    weighted = pick(table, **(GAIN | {"censoring": "weighted for censoring"}), **pair)
     assert weighted.n == 100
-    assert weighted.estimate != pick(table, **wanted, condition="chart", against="photo").estimate
+    assert weighted.estimate != pick(table, **GAIN, **pair).estimate
 
 
 def test_the_stage_gives_what_the_methods_give(tmp_path):
     readings, cases = simulated(3)
     table = run(tmp_path, readings, cases)
-    wide = readings.pivot(index="case_id", columns=["condition", "reader_id"], values="rating").sort_index(
-        axis=1
-    )
+    wide = readings.pivot(index="case_id", columns=["condition", "reader_id"], values="rating")
+    wide = wide.sort_index(axis=1)
     mine = cases.set_index("case_id").loc[wide.index]
     died = (mine.event == "died") & (mine.followup_years <= 1.0)
     known = died | (mine.followup_years >= 1.0)
@@ -107,29 +102,18 @@ def test_the_stage_gives_what_the_methods_give(tmp_path):
     areas = delong(both.to_numpy(), died[known].to_numpy())
     expected = ReaderStudy(areas.area.reshape(2, -1), areas.covariance)
     for random, kind in (("both", "readers and cases"), ("cases", "cases"), ("readers", "readers")):
-        row = pick(
-            table,
-            term="all readers",
-            measure="difference of AUC",
-            censoring="status known",
-            random=kind,
-            condition="face_age",
-            against="chart",
-        )
+        row = pick(table, **(GAIN | {"random": kind}), condition="face_age", against="chart")
         found = expected.difference(0, 1, random)
         assert row.estimate == pytest.approx(found.estimate.estimate)
         assert row.p_value == pytest.approx(found.estimate.p_value)
         assert row.df == pytest.approx(found.df)
-    answers = readings[readings.condition == "chart"].pivot(
-        index="case_id", columns="reader_id", values="predicted_alive"
-    )
+    answers = readings[readings.condition == "chart"]
+    answers = answers.pivot(index="case_id", columns="reader_id", values="predicted_alive")
     right = answers[known].eq(np.where(died[known], "no", "yes"), axis=0)
     row = pick(table, term="all readers", measure="accuracy", condition="chart")
     assert row.estimate == pytest.approx(right.to_numpy().mean())
-    decades = np.sign(
-        np.floor(readings.predicted_age.astype(float) / 10)
-        - np.floor(readings.case_id.map(cases.set_index("case_id").chronological_age) / 10)
-    )
+    true_age = readings.case_id.map(cases.set_index("case_id").chronological_age)
+    decades = np.sign(readings.predicted_age.astype(float) // 10 - true_age // 10)
     row = pick(table, term="all readers", measure="share", level="too young")
     assert row.estimate == pytest.approx((decades[readings.condition == "photo"] == -1).mean())
     face = cases.set_index("case_id").loc[wide.index]
@@ -154,7 +138,7 @@ def test_shuffled_answers_find_nothing(tmp_path):
     readings["case_id"] = readings["case_id"].where(readings["case_id"].isin(cases.case_id))
     table = run(tmp_path, readings, cases)
     for condition in CONDITIONS:
-        row = pick(table, term="all readers", measure="AUC", condition=condition, censoring="status known")
+        row = pick(table, **ALL_AREA, condition=condition)
         assert row.ci_lower < 0.5 < row.ci_upper
 
 
@@ -171,12 +155,9 @@ def test_numbers_of_readers_do_not_hang_on_the_order_of_rows(tmp_path):
     one, _ = read(tmp_path, readings, cases)
     other, _ = read(tmp_path, readings.sample(frac=1, random_state=4), cases)
     keys = ["reader", "case_id", "condition"]
-    pd.testing.assert_frame_equal(
-        one.sort_values(keys, ignore_index=True), other.sort_values(keys, ignore_index=True)
-    )
-    assert list(one["reader"].unique()) == [
-        f"{kind} {k}" for kind, n in zip(TYPES, (5, 3, 2), strict=True) for k in range(1, n + 1)
-    ]
+    pd.testing.assert_frame_equal(*(known.sort_values(keys, ignore_index=True) for known in (one, other)))
+    numbered = zip(TYPES, (5, 3, 2), strict=True)
+    assert list(one["reader"].unique()) == [f"{kind} {k + 1}" for kind, n in numbered for k in range(n)]
 
 
 def test_a_rating_of_survival_is_the_same_study(tmp_path):
@@ -189,19 +170,16 @@ def test_a_rating_of_survival_is_the_same_study(tmp_path):
 def test_the_wrong_direction_is_suspected(tmp_path):
     readings, cases = simulated()
     table = run(tmp_path, readings, cases, rating_of="survival")
-    row = pick(table, term="all readers", measure="AUC", condition="face_age", censoring="status known")
+    row = pick(table, **ALL_AREA, condition="face_age")
     assert told(row) == "below chance: is the direction of the answers (yes = alive; rating_of) right?"
 
 
 def test_words_alone_are_enough(tmp_path):
     readings, cases = simulated()
     table = run(tmp_path, readings.drop(columns=["rating", "predicted_age"]), cases, rating_of=None)
-    reader = pick(table, term="staff 1", measure="AUC", condition="chart", censoring="status known")
-    shares = [
-        pick(table, term="staff 1", measure=name, condition="chart").estimate
-        for name in ("sensitivity", "specificity")
-    ]
-    assert reader.estimate == pytest.approx(np.mean(shares))
+    own = {"term": "staff 1", "condition": "chart"}
+    shares = [pick(table, **own, measure=name).estimate for name in ("sensitivity", "specificity")]
+    assert pick(table, **own, **AREA).estimate == pytest.approx(np.mean(shares))
     assert not (table.question == "ages").any()
 
 
@@ -211,10 +189,7 @@ def test_incomplete_crossing_is_said(tmp_path):
     few = readings.case_id.isin(sorted(readings.case_id.unique())[:70])
     other = (readings.reader_id == "lay-1") & readings.case_id.isin(sorted(readings.case_id.unique())[-4:])
     table = run(tmp_path, readings[~(drop & few) & ~other], cases)
-    row = pick(
-        table, term="all readers", measure="difference of AUC", censoring="status known", random="readers and cases",
-        condition="chart", against="photo",
-    )  # fmt: skip
+    row = pick(table, **GAIN, condition="chart", against="photo")
     assert row.n_readers == 9
     words = "who judged fewer than half of the cases there; 96 of 100 cases: those that all readers judged"
     assert words in told(row)
@@ -241,11 +216,8 @@ def test_without_cases_there_is_no_area_and_no_mean_over_readers():
 def test_one_reader_has_no_mean_of_readers(tmp_path):
     readings, cases = simulated()
     table = run(tmp_path, readings[readings.reader_id == "staff-1"], cases)
-    assert (
-        pick(table, term="staff 1", measure="AUC", condition="photo", censoring="status known").estimate > 0
-    )
-    row = pick(table, term="all readers", measure="AUC", condition="photo", censoring="status known")
-    assert "two of them" in told(row)
+    assert pick(table, **AREA, term="staff 1", condition="photo").estimate > 0
+    assert "two of them" in told(pick(table, **ALL_AREA, condition="photo"))
 
 
 def test_late_entry_is_left_out_and_counted(tmp_path):
@@ -291,31 +263,20 @@ def test_all_problems_come_together(tmp_path):
         read(tmp_path, rows, CASES.assign(event=["died", ""], chronological_age=[63, 710]))
     text = str(error.value)
     assert text.startswith("5 problems")
-    for part in (
-        "'A9'",
-        "'x'",
-        "'0'",
-        "line 3. Follow-up is given, but not whether the participant died",
-        "line 3: '710'. Expected years above 0, up to 120",
-    ):
+    followed = "line 3. Follow-up is given, but not whether the participant died"
+    for part in ("'A9'", "'x'", "'0'", followed, "line 3: '710'. Expected years above 0, up to 120"):
         assert part in text
 
 
 def test_names_and_codes_of_both_tables_are_declared(tmp_path):
-    readings = (
-        pd.DataFrame([GOOD])
-        .rename(columns={"reader_id": "Who", "predicted_alive": "Answer"})
-        .replace("yes", "1")
-    )
-    readings.to_csv(tmp_path / "r.tsv", sep="\t", index=False)
-    CASES.rename(columns={"case_id": "Nr"}).to_csv(tmp_path / "c.tsv", sep="\t", index=False)
+    names = {"reader_id": "Who", "predicted_alive": "Answer"}
+    readings = pd.DataFrame([GOOD]).rename(columns=names).replace("yes", "1")
+    codes = {"predicted_alive": {"1": "yes"}}
     forms = {
-        "readings": SheetForm(columns={"reader_id": "Who", "predicted_alive": "Answer"}, codings={"predicted_alive": {"1": "yes"}}),
+        "readings": SheetForm(columns=names, codings=codes),
         "cases": SheetForm(columns={"case_id": "Nr"}),
-    }  # fmt: skip
-    found, cases = read_study(
-        tmp_path / "r.tsv", [tmp_path / "c.tsv"], CONDITIONS, TYPES, None, "face_age", forms
-    )
+    }
+    found, cases = read(tmp_path, readings, CASES.rename(columns={"case_id": "Nr"}), None, forms)
     assert found.dead.tolist() == [0]
     assert list(cases.index) == ["A1"]
 
@@ -405,14 +366,12 @@ def test_the_demo_draws_the_same_readings_again(tmp_path):
 
 def page_of(folder, table=None):
     """The survival page with nothing but the reader study."""
-    settings = Config(
-        cohorts={"one": Cohort(face_ages="f.tsv")}, readers=Readers(horizon_years=1.0)
-    ).model_dump(mode="json")
+    config = Config(cohorts={"one": Cohort(face_ages="f.tsv")}, readers=Readers(horizon_years=1.0))
     paths = []
     if table is not None:
         paths = [folder / "pooled" / "readers" / "readers.tsv"]
         write_table(table, paths[0])
-    return survival_page(collect(paths), settings, [])
+    return survival_page(collect(paths), config.model_dump(mode="json"), [])
 
 
 def test_the_page_without_readings_says_so_in_one_line(tmp_path):
@@ -421,46 +380,26 @@ def test_the_page_without_readings_says_so_in_one_line(tmp_path):
 
 def test_the_page_shows_areas_contrasts_and_legacy(table, tmp_path):
     page = page_of(tmp_path, table)
-    row = pick(
-        table, term="all readers", measure="difference of AUC", censoring="status known", random="readers and cases",
-        condition="face_age", against="chart",
-    )  # fmt: skip
-    assert f"Face age against chart: +{row.estimate:.3f}" in page
-    assert "10 readers and" in page
+    row = pick(table, **GAIN, condition="face_age", against="chart")
     for text in (
-        "Reader study</h2>",
-        "signed rank (legacy)",
-        "Weighted for censoring",
-        "face age alone",
-        "Sensitivity",
-        "Same decade",
-        "physicians",
-    ):
+        f"Face age against chart: +{row.estimate:.3f}", "10 readers and", "Reader study</h2>", "signed rank (legacy)", "face age alone",
+        "Weighted for censoring", "Sensitivity", "Same decade", "physicians", "not adjusted for their number",
+    ):  # fmt: skip
         assert text in page
     assert ">nan" not in page.lower()
-    assert "not adjusted for their number" in page
 
 
 def test_few_deaths_are_shown(table, tmp_path):
-    few = table.assign(
-        n_events=table["n_events"].where(table["question"].isin(["cases", "decisions", "ages"]), 3)
-    )
+    others = table["question"].isin(["cases", "decisions", "ages"])
+    few = table.assign(n_events=table["n_events"].where(others, 3))
     page = page_of(tmp_path, result_rows(few, "readers/readers"))
-    known = pick(table, term="all readers", measure="AUC", condition="chart", censoring="status known")
-    assert f"{known.estimate:.2f} <small>" in page
+    assert f"{pick(table, **ALL_AREA, condition='chart').estimate:.2f} <small>" in page
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [1280, 360])
 def test_the_page_fits_the_screen(table, tmp_path, width, browser):
-    (tmp_path / "survival.html").write_text(page_of(tmp_path, table))
-    # a window is never narrower than 500 pixels, the page of a telephone is
-    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
-    browser.get((tmp_path / "survival.html").as_uri())
-    inside = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
-    assert inside[1] == width
-    assert inside[0] <= width
+    check_width(browser, page_of(tmp_path, table), tmp_path, width)
     assert not [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}]
     assert browser.find_element("css selector", "#readers ~ figure svg").is_displayed()
 
