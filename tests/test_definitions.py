@@ -35,6 +35,10 @@ def defined(table, **options):
     return define(table, Settings(adjust_for=COVARIATES, **options)).people
 
 
+def described(table):
+    return describe({"c": table}, Settings(adjust_for=COVARIATES), Validity())["c"]
+
+
 @pytest.mark.parametrize("kind", ["linear", "linear_cross_fitted", "spline", "loess", "adjusted"])
 def test_residuals_are_free_of_age_where_the_gap_is_not(kind):
     table = defined(people(n=1500))
@@ -55,40 +59,34 @@ def test_only_a_curve_takes_a_bend_out(kind, flat):
     assert (abs(r) < 0.05) == flat
 
 
-def test_gap_residual_and_raw_have_one_cox_coefficient_beside_age_and_curves_do_not():
+def coefficient(table, column):
+    """Log hazard ratio adjusted for age, where death follows face age."""
+    random = np.random.default_rng(5)
+    years = random.exponential(5, len(table)) * np.exp(-0.03 * (table.face_age - 60))
+    event = pd.Series(random.integers(0, 2, len(table)).astype(float), index=table.index)
+    design = pd.DataFrame({"x": table[column], "age": table.chronological_age})
+    return fit_cox(years, event, design).terms.loc["x", "log_hazard_ratio"]
+
+
+def test_gap_residual_and_face_age_have_one_cox_coefficient_adjusted_for_age_and_curves_do_not():
     table = defined(people(n=300))
-    random = np.random.default_rng(5)
-    years = pd.Series(random.exponential(5, 300) * np.exp(-0.03 * (table.face_age - 60)))
-    event = pd.Series(random.integers(0, 2, 300).astype(float))
-
-    def coefficient(column):
-        design = pd.DataFrame({"x": table[column], "age": table.chronological_age})
-        return fit_cox(years, event, design).terms.loc["x", "log_hazard_ratio"]
-
-    raw = coefficient("face_age")
+    raw = coefficient(table, "face_age")
     for column in ("age_gap", "acceleration_linear", "age_acceleration"):
-        assert coefficient(column) == pytest.approx(raw, rel=1e-6)
-    assert coefficient("acceleration_spline") != pytest.approx(raw, rel=1e-4)
+        assert coefficient(table, column) == pytest.approx(raw, rel=1e-6)
+    assert coefficient(table, "acceleration_spline") != pytest.approx(raw, rel=1e-4)
 
 
-def test_one_line_fitted_in_reference_people_keeps_that_equality():
-    table = defined(pd.concat([people(150), people(150, 2, "reference")]), fit_in="reference")
-    random = np.random.default_rng(5)
-    years, event = pd.Series(random.exponential(5, 300)), pd.Series(random.integers(0, 2, 300).astype(float))
-    found = [
-        fit_cox(years, event, pd.DataFrame({"x": table[column], "age": table.chronological_age})).terms.loc[
-            "x", "log_hazard_ratio"
-        ]
-        for column in ("face_age", "age_acceleration")
-    ]
-    assert found[0] == pytest.approx(found[1], rel=1e-6)
+def test_one_line_fitted_in_controls_keeps_that_equality():
+    both = pd.concat([people(150), people(150, 2, "reference")])
+    table = defined(both, fit_in="reference").reset_index(drop=True)
+    assert coefficient(table, "face_age") == pytest.approx(coefficient(table, "age_acceleration"), rel=1e-6)
 
 
 def test_cross_fitted_residual_of_a_line_equals_the_textbook_with_as_many_folds_as_people():
     # leaving each out: residual over one minus the leverage
     table = people(40)
-    everybody = pd.Series(True, index=table.index)
-    left_out = table.face_age - definitions.judge(table, everybody, definitions.line, folds=40)
+    whole = pd.Series(True, index=table.index)
+    left_out = table.face_age - definitions.judge(table, whole, definitions.line, folds=40)
     x = np.column_stack([np.ones(40), table.chronological_age])
     leverage = np.diag(x @ np.linalg.inv(x.T @ x) @ x.T)
     plain = table.face_age - definitions.line(table)(table)
@@ -108,8 +106,8 @@ def test_cross_fitted_spline_is_the_one_fitted_without_the_fold():
 
 
 @pytest.mark.parametrize("kind", ["linear_cross_fitted", "spline", "loess", "adjusted"])
-def test_nobody_is_judged_by_a_curve_fitted_on_himself(kind):
-    # whatever his face, what is expected of him stays
+def test_no_participant_is_judged_by_a_curve_fitted_on_the_same_participant(kind):
+    # whatever the face, what is expected of it stays
     table = people(60)
     other = table.copy()
     other.loc[7, "face_age"] += 30
@@ -119,7 +117,7 @@ def test_nobody_is_judged_by_a_curve_fitted_on_himself(kind):
     assert two["acceleration_linear"][7] - one["acceleration_linear"][7] < 29.9
 
 
-def test_cases_are_judged_by_reference_people_alone():
+def test_cases_are_judged_by_controls_alone():
     reference, cases = people(200, 1, "reference"), people(100, 2, shift=4.0)
     plain = defined(pd.concat([reference, cases]))
     cases.loc[3:, "face_age"] += 40
@@ -195,9 +193,7 @@ def test_norm_says_nothing_beyond_its_ages_or_without_a_sex():
 
 
 def test_without_reference_people_the_norm_is_the_cohort_and_says_so():
-    found = describe({"c": people(120, cohort="c")}, Settings(adjust_for=COVARIATES), Validity())[
-        "c"
-    ].definitions
+    found = described(people(120, cohort="c")).definitions
     rows = found[found.term == "age_z"]
     assert set(rows.fitted_in) == {"cohort"}
     assert rows.estimate.notna().all()
@@ -208,28 +204,20 @@ def test_without_reference_people_the_norm_is_the_cohort_and_says_so():
 
 def test_sex_units_have_spread_one_in_each_sex():
     table = people(200)
-    table.loc[table.sex == "male", "face_age"] += np.random.default_rng(1).normal(
-        0, 12, (table.sex == "male").sum()
-    )
+    table["face_age"] += np.random.default_rng(1).normal(0, 12, 200) * (table.sex == "male")
     found = defined(table)
     assert found.groupby("sex").acceleration_sex_sd.std().to_numpy() == pytest.approx([1, 1])
 
 
 def test_table_shows_every_definition_with_its_correlation():
     study = {"a": people(100, 1, cohort="a"), "b": people(100, 2, "reference", cohort="b")}
-    for name, cohort in describe(
-        study, Settings(definition="spline", adjust_for=COVARIATES), Validity()
-    ).items():
+    terms = {"age_gap", "acceleration_loess_reference", "age_z", "age_centile", "acceleration_sex_sd"}
+    chosen = Settings(definition="spline", adjust_for=COVARIATES)
+    for name, cohort in describe(study, chosen, Validity()).items():
         table = cohort.definitions
         assert (table.cohort == name).all()
         assert (table.groupby("term").measure.nunique() == 3).all()
-        assert set(table.term) >= {
-            "age_gap",
-            "acceleration_loess_reference",
-            "age_z",
-            "age_centile",
-            "acceleration_sex_sd",
-        }
+        assert set(table.term) >= terms
         correlation = table[table.measure == "correlation"]
         assert correlation[["ci_lower", "ci_upper", "n"]].notna().all(axis=None)
         assert table[table.chosen].term.unique().tolist() == ["acceleration_spline"]
@@ -239,7 +227,7 @@ def test_table_shows_every_definition_with_its_correlation():
 
 @pytest.mark.parametrize("n", [0, 3, 12, 25])
 def test_few_people_keep_every_row_with_a_reason(n):
-    found = describe({"c": people(240, cohort="c").head(n)}, Settings(adjust_for=COVARIATES), Validity())["c"]
+    found = described(people(240, cohort="c").head(n))
     table = found.definitions
     assert len(table) == 42
     missing = table[table.estimate.isna()]
@@ -249,9 +237,7 @@ def test_few_people_keep_every_row_with_a_reason(n):
 
 
 def test_without_any_age_the_tables_still_name_their_cohort():
-    found = describe({"c": people(40, cohort="c").assign(chronological_age=np.nan)}, Settings(), Validity())[
-        "c"
-    ]
+    found = described(people(40, cohort="c").assign(chronological_age=np.nan))
     for table in (found.definitions, found.sensitivity):
         assert set(table.cohort) == {"c"}
         assert told(table).str.startswith("not estimated, because").all()
@@ -259,7 +245,7 @@ def test_without_any_age_the_tables_still_name_their_cohort():
 
 def test_everybody_of_one_age_or_one_sex_crashes_nothing():
     one_age = people(80, cohort="c").assign(chronological_age=60.0, sex="male", smoking="never", bmi=27.0)
-    table = describe({"c": one_age}, Settings(adjust_for=COVARIATES), Validity())["c"].definitions
+    table = described(one_age).definitions
     assert "distinct" in told(table[table.term == "acceleration_linear"]).iloc[0]
     assert table[(table.term == "age_gap") & (table.measure == "mean")].estimate.notna().all()
     assert table[(table.term == "age_gap") & (table.measure == "correlation")].estimate.isna().all()
@@ -271,19 +257,19 @@ def test_a_chosen_definition_that_reference_people_do_not_bear_stops_the_run(kin
         defined(people(60), definition=kind, fit_in="reference")
 
 
+def photos_of(days, subject="a"):
+    """A photo of each day, p1, p2, ..., none with an age of its own."""
+    names = [f"p{k + 1}" for k in range(len(days))]
+    return pd.DataFrame(
+        {"photo_id": names, "subject_id": subject, "photo_date": days, "chronological_age": np.nan}
+    )
+
+
 def stage_tables(n=60):
     table = people(n, cohort="c").assign(followup_years=np.nan, entry_years=np.nan, event=np.nan)
-    photos = pd.DataFrame(
-        {
-            "photo_id": table.subject_id,
-            "subject_id": table.subject_id,
-            "photo_date": None,
-            "chronological_age": np.nan,
-        }
-    )
-    faces = photos[["photo_id", "subject_id"]].assign(
-        face_age=table.face_age, face_short_side=np.where(np.arange(n) < 20, 90.0, 150.0)
-    )
+    photos = photos_of([None] * n, table.subject_id)
+    size = np.where(np.arange(n) < 20, 90.0, 150.0)
+    faces = photos[["photo_id", "subject_id"]].assign(face_age=table.face_age, face_short_side=size)
     return table.drop(columns="face_age"), photos, faces
 
 
@@ -298,15 +284,8 @@ def test_stage_says_why_a_chosen_definition_has_no_number_for_somebody():
 
 @pytest.mark.parametrize("day", ["2020-02-01", "2021-12-01", "2021-01-01"])
 def test_nearest_photo_counts(day):
-    photos = pd.DataFrame(
-        {
-            "photo_id": ["p1", "p2"],
-            "subject_id": "a",
-            "photo_date": ["2020-01-01", "2022-01-02"],
-            "chronological_age": np.nan,
-        }
-    )
-    faces = pd.DataFrame({"photo_id": ["p1", "p2"], "subject_id": "a", "face_age": [60.0, 70.0]})
+    photos = photos_of(["2020-01-01", "2022-01-02"])
+    faces = photos[["photo_id", "subject_id"]].assign(face_age=[60.0, 70.0])
     subjects = pd.DataFrame({
         "subject_id": ["a"], "chronological_age": 58.0, "followup_years": 5.0, "entry_years": np.nan, "diagnosis_date": [day],
     })  # fmt: skip
@@ -318,10 +297,7 @@ def test_nearest_photo_counts(day):
 
 
 def test_without_a_date_only_a_single_photo_counts():
-    photos = pd.DataFrame({
-        "photo_id": list("wxyz"), "subject_id": ["a", "a", "b", "c"], "photo_date": ["2020-01-01", "2022-01-01", None, "2020-01-01"],
-        "chronological_age": np.nan,
-    })  # fmt: skip
+    photos = photos_of(["2020-01-01", "2022-01-01", None, "2020-01-01"], ["a", "a", "b", "c"])
     faces = photos[["photo_id", "subject_id"]].assign(face_age=60.0)
     subjects = pd.DataFrame({
         "cohort": "c", "subject_id": list("abcd"), "chronological_age": 58.0, "followup_years": 5.0, "entry_years": np.nan,
@@ -337,30 +313,23 @@ def test_without_a_date_only_a_single_photo_counts():
 
 
 @pytest.mark.parametrize(
-    ("column", "cells", "message"),
-    [("diagnosis", ["2020-01-01"], "acceleration.nearest_to needs the column 'diagnosis'"), ("when", ["01.02.2020"], "It holds 01.02.2020. Expected a date. Write it as YYYY-MM-DD")],
-)  # fmt: skip
-def test_nearest_needs_dates(column, cells, message):
-    subjects = pd.DataFrame(
-        {
-            "subject_id": ["a"],
-            "chronological_age": 58.0,
-            "followup_years": 5.0,
-            "entry_years": 0.0,
-            "when": cells,
-        }
-    )
-    photos = pd.DataFrame(
-        {"photo_id": ["p"], "subject_id": ["a"], "photo_date": ["2020-01-01"], "chronological_age": np.nan}
-    )
+    ("column", "message"),
+    [
+        ("diagnosis", "acceleration.nearest_to needs the column 'diagnosis'"),
+        ("when", "It holds 01.02.2020. Expected a date. Write it as YYYY-MM-DD"),
+    ],
+)
+def test_nearest_needs_dates(column, message):
+    subjects = pd.DataFrame({"subject_id": ["a"], "when": ["01.02.2020"]})
+    subjects = subjects.assign(chronological_age=58.0, followup_years=5.0, entry_years=0.0)
+    photos = photos_of(["2020-01-01"])
     with pytest.raises(CohortError, match=message):
         one_per_subject(photos.assign(face_age=60.0), photos, subjects, "nearest", column)
 
 
 def test_flags_know_true_false_and_not_known():
-    table = pd.DataFrame(
-        {"chronological_age": [59.9, 60.0, np.nan], "face_short_side": [np.nan, 111.0, 112.0]}
-    )
+    ages, sides = [59.9, 60.0, np.nan], [np.nan, 111.0, 112.0]
+    table = pd.DataFrame({"chronological_age": ages, "face_short_side": sides})
     found = flag(table, (60.0, 120.0), 112.0)
     assert found.valid_age.tolist() == [False, True, pd.NA]
     assert found.low_resolution.tolist() == [pd.NA, True, False]
@@ -368,11 +337,8 @@ def test_flags_know_true_false_and_not_known():
 
 
 def test_sensitivity_counts_those_within_the_test():
-    table = flag(
-        defined(people(200)).assign(face_short_side=np.where(np.arange(200) < 50, 90.0, 150.0)),
-        (60.0, 120.0),
-        112.0,
-    )
+    sides = np.where(np.arange(200) < 50, 90.0, 150.0)
+    table = flag(defined(people(200)).assign(face_short_side=sides), (60.0, 120.0), 112.0)
     found = sensitivity(table, (60.0, 120.0), 112.0)
     n = found.groupby("subgroup", sort=False).n.first()
     assert n.to_dict() == {
@@ -426,11 +392,8 @@ def test_a_handful_of_a_plain_table_leaves_no_cell_without_a_reason(n):
 
 
 def test_other_words_for_sex_are_said_to_be_none():
-    table = pd.DataFrame(
-        {"face_age": np.arange(60.0, 100), "chronological_age": np.arange(55.0, 95), "sex": "x"}
-    )
-    rows = describe(plain_people(table), Settings(), Validity())["all"].definitions
+    table = pd.DataFrame({"face_age": np.arange(60.0, 100), "chronological_age": np.arange(55.0, 95)})
+    rows = describe(plain_people(table.assign(sex="x")), Settings(), Validity())["all"].definitions
     for term in ("age_z", "acceleration_sex_sd"):
-        assert (
-            told(rows[rows.term == term]).str.contains("no participant is known to be female or male").all()
-        )
+        words = "no participant is known to be female or male"
+        assert told(rows[rows.term == term]).str.contains(words).all()

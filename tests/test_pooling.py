@@ -13,7 +13,7 @@ from faceage_bio.core.results.reasons import in_words, reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import read_table
 from faceage_bio.stats import meta_analysis as meta
-from tests.commands import invoked, output_of
+from tests.commands import output_of
 from tests.pooled_cohorts import cox
 
 FACEAGE = """cohort,estimate,ci_lower,ci_upper,p_value,n
@@ -27,25 +27,34 @@ palliative,1.117,1.017,1.227,0.021,717
 def pool(tmp_path):
     """Run pool-cohorts on a plain table; its pooled row, the cohorts' rows and the sensitivity rows."""
 
-    def run(
-        text: str, *options: str, measure: str = "hazard ratio"
-    ) -> tuple[pd.Series, pd.DataFrame, pd.DataFrame]:
-        table, output, further = (
-            tmp_path / name for name in ("cohorts.csv", "pooled.tsv", "sensitivity.tsv")
-        )
-        table.write_text(text)
-        files = f"--table {table} --output {output} --sensitivity {further}"
-        output_of(f"pool-cohorts {files} --measure", measure, *options)
-        rows = read_table(output)
-        return rows.iloc[0], rows.iloc[1:], read_table(further)
+    def run(text: str, *options: str, measure: str = "hazard ratio") -> tuple:
+        (tmp_path / "cohorts.csv").write_text(text)
+        files = "--table cohorts.csv --output pooled.tsv --sensitivity sensitivity.tsv"
+        output_of(f"pool-cohorts {files} --measure", measure, *options, folder=tmp_path)
+        rows = read_table(tmp_path / "pooled.tsv")
+        return rows.iloc[0], rows.iloc[1:], read_table(tmp_path / "sensitivity.tsv")
 
     return run
+
+
+INTERVAL = ["estimate", "ci_lower", "ci_upper"]
+FOUR = np.array([0.1, 0.5, 0.9, 0.3]), np.array([0.1, 0.12, 0.2, 0.15])  # estimates and standard errors
+TEXT_OF_FOUR = "cohort,estimate,standard_error\n" + "".join(
+    f"c{k},{a},{b}\n" for k, (a, b) in enumerate(zip(*FOUR, strict=True))
+)
+
+
+def growing(column, first):
+    """20 cohorts whose estimates grow by 0.02 from one to the next, as does the column by 1."""
+    rng = np.random.default_rng(1)
+    lines = [f"c{k:02d},{0.1 + 0.02 * k + rng.normal() * 0.05:.4f},0.05,{first + k}" for k in range(20)]
+    return "\n".join([f"cohort,estimate,standard_error,{column}", *lines])
 
 
 def test_published_cohorts_of_faceage(pool):
     pooled, cohorts, further = pool(FACEAGE)
     expected = [1.139, 1.010, 1.283]
-    assert pooled[["estimate", "ci_lower", "ci_upper"]].tolist() == pytest.approx(expected, abs=0.0006)
+    assert pooled[INTERVAL].tolist() == pytest.approx(expected, abs=0.0006)
     assert pooled["method"] == "random effects, REML, ad hoc Hartung-Knapp"
     assert (pooled["cohort"], pooled["cohorts"], pooled["n"], pooled["tau2"]) == ("pooled", 3, 6196, 0)
     assert pooled["reason"] == "no_between_variance"
@@ -55,24 +64,13 @@ def test_published_cohorts_of_faceage(pool):
 
 
 def test_other_methods_on_request(pool):
-    y, se = np.array([0.1, 0.5, 0.9, 0.3]), np.array([0.1, 0.12, 0.2, 0.15])
-    text = "cohort,estimate,standard_error\n" + "".join(
-        f"c{k},{a},{b}\n" for k, (a, b) in enumerate(zip(y, se, strict=True))
-    )
     for method, test in (("DL", "z"), ("PM", "knha"), ("ML", "adhoc"), ("EE", "z")):
-        want = meta.pool(y, se, method, test)
-        row, _, _ = pool(
-            text,
-            "--set",
-            f"pooling.method={method}",
-            "--set",
-            f"pooling.test={test}",
-            measure="mean difference",
-        )
-        expected = [want.estimate[0], want.ci_lower[0], want.ci_upper[0]]
-        assert row[["estimate", "ci_lower", "ci_upper"]].tolist() == pytest.approx(expected)
-    wide = pool(text, "--set", "pooling.prediction_df=k-2", measure="mean difference")[0]
-    assert wide["pi_upper"] > pool(text, measure="mean difference")[0]["pi_upper"]
+        want = meta.pool(*FOUR, method, test)
+        options = ("--set", f"pooling.method={method}", "--set", f"pooling.test={test}")
+        row, _, _ = pool(TEXT_OF_FOUR, *options, measure="mean difference")
+        assert row[INTERVAL].tolist() == pytest.approx([getattr(want, name)[0] for name in INTERVAL])
+    wide = pool(TEXT_OF_FOUR, "--set", "pooling.prediction_df=k-2", measure="mean difference")[0]
+    assert wide["pi_upper"] > pool(TEXT_OF_FOUR, measure="mean difference")[0]["pi_upper"]
 
 
 def test_two_cohorts_have_a_common_effect(pool):
@@ -92,9 +90,8 @@ def test_logarithms_with_standard_errors(pool):
 
 
 def test_areas_are_pooled_as_logits(pool):
-    pooled, _, _ = pool(
-        "cohort,estimate,ci_lower,ci_upper\na,0.71,0.66,0.76\nb,0.68,0.60,0.75\n", measure="AUC"
-    )
+    text = "cohort,estimate,ci_lower,ci_upper\na,0.71,0.66,0.76\nb,0.68,0.60,0.75\n"
+    pooled, _, _ = pool(text, measure="AUC")
     ends = logit([[0.66, 0.76], [0.60, 0.75]])
     want = meta.pool(logit([0.71, 0.68]), (ends[:, 1] - ends[:, 0]) / (2 * 1.959964), "EE", "z")
     assert pooled["estimate"] == pytest.approx(expit(want.estimate[0]), rel=1e-6)
@@ -102,20 +99,9 @@ def test_areas_are_pooled_as_logits(pool):
 
 
 def test_moderators_and_influence_need_ten_cohorts(pool):
-    rng = np.random.default_rng(1)
-    lines = [f"c{k:02d},{0.1 + 0.02 * k + rng.normal() * 0.05:.4f},0.05,{2000 + k}" for k in range(20)]
-    few = pool(
-        "cohort,estimate,standard_error,year\n" + "\n".join(lines[:9]),
-        "--moderator",
-        "year",
-        measure="mean difference",
-    )[2]
-    many = pool(
-        "cohort,estimate,standard_error,year\n" + "\n".join(lines),
-        "--moderator",
-        "year",
-        measure="mean difference",
-    )[2]
+    text = growing("year", 2000)
+    nine = "\n".join(text.split("\n")[:10])
+    few, many = (pool(one, "--moderator", "year", measure="mean difference")[2] for one in (nine, text))
     assert not few["variant"].str.contains("meta-regression").any()
     assert "hat" not in few
     slope = many[many["variant"] == "meta-regression on year"].iloc[0]
@@ -126,9 +112,7 @@ def test_moderators_and_influence_need_ten_cohorts(pool):
 
 
 def test_participants_can_be_a_moderator(pool):
-    rng = np.random.default_rng(1)
-    lines = [f"c{k:02d},{0.1 + 0.02 * k + rng.normal() * 0.05:.4f},0.05,{100 + k}" for k in range(20)]
-    text = "cohort,estimate,standard_error,n\n" + "\n".join(lines)
+    text = growing("n", 100)
     row, _, further = pool(text, "--moderator", "n", "--moderator", "n", measure="mean difference")
     slope = further[further["variant"] == "meta-regression on n"]
     assert slope["estimate"].tolist() == [pytest.approx(0.02, abs=0.006)]
@@ -138,16 +122,12 @@ def test_participants_can_be_a_moderator(pool):
 
 
 def test_further_analyses_have_the_prediction_interval_of_the_main_one(pool):
-    y, se = np.array([0.1, 0.5, 0.9, 0.3]), np.array([0.1, 0.12, 0.2, 0.15])
-    text = "cohort,estimate,standard_error\n" + "".join(
-        f"c{k},{a},{b}\n" for k, (a, b) in enumerate(zip(y, se, strict=True))
-    )
-    row, _, further = pool(text, "--set", "pooling.prediction_df=k-2", measure="mean difference")
+    row, _, further = pool(TEXT_OF_FOUR, "--set", "pooling.prediction_df=k-2", measure="mean difference")
     further = further.set_index(["variant", "method"])["pi_upper"]
     assert further.loc["first 4: up to c3", row["method"]] == pytest.approx(row["pi_upper"])
-    want = meta.pool(y[1:], se[1:], prediction_df="k-2").prediction_upper[0]
+    want = meta.pool(*(values[1:] for values in FOUR), prediction_df="k-2").prediction_upper[0]
     assert further.loc["without c0", row["method"]] == pytest.approx(want)
-    other = meta.pool(y, se, "REML", "z", prediction_df="k-2").prediction_upper[0]
+    other = meta.pool(*FOUR, "REML", "z", prediction_df="k-2").prediction_upper[0]
     assert further.loc["other model"].loc["random effects, REML, z"] == pytest.approx(other)
 
 
@@ -220,10 +200,9 @@ def test_what_cannot_be_pooled_is_refused(pool, text, options, message):
 
 def test_result_tables_are_known_by_their_place(tmp_path):
     (tmp_path / "survival.tsv").write_text("cohort\testimate\n")
-    done = invoked(f"pool-cohorts --table {tmp_path / 'survival.tsv'} --output x.tsv")
     message = r"no result table whose estimates are pooled\. Expected one of survival/cox"
     with pytest.raises(FaceAgeBioError, match=message):
-        raise done.exception
+        output_of("pool-cohorts --table survival.tsv --output x.tsv", folder=tmp_path)
 
 
 def test_decimal_commas_are_read_and_their_digits_counted(pool):
@@ -249,9 +228,7 @@ def test_a_p_value_is_compared_as_far_as_it_was_printed(pool):
 # ------------------------------------------------------------------------------ result tables
 
 
-def pooled(
-    tables: list[pd.DataFrame], choices: Choices | None = None, reference: tuple[str, ...] = ()
-) -> pd.Series:
+def pooled(tables: list[pd.DataFrame], choices: Choices | None = None, reference: tuple = ()) -> pd.Series:
     found = pool_rows(headline_rows({"survival/cox": tables}, reference), choices or Choices()).estimates
     return found[found["cohort"] == "pooled"].iloc[0]
 
@@ -268,9 +245,8 @@ def test_pooled_row_is_metafors_of_full_precision_errors():
 def test_order_of_cohorts_does_not_matter():
     tables = [cox(name, 0.1 * k, 0.1 + 0.02 * k) for k, name in enumerate("abcde")]
     numbers = ["estimate", "ci_lower", "ci_upper", "tau2", "pi_upper", "n"]
-    np.testing.assert_allclose(
-        pooled(tables)[numbers].astype(float), pooled(tables[::-1])[numbers].astype(float), rtol=1e-9
-    )
+    one, other = (pooled(ordered)[numbers].astype(float) for ordered in (tables, tables[::-1]))
+    np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -294,12 +270,8 @@ def test_what_is_not_pooled_keeps_its_row_with_the_reason(other, why):
 
 def test_the_most_cohorts_that_are_alike_are_pooled():
     other = cox("c", 0.9, 0.1, reason=reason("without_missing", columns="age"))
-    tables = [
-        other,
-        cox("a", 0.2, 0.1),
-        cox("b", 0.3, 0.1),
-        cox("d", 0.3, 0.1, reason=reason("no_events"), estimate=np.nan),
-    ]
+    none = cox("d", 0.3, 0.1, reason=reason("no_events"), estimate=np.nan)
+    tables = [other, cox("a", 0.2, 0.1), cox("b", 0.3, 0.1), none]
     found = pool_rows(headline_rows({"survival/cox": tables}), Choices()).estimates
     row, cohorts = found.iloc[0], found.iloc[1:].set_index("cohort")
     assert row["estimate"] == pytest.approx(np.exp(0.25))
@@ -362,9 +334,8 @@ def test_planted_gene_is_found_and_permuted_genes_are_not():
     assert made.iloc[0]["term"] == "G7"
     assert made["q_value"].lt(0.05).sum() <= 3
     assert made["hartung_knapp_p"].notna().all()
-    alone = pool_genes(
-        [genes(name, rng.permutation(planted) + rng.normal(size=400) * 0.1) for name in "abcde"]
-    )
+    shuffled = [genes(name, rng.permutation(planted) + rng.normal(size=400) * 0.1) for name in "abcde"]
+    alone = pool_genes(shuffled)
     assert alone["heterogeneity_p"].min() < 1e-3  # an effect in one cohort alone is heterogeneity
     null = pool_genes([genes(name, rng.normal(size=400) * 0.1) for name in "ab"])
     assert null["q_value"].min() > 0.05
@@ -408,13 +379,11 @@ def test_q_values_are_over_the_pooled_p():
 
 
 def test_scales_of_areas_errors_and_reliability():
-    rows = pd.DataFrame(
-        {
-            "measure": ["Harrell's C", "mean absolute error", "ICC(A,1)", "correlation", "hazard ratio"],
-            "estimate": [0.7, 5.0, 0.8, 0.5, 1.5], "standard_error": [0.02, 0.4, np.nan, 0.1, 0.1],
-            "ci_lower": [0.66, 4.2, 0.6, 0.3, 1.2], "ci_upper": [0.74, 5.8, 0.9, 0.7, 1.8],
-        }
-    )  # fmt: skip
+    rows = pd.DataFrame({
+        "measure": ["Harrell's C", "mean absolute error", "ICC(A,1)", "correlation", "hazard ratio"],
+        "estimate": [0.7, 5.0, 0.8, 0.5, 1.5], "standard_error": [0.02, 0.4, np.nan, 0.1, 0.1],
+        "ci_lower": [0.66, 4.2, 0.6, 0.3, 1.2], "ci_upper": [0.74, 5.8, 0.9, 0.7, 1.8],
+    })  # fmt: skip
     from faceage_bio.analyses.pooling.headlines import with_scale
 
     found = with_scale(rows)
