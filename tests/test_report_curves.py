@@ -9,7 +9,7 @@ import pytest
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.plot import WIDTH
-from faceage_bio.report.sections_curves import Panel, _km_figure, _lines, step_curves
+from faceage_bio.report.sections_curves import Panel, curves_section, step_curves
 from faceage_bio.report.tables_by_place import collect
 from tests.browser import emulate
 from tests.curve_people import late
@@ -95,11 +95,10 @@ def test_curves_and_numbers_at_risk_are_the_whole_tables(tmp_path):
         for name in ("kaplan_meier", "at_risk")
     )
     drawn = curves[curves.grouping == "face_age"]
-    order, config = list(dict.fromkeys(drawn.group)), config_of(["c"])
-    summary = collect(sorted((tmp_path / "c" / "survival").glob("*.tsv"))).get("survival", "summary", "c")
-    own = summary[summary.grouping == "face_age"]
-    lines, tests = _lines(own), own[own.group == ""].to_dict("records")
-    svg = _km_figure(curves, at_risk, "face_age", lines, tests, config)
+    order, config = list(dict.fromkeys(drawn.group)), config_of(["c"], survival={"curves": CURVES})
+    tables = collect(sorted((tmp_path / "c" / "survival").glob("*.tsv")))
+    part = next(one for one in curves_section(tables, "c", config)["curves"] if one["title"] == "face age")
+    lines, svg = part["lines"], part["figure"]
     # a tick for each time at which a participant was censored, to the last
     marks = re.findall(r'class="censored" d="([^"]+)"', svg)
     assert [d.count("M") for d in marks] == [
@@ -118,7 +117,7 @@ def test_curves_and_numbers_at_risk_are_the_whole_tables(tmp_path):
     down = re.search(r'd="M[^"]*?((?:M[\d.]+ [\d.]+V[\d.]+)+)"[^>]*stroke-dasharray="4 4"', svg)[1]
     places = [float(x) for x in re.findall(r"M([\d.]+) ", down)]
     assert places == pytest.approx([figure.place(years) for years in medians], abs=0.06)
-    p = next(row["p_value"] for row in tests if row["measure"].startswith("log-rank chi"))
+    p = next(row["p_value"] for row in part["tests"] if row["measure"].startswith("log-rank chi"))
     assert f">Log-rank p {'&lt; 0.001' if p < 0.001 else f'= {p:.3f}'}</text>" in svg
     row = at_risk[(at_risk.grouping == "site") & (at_risk.group == "rare")]
     for n in row.itertuples():

@@ -199,23 +199,21 @@ def render_report(
     """
     from faceage_bio.core.records import check_unchanged
     from faceage_bio.core.tables import read_json, read_ledger, write_json, write_text
-    from faceage_bio.report import history, pages
+    from faceage_bio.report import pages
     from faceage_bio.report.figure_files import write_figures
-    from faceage_bio.report.history import since_freeze
-    from faceage_bio.report.provenance import read_provenance
+    from faceage_bio.report.history import keep, record, since_freeze
+    from faceage_bio.report.provenance import Provenance, read_provenance
     from faceage_bio.report.table_files import write_tables
     from faceage_bio.report.tables_by_place import collect
 
     check_unchanged([*tables, *ledger])
     config, found = whole.model_dump(mode="json"), collect(tables)
     cards = [read_json(card) for card in model_card]
-    run = history.keep(history.record(found, config), output / "history") | {"plan": since_freeze(config)}
+    run = keep(record(found, config), output / "history") | {"plan": since_freeze(config)}
     write_json(run, output / "run.json")
+    files = read_provenance(tables).files
     made = {
-        "index.html": pages.index_page(found, config, cards, read_provenance(tables), run=run),
-        "association.html": pages.association_page(found, config, cards, read_provenance(tables)),
-        "survival.html": pages.survival_page(found, config, cards, read_provenance(tables)),
-        "photos.html": pages.photo_page(found, config, cards, read_provenance(tables)),
+        name: page(found, config, cards, Provenance(files), run=run) for name, page in pages.RENDERERS.items()
     }
     for name, text in made.items():
         write_text(text, output / name)

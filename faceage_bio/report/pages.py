@@ -3,10 +3,9 @@
 import re
 from collections.abc import Callable
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -63,32 +62,22 @@ METHODS = {
 }  # fmt: skip
 
 
-def index_page(
-    tables: ReportTables, config: dict, cards: list[dict], provenance: Provenance | None = None, run: dict | None = None, internal: bool = True,
-) -> Page:  # fmt: skip
-    """The summary: participant flow, key results, figures, checks, methods in brief, limitations.
-
-    ``run`` (of `history.keep`): what changed since the last run. ``internal``: whether the page is marked as not for release.
-    """
-    content = summary(tables, config, cards, run)
+def _summary(tables: ReportTables, config: dict, cards: list[dict], run: dict | None) -> dict:
+    """Participant flow, key results, figures, checks, methods in brief, limitations."""
     lists = checklists(tables, bool(config["report"]["governance"]))
-    return _render(INDEX, config, cards, tables, provenance, internal, **content, checklists=lists)
+    return summary(tables, config, cards, run) | {"checklists": lists}
 
 
-def association_page(
-    tables: ReportTables,
-    config: dict,
-    cards: list[dict],
-    provenance: Provenance | None = None,
-    internal: bool = True,
-) -> Page:
-    """What is associated with age acceleration: exposures, disease, genes. ``internal`` as for `index_page`."""
-    found = association_sections(tables, config)
-    content = {
+def _associations(tables: ReportTables, config: dict, *_: object) -> dict:
+    """What is associated with age acceleration: exposures, disease, genes."""
+    found, bands = association_sections(tables, config), tables.get("acceleration", "age_bands")
+    drawn = len(bands) and bands.face_age_mean.notna().any()
+    return {
         "cohorts": [_association_cohort(tables, name, config) for name in config["cohorts"]],
-        "bands_figure": _bands(tables, list(config["cohorts"])),
+        "bands_figure": figures.age_bands(bands, list(config["cohorts"])) if drawn else Picture(),
         "people": [participants_section(tables, name, config) for name in config["cohorts"]],
-        "associations": found | {
+        "associations": found
+        | {
             "compared": any(scope["any"] for scope in found["scopes"]),
             "specified": any(scope["summary"] for scope in found["scopes"]),
         },
@@ -98,37 +87,23 @@ def association_page(
         "why_these": why_these(config),
         "pooled": meta_analysis_section(tables, config, survival=False),
         **group_section(tables, config),
-    }  # fmt: skip
-    return _sections(ASSOCIATION, config, cards, tables, provenance, internal, content)
+    }
 
 
-def survival_page(
-    tables: ReportTables,
-    config: dict,
-    cards: list[dict],
-    provenance: Provenance | None = None,
-    internal: bool = True,
-) -> Page:
-    """Whether face age is associated with overall survival. ``internal`` as for `index_page`."""
-    content = {
+def _survival(tables: ReportTables, config: dict, *_: object) -> dict:
+    """Whether face age is associated with overall survival."""
+    return {
         "cohorts": [_survival_cohort(tables, name, config) for name in config["cohorts"]],
         "readers": sections_readers.section(tables, config),
         "pooled": meta_analysis_section(tables, config, survival=True),
     }
-    return _sections(SURVIVAL, config, cards, tables, provenance, internal, content)
 
 
-def photo_page(
-    tables: ReportTables,
-    config: dict,
-    cards: list[dict],
-    provenance: Provenance | None = None,
-    internal: bool = True,
-) -> Page:
+def _photos(tables: ReportTables, config: dict, cards: list[dict], _: object) -> dict:
     """Which photos were usable, why others were not, and how they measure; no photo and no name."""
     found = sections_photos.section(tables, config)
     robust = sections_fairness.section(tables, config)
-    content = {
+    return {
         "photos": found | {"any": any(one["ran"] for one in found["cohorts"])},
         "uncertainty": found["uncertainty"],
         "stress": robust["stress"],
@@ -137,7 +112,14 @@ def photo_page(
         "has_model": bool(cards),
         "made": sections_photos.made(config["faceage"]),
     }
-    return _sections(PHOTOS, config, cards, tables, provenance, internal, content)
+
+
+CONTENTS: dict[str, Callable[..., dict]] = {
+    INDEX: _summary,
+    ASSOCIATION: _associations,
+    SURVIVAL: _survival,
+    PHOTOS: _photos,
+}
 
 
 @cache
@@ -161,52 +143,68 @@ def templates() -> Environment:
     return environment
 
 
-def _sections(
-    page: str, config: dict, cards: list[dict], tables: ReportTables, provenance: Provenance | None, internal: bool, content: dict
-) -> Page:  # fmt: skip
-    """A page of sections: those with content, the others as one line each."""
-    full, empty = shown(SECTIONS[page], content)
-    named = {"exposures": _exposures(config), "cause": config["survival"]["cause_of_interest"]}
-    titles = {section.name: section.title.format(**named) for section in SECTIONS[page]}
-    return _render(
-        page, config, cards, tables, provenance, internal, **content, titles=titles, main_sections=[one for one in full if not one.more],
-        more_sections=[one for one in full if one.more], empty_sections=[(titles[one.name], reason(one, content)) for one in empty if runs(one.table, config["report"]["sections"])], methods=list(METHODS[page]),
-    )  # fmt: skip
-
-
-def _exposures(config: dict) -> str:
-    """The declared exposures as a title: "Smoking, pack-years, BMI, ECOG"."""
-    said = ", ".join(words.term(name).replace("_", " ") for name in config["phenotype"]["exposures"])
-    return words.first_upper(said)
-
-
-def _render(
+def render(
     page: str,
+    tables: ReportTables,
     config: dict,
     cards: list[dict],
-    tables: ReportTables,
-    provenance: Provenance | None,
-    internal: bool,
-    **content,
+    provenance: Provenance | None = None,
+    *,
+    run: dict | None = None,
+    internal: bool = True,
 ) -> Page:
+    """One page.
+
+    Parameters
+    ----------
+    page : name of its file
+    cards : of the age models
+    provenance : a new one for each page, which notes what it shows
+    run : of `history.keep`: what changed since the last run, for the summary
+    internal : whether the page is marked as not for release
+    """
     provenance, citations = provenance or Provenance(), Citations()
     drawn = Figures(provenance.names)
     told = about(tables, provenance, config, cards)
+    content = CONTENTS[page](tables, config, cards, run)
     names = list(config["cohorts"])
+    given = [name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")]
+    of_cohorts = page in (ASSOCIATION, SURVIVAL)
     text = templates().get_template(f"{page}.j2").render(
-        page=page, page_name=page.partition(".")[0], page_titles=PAGES, not_run_id=NOT_RUN, switch=names if page in (ASSOCIATION, SURVIVAL) and len(names) > 1 else [],
+        page=page, page_name=page.partition(".")[0], page_titles=PAGES, not_run_id=NOT_RUN, switch=names if of_cohorts and len(names) > 1 else [],
         title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
         rounding=config.get("release", {}).get("rounding", 6), not_in_core=not_in_core(page, config),
-        given=[name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")],
-        photographed=any(not cohort.get("face_ages") for cohort in config["cohorts"].values()),
+        given=given, photographed=len(given) < len(names),
         style=Markup((TEMPLATES / "style.css").read_text()), script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
-        gene_ids=PageGenes.of(tables).packed if page in (ASSOCIATION, SURVIVAL) else "",
-        of=provenance.of, figure=drawn, cite=citations.cite, citations=citations, **told, **content,
+        gene_ids=PageGenes.of(tables).packed if of_cohorts else "",
+        of=provenance.of, figure=drawn, cite=citations.cite, citations=citations, **told, **content, **_sections(page, config, content),
     )  # fmt: skip
     made = Page(only_known_links(text))
     made.figures = drawn.included
     return made
+
+
+RENDERERS: dict[str, Callable[..., Page]] = {page: partial(render, page) for page in CONTENTS}
+index_page, association_page, survival_page, photo_page = RENDERERS.values()
+
+
+def _sections(page: str, config: dict, content: dict) -> dict:
+    """The sections of a page: those with content, the others as one line each; none of the summary."""
+    if page not in SECTIONS:
+        return {}
+    exposures = ", ".join(words.term(name).replace("_", " ") for name in config["phenotype"]["exposures"])
+    named = {"exposures": words.first_upper(exposures), "cause": config["survival"]["cause_of_interest"]}
+    titles = {section.name: section.title.format(**named) for section in SECTIONS[page]}
+    full, empty = shown(SECTIONS[page], content)
+    asked = [one for one in empty if runs(one.table, config["report"]["sections"])]
+    return {
+        "titles": titles,
+        "main_sections": [one for one in full if not one.more],
+        "more_sections": [one for one in full if one.more],
+        "empty_sections": [(titles[one.name], reason(one, content)) for one in asked],
+        "methods": list(METHODS[page]),
+    }
 
 
 def only_known_links(page: str) -> str:
@@ -215,24 +213,12 @@ def only_known_links(page: str) -> str:
     return LINK.sub(lambda link: link[0] if link[1] in known else f'<a href="#{NOT_RUN}"', page)
 
 
-def _rows(table: pd.DataFrame) -> list[dict]:
-    return table.to_dict("records")
-
-
-def _bands(tables: ReportTables, cohorts: list[str]) -> Picture:
-    """Face age by decade of age, all cohorts in one figure."""
-    bands = tables.get("acceleration", "age_bands")
-    return (
-        figures.age_bands(bands, cohorts) if len(bands) and bands.face_age_mean.notna().any() else Picture()
-    )
-
-
 def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     return {
         "name": name,
         "face_age_figure": face_age_figure(tables, [name], list(config["cohorts"])),
         "points": bool(len(tables.get("acceleration", "acceleration"))),
-        "summary": _rows(tables.get("acceleration", "summary", name)),
+        "summary": tables.get("acceleration", "summary", name).to_dict("records"),
         **_agreement(tables, name),
         **definition_section(tables, name, config),
         **phenotype_section(tables, name, config),
@@ -248,35 +234,26 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
 
 def _survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     found = definition_section(tables, name, config) | survival_cohort(tables, name, config)
-    no_curves, no_risks = found["curves_why"], found["competing_why"]
-    why = {"curves": no_curves, "has_competing": no_risks}
+    why = {"curves": found["curves_why"], "has_competing": found["competing_why"]}
     return found | {
-        "curves": [] if no_curves else found["curves"],
-        "has_competing": not no_risks,
+        "curves": [] if why["curves"] else found["curves"],
+        "has_competing": not why["has_competing"],
         "why": {key: said for key, said in why.items() if said},
     }
 
 
 def _agreement(tables: ReportTables, name: str) -> dict:
     """The second opinion on a cohort: rows and sentences for each further model, and a figure of all."""
-    rows = tables.get("faceage", "agreement", name)
-    bands = tables.get("faceage", "agreement_bands", name)
-    drawn = bands.dropna(subset=["mean_age", "mean_difference"]) if len(bands) else bands
-    terms = list(dict.fromkeys(rows["term"])) if len(rows) else []
-    figure = (
-        figures.agreement(drawn, rows) if len(drawn) and len(rows) and rows.estimate.notna().any() else ""
+    rows, bands, compared = tables.several(
+        "faceage", name, "agreement", "agreement_bands", "model_comparison"
     )
+    drawn = bands.dropna(subset=["mean_age", "mean_difference"]) if len(bands) else bands
+    figure = len(drawn) and len(rows) and rows.estimate.notna().any()
     return {
-        "agreement": _rows(rows),
-        "agreement_sentences": [words.agreement_sentence(rows[rows.term == term]) for term in terms],
-        "agreement_figure": figure,
-        "model_comparison": _rows(tables.get("faceage", "model_comparison", name)),
+        "agreement": rows.to_dict("records"),
+        "agreement_sentences": [
+            words.agreement_sentence(of_model) for _, of_model in rows.groupby("term", sort=False)
+        ],
+        "agreement_figure": figures.agreement(drawn, rows) if figure else "",
+        "model_comparison": compared.to_dict("records"),
     }
-
-
-RENDERERS: dict[str, Callable[..., Page]] = {
-    INDEX: index_page,
-    ASSOCIATION: association_page,
-    SURVIVAL: survival_page,
-    PHOTOS: photo_page,
-}

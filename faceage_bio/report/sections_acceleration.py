@@ -5,43 +5,46 @@ import pandas as pd
 from faceage_bio.core.errors import TableError
 from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
+from faceage_bio.report.figures import INNER, RAW_AND_ADJUSTED, coloured, reference_line, to_svg
 from faceage_bio.report.plot import BROWN, GREY, VERMILLION, VIOLET
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import increase
 
-# Figures of how age acceleration is defined: each definition by age, with and without what lies outside of the test.
-
-
-SHOWN = [
-    ("age gap", GREY, [2, 2]),
-    ("line", VERMILLION, [1, 0]),
-    ("spline", VIOLET, [7, 3]),
-    ("loess", BROWN, [3, 3]),
-]
-METHODS = [("as measured", GREY), ("regression calibration", VERMILLION), ("SIMEX", BROWN)]
+ALL = "all participants"
+# column: name, colour and dash in the figure
+DEFINITIONS = {
+    "age_gap": ("age gap", GREY, [2, 2]),
+    "acceleration_linear": ("line", VERMILLION, [1, 0]),
+    "acceleration_spline": ("spline", VIOLET, [7, 3]),
+    "acceleration_loess": ("loess", BROWN, [3, 3]),
+}
+METHODS = {"as measured": GREY, "regression calibration": VERMILLION, "SIMEX": BROWN}
 TERMS = [("age gap", GREY), ("age acceleration", VERMILLION)]
-HAZARDS = [("unadjusted", GREY), ("adjusted for age", VERMILLION)]
 RELIABILITIES = [("ICC(1,1)", GREY), ("ICC(A,1)", VERMILLION)]
 RATE_COLOURS = [("face ageing rate", VERMILLION)]
+MEASURES = {"mean": "mean", "standard deviation": "sd", "correlation": "correlation"}
+VALIDITY = {
+    ("age_gap", "mean"): "gap",
+    ("age_gap", "correlation"): "gap_correlation",
+    ("age_acceleration", "mean"): "acceleration",
+    ("age_acceleration", "standard deviation"): "sd",
+    ("age_acceleration", "correlation"): "correlation",
+    ("line", "slope"): "slope",
+}
 
 
 def draw_definition_curves(bands: pd.DataFrame) -> Picture:
     """Mean of each definition by decade of age with its 95% CI; level at zero: independent of age.
 
-    ``bands``: ``kind`` (a name of ``SHOWN``), age_mean, mean, ci_lower, ci_upper; participants are not drawn.
+    ``bands``: ``kind`` (a name of ``DEFINITIONS``), age_mean, mean, ci_lower, ci_upper; participants are not drawn.
     """
     import altair as alt
 
-    names = [name for name, _, _ in SHOWN if name in set(bands["kind"])]
-    known = {name: (colour, dash) for name, colour, dash in SHOWN}
-    colour = coloured("kind", {name: known[name][0] for name in names}, symbolOpacity=1)
-    dash = alt.StrokeDash(
-        "kind:N",
-        title=None,
-        sort=names,
-        scale=alt.Scale(domain=names, range=[known[name][1] for name in names]),
-    )
+    known = {name: style for name, *style in DEFINITIONS.values() if name in set(bands["kind"])}
+    names = list(known)
+    colour = coloured("kind", {name: shade for name, (shade, _) in known.items()}, symbolOpacity=1)
+    dashes = alt.Scale(domain=names, range=[dash for _, dash in known.values()])
+    dash = alt.StrokeDash("kind:N", title=None, sort=names, scale=dashes)
     scale = alt.Scale(zero=False, nice=True)
     # side by side by half a year, so that bars of one band can be told apart
     place = {name: 0.5 * (number - (len(names) - 1) / 2) for number, name in enumerate(names)}
@@ -63,53 +66,37 @@ def draw_corrected_slopes(table: pd.DataFrame) -> Picture:
     """Slopes of each outcome by method, each outcome on a scale of its own, since their units differ."""
     import altair as alt
 
-    names = [name for name, _ in METHODS]
-    colour = alt.Color("kind:N", legend=None, scale=alt.Scale(domain=names, range=[c for _, c in METHODS]))
+    names = list(METHODS)
+    colour = alt.Color("kind:N", legend=None, scale=alt.Scale(domain=names, range=[*METHODS.values()]))
     charts = []
     for outcome, rows in table.groupby("outcome", sort=False):
         base = alt.Chart(rows).encode(
             y=alt.Y("kind:N", sort=names, title=None, axis=alt.Axis(labelLimit=320, grid=False)), color=colour
         )
-        x = alt.X(
-            "ci_lower:Q",
-            title=f"Difference in {outcome} per {increase(rows['per'].iloc[0])} in age acceleration",
-        )
-        layers = [reference_line(0, axis="x", opacity=0.6), base.mark_rule(strokeWidth=2).encode(x=x, x2="ci_upper:Q"),
-                  base.mark_point(filled=True, size=55, opacity=1).encode(x="estimate:Q")]  # fmt: skip
+        title = f"Difference in {outcome} per {increase(rows['per'].iloc[0])} in age acceleration"
+        layers = [
+            reference_line(0, axis="x", opacity=0.6),
+            base.mark_rule(strokeWidth=2).encode(x=alt.X("ci_lower:Q", title=title), x2="ci_upper:Q"),
+            base.mark_point(filled=True, size=55, opacity=1).encode(x="estimate:Q"),
+        ]
         charts.append(alt.layer(*layers).properties(width=INNER - 100, height=66))
-    return to_svg(
-        alt.vconcat(*charts), "Slopes on age acceleration, as measured and corrected for measurement error"
-    )
-
-
-ICC = ("ICC(1,1)", "ICC(A,1)")
-KINDS = {
-    "age_gap": "age gap",
-    "acceleration_linear": "line",
-    "acceleration_spline": "spline",
-    "acceleration_loess": "loess",
-}
-MEASURES = {"mean": "mean", "standard deviation": "sd", "correlation": "correlation"}
-VALIDITY = {
-    ("age_gap", "mean"): "gap", ("age_acceleration", "mean"): "acceleration", ("age_acceleration", "standard deviation"): "sd",
-    ("age_gap", "correlation"): "gap_correlation", ("age_acceleration", "correlation"): "correlation", ("line", "slope"): "slope",
-}  # fmt: skip
-ALL = "all participants"
+    label = "Slopes on age acceleration, as measured and corrected for measurement error"
+    return to_svg(alt.vconcat(*charts), label)
 
 
 def definition_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Rows and figures of a cohort's definitions, its validity flags and its repeated photos."""
-    bands = tables.get("acceleration", "definition_bands", name)
-    attenuation = tables.get("acceleration", "attenuation", name)
-    validity = tables.get("acceleration", "sensitivity", name)
+    bands, attenuation, validity, definitions, reliability = tables.several(
+        "acceleration", name, "definition_bands", "attenuation", "sensitivity", "definitions", "reliability"
+    )
     return {
-        "definitions": _side_by_side(tables.get("acceleration", "definitions", name)),
+        "definitions": _side_by_side(definitions),
         "definition_figure": _curves(bands, config["acceleration"]["fit_in"]),
-        **_hazards(tables, name),
+        **_hazards(tables.get("acceleration", "definition_hazards", name), definitions, name),
         "validity": _validity(validity),
         "validity_figure": _validity_forest(validity),
-        "reliability": tables.get("acceleration", "reliability", name).to_dict("records"),
-        "reliability_figure": _reliability_forest(tables.get("acceleration", "reliability", name)),
+        "reliability": reliability.to_dict("records"),
+        "reliability_figure": _reliability_forest(reliability),
         "attenuation": attenuation.to_dict("records"),
         "attenuation_figure": _attenuation_figure(attenuation),
     }
@@ -131,48 +118,46 @@ def ageing_rate_section(tables: ReportTables, name: str) -> dict:
 
 def _side_by_side(table: pd.DataFrame) -> list[dict]:
     rows = []
-    for term in dict.fromkeys(table["term"]) if len(table) else []:
-        mine = table[table["term"] == term]
+    for _, mine in table.groupby("term", sort=False):
         first = mine.iloc[0]
-        cells = {MEASURES[row["measure"]]: row for row in mine.to_dict("records")}
-        rows.append({
-            "title": _spoken(first["model"]), "per": first["unit"], "fitted_in": first["fitted_in"], "n": first["n"],
-            "cross_fitted": _true(first["cross_fitted"]), "chosen": _true(first["chosen"]), **cells,
-        })  # fmt: skip
+        rows.append(
+            {
+                "title": _spoken(first["model"]),
+                "per": first["unit"],
+                "fitted_in": first["fitted_in"],
+                "n": first["n"],
+                "cross_fitted": _true(first["cross_fitted"]),
+                "chosen": _true(first["chosen"]),
+                **{MEASURES[row["measure"]]: row for row in mine.to_dict("records")},
+            }
+        )
     return rows
 
 
-def _hazards(tables: ReportTables, name: str) -> dict:
+def _hazards(table: pd.DataFrame, known: pd.DataFrame, cohort: str) -> dict:
     """Hazard ratios of face age and of each definition, without and with age, and their figure."""
-    table = tables.get("acceleration", "definition_hazards", name)
     if not len(table):
         return {"hazards": [], "hazard_figure": Picture()}
-    known = tables.get("acceleration", "definitions", name)
-    titles = {} if not len(known) else dict(zip(known["term"], known["model"], strict=True))
-    in_controls = (
-        set(known.loc[(known["fitted_in"] == "reference") & (known["unit"] == "years"), "term"])
-        if len(known)
-        else set()
-    )
-    pairs = []
+    titles = dict(zip(known["term"], known["model"], strict=True))
+    in_controls = set(known.loc[(known["fitted_in"] == "reference") & (known["unit"] == "years"), "term"])
+    pairs, drawn = [], []
     for term, rows in table.groupby("term", sort=False):
-        alone, with_age = rows[rows["adjustment"] == "unadjusted"], rows[rows["adjustment"] == "age"]
-        if len(alone) != 1 or len(with_age) != 1:
+        by = {
+            key: rows[rows["adjustment"] == one]
+            for key, one in (("alone", "unadjusted"), ("with_age", "age"))
+        }
+        if any(len(one) != 1 for one in by.values()):
             raise TableError(
-                f"the hazard ratios of '{term}' in '{name}' need one row alone and one with age; run tabulate-definitions again."
+                f"the hazard ratios of '{term}' in '{cohort}' need one row alone and one with age; run tabulate-definitions again."
             )
-        title = _spoken(titles.get(term, words.term(str(term))))
-        if term in in_controls:
-            title += ", from controls"
-        pairs.append(
-            {"title": title, "alone": alone.iloc[0].to_dict(), "with_age": with_age.iloc[0].to_dict()}
-        )
-    shown = pd.DataFrame([
-        pair[key] | {"label": pair["title"].replace("standard deviations", "SDs") + ("" if "years" in pair[key]["per"] else f", per {pair[key]['per']}"), "kind": kind}
-        for pair in pairs for key, kind in (("alone", "unadjusted"), ("with_age", "adjusted for age"))
-    ])  # fmt: skip
+        title = _spoken(titles.get(term, words.term(str(term)))) + ", from controls" * (term in in_controls)
+        pair = {key: one.iloc[0].to_dict() for key, one in by.items()}
+        pairs.append({"title": title} | pair)
+        for (kind, _), row in zip(RAW_AND_ADJUSTED, pair.values(), strict=True):
+            per = "" if "years" in row["per"] else f", per {row['per']}"
+            drawn.append(row | {"label": title.replace("standard deviations", "SDs") + per, "kind": kind})
     title = f"Hazard ratio per {pairs[0]['alone']['per']} where nothing else is said (log scale)"
-    figure = figures.forest(shown, "label", HAZARDS, 1, title, logarithmic=True)
+    figure = figures.forest(pd.DataFrame(drawn), "label", RAW_AND_ADJUSTED, 1, title, logarithmic=True)
     return {"hazards": pairs, "hazard_figure": figure}
 
 
@@ -188,33 +173,31 @@ def _true(value: object) -> bool:
 
 
 def _curves(bands: pd.DataFrame, fit_in: str) -> Picture:
-    if not len(bands):
-        return Picture()
     ending = "_reference" if fit_in == "reference" else ""
-    kinds = {f"{column}{'' if column == 'age_gap' else ending}": kind for column, kind in KINDS.items()}
-    shown = bands[bands["definition"].isin(kinds)]
-    shown = shown.assign(kind=shown["definition"].map(kinds))
+    kinds = {
+        column if column == "age_gap" else column + ending: name for column, (name, *_) in DEFINITIONS.items()
+    }
+    shown = bands.assign(kind=bands["definition"].map(kinds)).dropna(subset="kind")
     return draw_definition_curves(shown) if len(shown) else Picture()
 
 
 def _validity(table: pd.DataFrame) -> list[dict]:
     rows = []
-    for label in dict.fromkeys(table["subgroup"]) if len(table) else []:
-        mine = table[table["subgroup"] == label].to_dict("records")
+    for label, group in table.groupby("subgroup", sort=False):
+        mine = group.to_dict("records")
         cells = {VALIDITY[row["term"], row["measure"]]: row for row in mine}
         rows.append({"people": label or ALL, "n": mine[0]["n"], "note": mine[0]["note"], **cells})
     return rows
 
 
 def _validity_forest(table: pd.DataFrame) -> Picture:
-    kinds = {"age_gap": "age gap", "age_acceleration": "age acceleration"}
-    shown = table.assign(kind=table["term"].map(kinds), label=table["subgroup"].replace("", ALL))
+    shown = table.assign(kind=table["term"].map(words.term), label=table["subgroup"].replace("", ALL))
     return figures.forest(shown[shown["measure"] == "mean"], "label", TERMS, 0, "Mean, years")
 
 
 def _reliability_forest(table: pd.DataFrame) -> Picture:
     """Intraclass correlations, which have no unit."""
-    shown = table[table["measure"].isin(ICC)]
+    shown = table[table["measure"].isin(dict(RELIABILITIES))]
     shown = shown.assign(label=shown["term"].map(words.term), kind=shown["measure"])
     title = "Intraclass correlation of one photo (1: two photos agree fully)"
     return figures.forest(shown, "label", RELIABILITIES, 1, title)

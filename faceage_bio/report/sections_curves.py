@@ -1,6 +1,6 @@
-"""Kaplan-Meier curves by group and competing risks on the survival page."""
+"""Kaplan-Meier curves by group and competing risks on the survival page, with risk tables as ggsurvfit draws them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,9 +13,10 @@ from faceage_bio.report.plot import WIDTH, of_groups
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import p_equals, people, term, why_not
 
-# Kaplan-Meier and cumulative incidence curves with their risk table under the axis, as ggsurvfit draws them.
-
-
+ALL = "all"
+RMST = "restricted mean survival time"
+HAZARD_RATIOS = ("cause-specific hazard ratio", "subdistribution hazard ratio")
+CURVE = ["group", "panel", "years", "height", "ci_lower", "ci_upper", "censored"]  # of `step_curves`
 DASHES = ["", "7 3", "3 3", "9 3 2 3", "2 2", "5 2"]
 LINE = 18  # units of a row of the risk table
 MOST_TICKS = 12
@@ -105,8 +106,7 @@ def step_curves(
             plot.text(across(years), top + 4, n, "middle")
             for years, n in zip(mine["years"], mine["shown"], strict=True)
         ]
-    told = curves[["group", "panel", "years", "height", "ci_lower", "ci_upper", "censored"]]
-    return plot.svg(label, width, top + 14, parts, told)
+    return plot.svg(label, width, top + 14, parts, curves[CURVE])
 
 
 def _style(style: tuple[str, str]) -> tuple[str, float, float, str]:
@@ -163,40 +163,35 @@ def _median_lines(medians: Mapping[str, float], across: plot.Scale, up: plot.Sca
     )
 
 
-ALL = "all"
-RMST = "restricted mean survival time"
-HAZARD_RATIOS = ("cause-specific hazard ratio", "subdistribution hazard ratio")
-CURVE = ["group", "panel", "years", "height", "ci_lower", "ci_upper", "censored"]  # of `step_curves`
-
-
 def curves_section(tables: ReportTables, name: str, config: dict, width: float = WIDTH) -> dict:
     """Kaplan-Meier curves and what is read off them, one part for each declared grouping."""
-    settings = config["survival"]
-    summary = tables.get("survival", "summary", name)
+    summary, curves, at_risk = tables.several("survival", name, "summary", "kaplan_meier", "at_risk")
     if not len(summary):
         return {"curves": [], "curves_overall": {}, "curves_why": ""}
-    curves, at_risk = tables.get("survival", "kaplan_meier", name), tables.get("survival", "at_risk", name)
     everybody = _by_measure(summary[summary["grouping"] == ALL])
     why = next((why_not(row["reason"]) for row in everybody.values() if row["status"] == NOT_ESTIMATED), "")
+    drawn = curves.rename(columns={"survival": "height"}).assign(panel="survival")
     parts = []
-    for grouping in settings["curves"]:
-        rows = summary[summary["grouping"] == grouping]
-        if not len(rows):
-            continue
+    for part, rows in _groupings(summary, at_risk, config):
         lines = _lines(rows)
-        order = [line["group"] for line in lines]
-        tests = rows[rows["group"] == ""].to_dict("records")
-        parts.append({
-            "title": term(grouping).replace("_", " "), "detail": _detail(tests), "lines": lines, "tests": tests,
-            "tests_remark": _remark(tests[0]) if tests else "", "reference": _reference(lines),
-            "figure": _km_figure(curves, at_risk, grouping, lines, tests, config, width), "at_risk": _risk_rows(at_risk, grouping, order),
-        })  # fmt: skip
+        medians = {line["group"]: line["median"]["estimate"] for line in lines if line["median"]}
+        log_rank = (row for row in part["tests"] if row["measure"] == "log-rank chi-square")
+        panel = Panel("survival", "Overall survival", next((_test("Log-rank", row) for row in log_rank), ""))
+        part |= {
+            "lines": lines,
+            "tests_remark": _remark(part["tests"][0]) if part["tests"] else "",
+            "reference": _reference(lines),
+        }
+        what = "Kaplan-Meier curves by"
+        parts.append(part | {"figure": _figure(drawn, at_risk, part, [panel], what, config, medians, width)})
     return {"curves": parts, "curves_overall": everybody, "curves_why": why if not len(curves) else ""}
 
 
 def competing_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Cumulative incidence by group, Gray's tests and both kinds of hazard ratio."""
-    rows = tables.get("survival", "competing_risks", name)
+    rows, curves, at_risk = tables.several(
+        "survival", name, "competing_risks", "cumulative_incidence", "incidence_at_risk"
+    )
     none = {"competing": [], "competing_models": [], "competing_why": "", "competing_note": ""}
     if not len(rows):
         return none | {"competing_why": "no table came in"}
@@ -206,28 +201,46 @@ def competing_section(tables: ReportTables, name: str, config: dict) -> dict:
     shared = [one for one in decode(rows["reason"].iloc[0]) if one.code == "without_unknown_cause"]
     own = [[one for one in decode(cell) if one not in shared] for cell in rows["reason"]]
     rows = rows.assign(note=[in_words(encode(reasons)) for reasons in own])
-    curves, at_risk = (
-        tables.get("survival", "cumulative_incidence", name),
-        tables.get("survival", "incidence_at_risk", name),
-    )
+    drawn = curves.rename(columns={"incidence": "height", "cause": "panel"})
     causes = list(dict.fromkeys(rows["cause"]))
     parts = []
+    for part, mine in _groupings(rows, at_risk, config):
+        gray = {
+            row["cause"]: _test("Gray's test", row)
+            for row in part["tests"]
+            if row["measure"] == "Gray chi-square"
+        }
+        panels = [Panel(cause, f"Death from {cause}", gray.get(cause, "")) for cause in causes]
+        what = "Cumulative incidence of death by cause and"
+        figure = _figure(drawn, at_risk, part, panels, what, config)
+        parts.append(part | {"lines": _incidence_lines(mine, causes), "figure": figure})
+    return none | {
+        "competing": parts,
+        "competing_models": rows[rows["measure"].isin(HAZARD_RATIOS)].to_dict("records"),
+        "competing_note": in_words(encode(shared)),
+    }
+
+
+def _groupings(
+    rows: pd.DataFrame, at_risk: pd.DataFrame, config: dict
+) -> Iterator[tuple[dict, pd.DataFrame]]:
+    """What both kinds of curves show of each declared grouping that has rows, and these rows."""
     for grouping in config["survival"]["curves"]:
         mine = rows[rows["grouping"] == grouping]
-        if not len(mine):
-            continue
-        shown = _incidence_lines(mine, causes)
-        order = list(dict.fromkeys(line["group"] for line in shown))
-        tests = mine[mine["group"] == ""].to_dict("records")
-        parts.append({
-            "title": term(grouping).replace("_", " "), "detail": _detail(tests), "lines": shown, "tests": tests,
-            "figure": _incidence_figure(curves, at_risk, grouping, order, tests, causes, config),
-            "at_risk": _risk_rows(at_risk, grouping, order),
-        })  # fmt: skip
-    models = rows[rows["measure"].isin(HAZARD_RATIOS)]
-    return {
-        "competing": parts, "competing_models": models.to_dict("records"), "competing_why": "", "competing_note": in_words(encode(shared)),
-    }  # fmt: skip
+        if len(mine):
+            tests = mine[mine["group"] == ""].to_dict("records")
+            groups = [group for group in dict.fromkeys(mine["group"]) if group != ""]
+            yield (
+                {
+                    "grouping": grouping,
+                    "title": term(grouping).replace("_", " "),
+                    "detail": _detail(tests),
+                    "groups": groups,
+                    "tests": tests,
+                    "at_risk": _risk_rows(at_risk, grouping, groups),
+                },
+                mine,
+            )
 
 
 def _detail(tests: list[dict]) -> str:
@@ -243,8 +256,7 @@ def _by_measure(rows: pd.DataFrame) -> dict:
 def _lines(rows: pd.DataFrame) -> list[dict]:
     """One line per group."""
     lines = []
-    for group in dict.fromkeys(rows.loc[rows["group"] != "", "group"]):
-        mine = rows[rows["group"] == group]
+    for group, mine in rows[rows["group"] != ""].groupby("group", sort=False):
         found = _by_measure(mine)
         first = next(iter(found.values()))
         lines.append({
@@ -272,8 +284,7 @@ def _remark(row: dict | None) -> str:
 def _incidence_lines(rows: pd.DataFrame, causes: list[str]) -> list[dict]:
     """One line per group and cause."""
     lines = []
-    for group in dict.fromkeys(rows.loc[rows["group"] != "", "group"]):
-        mine = rows[rows["group"] == group]
+    for group, mine in rows[rows["group"] != ""].groupby("group", sort=False):
         for cause in causes:
             found = mine[mine["cause"] == cause].to_dict("records")
             if found:
@@ -293,64 +304,30 @@ def time_title(settings: dict) -> str:
     )
 
 
-def _numbers(at_risk: pd.DataFrame, grouping: str) -> pd.DataFrame:
-    mine = at_risk[at_risk["grouping"] == grouping]
-    return mine.assign(shown=[people(n) for n in mine["at_risk"]])[["group", "years", "shown"]]
-
-
-def _km_figure(
-    curves: pd.DataFrame,
-    at_risk: pd.DataFrame,
-    grouping: str,
-    lines: list[dict],
-    tests: list[dict],
-    config: dict,
-    width: float = WIDTH,
-) -> Picture:
-    """Kaplan-Meier curves of a grouping, with the log-rank p and the medians of its table."""
-    mine = curves[curves["grouping"] == grouping]
-    order = [line["group"] for line in lines if len(mine) and (mine["group"] == line["group"]).any()]
-    if not order:
-        return Picture()
-    medians = {line["group"]: line["median"]["estimate"] for line in lines if line["median"]}
-    test = next((_test("Log-rank", row) for row in tests if row["measure"] == "log-rank chi-square"), "")
-    shown = mine.rename(columns={"survival": "height"}).assign(panel="survival")
-    figure = step_curves(
-        shown.reindex(columns=CURVE), _numbers(at_risk, grouping), order,
-        [Panel("survival", "Overall survival", test)], time_title(config["survival"]),
-        f"Kaplan-Meier curves by {term(grouping).replace('_', ' ')} with 95% confidence bands, censoring ticks and numbers at risk",
-        medians=medians, width=width,
-    )  # fmt: skip
-    return figure
-
-
 def _test(name: str, row: dict) -> str:
     return f"{name} p {p_equals(row['p_value'])}" if pd.notna(row["p_value"]) else ""
 
 
-def _incidence_figure(
+def _figure(
     curves: pd.DataFrame,
     at_risk: pd.DataFrame,
-    grouping: str,
-    order: list[str],
-    tests: list[dict],
-    causes: list[str],
+    part: dict,
+    panels: Sequence[Panel],
+    what: str,
     config: dict,
+    medians: Mapping[str, float] | None = None,
+    width: float = WIDTH,
 ) -> Picture:
-    """Cumulative incidence of each cause, with the p of Gray's test."""
-    mine = curves[curves["grouping"] == grouping]
-    order = [group for group in order if len(mine) and (mine["group"] == group).any()]
+    """The curves of a grouping, of those of its groups that have one."""
+    mine = curves[curves["grouping"] == part["grouping"]]
+    order = [group for group in part["groups"] if (mine["group"] == group).any()]
     if not order:
         return Picture()
-    gray = {row["cause"]: _test("Gray's test", row) for row in tests if row["measure"] == "Gray chi-square"}
-    shown = mine.rename(columns={"incidence": "height", "cause": "panel"})
-    figure = step_curves(
-        shown.reindex(columns=CURVE), _numbers(at_risk, grouping), order,
-        [Panel(cause, f"Death from {cause}", gray.get(cause, "")) for cause in causes],
-        time_title(config["survival"]),
-        f"Cumulative incidence of death by cause and {term(grouping).replace('_', ' ')} with 95% confidence bands, censoring ticks and numbers at risk",
-    )  # fmt: skip
-    return figure
+    numbers = at_risk[at_risk["grouping"] == part["grouping"]]
+    numbers = numbers.assign(shown=[people(n) for n in numbers["at_risk"]])[["group", "years", "shown"]]
+    label = f"{what} {part['title']} with 95% confidence bands, censoring ticks and numbers at risk"
+    time, drawn = time_title(config["survival"]), mine.reindex(columns=CURVE)
+    return step_curves(drawn, numbers, order, panels, time, label, medians=medians, width=width)
 
 
 def _risk_rows(at_risk: pd.DataFrame, grouping: str, order: list[str]) -> dict:

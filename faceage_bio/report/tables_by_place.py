@@ -48,6 +48,10 @@ class ReportTables:
             return _without_rows(f"{analysis}/{name}").copy(deep=False)
         return table if cohort is None else table[table[COHORT] == cohort]
 
+    def several(self, analysis: str, cohort: str, *names: str) -> list[pd.DataFrame]:
+        """Tables of one analysis of a cohort."""
+        return [self.get(analysis, name, cohort) for name in names]
+
 
 @cache
 def _without_rows(place: str) -> pd.DataFrame:
