@@ -27,7 +27,7 @@ def checked(rows):
     """The check that these rows come to."""
     numbers = compared.numbers_table(rows)
     tables = {("verification", "agreement"): compared.agreement_table(numbers)}
-    return independent_software(ReportTables(tables), {})
+    return independent_software(ReportTables(tables))
 
 
 @pytest.mark.parametrize("choices", [{}, {"strata": ["smoking"]}, {"groups": {"bmi": [25, 30]}}])

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from faceage_bio.core.columns import POOLED
+from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode, in_words
 from faceage_bio.report import words
 from faceage_bio.report.flow import box_of, cohort_flow
@@ -20,46 +20,7 @@ from faceage_bio.report.sections_participants import ALL
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import count, interval, number, p_equals, p_value, signed
 
-# The section on independent software: what each comparison came to, and both numbers where they differ.
-
-
-MOST_SHOWN = 100  # rows of numbers that differ
-
-
-def agreement(tables: ReportTables) -> list[dict]:
-    """Rows of verification/agreement; ``note``: reasons in words."""
-    found = tables.get("verification", "agreement")
-    return [
-        row | {"agrees": str(row["agrees"]) == "True", "note": in_words(row["reason"])}
-        for row in found.to_dict("records")
-    ]
-
-
-def verification_section(tables: ReportTables) -> dict:
-    """What the template shows."""
-    numbers = tables.get("verification", "numbers")
-    differ = numbers[numbers["difference"] > numbers["tolerance"]]
-    rows = differ.sort_values("difference", ascending=False, kind="stable").head(MOST_SHOWN)
-    return {
-        "rows": [row | {"told": _told(row["largest"])} for row in agreement(tables)],
-        "differ": [
-            row | {"ours": _digits(row["estimate"]), "theirs": _digits(row["other"]), "apart": _told(row["difference"])}
-            for row in rows.to_dict("records")
-        ],
-        "n_differ": count(len(differ)),
-    }  # fmt: skip
-
-
-def _digits(value: float) -> str:
-    return "–" if math.isnan(value) else "not reached" if math.isinf(value) else f"{value:.8g}"
-
-
-def _told(value: float) -> str:
-    return "–" if math.isnan(value) else "one is missing" if math.isinf(value) else f"{value:.1e}"
-
-
 PROBLEM, CAUTION, OK, NOT_RUN = "problem", "caution", "passed", "not run"  # in the order of the page
-
 SIGNS = {PROBLEM: "✕", CAUTION: "!", OK: "✓", NOT_RUN: "–"}
 
 FOLLOWS_AGE = "Face age follows chronological age"
@@ -74,6 +35,7 @@ MISSING = (0.05, 0.20)  # share of a column
 OUTSIDE = (0.05, 0.50)  # share of participants
 FAIR_YEARS = 5.0  # a difference of mean error or mean absolute error at the same age that is a problem
 FALSE_ALARM = 0.05
+MOST_SHOWN = 100  # rows of numbers that differ
 CAMERAS = ("camera", "device", "scanner", "hospital", "centre", "center", "clinic")
 
 
@@ -98,14 +60,15 @@ def all_checks(tables: ReportTables, config: dict, cards: Sequence[dict] = ()) -
     found = [
         follows_age(tables, config),
         weights(config, cards),
-        *(
-            check(tables, config)
-            for check in (
-                age_dependence, proportional_hazards, events_per_variable, missing_data, site_and_camera, fairness, validity_range,
-                independent_software,
-            )
-        ),
-    ]  # fmt: skip
+        age_dependence(tables, config),
+        proportional_hazards(tables, config),
+        events_per_variable(tables, config),
+        missing_data(tables, config),
+        site_and_camera(tables, config),
+        fairness(tables, config),
+        validity_range(tables, config),
+        independent_software(tables),
+    ]
     known = [replace(one, link=not_run(one.link)) if one.state == NOT_RUN else one for one in found]
     return ranked(known)
 
@@ -149,7 +112,7 @@ def correlations(tables: ReportTables, config: dict) -> list[Correlation]:
     Observed: Pearson's r with Fisher's interval.
     """
     found = []
-    for cohort, rows in _rows(tables, "acceleration", "summary", config):
+    for cohort, rows in _rows(tables, "acceleration", "summary", config).groupby(COHORT, sort=False):
         own = rows[(rows["term"] == "face_age") & (rows["measure"] == "correlation")]
         spread = _spread_of_age(tables, cohort)
         if not len(own) or spread is None:
@@ -169,7 +132,7 @@ def correlations(tables: ReportTables, config: dict) -> list[Correlation]:
 def _spread_of_age(tables: ReportTables, cohort: str) -> float | None:
     """Standard deviation of chronological age among the participants with an age acceleration."""
     rows = tables.get("phenotype", "table_one", cohort)
-    if not len(rows) or "standard_deviation" not in rows:
+    if "standard_deviation" not in rows:
         return None
     mine = rows[
         (rows["term"] == "chronological_age") & (rows["measure"] == "mean") & (rows["group"] == "all")
@@ -216,7 +179,8 @@ def weights(config: dict, cards: Sequence[dict]) -> Check:
         return Check(name, CAUTION, f"{card['name']}: another model than FaceAge ({digest})", link, 1)
     matched = card.get("verified")
     if not matched:
-        return Check(name, CAUTION, f"FaceAge layout, origin not verified ({digest}); compare with reference ages: faceage-bio weights verify", link, 1)  # fmt: skip
+        said = f"FaceAge layout, origin not verified ({digest}); compare with reference ages: faceage-bio weights verify"
+        return Check(name, CAUTION, said, link, 1)
     said = f"reference ages of {count(matched['n'])} crops matched within {matched['largest']:.0e} years ({digest})"
     return Check(name, OK, said, link)
 
@@ -226,96 +190,69 @@ def _graded(value: float, limits: tuple[float, float]) -> str:
     return PROBLEM if value >= limits[1] else CAUTION if value >= limits[0] else OK
 
 
-def _rows(tables: ReportTables, analysis: str, name: str, config: dict) -> Iterator[tuple[str, pd.DataFrame]]:
-    for cohort in config["cohorts"]:
-        rows = tables.get(analysis, name, cohort)
-        if len(rows):
-            yield cohort, rows
+def _rows(tables: ReportTables, analysis: str, name: str, config: dict) -> pd.DataFrame:
+    """The rows of the study's cohorts, in the order of the config."""
+    rows, cohorts = tables.get(analysis, name), list(config["cohorts"])
+    own = rows[rows[COHORT].isin(cohorts)]
+    return own.sort_values(COHORT, key=lambda names: names.map(cohorts.index), kind="stable")
 
 
 def age_dependence(tables: ReportTables, config: dict) -> Check:
     """Whether age acceleration still depends on age."""
     name, link = "Age dependence", place("definitions")
-    found, gaps = [], []
-    for cohort, rows in _rows(tables, "acceleration", "summary", config):
-        known = rows[(rows["measure"] == "correlation") & rows["estimate"].notna()].set_index("term")
-        if "age_acceleration" in known.index:
-            found.append(
-                (abs(known.estimate["age_acceleration"]), known.estimate["age_acceleration"], cohort)
-            )
-        if "age_gap" in known.index:
-            gaps.append(known.estimate["age_gap"])
-    if not found:
+    rows = _rows(tables, "acceleration", "summary", config)
+    known = rows[(rows["measure"] == "correlation") & rows["estimate"].notna()]
+    found, gaps = (known[known["term"] == term] for term in ("age_acceleration", "age_gap"))
+    if not len(found):
         return Check(name, NOT_RUN, "no correlation with age could be computed", link)
-    worst, r, cohort = max(found)
-    said = (
-        f"age acceleration: r with age {number(r)} ({cohort})"
-        if len(found) > 1
-        else f"age acceleration: r with age {number(r)}"
-    )
-    if gaps:
-        raw = max(gaps, key=abs)
-        said += f"; age gap: {number(raw)}"
-    return Check(name, _graded(worst, CORRELATION), said, link, worst / CORRELATION[1])
+    r, cohort = max(zip(found["estimate"], found[COHORT], strict=True), key=lambda one: abs(one[0]))
+    said = f"age acceleration: r with age {number(r)}{f' ({cohort})' if len(found) > 1 else ''}"
+    if len(gaps):
+        said += f"; age gap: {number(max(gaps['estimate'], key=abs))}"
+    return Check(name, _graded(abs(r), CORRELATION), said, link, abs(r) / CORRELATION[1])
 
 
 def proportional_hazards(tables: ReportTables, config: dict) -> Check:
     """Whether hazard ratios of face age are constant over the follow-up."""
     name, alpha = "Proportional hazards", config["survival"]["alpha"]
-    least, bad, link = [], [], ""
-    for cohort, rows in _rows(tables, "survival", "proportional_hazards", config):
-        rows = rows[rows["term"].isin(["face_age", "GLOBAL"]) & rows["p_value"].notna()]
-        if not len(rows):
-            continue
-        least.append(rows["p_value"].min())
-        link = link or place("hazards", cohort)
-        if least[-1] < alpha:
-            helped = tables.get("survival", "remedies", cohort)
-            bad.append((cohort, least[-1], len(helped) and helped["estimate"].notna().any()))
-    if not least:
-        return Check(name, NOT_RUN, "no Cox model could be tested", place("hazards"))
-    if not bad:
-        return Check(
-            name,
-            OK,
-            f"no test with p < {alpha:g} (smallest p {p_value(min(least))})",
-            link,
-            alpha / min(least),
-        )
-    told = ", ".join(f"{cohort} (p {p_equals(p)})" for cohort, p, _ in bad)
-    helped = all(remedy for *_, remedy in bad)
-    after = "time-varying models are shown" if helped else "no time-varying model could be fitted"
-    return Check(
-        name,
-        CAUTION if helped else PROBLEM,
-        f"not proportional in {told}; {after}",
-        place("hazards", bad[0][0]),
-        1,
+    rows = _rows(tables, "survival", "proportional_hazards", config)
+    least = (
+        rows[rows["term"].isin(["face_age", "GLOBAL"])].groupby(COHORT, sort=False)["p_value"].min().dropna()
     )
+    if not len(least):
+        return Check(name, NOT_RUN, "no Cox model could be tested", place("hazards"))
+    bad = least[least < alpha]
+    if not len(bad):
+        told = f"no test with p < {alpha:g} (smallest p {p_value(least.min())})"
+        return Check(name, OK, told, place("hazards", least.index[0]), alpha / least.min())
+    remedies = (tables.get("survival", "remedies", cohort)["estimate"] for cohort in bad.index)
+    helped = all(one.notna().any() for one in remedies)
+    told = ", ".join(f"{cohort} (p {p_equals(p)})" for cohort, p in bad.items())
+    after = "time-varying models are shown" if helped else "no time-varying model could be fitted"
+    link = place("hazards", bad.index[0])
+    return Check(name, CAUTION if helped else PROBLEM, f"not proportional in {told}; {after}", link, 1)
 
 
 def events_per_variable(tables: ReportTables, config: dict) -> Check:
     """Whether there are enough events for the variables of the Cox models that were estimated."""
-    name = "Events per variable"
-    found, none, all_shown = [], [], True
-    for cohort, rows in _rows(tables, "survival", "cox", config):
-        mine = rows[(rows["term"] == "face_age") & (rows["adjustment"] != "unadjusted")]
-        all_shown &= not any(one.code == "redacted" for cell in mine["reason"] for one in decode(cell))
-        known = mine[mine["events_per_term"].notna() & (mine["status"] != NOT_ESTIMATED)]
-        found += [(row.events_per_term, row.step, cohort) for row in known.itertuples()]
-        if not len(known) and (mine["status"] == NOT_ESTIMATED).any():
-            none.append(f"{cohort} ({count(mine['n_events'].max())} events)")
-    without = f"not estimated: {', '.join(none)}"
-    if not found:
-        return Check(name, NOT_RUN, without if none else "no Cox model was fitted", place("cox"))
-    fewest, step, cohort = min(found)
+    name, rows = "Events per variable", _rows(tables, "survival", "cox", config)
+    rows = rows[(rows["term"] == "face_age") & (rows["adjustment"] != "unadjusted")]
+    all_shown = not any(one.code == "redacted" for cell in rows["reason"] for one in decode(cell))
+    known = rows[rows["events_per_term"].notna() & (rows["status"] != NOT_ESTIMATED)]
+    failed = rows[(rows["status"] == NOT_ESTIMATED) & ~rows[COHORT].isin(known[COHORT])][COHORT].unique()
+    most = rows.groupby(COHORT)["n_events"].max()
+    without = f"not estimated: {', '.join(f'{cohort} ({count(most[cohort])} events)' for cohort in failed)}"
+    if not len(known):
+        said = without if len(failed) else "no Cox model was fitted"
+        return Check(name, NOT_RUN, said, place("cox"))
+    fewest, step, cohort = min(zip(known["events_per_term"], known["step"], known[COHORT], strict=True))
     which = "the age-adjusted model" if step == "+ age" else "the largest model"
     said = f"{'lowest: ' if all_shown else ''}{number(fewest, 1)} ({which}, {cohort})"
-    headline = min((one[0] for one in found if one[1] == "+ age"), default=fewest)
+    headline = min(known.loc[known["step"] == "+ age", "events_per_term"], default=fewest)
     state = PROBLEM if headline < EVENTS[1] else CAUTION if fewest < EVENTS[0] or not all_shown else OK
     if not all_shown:
         said += "; redacted for models of few events"
-    elif none:
+    elif len(failed):
         said += f"; {without}"
     return Check(name, state, said, place("cox", cohort), EVENTS[1] / max(fewest, 0.1))
 
@@ -323,24 +260,20 @@ def events_per_variable(tables: ReportTables, config: dict) -> Check:
 def missing_data(tables: ReportTables, config: dict) -> Check:
     """How much is missing of the variables of Table 1, of exposures and of the covariates of models."""
     name, link = "Missing data", place("table-one")
-    found, nowhere = [], set()
-    for cohort, rows in _rows(tables, "phenotype", "table_one", config):
-        for row in rows[(rows["measure"] == "missing") & (rows["group"] == ALL)].itertuples():
-            if pd.isna(row.estimate):
-                nowhere.add(words.term(row.term))
-            else:
-                found.append((row.estimate, row.n, words.term(row.term), cohort))
-    if not found:
+    rows = _rows(tables, "phenotype", "table_one", config)
+    rows = rows[(rows["measure"] == "missing") & (rows["group"] == ALL)]
+    rows = rows.assign(said=rows["term"].map(words.term))
+    known = rows[rows["estimate"].notna()]
+    if not len(known):
         return Check(name, NOT_RUN, "Table 1 was not made", link)
-    nowhere -= {one[2] for one in found}
+    nowhere = set(rows["said"]) - set(known["said"])
     of_models = [] if tables.rounded(config) else list(_incomplete(tables, config))
-    share, n, term, cohort = max([*found, *of_models], key=lambda one: one[0])
-    whole = "the variables of Table 1, exposures and covariates" if of_models else "the variables of Table 1"
-    said = (
-        f"at most {100 * share:.0f}% ({term}, {cohort}: {count(n)} missing)"
-        if share
-        else f"nothing is missing of {whole}"
-    )
+    found = [*zip(known["estimate"], known["n"], known["said"], known[COHORT], strict=True), *of_models]
+    share, n, term, cohort = max(found, key=lambda one: one[0])
+    whole = f"the variables of Table 1{', exposures and covariates' if of_models else ''}"
+    said = f"nothing is missing of {whole}"
+    if share:
+        said = f"at most {100 * share:.0f}% ({term}, {cohort}: {count(n)} missing)"
     if nowhere:
         said += f"; not recorded: {', '.join(sorted(nowhere))}"
     return Check(name, _graded(share, MISSING), said, link, share / MISSING[1])
@@ -357,62 +290,45 @@ def _incomplete(tables: ReportTables, config: dict) -> Iterator[tuple[float, flo
         if came is None or not came.n > 0:
             continue
         for exposure, n in rows.groupby("exposure")["n"].max().items():
-            yield (
-                1 - n / came.n,
-                came.n - n,
-                f"{words.term(str(exposure))} or covariates of its model",
-                cohort,
-            )
+            what = f"{words.term(str(exposure))} or covariates of its model"
+            yield 1 - n / came.n, came.n - n, what, cohort
 
 
 def site_and_camera(tables: ReportTables, config: dict) -> Check:
     """Whether sites (and cameras, where a column tells them) differ in age acceleration, in the hazard ratio or in their batches."""
-    name = "Site and camera"
+    name, by = "Site and camera", config["survival"]["heterogeneity_by"]
     columns = [column for column in ("site", *CAMERAS) if column in config["phenotype"]["factors"]]
-    said, found, link = [], [], place("comparisons")
-    tests = tables.get("phenotype", "tests")
-    if len(tests):
-        mine = tests[
-            tests["term"].isin(columns) & (tests["adjustment"] != "unadjusted") & tests["p_value"].notna()
-        ]
-        found += [
+    tests, sites = tables.get("phenotype", "tests"), _rows(tables, "survival", "sites", config)
+    tests = tests[tests["term"].isin(columns) & (tests["adjustment"] != "unadjusted")]
+    sites = sites[(sites["measure"] == "interaction chi-square") & (sites["step"] == "+ age")]
+    tested = [
+        *(
             (row.p_value, f"age acceleration by {row.term} in {row.cohort}", place("comparisons"))
-            for row in mine.itertuples()
-        ]
-    for cohort, rows in _rows(tables, "survival", "sites", config):
-        mine = rows[
-            (rows["measure"] == "interaction chi-square")
-            & rows["p_value"].notna()
-            & (rows["step"] == "+ age")
-        ]
-        found += [
-            (
-                p,
-                f"hazard ratio by {config['survival']['heterogeneity_by']} in {cohort}",
-                place("sites", cohort),
-            )
-            for p in mine["p_value"]
-        ]
-    stuck = [
-        cohort
-        for cohort, rows in _rows(tables, "expression", "confounding", config)
-        if any(one.code == INSEPARABLE for cell in rows["reason"] for one in decode(cell))
+            for row in tests.itertuples()
+        ),
+        *(
+            (row.p_value, f"hazard ratio by {by} in {row.cohort}", place("sites", row.cohort))
+            for row in sites.itertuples()
+        ),
     ]
-    if not found and not stuck:
-        return Check(name, NOT_RUN, "no column of sites or cameras could be tested", link)
-    differ = [one for one in found if one[0] < FALSE_ALARM]
+    found = sorted(one for one in tested if pd.notna(one[0]))
+    batches = _rows(tables, "expression", "confounding", config)
+    stuck = batches[[any(one.code == INSEPARABLE for one in decode(cell)) for cell in batches["reason"]]]
+    if not found and not len(stuck):
+        return Check(name, NOT_RUN, "no column of sites or cameras could be tested", place("comparisons"))
+    said, differ = [], [one for one in found if one[0] < FALSE_ALARM]
     if differ:
-        said.append("differs: " + ", ".join(f"{what} (p {p_equals(p)})" for p, what, _ in sorted(differ)[:2]))
-        link = min(differ)[2]
+        said.append("differs: " + ", ".join(f"{what} (p {p_equals(p)})" for p, what, _ in differ[:2]))
     elif found:
-        said.append(f"no difference (smallest p {p_value(min(found)[0])})")
-        link = min(found)[2]
-    if stuck:
-        said.append(f"RNA batch and age acceleration are confounded in {', '.join(stuck)}")
+        said.append(f"no difference (smallest p {p_value(found[0][0])})")
+    if len(stuck):
+        where = ", ".join(stuck[COHORT].unique())
+        said.append(f"RNA batch and age acceleration are confounded in {where}")
     if not set(columns) & set(CAMERAS):
         said.append("camera: not recorded")
-    reached = 1 if stuck or differ else FALSE_ALARM / max(min(found)[0], FALSE_ALARM)
-    return Check(name, PROBLEM if stuck else CAUTION if differ else OK, "; ".join(said), link, reached)
+    state = PROBLEM if len(stuck) else CAUTION if differ else OK
+    reached = FALSE_ALARM / max(found[0][0], FALSE_ALARM) if state == OK else 1
+    return Check(name, state, "; ".join(said), found[0][2] if found else place("comparisons"), reached)
 
 
 FAIR = {
@@ -433,25 +349,19 @@ def fairness(tables: ReportTables, config: dict) -> Check:
     ]  # fmt: skip
     if not len(rows):
         return Check(name, NOT_RUN, "no subgroups were large enough to compare", link)
-    rows, untested = rows[rows["q_value"].notna()], rows
-    if not len(rows):
-        return Check(
-            name,
-            NOT_RUN,
-            f"differences are shown without q; largest: {_difference(_largest(untested))}",
-            link,
-        )
-    differ = rows[rows["q_value"] < FALSE_ALARM]
-    years = differ[differ["unit"] == "years"]["estimate"].abs()
-    most = _largest(differ if len(differ) else rows)
+    tested = rows[rows["q_value"].notna()]
+    if not len(tested):
+        said = f"differences are shown without q; largest: {_difference(_largest(rows))}"
+        return Check(name, NOT_RUN, said, link)
+    differ = tested[tested["q_value"] < FALSE_ALARM]
     if not len(differ):
-        said = f"no difference with q < {FALSE_ALARM:g}; largest: {_difference(most)}"
-        return Check(name, OK, said, link, FALSE_ALARM / rows["q_value"].min())
+        said = f"no difference with q < {FALSE_ALARM:g}; largest: {_difference(_largest(tested))}"
+        return Check(name, OK, said, link, FALSE_ALARM / tested["q_value"].min())
+    years, most = differ[differ["unit"] == "years"]["estimate"].abs(), _largest(differ)
     state = PROBLEM if len(years) and years.max() >= FAIR_YEARS else CAUTION
     reached = years.max() / FAIR_YEARS if len(years) else 0.5
-    return Check(
-        name, state, f"largest difference: {_difference(most)}, q {p_value(most['q_value'])}", link, reached
-    )
+    said = f"largest difference: {_difference(most)}, q {p_value(most['q_value'])}"
+    return Check(name, state, said, link, reached)
 
 
 def _largest(rows: pd.DataFrame) -> pd.Series:
@@ -473,24 +383,23 @@ def validity_range(tables: ReportTables, config: dict) -> Check:
     """How many participants are of ages in which the model was tested."""
     name, link = "Validity range", place("definitions")
     low, high = config["acceleration"]["valid_ages"]
-    inside = everybody = 0.0
-    least: tuple[float, str] | None = None
-    for cohort, rows in _rows(tables, "acceleration", "sensitivity", config):
-        n = rows.groupby("excluded")["n"].max().reindex(["none", "ages"])
-        if n.isna().any() or not n["none"]:
-            continue
-        inside, everybody = inside + n["ages"], everybody + n["none"]
-        share = n["ages"] / n["none"]
-        least = min(least, (share, cohort)) if least else (share, cohort)
-    if least is None or not everybody:
+    rows = _rows(tables, "acceleration", "sensitivity", config)
+    most = {
+        one: rows[rows["excluded"] == one].groupby(COHORT, sort=False)["n"].max() for one in ("none", "ages")
+    }
+    n = pd.DataFrame(most).dropna()
+    n = n[n["none"] > 0].astype(float)
+    if not len(n):
         return Check(name, NOT_RUN, "ages were not compared with those of the model's test", link)
+    inside, everybody = n["ages"].sum(), n["none"].sum()
+    least, cohort = min(zip(n["ages"] / n["none"], n.index, strict=True))
     said = f"{100 * inside / everybody:.0f}% of participants within the ages tested ({low:g}–{high:g} years)"
     if len(config["cohorts"]) > 1:
-        said += f"; fewest in {least[1]} ({100 * least[0]:.0f}%)"
-    return Check(name, _graded(1 - least[0], OUTSIDE), said, link, (1 - least[0]) / OUTSIDE[1])
+        said += f"; fewest in {cohort} ({100 * least:.0f}%)"
+    return Check(name, _graded(1 - least, OUTSIDE), said, link, (1 - least) / OUTSIDE[1])
 
 
-def independent_software(tables: ReportTables, config: dict) -> Check:
+def independent_software(tables: ReportTables) -> Check:
     """Whether the headline numbers are those of other software."""
     rows = agreement(tables)
     judged = [row for row in rows if row["numbers"] or row["beyond"]]
@@ -502,13 +411,44 @@ def independent_software(tables: ReportTables, config: dict) -> Check:
     differ = [row for row in judged if row["numbers"] and not row["agrees"]]
     if differ:
         where = "; ".join(f"{row['analysis']}, {row['cohort']} ({row['software']})" for row in differ[:3])
-        return Check(
-            SOFTWARE, PROBLEM, f"{len(differ)} of {len(judged)} comparisons differ: {where}", VERIFICATION, 9
-        )
+        said = f"{len(differ)} of {len(judged)} comparisons differ: {where}"
+        return Check(SOFTWARE, PROBLEM, said, VERIFICATION, 9)
     said = f"{count(total)} numbers compared with {names}: within tolerance"
     if beyond:
         said += f"; {count(beyond)} not compared, beyond what is known of a difference: run reproduce.R"
     return Check(SOFTWARE, CAUTION if beyond else OK, said, VERIFICATION, 1 if beyond else 0)
+
+
+def agreement(tables: ReportTables) -> list[dict]:
+    """Rows of verification/agreement; ``note``: reasons in words."""
+    found = tables.get("verification", "agreement")
+    return [
+        row | {"agrees": str(row["agrees"]) == "True", "note": in_words(row["reason"])}
+        for row in found.to_dict("records")
+    ]
+
+
+def verification_section(tables: ReportTables) -> dict:
+    """What the template shows."""
+    numbers = tables.get("verification", "numbers")
+    differ = numbers[numbers["difference"] > numbers["tolerance"]]
+    rows = differ.sort_values("difference", ascending=False, kind="stable").head(MOST_SHOWN)
+    return {
+        "rows": [row | {"told": _told(row["largest"])} for row in agreement(tables)],
+        "differ": [
+            row | {"ours": _digits(row["estimate"]), "theirs": _digits(row["other"]), "apart": _told(row["difference"])}
+            for row in rows.to_dict("records")
+        ],
+        "n_differ": count(len(differ)),
+    }  # fmt: skip
+
+
+def _digits(value: float) -> str:
+    return "–" if math.isnan(value) else "not reached" if math.isinf(value) else f"{value:.8g}"
+
+
+def _told(value: float) -> str:
+    return "–" if math.isnan(value) else "one is missing" if math.isinf(value) else f"{value:.1e}"
 
 
 LIMITS: tuple[tuple[str, str], ...] = (
