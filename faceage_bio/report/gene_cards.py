@@ -8,25 +8,34 @@ from faceage_bio.intake.rna.gene_sets import shipped_sets
 from faceage_bio.report import figures
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.plot import VERMILLION, VIOLET, WIDTH, Scale, dots, line, svg, text
-from faceage_bio.report.sections_genes import held
+from faceage_bio.report.sections_genes import by_analysis, held
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import covariates, interval, number, signed
-
-# The section on the declared genes under other models.
-
 
 FOLD, MEDIATED = "log2 fold change", "mediated log2 fold change"
 LEFT_OUT = "one sample left out"
 MAIN = "main model"
+HEIGHT, LEFT, TOP, GAP, FOOT = 200, 46, 8, 34, 36
+PANELS = (
+    (AGE_ACCELERATION, "Age acceleration, years", VERMILLION),
+    (AGE, "Chronological age, years", VIOLET),
+)
+DRAWN = ["exposure", "bin_centre", "estimate", "ci_lower", "ci_upper"]
+WAYS = {1: "rises", -1: "falls", 0: "direction not said"}
+# lines of a card: words, model, exposure
+ESTIMATES = [
+    ("age acceleration, adjusted for age", "together", AGE_ACCELERATION),
+    ("age, adjusted for age acceleration", "together", AGE),
+    ("difference of both", "together", "difference"),
+    ("age acceleration alone", "alone", AGE_ACCELERATION),
+    ("age gap alone, not adjusted for age", "raw gap", AGE_GAP),
+]
 
 
 def sensitivity_section(tables: ReportTables, name: str, config: dict) -> list[dict]:
     """One part per analysis; the headline gene in front, the other genes below."""
     table = tables.get("expression", "sensitivity", name)
-    return [
-        _part(table[table.question == one], one, config["expression"])
-        for one in dict.fromkeys(table["question"])
-    ]
+    return [_part(own, analysis, config["expression"]) for analysis, (own,) in by_analysis(table)]
 
 
 def _part(table: pd.DataFrame, analysis: str, settings: dict) -> dict:
@@ -36,9 +45,8 @@ def _part(table: pd.DataFrame, analysis: str, settings: dict) -> dict:
     shown = own[own.measure == FOLD].assign(kind=gene)
     title = f"Log2 fold change of {gene} per {{per}} of age acceleration"
     variants = list(dict.fromkeys(folds["variant"]))
-    others = {
-        term: rows.set_index("variant").to_dict("index") for term, rows in folds.groupby("term", sort=False)
-    }
+    by_gene = folds.groupby("term", sort=False)
+    others = {term: rows.set_index("variant").to_dict("index") for term, rows in by_gene}
     return {
         "analysis": analysis,
         "gene": gene,
@@ -48,18 +56,13 @@ def _part(table: pd.DataFrame, analysis: str, settings: dict) -> dict:
         "mediation": mediation_sentence(own, settings["mediator"]),
         "variants": variants,
         "genes": [(term, [rows.get(variant) for variant in variants]) for term, rows in others.items()],
-    }  # fmt: skip
-
-
-def left_out(table: pd.DataFrame, gene: str) -> dict[str, float]:
-    """What leaving out one sample does to a gene's estimate, by measure; empty where it was not run."""
-    rows = table[(table.term == gene) & (table.variant == LEFT_OUT) & table.estimate.notna()]
-    return dict(zip(rows["measure"], rows["estimate"], strict=True))
+    }
 
 
 def left_out_sentence(table: pd.DataFrame, gene: str) -> str:
-    """How far any single sample carries the estimate; none is named."""
-    found = left_out(table, gene)
+    """How far any single sample carries the estimate, of which none is named; empty where it was not run."""
+    rows = table[(table.term == gene) & (table.variant == LEFT_OUT) & table.estimate.notna()]
+    found = dict(zip(rows["measure"], rows["estimate"], strict=True))
     if not found:
         return ""
     low, high = found[f"lowest {FOLD}"], found[f"highest {FOLD}"]
@@ -84,17 +87,6 @@ def mediation_sentence(rows: pd.DataFrame, mediator: str | None) -> str:
         f"beyond the covariates, and that effects add up. If {mediator} comes first and ages both face and gene, the difference is "
         f"confounding, and the model with {mediator} is the one to read."
     )
-
-
-# The card's figure as a small SVG: means of partial residuals in groups of samples.
-
-
-HEIGHT, LEFT, TOP, GAP, FOOT = 200, 46, 8, 34, 36
-PANELS = (
-    (AGE_ACCELERATION, "Age acceleration, years", VERMILLION),
-    (AGE, "Chronological age, years", VIOLET),
-)
-DRAWN = ["exposure", "bin_centre", "estimate", "ci_lower", "ci_upper"]
 
 
 def partial_residual_figure(bins: pd.DataFrame, gene: str) -> Picture:
@@ -146,53 +138,43 @@ def _line(bins: pd.DataFrame) -> tuple[float, float]:
     return slope, float(level - slope * centre)
 
 
-WAYS = {1: "rises", -1: "falls", 0: "direction not said"}
-ESTIMATES = [
-    ("age acceleration, adjusted for age", "together", AGE_ACCELERATION), ("age, adjusted for age acceleration", "together", AGE),
-    ("difference of both", "together", "difference"), ("age acceleration alone", "alone", AGE_ACCELERATION),
-    ("age gap alone, not adjusted for age", "raw gap", AGE_GAP),
-]  # fmt: skip
-
-
 def gene_cards(tables: ReportTables, name: str, config: dict) -> list[dict]:
     """Cards of each analysis; every number is read from the cohort's tables."""
-    panel, binned, varied = (
-        tables.get("expression", table, name) for table in ("panel", "partial_residuals", "sensitivity")
-    )
+    binned, panel, varied = tables.several("expression", name, "partial_residuals", "panel", "sensitivity")
     deaths = tables.get("survival", "gene_panel", name)
     sets = {set_name: one.directions for set_name, one in shipped_sets().items()}
     parts = []
-    for analysis in dict.fromkeys(binned["question"]):
-        mine = [table[table.question == analysis] for table in (panel, binned, varied)]
+    for analysis, mine in by_analysis(binned, panel, varied):
         mine.append(deaths[deaths.question == question_of(analysis)])
-        cards = [
-            _card(gene, *(table[table.term == gene] for table in mine), sets)
-            for gene in dict.fromkeys(mine[1]["term"])
-        ]
+        genes = dict.fromkeys(mine[0]["term"])
+        cards = [_card(gene, *(table[table.term == gene] for table in mine), sets) for gene in genes]
         parts.append({"analysis": analysis, "cards": cards})
     return parts
 
 
 def _card(
-    gene: str, panel: pd.DataFrame, binned: pd.DataFrame, varied: pd.DataFrame, deaths: pd.DataFrame, sets: dict
-) -> dict:  # fmt: skip
+    gene: str,
+    binned: pd.DataFrame,
+    panel: pd.DataFrame,
+    varied: pd.DataFrame,
+    deaths: pd.DataFrame,
+    sets: dict,
+) -> dict:
     shown = binned[binned.estimate.notna() & binned.n.notna()]
-    main = _of(varied, variant=MAIN, measure=FOLD)
-    notes = [note for note in binned.note if note]
+    survival = _of(deaths.assign(held=[held(row) for _, row in deaths.iterrows()]))
     return {
         "gene": gene,
         "figure": partial_residual_figure(shown, gene) if len(shown) else "",
-        "why": notes[0] if notes else "",
-        "estimates": _estimates(panel, main),
-        "survival": next(
-            iter(deaths.assign(held=[held(row) for _, row in deaths.iterrows()]).to_dict("records")), None
-        ),
+        "why": next(filter(None, binned.note), ""),
+        "estimates": _estimates(panel, _of(varied, variant=MAIN, measure=FOLD)),
+        "survival": survival,
         "left_out": left_out_sentence(varied, gene),
         "sets": [f"{name} ({WAYS[ways[gene]]})" for name, ways in sets.items() if gene in ways],
     }
 
 
 def _of(table: pd.DataFrame, **wanted: str) -> dict | None:
+    """The first row where the named columns hold these values."""
     for column, value in wanted.items():
         table = table[table[column] == value]
     return next(iter(table.to_dict("records")), None)
@@ -205,21 +187,11 @@ def _estimates(panel: pd.DataFrame, main: dict | None) -> list[dict]:
         found = _of(panel, model=model, exposure=exposure)
         if found is None:
             continue
-        deseq2, voom = (
-            {
-                key: found.get(f"{method}_{key}", float("nan"))
-                for key in ("estimate", "ci_lower", "ci_upper", "p_value")
-            }
+        keys = ("estimate", "ci_lower", "ci_upper", "p_value")
+        both = {
+            method: {"note": ""} | {key: found.get(f"{method}_{key}", float("nan")) for key in keys}
             for method in ("deseq2", "voom")
-        )
+        }
         joint = model == "together" and exposure == AGE_ACCELERATION
-        rows.append(
-            {
-                "spoken": spoken,
-                "first": found,
-                "deseq2": deseq2 | {"note": ""},
-                "voom": voom | {"note": ""},
-                "third": main if joint else None,
-            }
-        )
+        rows.append({"spoken": spoken, "first": found, **both, "third": main if joint else None})
     return rows

@@ -1,11 +1,16 @@
 """Gene expression: age acceleration compared with chronological age, RNA samples, sets of senescence genes, genes and survival."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pandas as pd
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
 from faceage_bio.core.results.reasons import SPARSE, decode
+from faceage_bio.core.results.row import by_cell
 from faceage_bio.intake.rna.gene_sets import panel_reasons
 from faceage_bio.report import figures, words
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.plot import BROWN, GREY, VERMILLION, VIOLET
 from faceage_bio.report.sections_all_genes import FOUND, Column, PageGenes, all_genes, identifier_of
 from faceage_bio.report.tables_by_place import ReportTables
@@ -23,38 +28,65 @@ from faceage_bio.report.words import (
 )
 
 TOGETHER = "together"
-EXPOSURES = [
-    ("age_acceleration", "age acceleration", VERMILLION),
-    ("chronological_age", "chronological age", VIOLET),
-    ("difference", "difference of both", BROWN),
-]
+# names and colours of exposures in figures, as models of both ages have them, and as scores and shares of cells do
+OF_BOTH_AGES = {
+    AGE_ACCELERATION: ("age acceleration", VERMILLION),
+    AGE: ("chronological age", VIOLET),
+    "difference": ("difference of both", BROWN),
+}
+WITH_GAP = {
+    AGE_GAP: ("age gap, unadjusted", GREY),
+    AGE_ACCELERATION: ("age acceleration", VERMILLION),
+    AGE: ("chronological age", VIOLET),
+}
 MODELS = {
-    TOGETHER: "age acceleration and age", "face age and age": "face age and age", "alone": "each alone",
+    TOGETHER: "age acceleration and age",
+    "face age and age": "face age and age",
+    "alone": "each alone",
     "raw gap": "age gap alone, not adjusted for age",
-}  # fmt: skip
+}
+MAIN_METHOD = "mean z"  # of the scores of gene sets
+INSEPARABLE = "inseparable_from_batch"  # code of a reason
+OTHER_SEX = "sex by RNA differs from the record"
+SURVIVAL_COLUMNS = (
+    Column("Hazard ratio per doubling (95% CI)", ("estimate", "ci_lower", "ci_upper"), "estimate"),
+    Column("p", ("p_value",), "p"),
+    Column("q", ("q_value",), "p"),
+    Column("Bonferroni", ("p_bonferroni",), "p"),
+    Column("Mean log2 level", ("mean_level",), "number", digits=1),
+)
+
+
+def forest_by_exposure(
+    table: pd.DataFrame, kinds: dict[str, tuple[str, str]], title: str, **style: Any
+) -> Picture:
+    """Estimates by term, of each exposure in its colour."""
+    shown = table[table["exposure"].isin(kinds)]
+    shown = shown.assign(
+        kind=shown["exposure"].map({exposure: name for exposure, (name, _) in kinds.items()})
+    )
+    return figures.forest(shown, "term", [*kinds.values()], 0, title, **style)
 
 
 def gene_section(tables: ReportTables, name: str, config: dict) -> dict:
     """What the template shows of one cohort; every number is read from its tables."""
-    panel, genes = (tables.get("expression", table, name) for table in ("panel", "genes"))
-    headline = config["expression"]["panel"][0]
-    analyses = list(dict.fromkeys(panel["question"]))
-    own = genes[genes.exposure == "age_acceleration"]
-    page = PageGenes.of(tables)
-    parts = [
-        {"analysis": one, **part} for one in analyses if (part := _all(own[own.question == one], name, one, config, page))
-    ]  # fmt: skip
+    panel, genes, errors = tables.several("expression", name, "panel", "genes", "type_one_error")
+    headline, page = config["expression"]["panel"][0], PageGenes.of(tables)
+    panels = dict(iter(panel.groupby("question", sort=False)))
+    own = genes[genes.exposure == AGE_ACCELERATION]
+    parts = []
+    for analysis in panels:
+        if part := _all(own[own.question == analysis], name, analysis, config, page):
+            parts.append({"analysis": analysis, **part})
+    said = panels or {"expression": panel}
     return {
-        "gene_sentences": [
-            (one, words.gene_sentence(panel[panel.question == one], headline)) for one in analyses
-        ]
-        or [("expression", words.gene_sentence(panel, headline))],
-        "panels": [_panel(one, panel[panel.question == one]) for one in analyses],
-        "type_one_error": type_one_error(tables.get("expression", "type_one_error", name)),
+        "gene_sentences": [(one, words.gene_sentence(rows, headline)) for one, rows in said.items()],
+        "panels": [_panel(one, rows) for one, rows in panels.items()],
+        "type_one_error": type_one_error(errors),
         "all_genes": parts,
         "n_tested": parts[0]["n_tested"] if parts else 0,
         "gene_model": [_model(own[own.question == parts[0]["analysis"]])] if parts else [],
-    }  # fmt: skip
+    }
 
 
 def type_one_error(rows: pd.DataFrame) -> list[dict]:
@@ -67,10 +99,9 @@ def type_one_error(rows: pd.DataFrame) -> list[dict]:
             if (mine := {row["measure"]: row for row in group.to_dict("records")})
         ]
         first = own.iloc[0]
-        parts.append({
-            "analysis": analysis, "methods": methods, "sentence": _leading(first["headline"], first["rule"], methods),
-            "permutations": first["permutations"], "genes": first.get("genes"), "note": first["note"],
-        })  # fmt: skip
+        sentence = _leading(first["headline"], first["rule"], methods)
+        of_all = {key: first.get(key) for key in ("permutations", "genes", "note")}
+        parts.append({"analysis": analysis, "methods": methods, "sentence": sentence} | of_all)
     return parts
 
 
@@ -114,14 +145,12 @@ def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: dict, page: Pa
         Column("q, filtered", ("q_filtered",), "p"),
         Column(f"{other}: q", (f"{second}_q_value",), "p"),
         Column("Mean count", ("base_mean",), "number", digits=0),
-    ]  # fmt: skip
+    ]
     n_tested = int(genes.p_value.notna().sum())
     axis = f"Log2 fold change per {increase(per)} in age acceleration"
     what = f"{cohort}, {analysis}: genes against age acceleration (q over the {n_tested:,} genes tested)"
     identifier = identifier_of("genes", cohort, analysis, config)
-    apart = (
-        genes["reason"].map({cell: words.disagree(cell) for cell in genes["reason"].unique()}).astype(bool)
-    )
+    apart = by_cell(genes["reason"], words.disagree).astype(bool)
     genes = genes.assign(disagree=apart)
     part = all_genes(genes, config["expression"]["panel"], columns, axis, what, identifier, page)
     counted = {
@@ -137,42 +166,40 @@ def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: dict, page: Pa
 def _panel(analysis: str, panel: pd.DataFrame) -> dict:
     """One line per gene with both ages and their difference, and all models below."""
     together = panel[panel.model == TOGETHER]
-    by_exposure = {
-        exposure: {row["term"]: row for row in together[together.exposure == exposure].to_dict("records")}
-        for exposure, _, _ in EXPOSURES
-    }
+    own, ages, differences = (
+        {row["term"]: row for row in together[together.exposure == exposure].to_dict("records")}
+        for exposure in OF_BOTH_AGES
+    )
     rows = [
-        row | _second(row) | {"age": by_exposure["chronological_age"].get(term), "difference": by_exposure["difference"].get(term)}
-        for term, row in by_exposure["age_acceleration"].items()
-    ]  # fmt: skip
+        row | _second(row) | {"age": ages.get(term), "difference": differences.get(term)}
+        for term, row in own.items()
+    ]
     tests = panel.assign(
-        spoken_model=panel.model.map(lambda model: MODELS.get(model, model)),
+        spoken_model=panel.model.replace(MODELS),
         spoken=[_spoken(row.model, row.exposure) for row in panel.itertuples()],
         held=panel.covariates.map(words.covariates),
     )
+    tests = tests.sort_values("term", key=lambda terms: terms.map([*own].index), kind="stable")
     names = {row["second"]["name"] for row in rows} or {"limma-voom"}
     return {
         "analysis": analysis,
         "other": " or ".join(sorted(names)),
         "any_disagree": any(row["disagree"] for row in rows),
         "rows": rows,
-        "figure": _forest(together),
-        "n_tests": int(max([row["n_tests"] for row in rows if row["n_tests"] == row["n_tests"]], default=0)),
-        "tests": [
-            row | _second(row)
-            for row in tests.sort_values("term", key=lambda terms: terms.map(list(by_exposure["age_acceleration"]).index), kind="stable")
-            .to_dict("records")
-        ],
-    }  # fmt: skip
+        "figure": forest_by_exposure(
+            together, OF_BOTH_AGES, "Log2 fold change per {increase}", p=p_scientific, italic=True
+        ),
+        "n_tests": int(max((row["n_tests"] for row in rows if pd.notna(row["n_tests"])), default=0)),
+        "tests": [row | _second(row) for row in tests.to_dict("records")],
+    }
 
 
 def _second(row: dict) -> dict:
     """The method that does not lead, and whether both disagree."""
     prefix, name = words.second_method(row)
-    second = {
-        key: row[f"{prefix}_{key}"] for key in ("estimate", "ci_lower", "ci_upper", "p_value", "q_value")
-    }
-    return {"second": second | {"name": name, "note": ""}, "disagree": words.disagree(row["reason"])}
+    keys = ("estimate", "ci_lower", "ci_upper", "p_value", "q_value")
+    second = {"name": name, "note": ""} | {key: row[f"{prefix}_{key}"] for key in keys}
+    return {"second": second, "disagree": words.disagree(row["reason"])}
 
 
 def _spoken(model: str, exposure: str) -> str:
@@ -181,52 +208,23 @@ def _spoken(model: str, exposure: str) -> str:
     return words.term(exposure)
 
 
-def _forest(together: pd.DataFrame) -> str:
-    kinds = {exposure: name for exposure, name, _ in EXPOSURES}
-    shown = together[together.exposure.isin(kinds)]
-    shown = shown.assign(kind=shown.exposure.map(kinds))
-    colours = [(name, colour) for _, name, colour in EXPOSURES]
-    return figures.forest(
-        shown,
-        "term",
-        colours,
-        0,
-        "Log2 fold change per {increase}",
-        p=p_scientific,
-        italic=True,
-    )
-
-
-# The section on RNA samples: what was found, which covariate loads on which component, batch.
-
-
-INSEPARABLE = "inseparable_from_batch"  # code of a reason
-OTHER_SEX = "sex by RNA differs from the record"
-EXCLUDED_OR_FLAGGED = ("excluded", "flagged")
+def by_analysis(*tables: pd.DataFrame) -> Iterator[tuple[str, list[pd.DataFrame]]]:
+    """Each analysis (bulk, or each cell type) that the first table has, with its rows of all tables."""
+    for analysis in dict.fromkeys(tables[0]["question"]):
+        yield analysis, [table[table["question"] == analysis] for table in tables]
 
 
 def quality_section(tables: ReportTables, name: str, config: dict) -> list[dict]:
-    """One part per analysis (bulk, or each cell type); every number is read from the cohort's tables."""
-    summary, components, confounding = (
-        tables.get("expression", table, name) for table in ("quality", "components", "confounding")
-    )
-    return [
-        _quality_part(
-            *(table[table.question == analysis] for table in (summary, components, confounding)), analysis
-        )
-        for analysis in dict.fromkeys(summary["question"])
-    ]
+    """RNA samples: what was found, which covariate loads on which component, batch."""
+    found = tables.several("expression", name, "quality", "components", "confounding")
+    return [{"analysis": analysis} | _quality_part(*own) for analysis, own in by_analysis(*found)]
 
 
-def _quality_part(
-    summary: pd.DataFrame, components: pd.DataFrame, confounding: pd.DataFrame, analysis: str
-) -> dict:
-    counted = summary[summary.measure == "samples"].to_dict("records")
+def _quality_part(summary: pd.DataFrame, components: pd.DataFrame, confounding: pd.DataFrame) -> dict:
     batches = confounding[confounding.level != ""]
     return {
-        "analysis": analysis,
         "sentence": quality_sentence(summary),
-        "counted": counted,
+        "counted": summary[summary.measure == "samples"].to_dict("records"),
         "measured": summary[summary.measure == "median"].to_dict("records"),
         **_heat_map(components),
         "batches": batches.to_dict("records"),
@@ -239,25 +237,21 @@ def _quality_part(
 
 def _heat_map(table: pd.DataFrame) -> dict:
     """Covariates x components with R squared, its shade (0 to 1) and whether q is small; or why there is none."""
-    known = table[table.estimate.notna()]
-    names = list(dict.fromkeys(known["component"])) if len(known) else []
-    shares = (
-        known.drop_duplicates("component").set_index("component")["share_of_variance"] if len(known) else {}
-    )
+    known = table[table.estimate.notna()].drop_duplicates("component")
+    shares = dict(zip(known["component"], known["share_of_variance"], strict=True))
     rows = []
-    for term in dict.fromkeys(table["term"]):
-        mine = table[table.term == term]
+    for term, mine in table.groupby("term", sort=False):
         by = {row["component"]: row for row in mine.to_dict("records")}
-        cells = [by[name] | {"bold": by[name]["q_value"] < FOUND} for name in names if name in by]
+        cells = [by[name] | {"bold": by[name]["q_value"] < FOUND} for name in shares if name in by]
         rows.append({"term": term, "cells": cells, "n": mine["n"].iloc[0], "why": mine["note"].iloc[0]})
-    return {"components": [(name, shares[name]) for name in names], "heat_map": rows}
+    return {"components": [*shares.items()], "heat_map": rows}
 
 
 def quality_sentence(summary: pd.DataFrame) -> str:
     """How many samples were checked, and what became of those that differ."""
     by = summary[summary.measure == "samples"].set_index("term")
     said = f"{people(by.n['excluded'])} samples were checked"
-    parts = [f"{people(by.estimate[term])} {term}" for term in EXCLUDED_OR_FLAGGED if by.estimate[term]]
+    parts = [f"{people(by.estimate[term])} {term}" for term in ("excluded", "flagged") if by.estimate[term]]
     said += f": {', '.join(parts)}" if parts else "; none is excluded or flagged"
     why = " and ".join(map(str, decode(by.reason[OTHER_SEX])))
     return f"{said}. {'Sex was not determined by RNA, because ' + why + '. ' if why else ''}".strip()
@@ -272,47 +266,25 @@ def rule_words(quality: dict) -> str:
     )
 
 
-# The section on sets of senescence genes: how much of each was measured, scores per person, enrichment.
-
-
-MAIN_METHOD = "mean z"
-KINDS = {AGE_GAP: "age gap, unadjusted", AGE_ACCELERATION: "age acceleration", AGE: "chronological age"}
-COLOURS = [("age gap, unadjusted", GREY), ("age acceleration", VERMILLION), ("chronological age", VIOLET)]
-
-
 def gene_set_section(tables: ReportTables, name: str, config: dict) -> list[dict]:
-    """One part per analysis (bulk, or each cell type)."""
-    found, coverage = (
-        tables.get("expression", table, name) for table in ("set_associations", "set_coverage")
-    )
-    gsea, ora = (tables.get("expression", table, name) for table in ("gsea", "ora"))
-    return [
-        _set_part(*(table[table.question == analysis] for table in (found, coverage, gsea, ora)), analysis, config)
-        for analysis in dict.fromkeys(coverage["question"])
-    ]  # fmt: skip
-
-
-def _set_part(
-    found: pd.DataFrame,
-    coverage: pd.DataFrame,
-    gsea: pd.DataFrame,
-    ora: pd.DataFrame,
-    analysis: str,
-    config: dict,
-) -> dict:
-    main = found[found.method == MAIN_METHOD]
-    shown = main.assign(kind=main.exposure.map(KINDS))
-    title = "Standard deviations of the score per {per}"
-    return {
-        "analysis": analysis,
-        "sentences": [set_sentence(main[main.term == one]) for one in dict.fromkeys(main.term)],
-        "coverage": coverage.to_dict("records"),
-        "figure": figures.forest(shown, "term", COLOURS, 0, title),
-        "rows": side_by_side(found, ["term", "method"]),
-        "gsea": with_age(gsea),
-        "ora": with_age(ora),
-        "headline": config["expression"]["panel"][0],
-    }
+    """Sets of senescence genes: how much of each was measured, scores per participant, enrichment."""
+    parts = []
+    of_sets = tables.several("expression", name, "set_coverage", "set_associations", "gsea", "ora")
+    for analysis, (coverage, found, gsea, ora) in by_analysis(*of_sets):
+        main = found[found.method == MAIN_METHOD]
+        parts.append(
+            {
+                "analysis": analysis,
+                "sentences": [set_sentence(rows) for _, rows in main.groupby("term", sort=False)],
+                "coverage": coverage.to_dict("records"),
+                "figure": forest_by_exposure(main, WITH_GAP, "Standard deviations of the score per {per}"),
+                "rows": side_by_side(found, ["term", "method"]),
+                "gsea": with_age(gsea),
+                "ora": with_age(ora),
+                "headline": config["expression"]["panel"][0],
+            }
+        )
+    return parts
 
 
 def side_by_side(found: pd.DataFrame, names: list[str]) -> list[dict]:
@@ -346,27 +318,14 @@ def set_sentence(rows: pd.DataFrame) -> str:
     return f"{text}."
 
 
-# The section on genes and survival: the panel declared beforehand, then all genes.
-
-
 def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict:
-    """Per analysis (bulk, or each cell type): sentence, panel with its figure, all genes with theirs."""
-    panel, genes = tables.get("survival", "gene_panel", name), tables.get("survival", "genes", name)
-    analyses = list(dict.fromkeys(panel["question"]))
-    headline, page = config["expression"]["panel"][0], PageGenes.of(tables)
-    return {
-        "gene_survival": [
-            {
-                "analysis": analysis,
-                **_survival_panel(panel[panel.question == analysis], headline),
-                **_all_survival(
-                    genes[genes.question == analysis], config["expression"]["panel"], f"{name}, {analysis}",
-                    identifier_of("gene-survival", name, analysis, config), page,
-                ),
-            }
-            for analysis in analyses
-        ]
-    }  # fmt: skip
+    """Genes and survival, per analysis: sentence, prespecified genes with their figure, all genes with theirs."""
+    declared, page, parts = config["expression"]["panel"], PageGenes.of(tables), []
+    for analysis, (panel, genes) in by_analysis(*tables.several("survival", name, "gene_panel", "genes")):
+        identifier = identifier_of("gene-survival", name, analysis, config)
+        found = _all_survival(genes, declared, f"{name}, {analysis}", identifier, page)
+        parts.append({"analysis": analysis, **_survival_panel(panel, declared[0]), **found})
+    return {"gene_survival": parts}
 
 
 def _survival_panel(panel: pd.DataFrame, headline: str) -> dict:
@@ -381,25 +340,18 @@ def _survival_panel(panel: pd.DataFrame, headline: str) -> dict:
     }
 
 
-COLUMNS = (
-    Column("Hazard ratio per doubling (95% CI)", ("estimate", "ci_lower", "ci_upper"), "estimate"),
-    Column("p", ("p_value",), "p"),
-    Column("q", ("q_value",), "p"),
-    Column("Bonferroni", ("p_bonferroni",), "p"),
-    Column("Mean log2 level", ("mean_level",), "number", digits=1),
-)  # fmt: skip
-
-
 def _all_survival(genes: pd.DataFrame, panel: list[str], what: str, identifier: str, page: PageGenes) -> dict:
     tested = genes[genes.p_value.notna()]
+    what = f"{what}: genes and death (q over the {len(tested):,} genes tested)"
+    axis = "Log2 hazard ratio for death per doubling of expression"
     return {
         "n_tested": len(tested),
         "n_failed": len(genes) - len(tested),
         "n_found": int((tested.q_value < FOUND).sum()),
         "all_genes": all_genes(
-            tested, panel, COLUMNS, "Log2 hazard ratio for death per doubling of expression", f"{what}: genes and death (q over the {len(tested):,} genes tested)", identifier, page, logarithmic=True,
+            tested, panel, SURVIVAL_COLUMNS, axis, what, identifier, page, logarithmic=True
         ),
-    }  # fmt: skip
+    }
 
 
 def survival_sentence(panel: pd.DataFrame, gene: str) -> str:
@@ -421,4 +373,5 @@ def survival_sentence(panel: pd.DataFrame, gene: str) -> str:
 
 def held(row: pd.Series) -> str:
     """What a model is adjusted for, and what makes its strata."""
-    return f"{covariates(row.covariates)}{f', strata of {row.strata}' if isinstance(row.strata, str) and row.strata else ''}"
+    strata = f", strata of {row.strata}" if isinstance(row.strata, str) and row.strata else ""
+    return f"{covariates(row.covariates)}{strata}"

@@ -2,22 +2,19 @@
 
 import pandas as pd
 
-from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
-from faceage_bio.report import figures, words
-from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.plot import GREY, VERMILLION, VIOLET
-from faceage_bio.report.sections_genes import side_by_side
+from faceage_bio.core.columns import AGE_ACCELERATION
+from faceage_bio.report import words
+from faceage_bio.report.sections_all_genes import FOUND
+from faceage_bio.report.sections_genes import TOGETHER, WITH_GAP, forest_by_exposure, side_by_side
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import interval, number, p_equals, people, signed
 
-PREFIX = "expression in "
 MEASURES = ("cells", "profiles")
-FOUND_BELOW = 0.05  # q
-KINDS = [
-    (AGE_GAP, "age gap, unadjusted", GREY),
-    (AGE_ACCELERATION, "age acceleration", VERMILLION),
-    (AGE, "chronological age", VIOLET),
-]
+SHORT = {
+    "too_few_cells": "too few cells",
+    "too_few_counts": "too few counts",
+    "no_cells_left": "no cell left",
+}
 
 
 def single_cell_section(tables: ReportTables, name: str, config: dict) -> dict:
@@ -25,9 +22,8 @@ def single_cell_section(tables: ReportTables, name: str, config: dict) -> dict:
     quality = tables.get("expression", "cell_quality", name)
     if not len(quality):
         return {}
-    panel, genes, composition = (
-        tables.get("expression", table, name) for table in ("panel", "genes", "composition")
-    )
+    panel, genes, found = tables.several("expression", name, "panel", "genes", "composition")
+    composition = side_by_side(found, ["term"])
     headline = config["expression"]["panel"][0]
     counted = _quality(quality)
     types = [row["term"] for row in counted if row["profiles"]["all"]["estimate"]]
@@ -36,48 +32,36 @@ def single_cell_section(tables: ReportTables, name: str, config: dict) -> dict:
         "reasons": _reasons(quality),
         "types": [_cell_type(one, panel, genes, headline) for one in types],
         "headline": headline,
-        "composition": side_by_side(composition, ["term"]),
-        "composition_sentences": [composition_sentence(row) for row in side_by_side(composition, ["term"])],
-        "composition_figure": _forest(composition),
+        "composition": composition,
+        "composition_sentences": [composition_sentence(row) for row in composition],
+        "composition_figure": forest_by_exposure(found, WITH_GAP, "Log2 change of the share per {per}"),
     }
 
 
 def _quality(quality: pd.DataFrame) -> list[dict]:
     """One line per cell type, with the rows of its cells and of its profiles by fate."""
-    return [
-        {
-            "term": term,
-            **{measure: rows[rows.measure == measure].set_index("fate", drop=False).to_dict("index") for measure in MEASURES},
-        }
-        for term, rows in quality.groupby("term", sort=False)
-    ]  # fmt: skip
+    lines = []
+    for term, rows in quality.groupby("term", sort=False):
+        by_fate = rows.set_index("fate", drop=False)
+        counted = {one: by_fate[by_fate["measure"] == one].to_dict("index") for one in MEASURES}
+        lines.append({"term": term} | counted)
+    return lines
 
 
 def _reasons(quality: pd.DataFrame) -> dict[str, list[tuple[str, str]]]:
     """Columns of the quality table: reasons and their words, those that dropped anything."""
     dropped = quality[~quality.fate.isin(["all", "kept"])]
     some = dropped.groupby(["measure", "fate"], sort=False)["estimate"].sum()
-    return {
-        what: [(code, SHORT.get(code, words.reason(code))) for measure, code in some.index[some > 0] if measure == what]
-        for what in MEASURES
-    }  # fmt: skip
-
-
-SHORT = {
-    "too_few_cells": "too few cells",
-    "too_few_counts": "too few counts",
-    "no_cells_left": "no cell left",
-}
+    codes = some.index[some > 0]
+    said = {code: SHORT.get(code, words.reason(code)) for _, code in codes}
+    return {what: [(code, said[code]) for measure, code in codes if measure == what] for what in MEASURES}
 
 
 def _cell_type(cell_type: str, panel: pd.DataFrame, genes: pd.DataFrame, headline: str) -> dict:
-    analysis = f"{PREFIX}{cell_type}"
-    own = panel[
-        (panel.question == analysis) & (panel.exposure == AGE_ACCELERATION) & (panel.model == "together")
-    ]
-    tested = genes[
-        (genes.question == analysis) & (genes.exposure == AGE_ACCELERATION) & genes.p_value.notna()
-    ]
+    own, tested = (
+        table[(table.question == f"expression in {cell_type}") & (table.exposure == AGE_ACCELERATION)]
+        for table in (panel[panel.model == TOGETHER], genes[genes.p_value.notna()])
+    )
     first = own[own.term == headline].to_dict("records")
     return {
         "term": cell_type,
@@ -85,9 +69,9 @@ def _cell_type(cell_type: str, panel: pd.DataFrame, genes: pd.DataFrame, headlin
         "why": first[0]["note"] if first else f"{headline} is not in the panel",
         "sentence": power_sentence(cell_type, own, headline),
         "n_panel": int(own.n_tests.max()) if own.n_tests.notna().any() else 0,
-        "n_panel_found": int((own.q_value < FOUND_BELOW).sum()),
+        "n_panel_found": int((own.q_value < FOUND).sum()),
         "n_genes": len(tested),
-        "n_genes_found": int((tested.q_value < FOUND_BELOW).sum()),
+        "n_genes_found": int((tested.q_value < FOUND).sum()),
     }
 
 
@@ -99,26 +83,24 @@ def power_sentence(cell_type: str, panel: pd.DataFrame, headline: str) -> str:
     panel : DataFrame, rows of age acceleration in the joint model
     """
     rows = panel[panel.term == headline]
-    row = rows.iloc[0] if len(rows) else None
     nothing = "that nothing was found here is no evidence that there is nothing"
-    if row is None:
+    if not len(rows):
         return f"{cell_type}: {headline} is not in the panel."
+    row = rows.iloc[0]
     if not panel.estimate.notna().any():
         return f"{cell_type}: {row.note}; so {nothing}."
-    found = panel[panel.q_value < FOUND_BELOW]
-    donors = people(row.n)
-    told = f"{cell_type}: " + (
-        f"{len(found)} of {int(panel.n_tests.max())} prespecified genes have q below 0.05 ({', '.join(found.term)})."
-        if len(found)
-        else f"none of the {int(panel.n_tests.max())} prespecified genes has q below 0.05."
-    )
+    found, n = panel[panel.q_value < FOUND], int(panel.n_tests.max())
+    told = f"{cell_type}: none of the {n} prespecified genes has q below 0.05."
+    if len(found):
+        named = ", ".join(found.term)
+        told = f"{cell_type}: {len(found)} of {n} prespecified genes have q below 0.05 ({named})."
     if pd.isna(row.estimate):
         return f"{told} {headline}: {row.note}."
     change = (
         f"{headline} changed by {signed(row.estimate, 2)} log2 per {row['per']} "
-        f"({interval(row.ci_lower, row.ci_upper)}; {donors} donors)."
+        f"({interval(row.ci_lower, row.ci_upper)}; {people(row.n)} donors)."
     )
-    if row.q_value < FOUND_BELOW or pd.isna(row.detectable):
+    if row.q_value < FOUND or pd.isna(row.detectable):
         return f"{told} {change}"
     return (
         f"{told} {change} With these donors a change of {number(row.detectable)} log2 ({number(2**row.detectable, 1)}-fold) or more "
@@ -135,14 +117,6 @@ def composition_sentence(row: dict) -> str:
         f"{row['term']}: {signed(own['estimate'], 2)} log2 ({interval(own['ci_lower'], own['ci_upper'])}; p {p_equals(own['p_value'])}, "
         f"q {p_equals(own['q_value'])}) per {own['per']} of age acceleration"
     )
-    if own["q_value"] < FOUND_BELOW:
+    if own["q_value"] < FOUND:
         return f"{told}."
     return f"{told}; {number(own['detectable'])} would have been found with 80% power."
-
-
-def _forest(composition: pd.DataFrame) -> Picture:
-    shown = composition.assign(
-        kind=composition.exposure.map({exposure: spoken for exposure, spoken, _ in KINDS})
-    )
-    colours = [(spoken, colour) for _, spoken, colour in KINDS]
-    return figures.forest(shown, "term", colours, 0, "Log2 change of the share per {per}")

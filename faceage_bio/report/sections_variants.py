@@ -3,15 +3,16 @@
 import pandas as pd
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION
-from faceage_bio.report import figures
 from faceage_bio.report.plot import VERMILLION, VIOLET
-from faceage_bio.report.sections_genes import with_age
+from faceage_bio.report.sections_all_genes import FOUND
+from faceage_bio.report.sections_genes import forest_by_exposure, with_age
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import covariates, interval, p_equals, p_scientific, signed
 
-KINDS = {AGE_ACCELERATION: "age acceleration", AGE: "chronological age (negative control)"}
-COLOURS = [(KINDS[AGE_ACCELERATION], VERMILLION), (KINDS[AGE], VIOLET)]
-FOUND_BELOW = 0.05
+KINDS = {
+    AGE_ACCELERATION: ("age acceleration", VERMILLION),
+    AGE: ("chronological age (negative control)", VIOLET),
+}
 # said wherever a result of variants is told
 PUBLISHED = (
     "The published gene analysis was probably of DNA variants (not verified), in 146 patients by a secondary source. This is no "
@@ -21,14 +22,13 @@ PUBLISHED = (
 
 def variant_section(tables: ReportTables, name: str, config: dict) -> dict | None:
     """What the template shows of one cohort, or None if it has no variants."""
-    genes, common, quality = (tables.get("variants", table, name) for table in ("genes", "common", "quality"))
+    genes, common, quality = tables.several("variants", name, "genes", "common", "quality")
     if not len(genes):
         return None
     burden = genes[genes.test == "burden"]
-    shown = burden.assign(kind=burden.outcome.map(KINDS))
-    per = burden["per"].iloc[0]
-    title = f"Difference in face age, years per {per}"
-    figure = figures.forest(shown, "term", COLOURS, 0, title, p=p_scientific, italic=True)
+    per, title = burden["per"].iloc[0], "Difference in face age, years per {per}"
+    shown = burden.assign(exposure=burden["outcome"])
+    figure = forest_by_exposure(shown, KINDS, title, p=p_scientific, italic=True)
     own = genes[genes.outcome == AGE_ACCELERATION]
     return {
         "sentences": sentences(own, per, config["expression"]["panel"][0]),
@@ -56,22 +56,18 @@ def side_by_side(genes: pd.DataFrame) -> list[dict]:
     rows = []
     for gene, part in genes.groupby("term", sort=False):
         by = {(row["outcome"], row["test"]): row for row in part.to_dict("records")}
-        rows.append({
-            "term": gene, "burden": by[AGE_ACCELERATION, "burden"], "skat": by[AGE_ACCELERATION, "SKAT"],
-            "age_burden": by[AGE, "burden"], "age_skat": by[AGE, "SKAT"],
-        })  # fmt: skip
+        own = {"burden": by[AGE_ACCELERATION, "burden"], "skat": by[AGE_ACCELERATION, "SKAT"]}
+        rows.append({"term": gene, **own, "age_burden": by[AGE, "burden"], "age_skat": by[AGE, "SKAT"]})
     return rows
 
 
 def sentences(own: pd.DataFrame, per: str, headline: str) -> list[str]:
     """The headline gene whatever its p, every gene that stands out of the panel, and how many were tested."""
     tested = own[(own.test == "burden") & own["p_value"].notna()]
-    found = own[(own["q_value"] < FOUND_BELOW).groupby(own["term"]).transform("any")]
+    found = own[(own["q_value"] < FOUND).groupby(own["term"]).transform("any")]
     genes = dict.fromkeys([headline, *found["term"]])
     lines = [sentence(own[own.term == gene], per) for gene in genes if gene in set(own.term)]
-    others = (
-        f"{len(found['term'].unique())} of {len(tested)} genes had q below {FOUND_BELOW:g} in either test"
-    )
+    others = f"{found['term'].nunique()} of {len(tested)} genes had q below {FOUND:g} in either test"
     lack = own["term"].nunique() - len(tested)
     return [*lines, f"{others}; {lack} of the panel have no estimate." if lack else f"{others}."]
 
