@@ -9,12 +9,13 @@ from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import first_upper, interval, number, p_equals, people, signed, time_words
 
-# Figures of what predictions are worth: areas over time, predicted against observed, net benefit.
-
-
 WITHOUT, WITH = GREY, VERMILLION
 LOWEST_BENEFIT = -0.05
-PANEL = 258
+PANEL = 258  # width and height
+AGES = "face age against age"
+DIGITS = 3
+ORDER = ("Harrell's C", "Uno's C", "AUC", "Brier score", "scaled Brier score", "integrated Brier score")
+DIFFERENCES = {f"difference of {measure}": measure for measure in ORDER}
 
 
 def _colour(names: list[str]):
@@ -39,20 +40,14 @@ def draw_areas(rows: pd.DataFrame) -> Picture:
             xOffset=alt.XOffset("which:N", sort=["without", "with"], scale=alt.Scale(paddingOuter=0.6)),
             color=_colour(names),
         )
-        y = alt.Y("estimate:Q", title="AUC", scale=scale)
-        panels.append(
-            alt.layer(
-                reference_line(0.5, dash=(3, 3), scale=scale, title="AUC"),
-                base.mark_rule(strokeWidth=2).encode(
-                    y=alt.Y("ci_lower:Q", scale=scale, title="AUC"), y2="ci_upper:Q"
-                ),
-                base.mark_point(filled=True, size=60, opacity=1).encode(y=y),
-            ).properties(
-                width=INNER,
-                height=190,
-                title=alt.Title(first_upper(question), anchor="start", fontSize=13),
-            )
+        lower, middle = (alt.Y(f"{one}:Q", title="AUC", scale=scale) for one in ("ci_lower", "estimate"))
+        panel = alt.layer(
+            reference_line(0.5, dash=(3, 3), scale=scale, title="AUC"),
+            base.mark_rule(strokeWidth=2).encode(y=lower, y2="ci_upper:Q"),
+            base.mark_point(filled=True, size=60, opacity=1).encode(y=middle),
         )
+        title = alt.Title(first_upper(question), anchor="start", fontSize=13)
+        panels.append(panel.properties(width=INNER, height=190, title=title))
     chart = alt.vconcat(*panels, spacing=14).resolve_scale(color="independent")
     return to_svg(chart, "Areas under the curve by time, without and with face age, with 95% CIs")
 
@@ -69,35 +64,23 @@ def draw_calibration(rows: pd.DataFrame, names: list[str], titles: list[str]) ->
         panels = []
         for place, (name, colour) in enumerate(zip(names, (WITHOUT, WITH), strict=True)):
             mine = at[at.model == name]
-            x = alt.X(
-                "predicted:Q",
-                title="Predicted" if place else None,
-                scale=scale,
-                axis=alt.Axis(format="%", tickCount=4),
+            shared = {"scale": scale, "axis": alt.Axis(format="%", tickCount=4)}
+            x = alt.X("predicted:Q", title="Predicted" if place else None, **shared)
+            y, lower = (
+                alt.Y(f"{column}:Q", title=f"Observed, {time_words(time)}", **shared)
+                for column in ("estimate", "ci_lower")
             )
-            y_title = f"Observed, {time_words(time)}"
-            axis = alt.Axis(format="%", tickCount=4)
-
-            def y(column: str, title: str = y_title, scale=scale, axis=axis):
-                return alt.Y(f"{column}:Q", title=title, scale=scale, axis=axis)
-
             curve, groups = alt.Chart(mine[mine.kind == "curve"]), alt.Chart(mine[mine.kind == "group"])
             right = alt.Chart(pd.DataFrame({"predicted": [0, top], "estimate": [0, top]}))
-            panels.append(
-                alt.layer(
-                    right.mark_line(color=INK, opacity=0.5, strokeDash=[3, 3]).encode(x=x, y=y("estimate")),
-                    curve.mark_area(opacity=0.16, color=colour, clip=True).encode(
-                        x=x, y=y("ci_lower"), y2="ci_upper:Q"
-                    ),
-                    curve.mark_line(color=colour, strokeWidth=2, clip=True).encode(x=x, y=y("estimate")),
-                    groups.mark_rule(color=INK, opacity=0.7, clip=True).encode(
-                        x=x, y=y("ci_lower"), y2="ci_upper:Q"
-                    ),
-                    groups.mark_point(filled=True, size=40, color=INK, opacity=0.9).encode(
-                        x=x, y=y("estimate")
-                    ),
-                ).properties(width=PANEL, height=PANEL, title=alt.Title(titles[place], fontSize=12))
+            panel = alt.layer(
+                right.mark_line(color=INK, opacity=0.5, strokeDash=[3, 3]).encode(x=x, y=y),
+                curve.mark_area(opacity=0.16, color=colour, clip=True).encode(x=x, y=lower, y2="ci_upper:Q"),
+                curve.mark_line(color=colour, strokeWidth=2, clip=True).encode(x=x, y=y),
+                groups.mark_rule(color=INK, opacity=0.7, clip=True).encode(x=x, y=lower, y2="ci_upper:Q"),
+                groups.mark_point(filled=True, size=40, color=INK, opacity=0.9).encode(x=x, y=y),
             )
+            title = alt.Title(titles[place], fontSize=12)
+            panels.append(panel.properties(width=PANEL, height=PANEL, title=title))
         columns.append(alt.vconcat(*panels, spacing=10))
     return to_svg(alt.hconcat(*columns, spacing=18), "Observed against predicted risk of death, with 95% CIs")
 
@@ -107,69 +90,44 @@ def draw_decisions(rows: pd.DataFrame, titles: list[str]) -> Picture:
     import altair as alt
 
     order = [*titles, "treat all", "treat none"]
-    ranges = [WITHOUT, WITH, BROWN, INK]
-    dashes = [[1, 0], [1, 0], [6, 3], [2, 3]]
+    colours = alt.Scale(domain=order, range=[WITHOUT, WITH, BROWN, INK])
+    dashes = alt.Scale(domain=order, range=[[1, 0], [1, 0], [6, 3], [2, 3]])
+    dash = alt.StrokeDash("term:N", title=None, sort=order, legend=None, scale=dashes)
     panels = []
     for place, (time, at) in enumerate(rows.groupby("horizon")):
         scale = alt.Scale(domain=[LOWEST_BENEFIT, max(0.02, 1.05 * at.estimate.max())], nice=False)
-        legend = (
-            alt.Legend(columns=2, labelLimit=320, symbolType="stroke", symbolStrokeWidth=3)
-            if not place
-            else None
-        )
-        panels.append(
+        legend = alt.Legend(columns=2, labelLimit=320, symbolType="stroke", symbolStrokeWidth=3)
+        axis, title = alt.Axis(format="%", tickCount=4), f"Threshold probability, {time_words(time)}"
+        panel = (
             alt.Chart(at)
             .mark_line(strokeWidth=2, clip=True)
             .encode(
-                x=alt.X(
-                    "threshold:Q",
-                    title=f"Threshold probability, {time_words(time)}",
-                    axis=alt.Axis(format="%", tickCount=4),
-                ),
+                x=alt.X("threshold:Q", title=title, axis=axis),
                 y=alt.Y("estimate:Q", title=None if place else "Net benefit", scale=scale),
                 color=alt.Color(
-                    "term:N",
-                    title=None,
-                    sort=order,
-                    legend=legend,
-                    scale=alt.Scale(domain=order, range=ranges),
+                    "term:N", title=None, sort=order, legend=None if place else legend, scale=colours
                 ),
-                strokeDash=alt.StrokeDash(
-                    "term:N", title=None, sort=order, legend=None, scale=alt.Scale(domain=order, range=dashes)
-                ),
+                strokeDash=dash,
             )
-            .properties(width=PANEL, height=PANEL)
         )
+        panels.append(panel.properties(width=PANEL, height=PANEL))
     return to_svg(alt.hconcat(*panels, spacing=18), "Net benefit by threshold probability")
 
 
-AGES = "face age against age"
 ADDS_BELOW = 0.05  # of the likelihood ratio, below which the sentence says that face age adds
-DIGITS = 3
-ORDER = ("Harrell's C", "Uno's C", "AUC", "Brier score", "scaled Brier score", "integrated Brier score")
-DIFFERENCES = {f"difference of {measure}": measure for measure in ORDER}
 
 
 def added_value_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Per question: sentence, measures of both models and their difference, figures."""
-    rows, calibration, decisions = (
-        tables.get("survival", table, name) for table in ("added_value", "calibration", "decision_curve")
-    )
-    if not len(rows):
-        return {"added": [], "added_figure": ""}
+    found = tables.several("survival", name, "added_value", "calibration", "decision_curve")
+    rows = found[0]
     told = [
-        _question(
-            rows[rows.comparison == comparison],
-            calibration[calibration.comparison == comparison],
-            decisions[decisions.comparison == comparison],
-        )
+        _question(*(table[table.comparison == comparison] for table in found))
         for comparison in dict.fromkeys(rows["comparison"])
     ]
     areas = rows[(rows.measure == "AUC") & (rows.kind == "model") & rows.estimate.notna()]
-    return {
-        "added": told,
-        "added_figure": draw_areas(areas.assign(model=_in_words(areas.model))) if len(areas) else "",
-    }
+    figure = draw_areas(areas.assign(model=areas.model.map(model_words))) if len(areas) else ""
+    return {"added": told, "added_figure": figure}
 
 
 def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataFrame) -> dict:
@@ -178,35 +136,34 @@ def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataF
     names = [model_words(model) for model in models]
     titles = names if question == AGES else ["without face age", "with face age"]
     shown = calibration[calibration.estimate.notna()]
-    shown = shown.assign(model=_in_words(shown.model))
+    shown = shown.assign(model=shown.model.map(model_words))
     curves = decisions[decisions.estimate.notna()]
     curves = curves.assign(term=curves.term.replace(dict(zip(models, titles, strict=False))))
+    compared = f"{names[0]}, without and with face age" if names else ""
+    large = calibration.loc[calibration.kind == "in the large", "horizon"]
+    calibrated = len(names) and (shown.kind == "curve").any()
     return {
         "question": question,
         "title": first_upper(question),
         "sentence": sentence(rows),
         "names": names,
         "titles": titles,
-        "models": " against ".join(names) if question == AGES else f"{names[0]}, without and with face age" if names else "",
+        "models": " against ".join(names) if question == AGES else compared,
         "n": rows["n"].iloc[0],
         "n_events": rows["n_events"].iloc[0],
         "note": next(iter(rows.loc[rows.estimate.notna(), "note"]), ""),
         "tests": rows[(rows.kind == "test") & rows.estimate.notna()].to_dict("records"),
         "measures": _measures(rows[rows.kind != "test"], models),
         "calibrated": _calibrated(calibration, titles),
-        "large_times": [time_words(time) for time in sorted(calibration.loc[calibration.kind == "in the large", "horizon"].unique())],
-        "calibration_figure": draw_calibration(shown, names, titles) if len(names) and (shown.kind == "curve").any() else "",
+        "large_times": [time_words(time) for time in sorted(large.unique())],
+        "calibration_figure": draw_calibration(shown, names, titles) if calibrated else "",
         "decision_figure": draw_decisions(curves, titles) if len(names) and len(curves) else "",
-    }  # fmt: skip
+    }
 
 
 def model_words(model: str) -> str:
     """A model's name in the words of its columns."""
     return " + ".join(words.term(part).replace("_", " ") for part in model.split(" + "))
-
-
-def _in_words(names: pd.Series) -> pd.Series:
-    return names.map(model_words)
 
 
 def _calibrated(rows: pd.DataFrame, titles: list[str]) -> list[dict]:
@@ -223,8 +180,7 @@ def _measures(rows: pd.DataFrame, models: list[str]) -> list[dict]:
     """The lines of the table, measure by measure, each at its times."""
     rows = rows.assign(measure=rows.measure.replace(DIFFERENCES))
     found = dict(iter(rows.groupby(["measure", "horizon"], dropna=False)))
-    order = {measure: place for place, measure in enumerate(ORDER)}
-    keys = sorted(found, key=lambda key: (order[key[0]], key[1]))
+    keys = sorted(found, key=lambda key: (ORDER.index(key[0]), key[1]))
     return [_measure(found[key], models) for key in keys]
 
 

@@ -16,42 +16,26 @@ from faceage_bio.report.words import count, first_upper, interval, number, p_equ
 from faceage_bio.stats.sample_size import size_for_fitted_model
 
 AGES = "face age against age"
-CELLS = (("face_age", "face"), ("age_acceleration", "acceleration"), ("chronological_age", "age"))
+CELLS = {"face_age": "face", "age_acceleration": "acceleration", "chronological_age": "age"}
+OF_OTHER_AGES = [exposure for exposure in CELLS if exposure != "face_age"]
+WAYS = {"two models": "each in a model of its own", "one model with both": "both in one model"}
+STEPS = [("adjusted for age", VERMILLION), ("adjusted for all covariates", BROWN)]
+WIDEST = (0.05, 20.0)  # hazard ratios beyond are cut off
 
 
 def sequential_models_section(tables: ReportTables, name: str, config: dict) -> dict:
     """The headline, the sequentially adjusted models and the comparison of both ages."""
-    cox = tables.get("survival", "cox", name)
-    comparison = tables.get("survival", "age_comparison", name)
-    if not len(cox):
-        nothing = dict.fromkeys(
-            (
-                "cox",
-                "sequential",
-                "step_notes",
-                "size_sentence",
-                "sequential_figure",
-                "ages",
-                "calibration_sentence",
-            ),
-            "",
-        )
-        return nothing | {
-            "sentence": "Not run, because the cohort has no clinical table.",
-            "ran": False,
-            "ages_sentence": "",
-        }
+    cox, comparison, errors = tables.several("survival", name, "cox", "age_comparison", "type_one_error")
     own = cox[(cox.term == "face_age") & (cox.exposure == "face_age")]
-    models = own[own.estimate.notna()]
+    models, notes = own[own.estimate.notna()], step_notes(cox)
     if not len(models) and len(own):  # one sentence in place of tables without a number
         first = own.iloc[0]
         notes = [f"{first_upper(first.note)} (n = {count(first.n)}, {count(first.n_events)} events)"]
-    else:
-        notes = step_notes(cox)
+    not_run = "Not run, because the cohort has no clinical table."
     return {
-        "sentence": words.hazard_sentence(cox),
-        "ran": True,
-        "cox": cox[~cox.exposure.isin(["age_acceleration", "chronological_age"])].to_dict("records"),
+        "sentence": words.hazard_sentence(cox) if len(cox) else not_run,
+        "ran": len(cox) > 0,
+        "cox": cox[~cox.exposure.isin(OF_OTHER_AGES)].to_dict("records"),
         "tests": model_tests(cox),
         "sequential": sequential_rows(cox) if len(models) else [],
         "step_notes": notes,
@@ -59,7 +43,7 @@ def sequential_models_section(tables: ReportTables, name: str, config: dict) -> 
         "sequential_figure": _figure(models) if len(models) else "",
         "ages": age_rows(comparison) if len(models) else [],
         "ages_sentence": ages_sentence(comparison),
-        "calibration_sentence": calibration_sentence(tables.get("survival", "type_one_error", name)),
+        "calibration_sentence": calibration_sentence(errors),
     }
 
 
@@ -86,22 +70,19 @@ def step_words(step: str) -> str:
 def sequential_rows(cox: pd.DataFrame) -> list[dict]:
     """One row per step: the models' own terms side by side; age stands alone in its first step only."""
     rows = []
-    own = cox[(cox.term == cox.exposure) & cox.exposure.isin([one for one, _ in CELLS])]
-    for step in dict.fromkeys(own["step"]):
-        mine = own[own["step"] == step]
+    own = cox[(cox.term == cox.exposure) & cox.exposure.isin(CELLS)]
+    for step, mine in own.groupby("step", sort=False):
         cells: dict = {"step": step_words(step)}
-        for exposure, key in CELLS:
-            found = mine[mine.exposure == exposure].to_dict("records")
-            cells[key] = found[0] if found else None
-            if exposure == "age_acceleration":
-                cells["sd"] = found[1] if len(found) > 1 else None
+        for exposure, key in CELLS.items():
+            first, second, *_ = [*mine[mine.exposure == exposure].to_dict("records"), None, None]
+            cells |= {key: first} | ({"sd": second} if exposure == "age_acceleration" else {})
         rows.append(cells | {"first": cells["face"] or mine.iloc[0].to_dict()})
     return rows
 
 
 def model_tests(cox: pd.DataFrame) -> list[dict]:
     """One row per model: the tests of all its terms together."""
-    tested = cox[cox.likelihood_ratio.notna() & ~cox.exposure.isin(["age_acceleration", "chronological_age"])]
+    tested = cox[cox.likelihood_ratio.notna() & ~cox.exposure.isin(OF_OTHER_AGES)]
     return tested.drop_duplicates(["model", "step"]).to_dict("records")
 
 
@@ -125,36 +106,25 @@ def size_sentence(cox: pd.DataFrame) -> str:
 
 def step_notes(cox: pd.DataFrame) -> list[str]:
     """What is to be said of single steps, each once."""
-    own = cox[
-        (cox.term == cox.exposure) & (cox.exposure == "face_age") & cox.estimate.notna() & (cox.note != "")
-    ]
-    return [f"{step_words(row.step)}: {row.note}" for row in own.itertuples()]
+    own = cox[(cox.term == cox.exposure) & (cox.exposure == "face_age")]
+    noted = own[own.estimate.notna() & (own.note != "")]
+    return [f"{step_words(row.step)}: {row.note}" for row in noted.itertuples()]
 
 
 def age_rows(comparison: pd.DataFrame) -> list[dict]:
     """One row per step and way: both hazard ratios and their ratio."""
     rows = []
-    if not len(comparison):
-        return rows
     for (step, model), mine in comparison.groupby(["step", "model"], sort=False):
         found = {row["term"]: row for row in mine.to_dict("records")}
-        ratio = found[AGES]
-        rows.append({
-            "step": step_words(step), "way": model, "face": found.get("face_age"), "age": found.get("chronological_age"), "ratio": ratio,
-        })  # fmt: skip
+        both = {"face": found.get("face_age"), "age": found.get("chronological_age")}
+        rows.append({"step": step_words(step), "way": model, **both, "ratio": found[AGES]})
     return rows
 
 
 def ages_sentence(comparison: pd.DataFrame) -> str:
     """Whether face age tells more than age does, unadjusted, both ways."""
-    if not len(comparison):
-        return ""
-    parts = []
-    analysed = ""
-    for model, way in (
-        ("two models", "each in a model of its own"),
-        ("one model with both", "both in one model"),
-    ):
+    parts, analysed = [], ""
+    for model, way in WAYS.items():
         mine = comparison[(comparison.step == "unadjusted") & (comparison.model == model)].set_index("term")
         if AGES not in mine.index or pd.isna(mine.estimate[AGES]):
             continue
@@ -164,25 +134,16 @@ def ages_sentence(comparison: pd.DataFrame) -> str:
             f"{way}: {number(mine.estimate['face_age'])} against {number(mine.estimate['chronological_age'])}, "
             f"ratio {number(ratio.estimate)} ({interval(ratio.ci_lower, ratio.ci_upper)}), p {p_equals(ratio.p_value)}"
         )
+    if not parts:
+        return ""
     per = comparison["per"].iloc[0]
-    return (
-        f"Hazard ratio per {per} of face age against that of chronological age ({analysed}); {'; '.join(parts)}."
-        if parts
-        else ""
-    )
+    return f"Hazard ratio per {per} of face age against that of chronological age ({analysed}); {'; '.join(parts)}."
 
 
 def _figure(rows: pd.DataFrame) -> str:
     shown = rows.assign(label=rows["step"].str.replace("_", " "), kind="face age")
     title = "Hazard ratio for death per {increase} in face age (log scale)"
     return figures.forest(shown, "label", [("face age", VERMILLION)], 1, title, logarithmic=True)
-
-
-# Figures of the Cox models: hazard ratios over time, by age acceleration, in subgroups and under other choices.
-
-
-STEPS = [("adjusted for age", VERMILLION), ("adjusted for all covariates", BROWN)]
-WIDEST = (0.05, 20.0)  # hazard ratios beyond are cut off
 
 
 def _ratio_scale(alt, low: float, high: float):
@@ -200,9 +161,8 @@ def draw_over_time(curve: pd.DataFrame) -> Picture:
         scale = _ratio_scale(alt, min(ends), max(ends))
         title = "Hazard ratio (log scale)"
         y = alt.Y("hazard_ratio:Q", title=title, scale=scale)
-        x = alt.X(
-            "years:Q", title="Years", scale=alt.Scale(domain=[0, 1.03 * mine["years"].max()], nice=False)
-        )
+        whole = alt.Scale(domain=[0, 1.03 * mine["years"].max()], nice=False)
+        x = alt.X("years:Q", title="Years", scale=whole)
         base = alt.Chart(smooth).encode(x=x)
         layers = [
             reference_line(1, dash=(3, 3)),
@@ -214,12 +174,8 @@ def draw_over_time(curve: pd.DataFrame) -> Picture:
             .mark_point(filled=True, size=45, color=INK, opacity=0.8, clip=True)
             .encode(x=x, y=y),
         ]
-        held = STEPS[0][0] if step == "+ age" else STEPS[1][0]
-        charts.append(
-            alt.layer(*layers).properties(
-                width=INNER, height=220, title=alt.Title(f"{term(name)}, {held}", anchor="start", fontSize=13)
-            )
-        )
+        title = alt.Title(f"{term(name)}, {STEPS[step != '+ age'][0]}", anchor="start", fontSize=13)
+        charts.append(alt.layer(*layers).properties(width=INNER, height=220, title=title))
     return to_svg(alt.vconcat(*charts, spacing=12), "Hazard ratios over the follow-up, with 95% bands")
 
 
@@ -227,15 +183,10 @@ def draw_curve(table: pd.DataFrame, people: pd.DataFrame) -> Picture:
     """Hazard ratio by age acceleration, and below it the numbers of participants."""
     import altair as alt
 
-    kinds = {"+ age": STEPS[0][0]}
-    table = table.assign(kind=table["step"].map(lambda step: kinds.get(step, STEPS[1][0])))
-    names = list(dict.fromkeys(table["kind"]))
-    domain = [
-        min(table["years"].min(), people["lower"].min()),
-        max(table["years"].max(), people["upper"].max()),
-    ]
-    x_scale = alt.Scale(domain=domain, nice=False)
-    colours = dict(zip(names, (VERMILLION, BROWN), strict=False))
+    table = table.assign(kind=[STEPS[step != "+ age"][0] for step in table["step"]])
+    ends = pd.concat([table["years"], people["lower"], people["upper"]])
+    x_scale = alt.Scale(domain=[ends.min(), ends.max()], nice=False)
+    colours = dict(zip(dict.fromkeys(table["kind"]), (VERMILLION, BROWN), strict=False))
     colour = coloured("kind", colours, symbolType="square", symbolOpacity=1, columnPadding=24)
     scale = _ratio_scale(alt, table["ci_lower"].min(), table["ci_upper"].max())
     base = alt.Chart(table).encode(
@@ -248,29 +199,22 @@ def draw_curve(table: pd.DataFrame, people: pd.DataFrame) -> Picture:
         ),
         base.mark_line(strokeWidth=2.2, clip=True).encode(y=alt.Y("hazard_ratio:Q", scale=scale)),
     ).properties(width=INNER, height=300)
+    x = alt.X("lower:Q", title="Age acceleration, years", scale=x_scale)
+    y = alt.Y("n:Q", title="n", axis=alt.Axis(tickCount=3))
     bars = (
-        alt.Chart(people)
-        .mark_rect(color=INK, opacity=0.35)
-        .encode(
-            x=alt.X("lower:Q", title="Age acceleration, years", scale=x_scale), x2="upper:Q",
-            y=alt.Y("n:Q", title="n", axis=alt.Axis(tickCount=3)), y2=alt.datum(0),
-        )
-        .properties(width=INNER, height=70)
-    )  # fmt: skip
-    return to_svg(
-        alt.vconcat(top, bars, spacing=4), "Hazard ratio by age acceleration, with numbers of participants"
+        alt.Chart(people).mark_rect(color=INK, opacity=0.35).encode(x=x, x2="upper:Q", y=y, y2=alt.datum(0))
     )
+    both = alt.vconcat(top, bars.properties(width=INNER, height=70), spacing=4)
+    return to_svg(both, "Hazard ratio by age acceleration, with numbers of participants")
 
 
 def draw_subgroups(rows: pd.DataFrame) -> Picture:
     """Hazard ratios in subgroups, with p and q for interaction at the first of each modifier."""
-    names = [name for name, _ in STEPS]
-    shown = rows.assign(kind=rows["step"].map(lambda step: names[step != "+ age"]))
+    shown = rows.assign(kind=[STEPS[step != "+ age"][0] for step in rows["step"]])
     shown["test"] = shown["test"].mask(shown.duplicated(["modifier", "kind"]), "")
     title = "Hazard ratio for death per {increase} in age acceleration (log scale)"
-    return forest(
-        shown, "label", STEPS, 1, title, logarithmic=True, further=("test", "p (q) for interaction")
-    )
+    further = ("test", "p (q) for interaction")
+    return forest(shown, "label", STEPS, 1, title, logarithmic=True, further=further)
 
 
 def held(adjustment: str) -> str:
@@ -285,27 +229,18 @@ def draw_choices(rows: pd.DataFrame) -> Picture:
     return forest(shown, "people", STEPS, 1, title, logarithmic=True)
 
 
-# What the survival page asks of the Cox models: do they hold over time, is the hazard a line, is it the same everywhere,
-# sensitivity analyses.
-
-
-GLOBAL = "GLOBAL"
-
-
 def hazard_sections(tables: ReportTables, name: str, config: dict) -> dict:
     """Proportional hazards, hazard curve, sites and sensitivity of one cohort."""
 
-    def get(table: str) -> pd.DataFrame:
-        return tables.get("survival", table, name)
+    def get(*names: str) -> list[pd.DataFrame]:
+        return tables.several("survival", name, *names)
 
-    alpha = config["survival"]["alpha"]
+    over_time = get("proportional_hazards", "proportional_hazards_curve", "remedies")
     return {
-        **_proportional(
-            get("proportional_hazards"), get("proportional_hazards_curve"), get("remedies"), alpha
-        ),
-        **_curve(get("hazard_curve_tests"), get("hazard_curve"), get("hazard_curve_histogram")),
-        **_sites(get("sites")),
-        **_sensitivity(get("sensitivity"), get("imputed")),
+        **_proportional(*over_time, config["survival"]["alpha"]),
+        **_curve(*get("hazard_curve_tests", "hazard_curve", "hazard_curve_histogram")),
+        **_sites(*get("sites")),
+        **_sensitivity(*get("sensitivity", "imputed")),
     }
 
 
@@ -315,37 +250,29 @@ def _proportional(tests: pd.DataFrame, curve: pd.DataFrame, remedies: pd.DataFra
     if not len(known):
         sentence = ""
     elif len(offending):
-        named = [
-            f"{words.term(row.term)} in {row.model} (p {p_equals(row.p_value)})"
-            for row in offending.itertuples()
-        ]
-        sentence = f"Not proportional: {'; '.join(named)}. The hazard ratios above are averages over the follow-up; what else can be said stands below."
+        rows = offending.itertuples()
+        named = "; ".join(f"{term(row.term)} in {row.model} (p {p_equals(row.p_value)})" for row in rows)
+        sentence = f"Not proportional: {named}. The hazard ratios above are averages over the follow-up; what else can be said stands below."
     else:
         low = known.loc[known["p_value"].idxmin()]
-        sentence = f"No term changes over time with p below {alpha:g} (smallest: {words.term(low.term)}, p {p_equals(low.p_value)}), so no remedy was fitted."
-    figure = ""
-    if len(curve):
-        wanted = set(offending["step"] + offending["term"]) if len(offending) else set()
-        keys = curve["step"] + curve["term"]
-        shown = curve[(curve["term"] == "face_age") | keys.isin(wanted)]
-        figure = draw_over_time(shown) if len(shown) else ""
+        sentence = f"No term changes over time with p below {alpha:g} (smallest: {term(low.term)}, p {p_equals(low.p_value)}), so no remedy was fitted."
+    wanted = (curve["step"] + curve["term"]).isin(offending["step"] + offending["term"])
+    shown = curve[(curve["term"] == "face_age") | wanted]
     return {
-        "ph": words.with_measures(tests), "ph_sentence": sentence, "ph_figure": figure,
+        "ph": words.with_measures(tests),
+        "ph_sentence": sentence,
+        "ph_figure": draw_over_time(shown) if len(shown) else "",
         "remedies": _remedies(remedies),
-    }  # fmt: skip
+    }
 
 
 def _remedies(remedies: pd.DataFrame) -> list[dict]:
     """Rows whose measure tells the stretch of follow-up, or the groups that are compared."""
-    rows = []
-    for row in words.with_measures(remedies):
-        groups = (
-            f"{row['level']} vs {row['reference']}"
-            if row["measure"] and row["remedy"] == "years lived"
-            else ""
-        )
-        said = ", ".join(part for part in (row["measure"], row["period"], groups) if part)
-        rows.append(row | {"measure": said})
+    rows = words.with_measures(remedies)
+    for row in rows:
+        compared = row["measure"] and row["remedy"] == "years lived"
+        groups = f"{row['level']} vs {row['reference']}" if compared else ""
+        row["measure"] = ", ".join(filter(None, (row["measure"], row["period"], groups)))
     return rows
 
 
@@ -390,18 +317,15 @@ def _complete_and_imputed(imputed: pd.DataFrame) -> list[dict]:
     return rows
 
 
-# The survival page's subgroups: hazard ratios of age acceleration in each, and the tests that they differ.
-
-
 def subgroup_section(tables: ReportTables, name: str, config: dict) -> dict:
-    """Forest and table of one cohort."""
+    """Hazard ratios of age acceleration in each subgroup, and the tests that they differ: forest and table of one cohort."""
     table = tables.get("survival", "subgroups", name)
     table = table.assign(shown=[_shown(row) for row in table.itertuples()])
     groups = (table["subgroup"] != "") | (table["modifier"] == "")
-    shown = table[groups & table["estimate"].notna()]
-    shown = shown.assign(label=shown["shown"], test=[_test(row) for row in shown.itertuples()])
-    figure = draw_subgroups(shown)
-    return {"subgroups": words.with_measures(table.assign(is_test=~groups)), "subgroup_figure": figure}
+    drawn = table[groups & table["estimate"].notna()]
+    drawn = drawn.assign(label=drawn["shown"], test=[_test(row) for row in drawn.itertuples()])
+    shown = words.with_measures(table.assign(is_test=~groups))
+    return {"subgroups": shown, "subgroup_figure": draw_subgroups(drawn)}
 
 
 def _shown(row) -> str:
@@ -417,9 +341,6 @@ def _test(row) -> str:
     if pd.isna(row.p_interaction):
         return ""
     return f"{p_value(row.p_interaction)} ({p_value(row.q_interaction)})"
-
-
-# What is shown of survival: for each cohort the sections, each a function of the tables it shows.
 
 
 def survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:

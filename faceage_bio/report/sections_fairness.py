@@ -12,13 +12,35 @@ from faceage_bio.report.plot import GREY, INK, VERMILLION, of_groups
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import in_brackets, number, people, signed
 
-# Figures of the fairness section.
-
-
 RAW_ERROR, SAME_AGE = "mean error", "mean error at the same age"
 RAW_DIFFERENCE, DIFFERENCE_AT_AGE = "unadjusted difference", "difference at the same age"
 PALE = 0.3  # what is not to be interpreted
 MARKS = {True: " (sparse)", False: ""}
+# of a row (measure, adjustment), or of a share its outcome: its place on the page
+ERRORS = {
+    ("mean error", "unadjusted"): "mean",
+    ("mean error", "age"): "at_age",
+    ("mean absolute error", "unadjusted"): "absolute",
+    ("root mean squared error", "unadjusted"): "squared",
+    ("standard deviation", "unadjusted"): "spread",
+    ("correlation", "unadjusted"): "correlation",
+    ("slope", "unadjusted"): "slope",
+}
+SHARES = {
+    "photo without a face": "without_face",
+    "photo of low quality": "low_quality",
+    "photo without an age": "failed",
+}
+CHANGES = {("mean change", "unadjusted"): "mean", ("standard deviation", "unadjusted"): "spread"}
+LOST = {"face lost": "lost", "excluded by the quality rules": "excluded"}
+SHARE = "share"
+# measures of differences in years
+DIFFERENCES = [f"difference in {error}" for error in ("mean error", "mean absolute error")]
+RAW = ("raw_estimate", "raw_ci_lower", "raw_ci_upper", "raw_p_value")
+OF_LINE = ("factor", "crossed", "group", "condition", "step", "condition_unit")
+TEXTS = ("population", "factor", "crossed", "group", "within", "condition", "condition_unit")
+NUMBERS = (*RAW, "n_exposed", "n_reference", "n_events_exposed", "n_events_reference", "step")
+NOT_ADJUSTED = {"groups_of_age", "age_in_correlation"}  # by design: no adjusted estimate is expected
 
 
 def draw_change_by_step(rows: pd.DataFrame) -> Picture:
@@ -41,54 +63,24 @@ def draw_change_by_step(rows: pd.DataFrame) -> Picture:
     for place, (condition, part) in enumerate(rows.groupby("condition", sort=False)):
         steps = list(dict.fromkeys(part["label"]))
         title = "Change, years" if place % 4 == 0 else None
+        points, axis = alt.Scale(type="point", padding=0.5), alt.Axis(labelAngle=0, grid=False)
         base = alt.Chart(part).encode(
-            x=alt.X(
-                "label:N",
-                sort=steps,
-                title=None,
-                scale=alt.Scale(type="point", padding=0.5),
-                axis=alt.Axis(labelAngle=0, grid=False),
-            ),
+            x=alt.X("label:N", sort=steps, title=None, scale=points, axis=axis),
             xOffset=alt.XOffset("series:N", sort=series, scale=beside),
             color=alt.Color("series:N", title=None, sort=series, scale=scale),
             opacity=alt.Opacity(
                 "pale:N", scale=alt.Scale(domain=[False, True], range=[1, PALE]), legend=None
             ),
         )
+        lower = alt.Y("ci_lower:Q", title=title, scale=reach)
         panel = alt.layer(
             reference_line(0),
-            base.mark_rule(strokeWidth=2).encode(
-                y=alt.Y("ci_lower:Q", title=title, scale=reach), y2="ci_upper:Q"
-            ),
+            base.mark_rule(strokeWidth=2).encode(y=lower, y2="ci_upper:Q"),
             base.mark_point(filled=True, size=40).encode(y="estimate:Q"),
         )
         panels.append(panel.properties(width=190, height=190, title=condition))
     chart = alt.concat(*panels, columns=4, spacing=14)
     return to_svg(chart, "Mean change of face age against the step of each condition, by group")
-
-
-# of a row (measure, adjustment), or of a share its outcome: its place on the page
-ERRORS = {
-    ("mean error", "unadjusted"): "mean", ("mean error", "age"): "at_age", ("mean absolute error", "unadjusted"): "absolute",
-    ("root mean squared error", "unadjusted"): "squared", ("standard deviation", "unadjusted"): "spread",
-    ("correlation", "unadjusted"): "correlation", ("slope", "unadjusted"): "slope",
-}  # fmt: skip
-SHARES = {
-    "photo without a face": "without_face",
-    "photo of low quality": "low_quality",
-    "photo without an age": "failed",
-}
-CHANGES = {("mean change", "unadjusted"): "mean", ("standard deviation", "unadjusted"): "spread"}
-LOST = {"face lost": "lost", "excluded by the quality rules": "excluded"}
-SHARE = "share"
-DIFFERENCES = {
-    "difference in mean error": "mean error",
-    "difference in mean absolute error": "mean absolute error",
-}
-RAW = ("raw_estimate", "raw_ci_lower", "raw_ci_upper", "raw_p_value")
-TEXTS = ("population", "factor", "crossed", "group", "within", "condition", "condition_unit")
-NUMBERS = (*RAW, "n_exposed", "n_reference", "n_events_exposed", "n_events_reference", "step")
-NOT_ADJUSTED = {"groups_of_age", "age_in_correlation"}  # by design: no adjusted estimate is expected
 
 
 def section(tables: ReportTables, config: dict) -> dict:
@@ -104,9 +96,8 @@ def section(tables: ReportTables, config: dict) -> dict:
         if name != POOLED or several.get(population, True)  # of one cohort it would say the same again
     ]
     stress = complete(tables.get("fairness", "stress"))
-    tests = [
-        _stress(name, stress[stress["cohort"] == name]) for name in names if (stress["cohort"] == name).any()
-    ]
+    by_cohort = dict(iter(stress.groupby("cohort")))
+    tests = [_stress(name, by_cohort[name]) for name in names if name in by_cohort]
     sparse = bool(known["sparse"].any())
     return {"blocks": blocks, "stress": tests, "settings": config["fairness"], "sparse": sparse}
 
@@ -148,28 +139,22 @@ def _block(cohort: str, population: str, rows: pd.DataFrame) -> dict:
 
 def _compared(rows: pd.DataFrame) -> list[dict]:
     """Differences with their measure in words."""
-    return [
-        row
-        | {
-            "shown": words.measure_words(row)
-            + (f" ({row['outcome']})" if row["measure"] == "difference of shares" else "")
-        }
-        for row in rows.to_dict("records")
-    ]
+    compared = rows.to_dict("records")
+    for row in compared:
+        outcome = f" ({row['outcome']})" if row["measure"] == "difference of shares" else ""
+        row["shown"] = words.measure_words(row) + outcome
+    return compared
 
 
 def _line(rows: pd.DataFrame, errors: dict[tuple[str, str], str], shares: dict[str, str]) -> dict:
     """One line of the page's table: a group with all its measures."""
-    first = rows.iloc[0]
-    line = {
-        name: first[name] for name in ("factor", "crossed", "group", "condition", "step", "condition_unit")
-    }
     found = {
         shares[row["outcome"]] if row["measure"] == SHARE else errors[row["measure"], row["adjustment"]]: row
         for row in rows.to_dict("records")
     }
     people, photos = rows[rows["measure"] != SHARE], rows[rows["measure"] == SHARE]
-    return line | {
+    return {
+        **rows.iloc[0][[*OF_LINE]],
         "measures": {key: found.get(key) for key in (*errors.values(), *shares.values())},
         "n": people["n"].iloc[0] if len(people) else np.nan,
         "n_photos": photos["n"].iloc[0] if len(photos) else np.nan,
@@ -191,27 +176,26 @@ def _difference_figure(rows: pd.DataFrame) -> Picture:
     shown = rows[rows["measure"].isin(DIFFERENCES) & rows["estimate"].notna()]
     raw = shown.assign(**{name.removeprefix("raw_"): shown[name] for name in RAW[:3]}, kind=RAW_DIFFERENCE)
     both = pd.concat([raw, shown.assign(kind=DIFFERENCE_AT_AGE)])
-    names = both["term"] + ", " + both["measure"].map(DIFFERENCES) + both["sparse"].map(MARKS)
+    errors = both["measure"].str.removeprefix("difference in ")
+    names = both["term"] + ", " + errors + both["sparse"].map(MARKS)
     colours = [(RAW_DIFFERENCE, GREY), (DIFFERENCE_AT_AGE, VERMILLION)]
     return forest(both.assign(label=names), "label", colours, 0, "Difference in mean error, years", digits=1)
 
 
 def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     said = []
-    everyone = groups[
-        (groups["factor"] == "all") & (groups["measure"] != SHARE) & groups["estimate"].notna()
-    ].set_index("measure")
+    known = groups[(groups["measure"] != SHARE) & groups["estimate"].notna()]
+    everyone = known[known["factor"] == "all"].set_index("measure")
     if {"mean error", "slope"} <= set(everyone.index):
         mean, slope = everyone.loc["mean error"], everyone.loc["slope"]
         said.append(
             f"The age gap was {signed(mean['estimate'])} years on average{in_brackets(mean, 1)} in {people(mean['n'])} participants, "
             f"and changed by {signed(slope['estimate'])} years per 10 years of age{in_brackets(slope, 1)}."
         )
-    mean = differences[
-        (differences["measure"] == "difference in mean error")
-        & (differences["within"] == "") & differences["estimate"].notna() & ~differences["sparse"]
-    ]  # fmt: skip
-    for row in mean.to_dict("records"):
+    known = differences[
+        differences["estimate"].notna() & ~differences["sparse"] & (differences["within"] == "")
+    ]
+    for row in known[known["measure"] == "difference in mean error"].to_dict("records"):
         said.append(
             f"{row['factor'].capitalize()}, {row['group']}: at the same age {signed(row['estimate'])} years{in_brackets(row, 1)}; "
             f"unadjusted {signed(row['raw_estimate'])} years{in_brackets(row, 1, 'raw_')}."
@@ -220,13 +204,12 @@ def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
 
 
 def _stress(cohort: str, rows: pd.DataFrame) -> dict:
-    rows = rows.assign(
-        label=[_step(row.condition, row.step, row.condition_unit) for row in rows.itertuples()]
-    )
+    labels = [_step(row.condition, row.step, row.condition_unit) for row in rows.itertuples()]
+    rows = rows.assign(label=labels)
     groups, differences = rows[rows["question"] == "stress"], rows[rows["question"] == "stress differences"]
-    steps = groups[groups["condition"] != "as it is"]
+    unchanged = groups["condition"] == "as it is"
+    steps, as_it_is = groups[~unchanged], groups[unchanged]
     everybody = steps[steps["factor"] == "all"]
-    as_it_is = groups[groups["condition"] == "as it is"]
     lines = [
         _line(line, CHANGES, LOST) | {"label": label}
         for (_, label), line in everybody.groupby(["condition", "label"], sort=False)
@@ -245,7 +228,8 @@ def _stress(cohort: str, rows: pd.DataFrame) -> dict:
 def _step(condition: str, step: float, unit: str) -> str:
     if condition == "grey":
         return "no colour"
-    return f"{signed(step, 0) if condition in ('light', 'rotation') else number(step, 0)}{' ' * (unit not in ('', '%'))}{unit}"
+    size = signed(step, 0) if condition in ("light", "rotation") else number(step, 0)
+    return f"{size}{' ' * (unit not in ('', '%'))}{unit}"
 
 
 def _stress_sentence(everybody: pd.DataFrame) -> str:
@@ -266,14 +250,13 @@ def _stress_figure(steps: pd.DataFrame) -> str:
     shown = mean[mean["factor"].isin(["all", *parted[:1]])]
     if shown.empty:
         return ""
+    unit = shown["condition_unit"]
+    drawn = shown.assign(
+        series=shown["group"].where(shown["factor"] != "all", "all photos"),
+        label=[_step(row.condition, row.step, "") for row in shown.itertuples()],
+        pale=shown["sparse"],
+        condition=shown["condition"] + unit.where(unit == "", ", " + unit),
+    )
     return draw_change_by_step(
-        shown.assign(
-            series=shown["group"].where(shown["factor"] != "all", "all photos"),
-            label=[_step(row.condition, row.step, "") for row in shown.itertuples()],
-            pale=shown["sparse"],
-            condition=[
-                f"{row.condition}{f', {row.condition_unit}' if row.condition_unit else ''}"
-                for row in shown.itertuples()
-            ],
-        )[["condition", "label", "series", "estimate", "ci_lower", "ci_upper", "pale"]]
+        drawn[["condition", "label", "series", "estimate", "ci_lower", "ci_upper", "pale"]]
     )

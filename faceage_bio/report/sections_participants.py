@@ -14,24 +14,29 @@ from faceage_bio.report.plot import GREY, VERMILLION, WIDTH, of_cohorts
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import count, first_upper, interval, number, term
 
-# Figures of the participants: age acceleration in groups, and face age against chronological age.
+ALL = "all"
+AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
+DIFFERENCES = ("standardised difference", "standardised difference of shares")
+QUANTILES = ["q10", "q25", "q50", "q75", "q90"]
+LEFT = 56
+HEAD = 46  # of a panel
+NARROWEST = 270  # a panel whose head has room
+_REGRESSION = plot.line("M-10 0h20", VERMILLION, 2.2)
+_IDENTITY = (plot.line("M-10 0h20", dash="5 4", opacity=0.7), "Identity")
 
 
 def draw_spread(table: pd.DataFrame) -> Picture:
     """Age acceleration in each group: line q10 to q90, bar q25 to q75, stroke the median, dot the mean."""
     import altair as alt
 
-    shown = table[table["estimate"].notna()].reindex(
-        columns=["term", "factor", "group", "n", "estimate", "q10", "q25", "q50", "q75", "q90"]
-    )
-    labels = [
-        f"{'all participants' if row.factor == 'all' else f'{term(row.factor)}: {row.group}'} ({count(row.n)})".replace(
-            "_", " "
-        )
-        for row in shown.itertuples()
-    ]
+    columns = ["term", "factor", "group", "n", "estimate", *QUANTILES]
+    shown = table[table["estimate"].notna()].reindex(columns=columns)
+    labels = []
+    for row in shown.itertuples():
+        whose = "all participants" if row.factor == "all" else f"{term(row.factor)}: {row.group}"
+        labels.append(f"{whose} ({count(row.n)})".replace("_", " "))
     shown = shown.assign(label=labels)
-    ends = shown[["q10", "q90", "q25", "q75", "estimate"]].to_numpy(float)
+    ends = shown[["estimate", *QUANTILES]].to_numpy(float)
     scale = alt.Scale(domain=[float(np.nanmin(ends)), float(np.nanmax(ends))], nice=True, zero=False)
     y = alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=260, grid=False))
     base = alt.Chart(shown).encode(y=y)
@@ -45,10 +50,8 @@ def draw_spread(table: pd.DataFrame) -> Picture:
         base.mark_point(filled=True, size=45, color=VERMILLION, opacity=1).encode(x="estimate:Q"),
     ]
     chart = alt.layer(*layers).properties(width=INNER - 140, height=max(60, 20 * len(labels)))
-    return to_svg(
-        chart,
-        "Age acceleration in each group: 10th-90th percentile (line), IQR (bar), median (stroke) and mean (dot)",
-    )
+    what = "10th-90th percentile (line), IQR (bar), median (stroke) and mean (dot)"
+    return to_svg(chart, f"Age acceleration in each group: {what}")
 
 
 @dataclass(frozen=True)
@@ -136,13 +139,6 @@ def draw_histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float 
     return plot.svg(label, width, bottom, parts, table[[COHORT, "age_lower", "face_age_lower", "width", "n"]])
 
 
-LEFT = 56
-HEAD = 46  # of a panel
-NARROWEST = 270  # a panel whose head has room
-_REGRESSION = plot.line("M-10 0h20", VERMILLION, 2.2)
-_IDENTITY = (plot.line("M-10 0h20", dash="5 4", opacity=0.7), "Identity")
-
-
 def _mark(colour: str) -> str:
     return f'{plot.line("M-10 0h20", colour, 2.2)}<circle r="3.5" fill="{colour}"/>'
 
@@ -153,11 +149,8 @@ def _shade(n: float, most: float) -> float:
 
 def _shades(most: float) -> list[tuple[str, str]]:
     """The palest and the darkest square, with their numbers."""
-    ends = dict.fromkeys([1.0, most])
-    return [
-        (f'<path d="M-6 -6h12v12h-12z" fill="{GREY}" opacity="{_shade(n, most):.2f}"/>', f"n = {count(n)}")
-        for n in ends
-    ]
+    mark = f'<path d="M-6 -6h12v12h-12z" fill="{GREY}" opacity="{{:.2f}}"/>'
+    return [(mark.format(_shade(n, most)), f"n = {count(n)}") for n in dict.fromkeys([1.0, most])]
 
 
 def _axes(
@@ -173,28 +166,18 @@ def _straight(slope: float, intercept: float, across: plot.Scale, up: plot.Scale
     """A line as far as the axes go; without a colour the line of identity."""
     if not np.isfinite([slope, intercept]).all():
         return ""
-    ends = sorted(
-        {across.low, across.high, *((face - intercept) / slope for face in (up.low, up.high) if slope)}
-    )
-    inside = [
-        age
-        for age in ends
-        if across.low <= age <= across.high and up.low - 1e-6 <= intercept + slope * age <= up.high + 1e-6
-    ]
-    if len(inside) < 2:
+    crossed = ((face - intercept) / slope for face in (up.low, up.high) if slope)
+    ages = np.array(sorted({across.low, across.high, *crossed}))
+    faces = intercept + slope * ages
+    inside = (across.low <= ages) & (ages <= across.high)
+    inside &= (up.low - 1e-6 <= faces) & (faces <= up.high + 1e-6)
+    if inside.sum() < 2:
         return ""
-    first, last = (f"{across(age):.1f} {up(intercept + slope * age):.1f}" for age in (inside[0], inside[-1]))
-    d = f"M{first}L{last}"
-    return (
-        plot.line(d, "var(--paper,#fff)", 4.5, 0.8) + plot.line(d, colour, 2.4)
-        if colour
-        else plot.line(d, width=1.3, opacity=0.7, dash="5 4")
-    )
-
-
-ALL = "all"
-AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
-DIFFERENCES = ("standardised difference", "standardised difference of shares")
+    ends = np.flatnonzero(inside)[[0, -1]]
+    d = "M" + "L".join(f"{across(ages[k]):.1f} {up(faces[k]):.1f}" for k in ends)
+    if not colour:
+        return plot.line(d, width=1.3, opacity=0.7, dash="5 4")
+    return plot.line(d, "var(--paper,#fff)", 4.5, 0.8) + plot.line(d, colour, 2.4)
 
 
 def participants_section(tables: ReportTables, name: str, config: dict) -> dict:
@@ -254,13 +237,8 @@ def table_one(table: pd.DataFrame) -> dict:
     """
     if not len(table) or not (table["n"] > 0).any():
         return {}
-    table = table.assign(
-        **{
-            name: table[name].fillna("").astype(str)
-            for name in ("variable", "level", "group")
-            if name in table
-        }
-    )
+    texts = table[["variable", "level", "group"]].fillna("").astype(str)
+    table = table.assign(**texts)
     heads = table[table["measure"] == "participants"]
     sizes = dict(zip(heads["group"], heads["n"], strict=True))
     variables = table[table["variable"] != ""].groupby("variable", sort=False)

@@ -9,10 +9,14 @@ from faceage_bio.report.plot import BETWEEN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import interval, number, p_equals, people, signed
 
-# Figure of the reader study.
-
-
 KINDS = [GREY, *BETWEEN]
+TEXTS = ("rater", "condition", "against", "censoring", "random")
+KNOWN, WEIGHTED, DEAD_ONLY = "status known", "weighted for censoring", "dead only (legacy)"
+BOTH = "readers and cases"
+GAIN, RANKS = "difference of AUC", "sum of positive ranks"
+DECISIONS = ("accuracy", "sensitivity", "specificity")
+SHARES = ("too young", "same decade", "too old")
+ERRORS = ("mean error", "mean absolute error")
 
 
 def draw_areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> Picture:
@@ -35,10 +39,9 @@ def draw_areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> Pictur
     colours |= dict.fromkeys(mean["kind"], INK) | dict.fromkeys(model["kind"], VERMILLION)
     low = min(0.5, shown["estimate"].min(), mean["ci_lower"].min() if len(mean) else 1.0)
     scale = alt.Scale(domain=[low, 1.0], nice=True, zero=False)
-    x = alt.X(
-        "condition:N", sort=[name.replace("_", " ") for name in conditions], title=None,
-        scale=alt.Scale(type="point", padding=0.4), axis=alt.Axis(labelAngle=0, grid=False),
-    )  # fmt: skip
+    points, axis = alt.Scale(type="point", padding=0.4), alt.Axis(labelAngle=0, grid=False)
+    order = [name.replace("_", " ") for name in conditions]
+    x = alt.X("condition:N", sort=order, title=None, scale=points, axis=axis)
     y = alt.Y("estimate:Q", title="Area under the curve", scale=scale)
     colour = coloured("kind", colours, symbolType="square", symbolOpacity=1)
     each = alt.Chart(readers).encode(x=x, y=y, color=colour, detail="term:N")
@@ -48,9 +51,8 @@ def draw_areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> Pictur
         each.mark_point(filled=True, size=22, opacity=0.8),
     ]
     if len(model):
-        layers.append(
-            alt.Chart(model).mark_line(strokeWidth=2, strokeDash=[7, 4]).encode(x=x, y=y, color=colour)
-        )
+        dashed = alt.Chart(model).mark_line(strokeWidth=2, strokeDash=[7, 4])
+        layers.append(dashed.encode(x=x, y=y, color=colour))
     if len(mean):
         bold = alt.Chart(mean).encode(x=x, color=colour)
         layers += [
@@ -59,19 +61,8 @@ def draw_areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> Pictur
             bold.mark_point(filled=True, size=110, opacity=1).encode(y=y),
         ]
     chart = alt.layer(*layers).properties(width=INNER, height=340)
-    return to_svg(
-        chart,
-        "Area under the curve of each reader and of their mean under each condition, and of the model alone",
-    )
-
-
-TEXTS = ("rater", "condition", "against", "censoring", "random")
-KNOWN, WEIGHTED, DEAD_ONLY = "status known", "weighted for censoring", "dead only (legacy)"
-BOTH = "readers and cases"
-AUC, GAIN, RANKS = "AUC", "difference of AUC", "sum of positive ranks"
-DECISIONS = ("accuracy", "sensitivity", "specificity")
-SHARES = ("too young", "same decade", "too old")
-ERRORS = ("mean error", "mean absolute error")
+    whose = "each reader and of their mean under each condition, and of the model alone"
+    return to_svg(chart, f"Area under the curve of {whose}")
 
 
 def section(tables: ReportTables, config: dict) -> dict:
@@ -81,38 +72,33 @@ def section(tables: ReportTables, config: dict) -> dict:
     if rows.empty:
         return {"ran": False, "settings": settings}
     rows = _complete(rows)
-    present = list(dict.fromkeys(rows.loc[rows["question"] == "areas", "condition"]))
-    conditions = [condition for condition in settings["conditions"] if condition in present]
-    areas, gains, model = (
-        rows[rows["question"] == name] for name in ("areas", "conditions", "against the model")
+    cases, areas, gains, model, decisions, ages = (
+        rows[rows["question"] == name]
+        for name in ("cases", "areas", "conditions", "against the model", "decisions", "ages")
     )
+    conditions = [one for one in settings["conditions"] if one in set(areas["condition"])]
+    single = areas["rater"] == "reader"
+
+    def by_status(found: pd.DataFrame, *statuses: str) -> dict[str, list[dict]]:
+        return {one: _by_condition(found[found["censoring"] == one], conditions) for one in statuses}
+
     return {
         "ran": True,
         "settings": settings,
         "conditions": conditions,
-        "cases": rows[rows["question"] == "cases"].to_dict("records"),
+        "cases": cases.to_dict("records"),
         "sentences": _sentences(areas, gains, conditions),
         "figure": draw_areas_by_condition(_areas(areas, conditions), conditions),
-        "areas": {
-            status: _by_condition(
-                areas[(areas["censoring"] == status) & (areas["rater"] != "reader")], conditions
-            )
-            for status in (KNOWN, WEIGHTED)
-        },
-        "each_reader": {
-            status: _by_condition(
-                areas[(areas["censoring"] == status) & (areas["rater"] == "reader")], conditions
-            )
-            for status in (KNOWN, WEIGHTED, DEAD_ONLY)
-        },
+        "areas": by_status(areas[~single], KNOWN, WEIGHTED),
+        "each_reader": by_status(areas[single], KNOWN, WEIGHTED, DEAD_ONLY),
         "gains": _gains(gains),
         "other_gains": gains[~_main(gains) & (gains["condition"] != "all")].to_dict("records"),
         "tests": gains[gains["condition"] == "all"].to_dict("records"),
         "model": {
             status: model[model["censoring"] == status].to_dict("records") for status in (KNOWN, WEIGHTED)
         },
-        "decisions": _lines(rows[rows["question"] == "decisions"], DECISIONS),
-        "ages": _lines(rows[rows["question"] == "ages"], (*SHARES, *ERRORS)),
+        "decisions": _lines(decisions, DECISIONS),
+        "ages": _lines(ages, (*SHARES, *ERRORS)),
     }
 
 
@@ -128,13 +114,8 @@ def _by_condition(areas: pd.DataFrame, conditions: list[str]) -> list[dict]:
     lines = []
     for term, mine in areas.groupby("term", sort=False):
         found = {row["condition"]: row for row in mine.to_dict("records")}
-        lines.append(
-            {
-                "term": term,
-                "cells": [found.get(name) for name in conditions],
-                "alone": found.get("model alone"),
-            }
-        )
+        cells = [found.get(name) for name in conditions]
+        lines.append({"term": term, "cells": cells, "alone": found.get("model alone")})
     return lines
 
 
@@ -167,12 +148,8 @@ def _areas(areas: pd.DataFrame, conditions: list[str]) -> pd.DataFrame:
     known = areas[(areas["censoring"] == KNOWN) & areas["estimate"].notna()]
     groups = known[known["rater"] == "group"]
     everybody = groups[groups["term"] == (groups["term"].iloc[0] if len(groups) else "")]
-    readers = known[known["rater"] == "reader"]
-    model = (
-        known[known["rater"] == "model"]
-        .drop(columns="condition")
-        .merge(pd.DataFrame({"condition": conditions}), how="cross")
-    )
+    readers, model = known[known["rater"] == "reader"], known[known["rater"] == "model"]
+    model = model.drop(columns="condition").merge(pd.DataFrame({"condition": conditions}), how="cross")
     parts = [
         readers.assign(kind=readers["term"].str.rsplit(" ", n=1).str[0]),
         everybody.assign(kind="mean of " + everybody["term"]),
@@ -187,24 +164,19 @@ def _sentences(areas: pd.DataFrame, gains: pd.DataFrame, conditions: list[str]) 
         return []
     first = group["term"].iloc[0]
     mine = group[(group["term"] == first) & group["estimate"].notna()].set_index("condition")
-    said = []
-    shown = [
-        f"{name.replace('_', ' ')} {number(mine.at[name, 'estimate'])} ({interval(mine.at[name, 'ci_lower'], mine.at[name, 'ci_upper'])})"
-        for name in conditions
-        if name in mine.index
-    ]
+    said, shown = [], []
+    for name in (one for one in conditions if one in mine.index):
+        row = mine.loc[name]
+        ends = interval(row["ci_lower"], row["ci_upper"])
+        shown.append(f"{name.replace('_', ' ')} {number(row['estimate'])} ({ends})")
     if shown:
         said.append(f"Area under the curve, mean of {first}: {'; '.join(shown)}. 0.5 is chance.")
     for row in _gains(gains):
         if row["term"] != first or np.isnan(row["estimate"]):
             continue
-        text = (
-            f"{_pair(row)}: {signed(row['estimate'], 3)} ({interval(row['ci_lower'], row['ci_upper'], 3)}, p {p_equals(row['p_value'])}), with "
+        pair = f"{row['condition']} against {row['against']}".replace("_", " ").capitalize()
+        said.append(
+            f"{pair}: {signed(row['estimate'], 3)} ({interval(row['ci_lower'], row['ci_upper'], 3)}, p {p_equals(row['p_value'])}), with "
             f"{int(row['n_readers'])} readers and {people(row['n'])} cases as samples of others; {people(row['n_events'])} of the cases died."
         )
-        said.append(text)
     return said
-
-
-def _pair(row: dict) -> str:
-    return f"{row['condition']} against {row['against']}".replace("_", " ").capitalize()
