@@ -301,7 +301,7 @@ TOGETHER = {
     "cohorts": plot.COHORTS,
     "groups": plot.of_groups(6),
     "raw and adjusted": [colour for _, colour in figures.RAW_AND_ADJUSTED],
-    "genes": [colour for _, _, colour in sections_genes.EXPOSURES],
+    "genes": [colour for _, colour in sections_genes.OF_BOTH_AGES.values()],
     "volcano": [sections_all_genes.UP, sections_all_genes.DOWN, sections_all_genes.GREY],
     "readers": sections_readers.KINDS,
 }

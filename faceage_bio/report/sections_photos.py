@@ -13,7 +13,41 @@ from faceage_bio.report.plot import of_cohorts
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import count, interval, number
 
-# Figures of the page on photo quality.
+ALL = "all"
+STATUSES = {"ok": "used", "flagged": "used, but flagged", "excluded": "not used"}
+AGAIN = "duplicate photos"
+WORDS = ("factor", "group", "photo_status", "photo_reason")
+EXPECTED = ("sex", "age band", "skin_type")  # by which the share of flagged photos is to be seen
+DID = {"exclude": "excluded", "flag": "flagged"}
+# measure: name, unit, the rule that looks at it and from which side
+MEASURES = {
+    "photo_short_side": ("Shorter side of the photo", "pixels", {"small_photo": "below"}),
+    "face_short_side": ("Shorter side of the face", "pixels", {"small_face": "below"}),
+    "face_share": ("Share of the photo that the face fills", "", {"small_face_area": "below"}),
+    "outside_share": ("Share of the face outside of the photo", "", {"face_outside_frame": "above"}),
+    "probability": ("Certainty that it is a face", "", {"low_confidence": "below"}),
+    "sharpness": (
+        "Sharpness (variance of the Laplacian)",
+        "",
+        {"blurred": "below", "high_sharpness": "above"},
+    ),
+    "brightness": ("Brightness (mean grey, 0 to 255)", "", {"dark": "below", "bright": "above"}),
+    "contrast": ("Contrast (standard deviation of grey)", "", {"low_contrast": "below"}),
+    "abs_yaw": ("Head turned left or right", "degrees", {"large_yaw": "above"}),
+    "abs_roll": ("Head tilted", "degrees", {"large_roll": "above"}),
+}
+# values of settings in words
+FACE_CHOICE = {
+    "highest_confidence": "the most certain face",
+    "largest": "the largest face",
+    "only": "only a face that is alone",
+}
+DETECTION = {"exact": "exact (as the study)", "fast": "fast (faces below the limit are not looked for)"}
+BOX_MODE = {
+    "clip": "clip (detector 0.1.1, as in the released ages)",
+    "abs_shift": "abs_shift (detector 0.1.0 and older, as in the clinical runs)",
+}
+DUPLICATES = {"flag": "used and flagged", "exclude": "not used, but for the first of a person"}
 
 
 def draw_outcomes(rows: pd.DataFrame, names: list[str]) -> Picture:
@@ -22,7 +56,8 @@ def draw_outcomes(rows: pd.DataFrame, names: list[str]) -> Picture:
 
     order = rows.groupby("outcome")["share"].max().sort_values(ascending=False).index.tolist()
     cohorts = list(dict.fromkeys(rows["cohort"]))
-    chart = (
+    header = alt.Header(labelFontWeight=600, labelOrient="top", labelAnchor="start")
+    bars = (
         alt.Chart(rows)
         .mark_bar()
         .encode(
@@ -30,12 +65,12 @@ def draw_outcomes(rows: pd.DataFrame, names: list[str]) -> Picture:
             x=alt.X("share:Q", title="% of the cohort's photos", scale=alt.Scale(zero=True)),
             yOffset=alt.YOffset("cohort:N", sort=cohorts),
             color=_colour(cohorts, names),
-            row=alt.Row("status:N", title=None, sort=["used, but flagged", "not used"], header=alt.Header(labelFontWeight=600, labelOrient="top", labelAnchor="start")),
+            row=alt.Row("status:N", title=None, sort=["used, but flagged", "not used"], header=header),
         )
-        .properties(width=600, height=alt.Step(max(10, 26 // len(cohorts))))
-        .resolve_scale(y="independent")
-    )  # fmt: skip
-    return to_svg(chart, "Share of each cohort's photos that were excluded or flagged, by reason; the table below says the same")  # fmt: skip
+    )
+    chart = bars.properties(width=600, height=alt.Step(max(10, 26 // len(cohorts))))
+    label = "Share of each cohort's photos that were excluded or flagged, by reason; the table below says the same"
+    return to_svg(chart.resolve_scale(y="independent"), label)
 
 
 def draw_measure(rows: pd.DataFrame, labels: list[str], title: str, names: list[str]) -> Picture:
@@ -43,7 +78,7 @@ def draw_measure(rows: pd.DataFrame, labels: list[str], title: str, names: list[
     import altair as alt
 
     cohorts = list(dict.fromkeys(rows["cohort"]))
-    chart = (
+    bars = (
         alt.Chart(rows)
         .mark_bar()
         .encode(
@@ -52,8 +87,8 @@ def draw_measure(rows: pd.DataFrame, labels: list[str], title: str, names: list[
             xOffset=alt.XOffset("cohort:N", sort=cohorts),
             color=_colour(cohorts, names),
         )
-        .properties(width=300, height=150)
     )
+    chart = bars.properties(width=300, height=150)
     return to_svg(chart, f"{title}: share of each cohort's photos by bin; the table below says the same")
 
 
@@ -61,30 +96,6 @@ def _colour(cohorts: list[str], names: list[str]):
     """A cohort has one colour in all figures, also where others are not shown."""
     colours = of_cohorts(names)
     return coloured("cohort", {name: colours[name] for name in cohorts}, columns=4)
-
-
-ALL = "all"
-STATUSES = {"ok": "used", "flagged": "used, but flagged", "excluded": "not used"}
-AGAIN = "duplicate photos"
-WORDS = ("factor", "group", "photo_status", "photo_reason")
-EXPECTED = ("sex", "age band", "skin_type")  # by which the share of flagged photos is to be seen
-# measure: name, unit, the rule that looks at it and from which side
-MEASURES = {
-    "photo_short_side": ("Shorter side of the photo", "pixels", [("small_photo", "below")]),
-    "face_short_side": ("Shorter side of the face", "pixels", [("small_face", "below")]),
-    "face_share": ("Share of the photo that the face fills", "", [("small_face_area", "below")]),
-    "outside_share": ("Share of the face outside of the photo", "", [("face_outside_frame", "above")]),
-    "probability": ("Certainty that it is a face", "", [("low_confidence", "below")]),
-    "sharpness": (
-        "Sharpness (variance of the Laplacian)",
-        "",
-        [("blurred", "below"), ("high_sharpness", "above")],
-    ),
-    "brightness": ("Brightness (mean grey, 0 to 255)", "", [("dark", "below"), ("bright", "above")]),
-    "contrast": ("Contrast (standard deviation of grey)", "", [("low_contrast", "below")]),
-    "abs_yaw": ("Head turned left or right", "degrees", [("large_yaw", "above")]),
-    "abs_roll": ("Head tilted", "degrees", [("large_roll", "above")]),
-}
 
 
 @dataclass(frozen=True)
@@ -103,17 +114,18 @@ class Line:
 def section(tables: ReportTables, config: dict) -> dict:
     """What the template needs."""
     names = [name for name, cohort in config["cohorts"].items() if cohort.get("photos")]
-    rounded = tables.rounded(config)
-    cohorts = [
-        cohort_photos(tables.get("faceage", "photo_counts", name), name, cohort_flow(tables, name) if rounded else None)
-        for name in names
-    ]  # fmt: skip
-    bins = tables.get("faceage", "photo_measures")
-    shown = [
-        {"title": title, "unit": unit, "limits": limits_of(rules, config["faceage"]["quality"])}
-        | measure_section(bins[bins["measure"] == name] if len(bins) else bins, title, unit, names)
-        for name, (title, unit, rules) in MEASURES.items()
-    ]
+    bins, quality, cohorts, shown = (
+        tables.get("faceage", "photo_measures"),
+        config["faceage"]["quality"],
+        [],
+        [],
+    )
+    for name in names:
+        boxes = cohort_flow(tables, name) if tables.rounded(config) else None
+        cohorts.append(cohort_photos(tables.get("faceage", "photo_counts", name), name, boxes))
+    for measure, (title, unit, rules) in MEASURES.items():
+        found = measure_section(bins[bins["measure"] == measure], title, unit, names)
+        shown.append({"title": title, "unit": unit, "limits": limits_of(rules, quality)} | found)
     return {
         "cohorts": cohorts,
         "figure": _figure(cohorts, names),
@@ -121,7 +133,7 @@ def section(tables: ReportTables, config: dict) -> dict:
         "speeds": _speeds(tables.get("faceage", "photo_speed")),
         "review": review_sentences(tables.get("faceage", "review"), config["review"]),
         "uncertainty": _uncertainty(tables, names),
-        "rules": rule_table(config["faceage"]["quality"]),
+        "rules": rule_table(quality),
     }
 
 
@@ -137,21 +149,23 @@ def cohort_photos(counts: pd.DataFrame, name: str, boxes: dict[str, list[Box]] |
     if boxes is None:
         came, aged = n.sum(skipna=False), n[everybody["photo_status"] != "excluded"].sum(skipna=False)
     else:
-        came, aged = (
-            box.n if (box := box_of(boxes, "photo", stage)) else math.nan for stage in ("intake", "face_age")
-        )
+        found = (box_of(boxes, "photo", stage) for stage in ("intake", "face_age"))
+        came, aged = (box.n if box else math.nan for box in found)
+    order, factors = list(STATUSES), _factors(counts, totals=boxes is None)
+    lines = [Line(row.photo_status, row.photo_reason, row.estimate) for row in everybody.itertuples()]
+    expected = dict.fromkeys(map(words.term, EXPECTED))
     return {
-        "name": name, "ran": True, "came": came, "aged": aged,
-        "lines": _ordered([Line(row.photo_status, row.photo_reason, row.estimate) for row in everybody.itertuples()]),
+        "name": name,
+        "ran": True,
+        "came": came,
+        "aged": aged,
+        "lines": sorted(
+            lines, key=lambda line: (order.index(line.status), -line.n if line.n == line.n else 0)
+        ),
         "again": _again(again),
-        "factors": (factors := _factors(counts, totals=boxes is None)),
-        "not_compared": [words.term(name) for name in EXPECTED if words.term(name) not in [one["factor"] for one in factors]],
-    }  # fmt: skip
-
-
-def _ordered(lines: list[Line]) -> list[Line]:
-    order = list(STATUSES)
-    return sorted(lines, key=lambda line: (order.index(line.status), -line.n if line.n == line.n else 0))
+        "factors": factors,
+        "not_compared": [one for one in expected if one not in {factor["factor"] for factor in factors}],
+    }
 
 
 def _again(rows: pd.DataFrame) -> str:
@@ -179,42 +193,46 @@ def _factors(counts: pd.DataFrame, totals: bool) -> list[dict]:
         )
         lines = [(Line(*key, 0), [known.get((*key, group), 0.0) for group in groups]) for key in keys]
         sums = [known.xs(group, level="group").sum(skipna=False) for group in groups] if totals else []
-        found.append({
-            "shares": [(str(group), n, *(_share_of(lines, status, k, n) for status in ("excluded", "flagged"))) for k, (group, n) in enumerate(zip(groups, sums, strict=False))],
-            "factor": words.term(str(factor)), "groups": list(map(str, groups)), "lines": lines,
-            "sums": sums,
-        })  # fmt: skip
+        shares = []
+        for k, (group, n) in enumerate(zip(groups, sums, strict=False)):
+            of_status = (
+                sum(numbers[k] for line, numbers in lines if line.status == status)
+                for status in ("excluded", "flagged")
+            )
+            shares.append((str(group), n, *(_with_share(one, n) for one in of_status)))
+        title = {"factor": words.term(str(factor)), "groups": list(map(str, groups))}
+        found.append(title | {"shares": shares, "lines": lines, "sums": sums})
     return found
-
-
-def _share_of(lines: list[tuple[Line, list[float]]], status: str, group: int, of: float) -> str:
-    """Photos of one group with this status, and their share."""
-    return _with_share(sum(numbers[group] for line, numbers in lines if line.status == status), of)
 
 
 def _figure(cohorts: list[dict], names: list[str]) -> str:
     """Shares of each cohort's photos by what became of them."""
     rows = [
-        {"cohort": cohort["name"], "outcome": line.words, "share": 100 * line.n / cohort["came"], "status": STATUSES[line.status]}
-        for cohort in cohorts if cohort["ran"] and cohort["came"] > 0
-        for line in cohort["lines"] if line.status in ("flagged", "excluded") and line.n > 0
-    ]  # fmt: skip
+        {
+            "cohort": one["name"],
+            "outcome": line.words,
+            "share": 100 * line.n / one["came"],
+            "status": STATUSES[line.status],
+        }
+        for one in cohorts
+        if one["ran"] and one["came"] > 0
+        for line in one["lines"]
+        if line.status != "ok" and line.n > 0
+    ]
     return draw_outcomes(pd.DataFrame(rows), names) if rows else ""
 
 
 def measure_section(bins: pd.DataFrame, title: str, unit: str, names: list[str]) -> dict:
     """A measure's bins: photos of each cohort, and their shares in the figure."""
-    counts = {}
-    for name in names:
-        mine = bins[bins["cohort"] == name] if len(bins) else bins
-        if mine.empty:
-            continue
-        if (mine["n"] > 0).any():
-            counts[name] = mine["n"].astype("float64").tolist()
+    by_cohort = {name: bins[bins["cohort"] == name] for name in names}
+    counts = {
+        name: mine["n"].astype("float64").tolist()
+        for name, mine in by_cohort.items()
+        if (mine["n"] > 0).any()
+    }
     if not counts:
         return {"bins": [], "figure": ""}
-    first = bins[bins["cohort"] == next(iter(counts))]
-    labels = [bin_label(row.lower, row.upper) for row in first.itertuples()]
+    labels = [bin_label(row.lower, row.upper) for row in by_cohort[next(iter(counts))].itertuples()]
     used = [k for k in range(len(labels)) if any(one[k] != 0 for one in counts.values())]
     shown = range(used[0], used[-1] + 1)
     sums = {name: sum(n for n in one if n == n) for name, one in counts.items()}
@@ -242,54 +260,46 @@ def bin_label(lower: float, upper: float) -> str:
     return f"below {upper:,g}" if lower == 0 else f"{lower:,g} to {upper:,g}"
 
 
-def limits_of(rules: list[tuple[str, str]], quality: dict) -> str:
+def limits_of(rules: dict[str, str], quality: dict) -> str:
     """The rules that look at a measure: "excluded below 60"."""
-    did = {"exclude": "excluded", "flag": "flagged"}
     return ", ".join(
-        f"{did[quality[name]['action']]} {side} {quality[name]['threshold']:g}"
-        for name, side in rules
-        if quality[name]["action"] in did
+        f"{DID[quality[name]['action']]} {side} {quality[name]['threshold']:g}"
+        for name, side in rules.items()
+        if quality[name]["action"] in DID
     )
 
 
 def rule_table(quality: dict) -> list[dict]:
     """Each rule with what it does."""
+    units = words.UNITS_OF_RULES
     return [
-        {"rule": words.reason(name), "action": rule["action"], "threshold": f"{rule['threshold']:g}{words.UNITS_OF_RULES.get(name, '')}"}
+        rule | {"rule": words.reason(name), "threshold": f"{rule['threshold']:g}{units.get(name, '')}"}
         for name, rule in quality.items()
-    ]  # fmt: skip
+    ]
 
 
 def made(settings: dict) -> list[tuple[str, str]]:
     """What an age depends on besides photo and model, in words."""
-    choice = {
-        "highest_confidence": "the most certain face",
-        "largest": "the largest face",
-        "only": "only a face that is alone",
-    }
-    detection = {"exact": "exact (as the study)", "fast": "fast (faces below the limit are not looked for)"}
-    box = {
-        "clip": "clip (detector 0.1.1, as in the released ages)",
-        "abs_shift": "abs_shift (detector 0.1.0 and older, as in the clinical runs)",
-    }
-    twice = {"flag": "used and flagged", "exclude": "not used, but for the first of a person"}
     jitters = (
         f"from {settings['jitters']} shifted and mirrored crops" if settings["jitters"] else "not asked for"
     )
+    found = f"{DETECTION[settings['detection']]}, probability {settings['min_probability']:g} and more"
     return [
-        ("Face found", f"{detection[settings['detection']]}, probability {settings['min_probability']:g} and more; {choice[settings['face_choice']]}"),
-        ("Box that leaves the photo", box[settings["box_mode"]]), ("Scaled", f"to 160 × 160 pixels, {settings['resize']}"),
-        ("Precision", settings["precision"]), ("Device asked for", settings["device"]), ("Uncertainty of one age", jitters),
-        ("Photos that occur again", twice[settings["duplicates"]]),
-    ]  # fmt: skip
+        ("Face found", f"{found}; {FACE_CHOICE[settings['face_choice']]}"),
+        ("Box that leaves the photo", BOX_MODE[settings["box_mode"]]),
+        ("Scaled", f"to 160 × 160 pixels, {settings['resize']}"),
+        ("Precision", settings["precision"]),
+        ("Device asked for", settings["device"]),
+        ("Uncertainty of one age", jitters),
+        ("Photos that occur again", DUPLICATES[settings["duplicates"]]),
+    ]
 
 
 def _speeds(rows: pd.DataFrame) -> list[dict]:
     """Photos per second of each cohort and device."""
-    return [
-        {"cohort": row.cohort, "device": row.device, "workers": int(row.workers), "speed": row.photos / row.seconds}
-        for row in rows.itertuples() if row.seconds > 0
-    ]  # fmt: skip
+    known = rows[rows["seconds"] > 0]
+    speeds = known.assign(workers=known["workers"].astype(int), speed=known["photos"] / known["seconds"])
+    return speeds.to_dict("records")
 
 
 def _uncertainty(tables: ReportTables, names: list[str]) -> list[dict]:
@@ -311,17 +321,16 @@ def review_sentences(rows: pd.DataFrame, settings: dict) -> list[str]:
     said = [f"Reviewers looked at {count(n)} photos without knowing whose they are."]
     if "photos reviewed by several" in looked.index:
         rule = rows["model"].iloc[0]
-        said[0] = (
-            f"{said[0].removesuffix('.')}; {count(looked['photos reviewed by several'])} were seen by more than one, and {rule}."
-        )
+        several = f"{count(looked['photos reviewed by several'])} were seen by more than one"
+        said[0] = f"{said[0].removesuffix('.')}; {several}, and {rule}."
     for term, pair in rows[rows["measure"] != "photos"].groupby("term", sort=False):
         found = {row["measure"]: row for row in pair.to_dict("records")}
         kappa, share = found["Cohen's kappa"], found["observed agreement"]
-        parts = [
-            f"Cohen's kappa {_told(kappa)}",
-            f"the same answer on {number(100 * share['estimate'], 0)}% ({interval(100 * share['ci_lower'], 100 * share['ci_upper'], 0)})" if share["estimate"] == share["estimate"] else f"share of equal answers {share['note']}",
-        ]  # fmt: skip
-        said.append(f"{term.capitalize()} on excluding a photo or not: {'; '.join(parts)}.")
+        percent, *ends = (100 * share[name] for name in ("estimate", "ci_lower", "ci_upper"))
+        same = f"the same answer on {number(percent, 0)}% ({interval(*ends, 0)})"
+        if percent != percent:
+            same = f"share of equal answers {share['note']}"
+        said.append(f"{term.capitalize()} on excluding a photo or not: Cohen's kappa {_told(kappa)}; {same}.")
     return said
 
 

@@ -12,7 +12,12 @@ from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import interval, measure_words, number, people, signed, why_not, with_measures
 
-# Figure of the scores section: how long the groups of a score lived, by the age that it was made with.
+AGE, FIXED, MATCHED = "age", "face age, fixed cut", "face age, matched cut"
+VERSIONS = (AGE, FIXED, MATCHED)
+BOTH, NEITHER, GAINED, LOST = "points both ways", "points neither way", "gained points", "lost points"
+CONTINUOUS = ("face age, continuous", "age, continuous")
+PAIRS = ((FIXED, AGE), (MATCHED, AGE), CONTINUOUS)
+C, AUC = "Harrell's C", "AUC"
 
 
 def draw_medians(table: pd.DataFrame, versions: list[str]) -> Picture:
@@ -35,32 +40,20 @@ def draw_medians(table: pd.DataFrame, versions: list[str]) -> Picture:
         yOffset=alt.YOffset("version:N", sort=versions, scale=alt.Scale(paddingOuter=0.35)),
         color=coloured("version", colours, columnPadding=28),
     )
+    x = alt.X("low:Q", title="Median survival, months", scale=alt.Scale(domain=[0, edge], nice=False))
+    without_end = base.transform_filter("datum.open")
+    known = base.transform_filter("isValid(datum.estimate)")
     chart = alt.layer(
-        base.mark_rule(strokeWidth=2).encode(
-            x=alt.X("low:Q", title="Median survival, months", scale=alt.Scale(domain=[0, edge], nice=False)),
-            x2="high:Q",
-        ),
-        base.transform_filter("datum.open").mark_text(text="▸", fontSize=13, color=INK).encode(x="high:Q"),
-        base.transform_filter("isValid(datum.estimate)")
-        .mark_point(filled=True, size=60, opacity=1)
-        .encode(x="estimate:Q"),
+        base.mark_rule(strokeWidth=2).encode(x=x, x2="high:Q"),
+        without_end.mark_text(text="▸", fontSize=13, color=INK).encode(x="high:Q"),
+        known.mark_point(filled=True, size=60, opacity=1).encode(x="estimate:Q"),
     ).properties(width=INNER - 60, height=62 * shown["group"].nunique())
     return to_svg(chart, "Median survival of each group by the age that the score was made with")
 
 
-AGE, FIXED, MATCHED = "age", "face age, fixed cut", "face age, matched cut"
-VERSIONS = (AGE, FIXED, MATCHED)
-BOTH, NEITHER, GAINED, LOST = "points both ways", "points neither way", "gained points", "lost points"
-CONTINUOUS = ("face age, continuous", "age, continuous")
-PAIRS = (
-    (FIXED, AGE), (MATCHED, AGE), CONTINUOUS,
-)  # fmt: skip
-C, AUC = "Harrell's C", "AUC"
-
-
 def scores_section(tables: ReportTables, name: str, config: dict) -> dict:
     """One block per definition."""
-    scored, compared = (tables.get("scores", table, name) for table in ("scored", "comparison"))
+    scored, compared = tables.several("scores", name, "scored", "comparison")
     return {
         "scores": [
             _block(scored[scored["score"] == one], compared[compared["score"] == one])
@@ -71,37 +64,32 @@ def scores_section(tables: ReportTables, name: str, config: dict) -> dict:
 
 
 def _block(scored: pd.DataFrame, rows: pd.DataFrame) -> dict:
-    nothing = rows[(rows["question"] == "groups") & (rows["term"] == "all")]
-    about = scored[scored["question"] == "definition"].iloc[0] if len(scored) else None
-    title = rows["model"].iloc[0]
+    of_groups = rows[rows["question"] == "groups"]
+    nothing = of_groups[of_groups["term"] == "all"]
+    definition = scored[scored["question"] == "definition"]
     said = {
-        "title": title,
-        "published": about["published"] if about is not None else "",
-        "citation": about["citation"] if about is not None else "",
+        "title": rows["model"].iloc[0],
+        "published": next(iter(definition["published"]), ""),
+        "citation": next(iter(definition["citation"]), ""),
     }
-    if (rows["question"] == "groups").sum() == len(nothing):
+    if len(of_groups) == len(nothing):
         return said | {"not_run": why_not(nothing["reason"].iloc[0])}
-    versions = [
-        version
-        for version in VERSIONS
-        if (rows.loc[rows["question"] == "groups", "version"] == version).any()
-    ]
-    versions = [version for version in versions if version not in set(nothing["version"])]
+    made = set(of_groups["version"]) - set(nothing["version"])
+    versions = [version for version in VERSIONS if version in made]
     moves = [_move(rows, version) for version in versions if version != AGE]
     groups = _groups(rows, versions)
+    cox = rows[rows["question"] == "cox"]
     return said | {
         "not_run": "",
         "missing_versions": [(row["version"], row["note"]) for row in nothing.to_dict("records")],
         "sentences": _sentences(scored, rows, moves),
         "groups": groups,
-        "reference": next(
-            (f"against group {one}" for one in rows.loc[rows["question"] == "cox", "reference"] if one), ""
-        ),
+        "reference": next((f"against group {one}" for one in cox["reference"] if one), ""),
         "figure": _figure(groups, versions),
         "moves": moves,
         "discrimination": _discrimination(rows),
         "method": next(iter(rows.loc[rows["question"] == "discrimination", "method"]), ""),
-        "continuous": rows[(rows["question"] == "cox") & rows["version"].isin(CONTINUOUS)].to_dict("records"),
+        "continuous": cox[cox["version"].isin(CONTINUOUS)].to_dict("records"),
         "tests": with_measures(rows[rows["question"] == "likelihood ratio"]),
         "questions": scored[scored["question"] == "items"].to_dict("records"),
         "without": scored[scored["question"] == "no score"].to_dict("records"),
@@ -163,14 +151,20 @@ def _discrimination(rows: pd.DataFrame) -> list[dict]:
     records = rows[rows["question"] == "discrimination"].to_dict("records")
     found = {(row["measure"], _time(row), row["term"]): row for row in records}
     measures = dict.fromkeys((row["measure"], _time(row)) for row in records if row["measure"] in (C, AUC))
-    return [
-        {
-            "measure": measure_words(found[measure, time, other]), "compared": other.replace(", ", " (", 1) + ")",
-            "first": found[measure, time, first], "other": found[measure, time, other],
-            "difference": found.get((f"difference of {measure}", time, f"{other} minus {first}")),
-        }
-        for other, first in PAIRS for measure, time in measures if (measure, time, other) in found
-    ]  # fmt: skip
+    lines = []
+    for other, first in PAIRS:
+        for measure, time in measures:
+            if row := found.get((measure, time, other)):
+                lines.append(
+                    {
+                        "measure": measure_words(row),
+                        "compared": other.replace(", ", " (", 1) + ")",
+                        "first": found[measure, time, first],
+                        "other": row,
+                        "difference": found.get((f"difference of {measure}", time, f"{other} minus {first}")),
+                    }
+                )
+    return lines
 
 
 def _time(row: dict) -> float | None:
@@ -192,19 +186,17 @@ def _sentences(scored: pd.DataFrame, rows: pd.DataFrame, moves: Sequence[dict]) 
     known = rows[rows["measure"] == C].set_index("term")["estimate"]
     differences = rows[rows["measure"] == f"difference of {C}"].set_index("term")
     parts = []
+    differences = differences[differences["estimate"].notna()]
     for other, first in PAIRS[:2]:
-        if (term := f"{other} minus {first}") in differences.index and pd.notna(
-            differences.loc[term, "estimate"]
-        ):
+        if (term := f"{other} minus {first}") in differences.index:
             row = differences.loc[term]
             parts.append(
                 f"{number(known[other])} with {other.replace(', ', ' at the ', 1)} (difference {signed(row['estimate'], 3)}, 95% CI "
                 f"{interval(row['ci_lower'], row['ci_upper'], 3)})"
             )
     if parts:
-        said.append(
-            f"How well the score orders participants by death (C): {number(known[AGE])} with age, {' and '.join(parts)}."
-        )
+        with_age = f"{number(known[AGE])} with age, {' and '.join(parts)}"
+        said.append(f"How well the score orders participants by death (C): {with_age}.")
     return said
 
 
@@ -227,16 +219,11 @@ def _cut_sentence(rows: pd.DataFrame, move: dict) -> str:
     before, after = people(by_age["participants"]), people(own["participants"])
     if np.isnan(more):
         return f"The fixed {old}-year cut gave the age point to {after} instead of {before} of {everybody} participants ({changed})."
-    amount = (
-        "as many participants as"
-        if more == 0
-        else f"{people(abs(more))} {'more' if more > 0 else 'fewer'} participants than"
-    )
-    meaning = (
-        ""
-        if more == 0
-        else f" A face age of {new} is not an age of {old}, so the swap as such {'adds' if more > 0 else 'takes away'} points."
-    )
+    amount, meaning = "as many participants as", ""
+    if more:
+        amount = f"{people(abs(more))} {'more' if more > 0 else 'fewer'} participants than"
+        does = "adds" if more > 0 else "takes away"
+        meaning = f" A face age of {new} is not an age of {old}, so the swap as such {does} points."
     return f"The fixed {old}-year cut gave the age point to {amount} chronological age did ({after} instead of {before} of {everybody}; {changed}).{meaning}"
 
 
