@@ -126,7 +126,7 @@ def made_once(tmp_path_factory, name: str, *targets: str) -> Path:
         log = folder / f"{name}.log"
         if not log.exists():
             (folder / "demo").mkdir(exist_ok=True)
-            run = snakemake(folder / "demo", *targets)
+            run = snakemake(folder / "demo", *targets, forks=True)
             log.write_text(f"{run.status}\n{run.output}")
         status, _, output = log.read_text().partition("\n")
     assert status == "0", output[-8000:]

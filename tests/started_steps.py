@@ -1,6 +1,6 @@
 """Steps of a workflow, and plans of snakemake, that are forked from one process: the same commands without 1 to 2 CPU seconds of imports for each.
 
-For studies whose results a test looks at, and for dry runs. The demo's own run, `faceage-bio run` under signals and SLURM start their steps as a user's do.
+For the demo, studies whose results a test looks at, and dry runs. SLURM, which runs each step, and `faceage-bio run` start processes as a user's do.
 """
 
 import atexit
