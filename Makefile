@@ -11,6 +11,7 @@ KEY := $(shell cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
 INSTALLED := $(VENV)/installed-$(KEY)
 TRAINABLE := $(VENV)/trainable-$(KEY)
 TESTABLE := $(VENV)/testable-$(KEY)
+WORKERS = $(shell $(PYTHON) -c 'import os; print(min(4, os.cpu_count() + 1))') # one more than cores, because tests of SLURM wait
 SLURM := slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
 ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -55,7 +56,7 @@ demo-sites: demo
 
 # make test-quick   without whole runs, browser and SLURM
 test-quick: $(TESTABLE)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not (workflow or browser or slurm or gpu)"
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not (workflow or browser or slurm or gpu)"
 
 $(TRAINABLE): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train]'
@@ -72,7 +73,7 @@ demo-train: $(TRAINABLE)
 	@$(BIN)/faceage-bio train evaluate --run $(TRAINED)/run --prepared $(TRAINED)/prepared --incumbent $(TRAINED)/incumbent --followed $(TRAINED)/followed.tsv --cohort "simulated follow-up"
 
 test: $(TESTABLE)
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # make test-federated   sites over NVFlare's simulator, in an environment of its own
 FEDERATED := .venv-federated

@@ -29,6 +29,10 @@ def by_step(folder: Path, cohorts: list[str]) -> pd.DataFrame:
         for cohort in cohorts:
             name = name.partition(f"_{cohort}")[0]
         rows.append({"step": name, **pd.read_csv(path, sep="\t").iloc[0]})
+    if not rows:
+        sys.exit(
+            f"{folder}: no tables of a run. Expected those that snakemake writes there. Give --results of a finished run."
+        )
     table = pd.DataFrame(rows)
     spent = table.groupby("step").agg(
         jobs=("s", "size"), cpu=("cpu_time", "sum"), wall=("s", "sum"), rss=("max_rss", "max")

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.rna.gene_ids import human_genes
 from tests.commands import invoked
-from tests.conftest import ROOT
+from tests.conftest import FEW_DRAWS, ROOT
 from tests.started_steps import forked
 
 CONFIG = """\
@@ -149,6 +150,8 @@ def test_the_download_is_understood(tmp_path, monkeypatch):
 @pytest.mark.workflow
 def test_the_download_runs_to_both_reports(tmp_path):
     write_download(tmp_path)
+    with (tmp_path / "config.yaml").open("a") as config:
+        yaml.safe_dump({"survival": FEW_DRAWS["survival"]}, config)
     done = subprocess.run(
         [sys.executable, "-m", "faceage_bio", "run", "--configfile", "config.yaml"],
         cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)} | forked(), capture_output=True, text=True,
