@@ -3,6 +3,7 @@
 import ast
 import io
 import json
+import re
 import subprocess
 import sys
 import tokenize
@@ -70,6 +71,27 @@ def source_lines(text):
     silent = {getattr(tokenize, kind) for kind in kinds}
     tokens = [one for one in tokenize.generate_tokens(io.StringIO(text).readline) if one.type not in silent]
     return len({line for one in tokens for line in range(one.start[0], one.end[0] + 1)} - docstrings)
+
+
+def test_names_in_docstrings_are_there():
+    """A name in single backticks is one of this project's code; those of R stand in double ones."""
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
+    known, named = {place for path in files for place in (path.stem, path.parent.name)}, set()
+    for path in files:
+        text = path.read_text()
+        known |= {
+            token.string
+            for token in tokenize.generate_tokens(io.StringIO(text).readline)
+            if token.type == tokenize.NAME
+        }
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                found = re.findall(r"(?<!`)`([A-Za-z_][\w.]*)`(?!`)", ast.get_docstring(node) or "")
+                named |= {(path.name, name) for name in found}
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                known.add(node.value)  # columns, keys of the config
+    assert len(named) > 200
+    assert [one for one in named if not known.issuperset(one[1].split("."))] == []
 
 
 def test_the_release_is_short_enough_to_be_read():

@@ -1,7 +1,7 @@
 """Estimates of several cohorts as one: inverse variance with a between-cohort variance, many estimates at once.
 
 Estimates and their standard errors are on the analysis scale (logarithms of ratios, Fisher's z of correlations); a cohort without an
-estimate is NaN. Everything equals R's metafor (`rma`, `predict`, `confint`, `leave1out`, `cumul`, `influence`, `regtest`, `permutest`).
+estimate is NaN. Everything equals R's metafor (``rma``, ``predict``, ``confint``, ``leave1out``, ``cumul``, ``influence``, ``regtest``, ``permutest``).
 """
 
 from collections.abc import Sequence
