@@ -47,18 +47,16 @@ def test_fit_equals_coxph(name):
     columns = ["log_hazard_ratio", "standard_error", "ci_lower", "ci_upper", "p_value"]
     for term in CASES[name].terms:
         expected = [r(name, term, column)[0] for column in columns]
-        np.testing.assert_allclose(
-            fit.terms.loc[term, columns].to_numpy(float), expected, rtol=1e-8, err_msg=term
-        )
+        found = fit.terms.loc[term, columns].to_numpy(float)
+        np.testing.assert_allclose(found, expected, rtol=1e-8, err_msg=term)
         if CASES[name].cluster:
             assert fit.terms.naive_error[term] == pytest.approx(r(name, term, "naive_error")[0], rel=1e-9)
     assert fit.log_likelihood == pytest.approx(r(name, "log_likelihood")[0], rel=1e-12)
     assert fit.log_likelihood_null == pytest.approx(r(name, "log_likelihood_null")[0], rel=1e-12)
     if not CASES[name].cluster:
         covariance = r(name, "covariance").reshape(fit.covariance.shape)
-        np.testing.assert_allclose(
-            fit.covariance, covariance, rtol=1e-7, atol=1e-12 * np.abs(covariance).max()
-        )
+        nothing = 1e-12 * np.abs(covariance).max()
+        np.testing.assert_allclose(fit.covariance, covariance, rtol=1e-7, atol=nothing)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -77,19 +75,16 @@ def test_proportional_hazards_test_equals_cox_zph(name, transform):
         return
     table = proportional_hazards_test(fitted(name), transform).set_index("term")
     for term in [*CASES[name].terms, "GLOBAL"]:
-        np.testing.assert_allclose(
-            table.loc[term].to_numpy(float), r(name, "zph", transform, term), rtol=1e-8, err_msg=term
-        )
+        found, expected = table.loc[term].to_numpy(float), r(name, "zph", transform, term)
+        np.testing.assert_allclose(found, expected, rtol=1e-8, err_msg=term)
     points = hazard_over_time(fitted(name), transform).points
     # R sorts tied deaths in its own way, so values are compared in their order
-    np.testing.assert_allclose(
-        np.sort(points.g)[:6], r(name, "zph points", transform, "g"), rtol=1e-9, atol=1e-12
-    )
+    expected = r(name, "zph points", transform, "g")
+    np.testing.assert_allclose(np.sort(points.g)[:6], expected, rtol=1e-9, atol=1e-12)
     for term in CASES[name].terms:
         expected = r(name, "zph points", transform, term)
-        np.testing.assert_allclose(
-            np.sort(points[term])[:6], expected, rtol=1e-8, atol=1e-9 * np.abs(expected).max()
-        )
+        nothing = 1e-9 * np.abs(expected).max()
+        np.testing.assert_allclose(np.sort(points[term])[:6], expected, rtol=1e-8, atol=nothing)
 
 
 def test_terms_of_several_columns_are_tested_together_as_cox_zph_does():
@@ -151,9 +146,8 @@ def test_units_and_order_do_not_matter(seed, factor, shift, ties):
     assert again.terms.log_hazard_ratio["x"] * factor == pytest.approx(expected, rel=1e-8)
     assert again.terms.p_value["z"] == pytest.approx(fit.terms.p_value["z"], rel=1e-7)
     assert again.log_likelihood == pytest.approx(fit.log_likelihood, rel=1e-11)
-    np.testing.assert_allclose(
-        proportional_hazards_test(again).chi_square, zph.chi_square, rtol=1e-6, atol=1e-9
-    )
+    chi_square = proportional_hazards_test(again).chi_square
+    np.testing.assert_allclose(chi_square, zph.chi_square, rtol=1e-6, atol=1e-9)
 
 
 @settings(deadline=None, max_examples=10)
@@ -182,9 +176,8 @@ def test_strata_share_a_coefficient_but_no_baseline():
     table = simulated(n=300)
     group = pd.Series(np.arange(300) % 2)
     slower = table.assign(years=table.years * np.where(group, 10.0, 1.0))
-    pd.testing.assert_frame_equal(
-        fit_of(table, strata=group).terms, fit_of(slower, strata=group).terms, rtol=1e-9
-    )
+    one, other = (fit_of(each, strata=group).terms for each in (table, slower))
+    pd.testing.assert_frame_equal(one, other, rtol=1e-9)
 
 
 def test_integer_weights_without_ties_repeat_people_under_breslow_only_but_scale_the_likelihood():
@@ -223,29 +216,40 @@ def test_a_hazard_that_fades_is_found_out():
 # -- what cannot be estimated
 
 
+TABLE = simulated()
+LABELS = pd.Series("a", index=TABLE.index).mask(TABLE.index == 3)
+
+
 @pytest.mark.parametrize(
     ("change", "more", "message"),
     [
-        (lambda t: t.assign(x=1.0), {}, "^x does not vary"),
-        (lambda t: t.assign(x=0.1), {}, "^x does not vary$"),
-        (lambda t: t.assign(x=t.x.mask(t.index == 3, np.inf)), {}, "x has missing or infinite values"),
-        (lambda t: t.assign(z=2 * t.x), {}, "^z follows from x$"),
-        (lambda t: t.assign(x=t.x.where(t.index > 3)), {}, "x has missing or infinite values"),
-        (lambda t: t.assign(event=t.event.where(t.index > 3)), {}, "an event is missing or neither 0 nor 1"),
-        (lambda t: t.assign(event=2.0), {}, "neither 0 nor 1"),
-        (
-            lambda t: t.assign(z=t.event),
-            {},
-            "^z separates those who died from those who did not, so its hazard ratio has no end",
-        ),
-        (lambda t: t.assign(z=t.event - t.x, x=t.x), {}, r"^x, z separates"),
-        (lambda t: t.assign(event=(t.index == 5) * 1.0), {}, "1 death is too few for 2"),
-        (lambda t: t, {"penalty": "lasso"}, "penalty 'lasso' is unknown; use one of none, firth"),
+        ({"x": 1.0}, {}, "^x does not vary"),
+        ({"x": 0.1}, {}, "^x does not vary$"),
+        ({"x": TABLE.x.mask(TABLE.index == 3, np.inf)}, {}, "x has missing or infinite values"),
+        ({"z": 2 * TABLE.x}, {}, "^z follows from x$"),
+        ({"x": TABLE.x.where(TABLE.index > 3)}, {}, "x has missing or infinite values"),
+        ({"event": TABLE.event.where(TABLE.index > 3)}, {}, "an event is missing or neither 0 nor 1"),
+        ({"event": 2.0}, {}, "neither 0 nor 1"),
+        ({"z": TABLE.event}, {}, "^z separates those who died from those who did not, so its hazard ratio has no end"),
+        ({"z": TABLE.event - TABLE.x}, {}, r"^x, z separates"),
+        ({"event": (TABLE.index == 5) * 1.0}, {}, "1 death is too few for 2"),
+        ({}, {"penalty": "lasso"}, "penalty 'lasso' is unknown; use one of none, firth"),
+        ({}, {"strata": LABELS}, "stratum of a participant is missing"),
+        ({}, {"cluster": LABELS}, "cluster of a participant is missing"),
+        ({}, {"cluster": TABLE.z}, "2 clusters are too few"),
+        ({}, {"weights": TABLE.z}, "a weight is missing or not positive"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_estimated_is_an_error_that_names_the_term(change, more, message):
     with pytest.raises(FitError, match=message):
-        fit_of(change(simulated()), **more)
+        fit_of(TABLE.assign(**change), **more)
+
+
+def test_wrong_lengths_are_errors():
+    with pytest.raises(FitError, match="rows of event are not those of the design"):
+        fit_cox(TABLE.years, TABLE.event[::-1], TABLE[["x"]])
+    with pytest.raises(FitError, match="years has 149 rows and the design 150"):
+        fit_cox(TABLE.years[1:], TABLE.event, TABLE[["x"]])
 
 
 def test_a_term_constant_within_strata_is_named():
@@ -258,23 +262,6 @@ def test_a_term_that_follows_from_others_within_strata_is_named():
     table = simulated().assign(z=lambda t: t.z + (t.index % 2))
     with pytest.raises(FitError, match=r"^z follows from the other terms among those at risk at the deaths$"):
         fit_cox(table.years, table.event, table[["x", "z"]].assign(z=table.x + table.z), strata=table.z)
-
-
-def test_missing_labels_and_wrong_lengths_are_errors():
-    table = simulated()
-    labels = pd.Series("a", index=table.index).mask(table.index == 3)
-    with pytest.raises(FitError, match="stratum of a participant is missing"):
-        fit_of(table, strata=labels)
-    with pytest.raises(FitError, match="cluster of a participant is missing"):
-        fit_of(table, cluster=labels)
-    with pytest.raises(FitError, match="2 clusters are too few"):
-        fit_of(table, cluster=table.z)
-    with pytest.raises(FitError, match="a weight is missing or not positive"):
-        fit_of(table, weights=table.z)
-    with pytest.raises(FitError, match="rows of event are not those of the design"):
-        fit_cox(table.years, table.event[::-1], table[["x"]])
-    with pytest.raises(FitError, match="years has 149 rows and the design 150"):
-        fit_cox(table.years[1:], table.event, table[["x"]])
 
 
 def test_models_on_other_rows_or_not_nested_are_not_compared():
@@ -295,21 +282,23 @@ def test_models_on_other_rows_or_not_nested_are_not_compared():
             likelihood_ratio_test(smaller, larger)
 
 
-def test_predictions_need_the_terms_and_the_strata_of_the_model():
-    table = simulated()
-    fit = fit_of(table, strata=pd.Series(table.index % 2))
-    with pytest.raises(FitError, match="no column z of the model"):
-        survival_at(fit, table[["x"]], [1.0])
-    with pytest.raises(FitError, match="the stratum of each participant is needed"):
-        survival_at(fit, table, [1.0])
-    with pytest.raises(FitError, match="the model has no stratum 7"):
-        survival_at(fit, table, [1.0], pd.Series(7, index=table.index))
-    with pytest.raises(FitError, match="transform 'sqrt' is unknown; use one of km"):
-        proportional_hazards_test(fit, "sqrt")
-    with pytest.raises(FitError, match="the model has no term q; it has x, z"):
-        proportional_hazards_test(fit, terms={"q": ["q"]})
-    with pytest.raises(FitError, match="a model without terms has no hazard ratio to test"):
-        proportional_hazards_test(fit_cox(table.years, table.event, table[[]]))
+FIT = fit_of(TABLE, strata=pd.Series(TABLE.index % 2))
+
+
+@pytest.mark.parametrize(
+    ("message", "ask"),
+    [
+        ("no column z of the model", lambda: survival_at(FIT, TABLE[["x"]], [1.0])),
+        ("the stratum of each participant is needed", lambda: survival_at(FIT, TABLE, [1.0])),
+        ("the model has no stratum 7", lambda: survival_at(FIT, TABLE, [1.0], pd.Series(7, index=TABLE.index))),
+        ("transform 'sqrt' is unknown; use one of km", lambda: proportional_hazards_test(FIT, "sqrt")),
+        ("the model has no term q; it has x, z", lambda: proportional_hazards_test(FIT, terms={"q": ["q"]})),
+        ("a model without terms has no hazard ratio to test", lambda: proportional_hazards_test(fit_cox(TABLE.years, TABLE.event, TABLE[[]]))),
+    ],
+)  # fmt: skip
+def test_predictions_need_the_terms_and_the_strata_of_the_model(message, ask):
+    with pytest.raises(FitError, match=message):
+        ask()
 
 
 def test_lifelines_agrees_where_it_agrees_with_r():
@@ -366,14 +355,8 @@ def test_robust_error_counts_copies_of_a_person_once():
 )
 def test_firth_is_the_top_of_the_penalised_likelihood(name, data, terms, entry, strata):
     table = read(data)
-    fit = fit_cox(
-        table.time,
-        table.event,
-        table[terms],
-        entry and table[entry],
-        strata=strata and table[strata],
-        penalty="firth",
-    )
+    entry, strata = entry and table[entry], strata and table[strata]
+    fit = fit_cox(table.time, table.event, table[terms], entry, strata=strata, penalty="firth")
     for term in terms:
         # the derivatives of R's side are numerical
         np.testing.assert_allclose(fit.terms.loc[term].to_numpy(), r(name, term), rtol=1e-7, err_msg=term)
@@ -498,9 +481,8 @@ def test_a_handful_of_people_has_an_answer_or_a_reason(seed):
         found = "" if np.isfinite(fit.terms.standard_error).all() else "an estimate without error"
     except FitError as error:
         found = str(error)
-    assert not found or re.search("too few|separates|follows from|does not vary|did not converge", found), (
-        found
-    )
+    reasons = "too few|separates|follows from|does not vary|did not converge"
+    assert not found or re.search(reasons, found), found
 
 
 @pytest.mark.parametrize("clustered", [False, True])
