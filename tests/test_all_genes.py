@@ -72,11 +72,8 @@ def test_three_cohorts_of_20000_genes_are_whole_and_below_3_mb():
     assert shown[0]["columns"][0] == genes.term.tolist()
     at = next(cell["at"] for cell in shown[0]["cells"] if cell["kind"] == "estimate")
     estimate, lower, beyond = (np.array(shown[0]["columns"][at + place], dtype=float) for place in range(3))
-    for name, mine in (
-        ("estimate", estimate),
-        ("ci_lower", lower),
-        ("ci_upper", 2 * estimate - lower + beyond / 100),
-    ):
+    upper = 2 * estimate - lower + beyond / 100
+    for name, mine in (("estimate", estimate), ("ci_lower", lower), ("ci_upper", upper)):
         assert np.abs(mine - genes[name].to_numpy()).max() <= 0.005 + 1e-9
 
 
@@ -137,59 +134,60 @@ def test_a_volcano_counts_colours_and_names_genes_by_direction():
     assert "q = 0.05" not in volcano(genes.assign(q_value=1.0), [], "Log2", "All genes")
 
 
-def named(n_genes: int, cohorts: list[str], rooms=("expression",)) -> ReportTables:
+def named(n_genes: int, cohorts: list[str]) -> ReportTables:
     """Genes by symbols, with the identifiers that a mapping at intake leaves, the same in all cohorts."""
-    made = {}
-    for room in rooms:
-        parts = [real_looking(name, n_genes, seed) for seed, name in enumerate(cohorts)]
-        for part in parts:
-            number = part.index.to_numpy()
-            part["gene_id"] = [f"ENSG{k * 7919 % 300_007:011d}" for k in number]
-            part["term"] = [part.term[k] if k < len(PANEL) else f"S{k * 7907 % 99_991:05d}" for k in number]
-        made[room, "genes"] = pd.concat(parts)
-    return ReportTables(made | {("expression", "panel"): panel_of(made["expression", "genes"])})
+    parts = [real_looking(name, n_genes, seed) for seed, name in enumerate(cohorts)]
+    for part in parts:
+        number = part.index.to_numpy()
+        part["gene_id"] = [f"ENSG{k * 7919 % 300_007:011d}" for k in number]
+        part["term"] = [part.term[k] if k < len(PANEL) else f"S{k * 7907 % 99_991:05d}" for k in number]
+    genes = pd.concat(parts)
+    return ReportTables({("expression", "genes"): genes, ("expression", "panel"): panel_of(genes)})
+
+
+def page_of_named(found: ReportTables, *cohorts: str) -> str:
+    return association_page(found, config_of(list(cohorts), expression={"panel": PANEL}), [CARD])
+
+
+def packed_ids(page: str) -> str:
+    return re.search(r'<script type="application/json" class="gene-ids">(.*?)</script>', page)[1]
 
 
 def ids_on(page: str) -> dict[str, str]:
-    packed = json.loads(
-        re.search(r'<script type="application/json" class="gene-ids">(.*?)</script>', page)[1]
-    )
-    return dict(zip(*json.loads(gzip.decompress(base64.b64decode(packed))), strict=True))
+    unzipped = gzip.decompress(base64.b64decode(json.loads(packed_ids(page))))
+    return dict(zip(*json.loads(unzipped), strict=True))
 
 
 def test_identifiers_of_a_mapping_stand_on_the_page_once_and_within_the_room():
     cohorts = ["one", "two", "three"]
     found = named(20_000, cohorts)
-    page = association_page(found, config_of(cohorts, expression={"panel": PANEL}), [CARD])
+    page = page_of_named(found, *cohorts)
     genes = found.get("expression", "genes")
     assert ids_on(page) == dict(zip(genes.term, genes.gene_id, strict=True))
     assert page.count('class="gene-ids"') == 1
-    packed = re.search(r'class="gene-ids">(.*?)</script>', page)[1]
-    assert sum(len(one["data"]) for one in unpacked(page)) + len(packed) <= module.BUDGET
+    assert sum(len(one["data"]) for one in unpacked(page)) + len(packed_ids(page)) <= module.BUDGET
     assert "with the largest p are not in" not in page
     assert "Find a gene, by symbol or Ensembl identifier" in page
     assert [cell["kind"] for cell in unpacked(page)[0]["cells"]][:3] == ["name", "id", "estimate"]
 
 
-def test_identifiers_take_their_room_from_the_tables(monkeypatch):
+def test_identifiers_take_their_space_from_the_tables(monkeypatch):
     monkeypatch.setattr(module, "BUDGET", 140_000)
-    found = named(6_000, ["one", "two"])
-    page = association_page(found, config_of(["one", "two"], expression={"panel": PANEL}), [CARD])
-    packed = re.search(r'class="gene-ids">(.*?)</script>', page)[1]
-    assert 20_000 < len(packed) < 100_000
-    assert sum(len(one["data"]) for one in unpacked(page)) + len(packed) <= 140_000
+    page = page_of_named(named(6_000, ["one", "two"]), "one", "two")
+    size = len(packed_ids(page))
+    assert 20_000 < size < 100_000
+    assert sum(len(one["data"]) for one in unpacked(page)) + size <= 140_000
     assert "with the largest p are not in" in page
+
+
+TWO_IDS = "ENSG00000105810 ENSG00000999999"
 
 
 @pytest.mark.parametrize(
     ("given", "title", "expected"),
     [
         ([1021, 7157.0, np.nan], "Identifier", {"CDK6": "1021", "TP53": "7157", "CDKN2A": "ENSG00000147889"}),
-        (
-            ["ENSG00000105810 ENSG00000999999", None, None],
-            "Ensembl",
-            {"CDK6": "ENSG00000105810 ENSG00000999999"},
-        ),
+        ([TWO_IDS, None, None], "Ensembl", {"CDK6": TWO_IDS}),
     ],
 )
 def test_identifiers_of_another_kind_several_or_none(given, title, expected):
@@ -219,26 +217,33 @@ def test_names_of_one_place_do_not_stand_on_each_other():
         assert not [1 for other in places[:k] if abs(other[0] - x) < 36 and abs(other[1] - y) < 12]
 
 
+def opened(browser, page, folder):
+    """The explorer of genes on a page, ready, and the texts of its rows before its script ran."""
+    (folder / "page.html").write_text(page)
+    browser.get((folder / "page.html").as_uri())
+    static = rows_of(browser)
+    browser.execute_script("document.querySelector('.explorer').scrollIntoView()")
+    browser.implicitly_wait(10)
+    return browser.find_element("css selector", ".explorer[data-ready]"), static
+
+
+def rows_of(browser) -> list[list[str]]:
+    rows = "[...document.querySelectorAll('.explorer tbody tr')]"
+    return browser.execute_script(
+        f"return {rows}.map((row) => [...row.cells].map((cell) => cell.textContent))"
+    )
+
+
 @pytest.mark.browser
 def test_a_browser_finds_sorts_and_names_genes(tmp_path, browser):
-    page = page_of(["one"], 20_000)
-    (tmp_path / "page.html").write_text(page)
+    place, static = opened(browser, page_of(["one"], 20_000), tmp_path)
     genes = real_looking("one", 20_000, 0)
-    browser.get((tmp_path / "page.html").as_uri())
     script = browser.execute_script
-    static = script(
-        "return [...document.querySelectorAll('.explorer tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
-    )
-    assert len(static) == 10
-    script("document.querySelector('.explorer').scrollIntoView()")
-    browser.implicitly_wait(10)
-    place = browser.find_element("css selector", ".explorer[data-ready]")
 
     def rows():
-        return script(
-            "return [...document.querySelectorAll('.explorer tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"
-        )
+        return rows_of(browser)
 
+    assert len(static) == 10
     assert rows() == static  # the script writes numbers as Python does
     place.find_element("css selector", ".more").click()
     assert len(rows()) == 60
@@ -283,26 +288,19 @@ def test_a_browser_finds_sorts_and_names_genes(tmp_path, browser):
 @pytest.mark.browser
 def test_a_browser_finds_genes_by_the_identifiers_of_a_mapping(tmp_path, browser):
     found = named(2_000, ["one"])
-    page = association_page(found, config_of(["one"], expression={"panel": PANEL}), [CARD])
-    (tmp_path / "page.html").write_text(page)
     genes = found.get("expression", "genes").reset_index(drop=True)
-    browser.get((tmp_path / "page.html").as_uri())
-    browser.execute_script("document.querySelector('.explorer').scrollIntoView()")
-    browser.implicitly_wait(10)
-    place = browser.find_element("css selector", ".explorer[data-ready]")
-    rows = """return [...document.querySelectorAll('.explorer tbody tr')].map((row) => [...row.cells].map((cell) => cell.textContent))"""
-    first = browser.execute_script(rows)
-    place.find_element("css selector", "input[type=search]").send_keys(genes.gene_id[1234].lower())
-    assert [row[:2] for row in browser.execute_script(rows)] == [[genes.term[1234], genes.gene_id[1234]]]
-    place.find_element("css selector", "input[type=search]").clear()
-    place.find_element("css selector", "input[type=search]").send_keys(genes.term[77])
-    assert browser.execute_script(rows)[0][0] == genes.term[77]
-    assert len(first) == 10
+    place, _ = opened(browser, page_of_named(found, "one"), tmp_path)
+    assert len(rows_of(browser)) == 10
+    field = place.find_element("css selector", "input[type=search]")
+    field.send_keys(genes.gene_id[1234].lower())
+    assert [row[:2] for row in rows_of(browser)] == [[genes.term[1234], genes.gene_id[1234]]]
+    field.clear()
+    field.send_keys(genes.term[77])
+    assert rows_of(browser)[0][0] == genes.term[77]
     place.find_elements("css selector", "thead button")[1].click()  # by identifier
-    place.find_element("css selector", "input[type=search]").clear()
-    place.find_element("css selector", "input[type=search]").send_keys("e")
-    found_ids = [row[1] for row in browser.execute_script(rows)]
-    assert found_ids[0] == min(genes.gene_id)
+    field.clear()
+    field.send_keys("e")
+    assert rows_of(browser)[0][1] == min(genes.gene_id)
     assert [line for line in browser.get_log("browser") if line["level"] in {"SEVERE", "WARNING"}] == []
 
 
@@ -362,18 +360,15 @@ def test_the_page_shows_every_model_and_the_second_opinion(gene_tables):
         assert text in page, text
     assert "pydeseq2" not in page
     method = "limma-voom, moderated t, alongside DESeq2's method by pydeseq2 0.5.4"
-    engine = {
-        name: gene_tables.get(*name).assign(method=method)
-        for name in (("expression", "genes"), ("expression", "panel"))
-    }
+    names = (("expression", "genes"), ("expression", "panel"))
+    engine = {name: gene_tables.get(*name).assign(method=method) for name in names}
     page = association_page(ReportTables(gene_tables.by_name | engine), config("one"), [CARD])
     assert "Shown alongside: DESeq2's method by pydeseq2 " in page
 
 
 def test_genes_and_age_acceleration_are_on_the_association_page_alone(gene_tables):
-    association, survival = (
-        page(gene_tables, config("one", "few"), [CARD]) for page in (association_page, survival_page)
-    )
+    both = config("one", "few")
+    association, survival = (page(gene_tables, both, [CARD]) for page in (association_page, survival_page))
     pages.check_structure(survival)
     assert pages.section(association, "genes")
     for text in ("<i>CDK6</i>: log2 fold change", "validated against DESeq2 1.38.3"):
@@ -412,9 +407,8 @@ def test_the_leading_method_and_disagreements_are_said(tmp_path):
         write_table(rows, paths[-1])
     gene_tables = collect(paths)
     section = gene_section(gene_tables, "one", config("one"))
-    assert section["type_one_error"][0]["sentence"].endswith(
-        "limma-voom gives the estimates and p-values (declared)."
-    )
+    declared = "limma-voom gives the estimates and p-values (declared)."
+    assert section["type_one_error"][0]["sentence"].endswith(declared)
     sentence = section["gene_sentences"][0][1]
     assert "n = 60; limma-voom)" in sentence
     assert "; DESeq2 disagrees: +0." in sentence
@@ -423,12 +417,8 @@ def test_the_leading_method_and_disagreements_are_said(tmp_path):
     assert "Methods disagree (n = 2)" in everything["svg"]
     assert [column.title for column in everything["columns"]][-3:-1] == ["DESeq2: q", "Mean count"]
     page = association_page(gene_tables, config("one"), [CARD])
-    for text in (
-        "DESeq2 on age acceleration",
-        'title="DESeq2 and limma-voom disagree">†',
-        "p (permutation)",
-        "least squares, HC3",
-    ):
+    disagree = 'title="DESeq2 and limma-voom disagree">†'
+    for text in ("DESeq2 on age acceleration", disagree, "p (permutation)", "least squares, HC3"):
         assert text in page, text
     (question,) = key_results(gene_tables, config("one"))
     assert question.measure.endswith("; limma-voom")

@@ -25,6 +25,7 @@ from faceage_bio.faces.faceage.review_sheet import REASONS, Shown, add_to_keys, 
 from faceage_bio.report.single_pages import review_sheet
 from faceage_bio.report.words import REASONS as WORDS
 from faceage_bio.stats.measurement_error import cohens_kappa
+from tests.browser import emulate
 from tests.commands import output_of
 from tests.conftest import ROOT
 from tests.rows import told
@@ -46,9 +47,8 @@ def face_ages(n=20, flagged=(), cohort="c"):
 
 
 def votes(*rows):
-    return pd.DataFrame(
-        [("c", *row) for row in rows], columns=["cohort", "photo_id", "reviewer", "decision", "reason"]
-    )
+    columns = ["cohort", "photo_id", "reviewer", "decision", "reason"]
+    return pd.DataFrame([("c", *row) for row in rows], columns=columns)
 
 
 @pytest.mark.parametrize("name", COUNTS)
@@ -124,10 +124,11 @@ def test_by_hand_reviewers_are_settled_as_the_config_says(tmp_path):
     (tmp_path / "ben.tsv").write_text(GOOD.replace("ann", "ben").replace("exclude\tblurred", "use\t"))
     KEY.to_csv(tmp_path / "key.tsv", sep="\t", index=False)
     (tmp_path / "config.yaml").write_text("review: {disagreement: flag}\n")
-    given = [f"--{name}={tmp_path / file}" for name, file in (("decisions", "ann.tsv"), ("decisions", "ben.tsv"), ("key", "key.tsv"), ("output", "review.tsv"))]  # fmt: skip
-    for more, expected in (([], "excluded, review_blurred: 1"), (["--config", str(tmp_path / "config.yaml")], "flagged, review_disagreement: 1")):  # fmt: skip
-        said = output_of("read-review", *given, *more)
-        assert f"{expected} photo(s)" in said
+    command = "read-review --decisions ann.tsv --decisions ben.tsv --key key.tsv --output review.tsv"
+    said = output_of(command, folder=tmp_path)
+    assert "excluded, review_blurred: 1 photo(s)" in said
+    said = output_of(f"{command} --config config.yaml", folder=tmp_path)
+    assert "flagged, review_disagreement: 1 photo(s)" in said
 
 
 @pytest.mark.parametrize(
@@ -234,14 +235,8 @@ def test_verdicts_enter_table_and_ledger():
     marked = mark_reviewed(ages, settle(review, "exclude"))
     ledger = ledger_of(marked).set_index("photo_id")
     assert ledger.status.tolist() == ["excluded", "excluded", "flagged", "included", "flagged", "excluded"]
-    assert ledger.reason.tolist() == [
-        "review_blurred",
-        "review_blurred",
-        "review_unsure",
-        "",
-        "dark",
-        "no_face",
-    ]
+    expected = ["review_blurred", "review_blurred", "review_unsure", "", "dark", "no_face"]
+    assert ledger.reason.tolist() == expected
     assert ledger.detail["p01"] == "dark;review_blurred"
     assert marked.face_age.isna().tolist() == [True, True, False, False, False, True]
     assert marked.face_age_sd.isna().tolist()[:3] == [True, True, False]
@@ -287,12 +282,11 @@ def made(tmp_path_factory):
         box = {"box_x": 70, "box_y": 70, "box_width": 110, "box_height": 130}
         boxed = face_ages(6).assign(cohort=name, photo_id=photos.photo_id, face_age=73.25, **box)
         boxed.to_parquet(folder / f"{name}_ages.parquet")
-        options += [
-            "--photo-folder", str(folder / name), "--photos", str(folder / f"{name}_photos.parquet"), "--face-ages", str(folder / f"{name}_ages.parquet"),
-        ]  # fmt: skip
+        tables = f"--photos {folder}/{name}_photos.parquet --face-ages {folder}/{name}_ages.parquet"
+        options += [f"--photo-folder {folder}/{name} {tables}"]
     sheet, key = folder / "results" / "local" / "LOCAL_ONLY_review_sheet.html", folder / "key.tsv"
     before = set(folder.rglob("*"))
-    output_of(f"make-review-sheet --output {sheet} --key {key}", *options)
+    output_of(f"make-review-sheet --output {sheet} --key {key} {' '.join(options)}")
     written = {path for path in set(folder.rglob("*")) - before if path.is_file()}
     return folder, sheet, key, written
 
@@ -300,13 +294,9 @@ def made(tmp_path_factory):
 def test_the_sheet_is_private_and_says_so(made):
     _, sheet, key, written = made
     # no crop anywhere else
-    assert {path for path in written if path.parent.name != "records"} == {
-        sheet,
-        key,
-    }
-    assert all(
-        path.suffix == ".json" and b"base64" not in path.read_bytes() for path in written - {sheet, key}
-    )
+    assert {path for path in written if path.parent.name != "records"} == {sheet, key}
+    others = written - {sheet, key}
+    assert all(path.suffix == ".json" and b"base64" not in path.read_bytes() for path in others)
     assert [stat.S_IMODE(path.stat().st_mode) for path in (sheet, key, sheet.parent)] == [0o600, 0o600, 0o700]
     page = sheet.read_text()
     assert "<title>LOCAL ONLY" in page
@@ -335,9 +325,8 @@ def test_the_sheet_works_by_keyboard_and_its_decisions_come_back(made, tmp_path,
     from selenium.webdriver import ActionChains
 
     folder, sheet, key, _ = made
-    browser.execute_cdp_cmd(
-        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
-    )
+    downloads = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", downloads)
     browser.get(sheet.as_uri())
     for pressed in ("j", "u", "n", "3", *"u" * 9):
         ActionChains(browser).send_keys(pressed).perform()
@@ -355,10 +344,7 @@ def test_the_sheet_works_by_keyboard_and_its_decisions_come_back(made, tmp_path,
     asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     urls = [one["params"]["request"]["url"] for one in asked if one["method"] == "Network.requestWillBeSent"]
     assert not [url for url in urls if not url.startswith(("file:", "data:", "blob:", "chrome:"))]
-    browser.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride",
-        {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True},
-    )
+    emulate(browser, 360, 800)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
     browser.get(sheet.as_uri())  # what was decided is still there
     assert browser.find_element("id", "done").text == "12 of 12 decided"

@@ -12,7 +12,7 @@ from faceage_bio.cli.commands_survival import read_followed
 from faceage_bio.core.errors import CohortError, ConfigError, FitError
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
-from tests.rows import worded
+from tests.rows import cases, worded
 from tests.survival_people import people
 
 
@@ -21,13 +21,13 @@ def cox_models(data, covariates, per_years, cohort):
     return worded(sequential(data, choices, cohort))
 
 
-def row(table, model, term="face_age"):
+def row(table, model="face age + age", term="face_age"):
     return table[(table.model == model) & (table.term == term)].iloc[0]
 
 
 def test_planted_hazard_is_found_and_its_unit_is_told():
     table = cox_models(people(), ["sex", "ecog"], 10, "c")
-    found = row(table, "face age + age")
+    found = row(table)
     assert found.ci_lower < np.exp(0.6) < found.ci_upper
     assert found.per == "10 years"
     assert found.n == 300
@@ -37,29 +37,21 @@ def test_planted_hazard_is_found_and_its_unit_is_told():
     assert (found.estimate / found.ci_lower) == pytest.approx(np.exp(1.959964 * found.standard_error))
     male = row(table, "face age + age + sex + ecog", "sex: male")
     assert (male.level, male.reference) == ("male", "female")
-    half = row(cox_models(people(), [], 5, "c"), "face age + age")
+    half = row(cox_models(people(), [], 5, "c"))
     assert half.estimate == pytest.approx(np.sqrt(found.estimate), rel=1e-6)
 
 
-def test_acceleration_and_face_age_have_one_coefficient_beside_age():
+def test_acceleration_and_face_age_have_one_coefficient_adjusted_for_age():
     table = cox_models(people(), [], 10, "c")
-    assert row(table, "age acceleration + age", "age_acceleration").estimate == pytest.approx(
-        row(table, "face age + age").estimate, rel=1e-6
-    )
+    found = row(table, "age acceleration + age", "age_acceleration").estimate
+    assert found == pytest.approx(row(table).estimate, rel=1e-6)
 
 
 def test_permuted_faces_predict_nothing_more_often_than_chance():
     data, random, found = people(n=150), np.random.default_rng(5), []
     for _ in range(80):
-        order = random.permutation(len(data))
-        shuffled = data.assign(
-            face_age=data.face_age.to_numpy()[order], age_acceleration=data.age_acceleration.to_numpy()[order]
-        )
-        found.append(
-            fit_cox(
-                shuffled.followup_years, shuffled.event, shuffled[["face_age", "chronological_age"]]
-            ).terms.p_value["face_age"]
-        )
+        design = data[["face_age", "chronological_age"]].assign(face_age=random.permutation(data.face_age))
+        found.append(fit_cox(data.followup_years, data.event, design).terms.p_value["face_age"])
     assert np.mean(np.array(found) < 0.05) < 0.14
     assert 0.38 < np.mean(found) < 0.62
 
@@ -79,23 +71,21 @@ def test_horizon_cuts_time_and_event_and_leaves_the_hazard_ratio_of_cutting_even
 
 def test_delayed_entry_is_used_where_given():
     data = people()
+    plain = row(cox_models(data, [], 10, "c")).estimate
     data.loc[:50, "entry_years"] = data.followup_years * 0.5
-    late = row(cox_models(data, [], 10, "c"), "face age + age")
-    assert late.estimate != pytest.approx(
-        row(cox_models(people(), [], 10, "c"), "face age + age").estimate, rel=1e-6
-    )
+    assert row(cox_models(data, [], 10, "c")).estimate != pytest.approx(plain, rel=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "n", "message"),
     [
-        (lambda d: d.assign(event=0.0), "0 deaths are too few"),
-        (lambda d: d.assign(face_age=60.0), "does not vary"),
-        (lambda d: d.head(0), "no participant with age acceleration has follow-up"),
+        ({"event": 0.0}, 300, "0 deaths are too few"),
+        ({"face_age": 60.0}, 300, "does not vary"),
+        ({}, 0, "no participant with age acceleration has follow-up"),
     ],
 )
-def test_a_model_that_cannot_be_fitted_keeps_its_row_and_says_why(change, message):
-    found = row(cox_models(change(people()), [], 10, "c"), "face age + age")
+def test_a_model_that_cannot_be_fitted_keeps_its_row_and_says_why(change, n, message):
+    found = row(cox_models(people().assign(**change).head(n), [], 10, "c"))
     assert np.isnan(found.estimate)
     assert message in found.note
 
@@ -108,7 +98,7 @@ def test_too_few_for_age_acceleration_is_the_reason_with_n(tmp_path, capsys):
     said = "none of 5 participants with follow-up has age acceleration, which needs at least 10 participants with both ages"
     assert len(table) == 5
     assert f"note: {path}: no model can be fitted, because {said}" in capsys.readouterr().out
-    assert said in row(cox_models(usable, [], 10, "c"), "face age + age").note
+    assert said in row(cox_models(usable, [], 10, "c")).note
 
 
 def test_separation_is_an_error_and_not_a_huge_hazard_ratio():
@@ -118,13 +108,12 @@ def test_separation_is_an_error_and_not_a_huge_hazard_ratio():
         fit_cox(data.followup_years, data.event, group.to_frame())
 
 
+MISSING = "missing or negative"
+
+
 @pytest.mark.parametrize(
     ("years", "entry", "message"),
-    [
-        (-1.0, None, "missing or negative"),
-        (np.nan, None, "missing or negative"),
-        (2.0, 3.0, "starts at or after its end"),
-    ],
+    [(-1.0, None, MISSING), (np.nan, None, MISSING), (2.0, 3.0, "starts at or after its end")],
 )
 def test_impossible_times_are_errors(years, entry, message):
     data = people(n=60)
@@ -137,7 +126,7 @@ def test_impossible_times_are_errors(years, entry, message):
 def test_few_deaths_are_flagged():
     data = people(n=60)
     data["event"] = data.event.where(data.event.cumsum() <= 8, 0.0)
-    assert "events per variable" in row(cox_models(data, [], 10, "c"), "face age + age").note
+    assert "events per variable" in row(cox_models(data, [], 10, "c")).note
 
 
 def test_float_near_ties_are_ties():
@@ -158,13 +147,8 @@ def test_ledger_has_one_row_per_subject_with_the_reason():
     data.loc[3, "followup_years"] = -0.1
     data.loc[4, "followup_years"] = 0.0
     ledger = survival_ledger(mark(data), ["sex", "ecog"]).set_index("subject_id")
-    assert ledger.reason[["s0", "s1", "s2", "s3", "s4"]].tolist() == [
-        "no_acceleration",
-        "no_follow_up",
-        "missing_ecog",
-        "ended_before_the_photo",
-        "",
-    ]
+    expected = ["no_acceleration", "no_follow_up", "missing_ecog", "ended_before_the_photo", ""]
+    assert ledger.reason[["s0", "s1", "s2", "s3", "s4"]].tolist() == expected
     assert len(ledger) == 20
 
 
@@ -175,36 +159,32 @@ def dated(n=60):
     return data.assign(photo_date=photo.strftime("%Y-%m-%d"), diagnosis_date=diagnosis.strftime("%Y-%m-%d"))
 
 
-def test_time_from_diagnosis_puts_people_at_risk_from_the_photo_on_only():
-    data = dated()
-    usable, reasons = prepare(data, Time(zero="diagnosis_date", year_days=365))
+def test_time_from_diagnosis_puts_participants_at_risk_from_the_photo_on_only():
+    usable, reasons = prepare(dated(), Time(zero="diagnosis_date", year_days=365))
+    years = dated().followup_years[usable.index]
     before = usable.index % 2 == 1  # diagnosed a year before the photo
     np.testing.assert_allclose(usable.entry_years[before], 1.0)
-    np.testing.assert_allclose(usable.followup_years[before], data.followup_years[usable.index][before] + 1)
+    np.testing.assert_allclose(usable.followup_years[before], years[before] + 1)
     # diagnosed after the photo: at risk from the diagnosis, and not before
     assert usable.entry_years[~before].isna().all()
-    late = 30 / 365
-    np.testing.assert_allclose(
-        usable.followup_years[~before], data.followup_years[usable.index][~before] - late
-    )
+    np.testing.assert_allclose(usable.followup_years[~before], years[~before] - 30 / 365)
     assert set(reasons) <= {"ended_before_time_zero"}
     assert (usable.entry_years.fillna(0.0) < usable.followup_years).all()
 
 
 def test_immortal_time_would_have_hidden_the_hazard():
-    # nobody can die between diagnosis and photo, so time at risk there makes a long wait look protective
+    # no participant can die between diagnosis and photo, so time at risk there makes a long wait look protective
     random = np.random.default_rng(2)
     n = 800
     wait = random.uniform(0, 4, n)
     data = people(n=n, hazard=0.0).assign(face_age=lambda d: d.face_age + 3 * wait)
-    photo = pd.Timestamp("2019-01-01") + pd.to_timedelta(np.zeros(n), unit="D")
-    data["photo_date"] = photo.strftime("%Y-%m-%d")
-    data["diagnosis_date"] = (photo - pd.to_timedelta((wait * 365.25).round(), unit="D")).strftime("%Y-%m-%d")
+    days = pd.to_timedelta((wait * 365.25).round(), unit="D")
+    data["photo_date"] = "2019-01-01"
+    data["diagnosis_date"] = (pd.Timestamp("2019-01-01") - days).strftime("%Y-%m-%d")
     guarded, _ = prepare(data, Time(zero="diagnosis_date"))
-    naive = fit_cox(guarded.followup_years, guarded.event, guarded[["face_age"]]).terms.loc["face_age"]
-    honest = fit_cox(
-        guarded.followup_years, guarded.event, guarded[["face_age"]], entry_of(guarded)
-    ).terms.loc["face_age"]
+    seen = (guarded.followup_years, guarded.event, guarded[["face_age"]])
+    naive = fit_cox(*seen).terms.loc["face_age"]
+    honest = fit_cox(*seen, entry_of(guarded)).terms.loc["face_age"]
     assert naive.ci_upper < 1
     assert honest.ci_lower < 1 < honest.ci_upper
 
@@ -242,19 +222,15 @@ def test_a_prepared_table_is_not_prepared_again():
 
 
 @pytest.mark.parametrize(
-    ("change", "time", "message"),
-    [
-        ({}, Time(zero="operation_date"), "survival.time_zero: operation_date needs the column"),
-        (
-            {"diagnosis_date": "1.2.2018"},
-            Time(zero="diagnosis_date"),
-            r"column 'diagnosis_date' \(survival.time_zero: diagnosis_date\) has cells that are no dates. Expected days YYYY-MM-DD up to today. Correct them, or leave them empty. It holds 1.2.2018. Expected a date. Write it as YYYY-MM-DD",
-        ),
-    ],
+    ("zero", "message"),
+    cases(r"""
+        operation_date | survival.time_zero: operation_date needs the column
+        diagnosis_date | column 'diagnosis_date' \(survival.time_zero: diagnosis_date\) has cells that are no dates. Expected days YYYY-MM-DD up to today. Correct them, or leave them empty. It holds 1.2.2018. Expected a date. Write it as YYYY-MM-DD
+    """),
 )
-def test_dates_that_are_none_are_told(change, time, message):
+def test_dates_that_are_none_are_told(zero, message):
     with pytest.raises(CohortError, match=message):
-        prepare(dated().assign(**change), time)
+        prepare(dated().assign(diagnosis_date="1.2.2018"), Time(zero=zero))
 
 
 def test_who_has_no_date_leaves_with_a_reason():
@@ -304,9 +280,8 @@ def test_everything_wrong_with_a_table_is_told_at_once(tmp_path):
 
 def test_two_cohorts_in_one_table_are_told(tmp_path):
     path = tmp_path / "people.csv"
-    path.write_text(
-        "subject_id,cohort,face_age,chronological_age,followup_years,event\na,x,60,60,1,1\nb,y,60,60,1,1\n"
-    )
+    header = "subject_id,cohort,face_age,chronological_age,followup_years,event"
+    path.write_text(f"{header}\na,x,60,60,1,1\nb,y,60,60,1,1\n")
     message = r"column 'cohort' holds x, y. Expected one name. Give one cohort at a time"
     with pytest.raises(CohortError, match=message):
         read_people(path)
@@ -323,9 +298,8 @@ def test_a_plain_table_gets_what_it_lacks(tmp_path):
     data[["chronological_age", "face_age", "followup_years", "event"]].to_csv(path, sep="\t", index=False)
     table = read_people(path)
     slope, intercept = np.polyfit(data.chronological_age, data.face_age, 1)
-    np.testing.assert_allclose(
-        table.age_acceleration, data.face_age - intercept - slope * data.chronological_age, atol=1e-9
-    )
+    residual = data.face_age - intercept - slope * data.chronological_age
+    np.testing.assert_allclose(table.age_acceleration, residual, atol=1e-9)
     assert table.cohort.unique() == ["mine"]
     assert table.subject_id.tolist()[:2] == ["1", "2"]
     assert table.entry_years.isna().all()
@@ -358,17 +332,10 @@ def test_models_are_adjusted_for_one_column_at_a_time_with_both_ages_in_the_same
     data.loc[:20, "site"] = None
     rows = sequential(data, Choices(10, ["sex", "site"], ["ecog"]), "c")
     heads = rows[rows.term == rows.exposure]
-    assert heads[heads.exposure == "face_age"].step.tolist() == [
-        "unadjusted",
-        "+ age",
-        "+ sex",
-        "+ site",
-        "full",
-    ]
-    for _, step in heads[heads.exposure.isin(["face_age", "age_acceleration", "chronological_age"])].groupby(
-        "step"
-    ):
-        assert step.n.nunique() == 1
+    steps = ["unadjusted", "+ age", "+ sex", "+ site", "full"]
+    assert heads[heads.exposure == "face_age"].step.tolist() == steps
+    ages = heads[heads.exposure.isin(["face_age", "age_acceleration", "chronological_age"])]
+    assert (ages.groupby("step").n.nunique() == 1).all()
     sd = data.age_acceleration.std()
     per_sd = heads[heads.per == "1 SD"].set_index("step")
     np.testing.assert_allclose(per_sd.exposure_sd, sd)
@@ -381,10 +348,10 @@ def test_models_are_adjusted_for_one_column_at_a_time_with_both_ages_in_the_same
 def test_strata_and_clusters_are_used_and_named():
     random = np.random.default_rng(4)
     data = people().assign(site=random.choice(["lung", "breast"], 300), hospital=random.integers(0, 30, 300))
-    plain = row(sequential(data, Choices(10, ["sex"], []), "c"), "face age + age + sex")
-    other = row(
-        sequential(data, Choices(10, ["sex"], [], strata=["site"], cluster="hospital"), "c"),
-        "face age + age + sex",
+    clustered = Choices(10, ["sex"], [], strata=["site"], cluster="hospital")
+    plain, other = (
+        row(sequential(data, choices, "c"), "face age + age + sex")
+        for choices in (Choices(10, ["sex"], []), clustered)
     )
     assert other.method == "Cox, Efron ties, strata of site, errors robust by hospital, Wald interval"
     assert other.estimate != pytest.approx(plain.estimate, rel=1e-6)
@@ -409,9 +376,8 @@ def test_ages_are_compared_in_the_same_people():
     for found in (two, one):
         ratio = found.estimate["face_age"] / found.estimate["chronological_age"]
         assert found.estimate["face age against age"] == pytest.approx(ratio)
-    few = worded(
-        compare_ages(data.assign(event=(np.arange(300) < 2).astype(float)), Choices(10, ["sex"], []), "c")
-    )
+    two_deaths = data.assign(event=(np.arange(300) < 2).astype(float))
+    few = worded(compare_ages(two_deaths, Choices(10, ["sex"], []), "c"))
     assert "2 deaths are too few; a hazard ratio needs at least 5" in few.note.iloc[-1]
 
 

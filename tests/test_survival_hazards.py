@@ -104,13 +104,12 @@ def test_a_factor_that_is_not_proportional_becomes_strata():
 
 
 def test_proportional_hazards_are_let_be():
-    found = [
-        proportional_hazards(
-            died(people(n=250, seed=seed), 0.05 * (people(n=250, seed=seed).face_age - 64), seed), Choices(10, [], []), "c",
-            alpha=1e-9,
-        ).tests.set_index("term").p_value["GLOBAL"]
-        for seed in range(40)
-    ]  # fmt: skip
+    found = []
+    for seed in range(40):
+        data = people(n=250, seed=seed)
+        died_of = died(data, 0.05 * (data.face_age - 64), seed)
+        tests = proportional_hazards(died_of, Choices(10, [], []), "c", alpha=1e-9).tests
+        found.append(tests.set_index("term").p_value["GLOBAL"])
     assert np.mean(np.array(found) < 0.05) < 0.17
     assert 0.35 < np.mean(found) < 0.65
 
@@ -196,17 +195,13 @@ def test_participants_of_photos_in_two_cohorts_count_as_flagged(tmp_path):
     shared = pd.DataFrame([other | {"cohort": "c", "subject_id": f"s{k}"} for k in (0, 1, 1, 2)] + [other])
     shared.to_parquet(tmp_path / "shared.parquet")
     counted = {}
-    for name, extra in (("own", []), ("both", ["--shared-photos", str(tmp_path / "shared.parquet")])):
-        output_of(
-            f"fit-survival-sensitivity --participants {path} --set survival.imputation.m=2 "
-            "--set survival.covariates=ecog --set survival.sequential_adjustment=sex "
-            f"--output {tmp_path / name}",
-            *extra,
-        )
+    models = "--set survival.covariates=ecog --set survival.sequential_adjustment=sex"
+    command = f"fit-survival-sensitivity --participants {path} --set survival.imputation.m=2 {models}"
+    for name, extra in (("own", ""), ("both", "--shared-photos shared.parquet")):
+        output_of(f"{command} --output {name} {extra}", folder=tmp_path)
         rows = pd.read_csv(tmp_path / name / "sensitivity.tsv", sep="\t")
-        counted[name] = (
-            rows[rows.people == "without photos flagged for their quality"].left_out.unique().tolist()
-        )
+        without = rows[rows.people == "without photos flagged for their quality"]
+        counted[name] = without.left_out.unique().tolist()
     assert counted == {"own": [1], "both": [3]}
 
 
@@ -236,24 +231,21 @@ def test_sensitivity_leaves_out_whom_it_says():
     assert classes.n_level.tolist()[:2] == [(data.age_gap <= -5).sum(), (data.age_gap >= 10).sum()]
     assert classes.estimate.iloc[0] < 1 < classes.estimate.iloc[1]
     unknown = choices_of(data.drop(columns=["flags", "low_resolution", "valid_age"]))
-    assert (
-        unknown[unknown.people == "without faces of low resolution"].note.iloc[0].startswith("not estimated")
-    )
+    note = unknown[unknown.people == "without faces of low resolution"].note.iloc[0]
+    assert note.startswith("not estimated")
 
 
 def test_imputation_brings_back_what_complete_cases_lose():
     data = people(n=1500, seed=7)
-    data["ecog"] = np.clip(
-        (data.face_age - 60) / 8 + np.random.default_rng(1).normal(0, 0.7, 1500), 0, 4
-    ).round()
+    noise = np.random.default_rng(1).normal(0, 0.7, 1500)
+    data["ecog"] = np.clip((data.face_age - 60) / 8 + noise, 0, 4).round()
     data = died(data, 0.05 * (data.face_age - 64) + 0.3 * (data.ecog - 1))
     truth = sequential_cox_models(data, CHOICES, "c")
     truth = truth[(truth.step == "full") & (truth.term == "ecog") & (truth.exposure == "face_age")].iloc[0]
     gappy = data.copy()
     # those who died early and are ill lack it more often
-    lost = np.random.default_rng(2).random(1500) < np.where(
-        (data.event == 1) & (data.followup_years < 1.5), 0.7, 0.1
-    )
+    early = (data.event == 1) & (data.followup_years < 1.5)
+    lost = np.random.default_rng(2).random(1500) < np.where(early, 0.7, 0.1)
     gappy.loc[lost, "ecog"] = np.nan
     rows = impute_full_model(gappy, CHOICES, "c", m=8, iterations=3, seed=1)
     rows = rows[rows.term == "ecog"].set_index("missing")
@@ -303,22 +295,17 @@ def page_of(tmp_path, data, name="mine", **survival):
         "subgroups": subgroup_hazards(data, ["sex", "chronological_age", "site"], CHOICES, name),
         "imputed": impute_full_model(data, CHOICES, name, m=2, iterations=1, seed=1),
     }  # fmt: skip
-    paths = []
-    for key, table in [
-        *(ages_tables(name)),
-        *((f"survival/{key}.tsv", table) for key, table in tables.items()),
-    ]:
-        path = tmp_path / name / key
-        write_table(table.assign(cohort=name), path)
-        paths.append(path)
+    placed = dict(ages_tables(name)) | {f"survival/{key}.tsv": table for key, table in tables.items()}
+    for place, table in placed.items():
+        write_table(table.assign(cohort=name), tmp_path / name / place)
+    paths = [tmp_path / name / place for place in placed]
     return survival_page(collect(paths), config_of([name], **survival), [CARD])
 
 
 def subgroup_forest(page):
     """The figure of subgroups on a page."""
-    return next(
-        svg for svg in re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL) if "p (q) for interaction" in svg
-    )
+    figures = re.findall(r"<svg.*?</svg>", page, flags=re.DOTALL)
+    return next(svg for svg in figures if "p (q) for interaction" in svg)
 
 
 def test_the_page_tells_all_of_it(tmp_path):
@@ -366,27 +353,14 @@ def test_few_deaths_stand_beside_a_subgroup(tmp_path):
 
 def test_every_command_runs_on_a_plain_table(tmp_path):
     data = with_sites(n=150).assign(ecog=lambda d: d.ecog.where(np.arange(150) > 10))
-    path = tmp_path / "people.csv"
     columns = ["face_age", "chronological_age", "sex", "ecog", "site", "followup_years", "event"]
-    data[columns].to_csv(path, index=False)
-    few = [
-        "added_value.bootstraps=2",
-        "imputation.m=2",
-        "imputation.iterations=1",
-        "landmark_years=0.2",
-        "firth=true",
-        "alpha=0.9",
-        "split_age=60",
-    ]
+    data[columns].to_csv(tmp_path / "people.csv", index=False)
+    few = "added_value.bootstraps=2 imputation.m=2 imputation.iterations=1 landmark_years=0.2 firth=true alpha=0.9"
+    chosen = f"{few} split_age=60 sequential_adjustment=sex covariates=ecog".split()
     for name in ("prepare-follow-up", "fit-survival", "fit-survival-sensitivity"):
-        mine = STEPS[name].uses
-        chosen = [
-            word
-            for word in (*few, "sequential_adjustment=sex", "covariates=ecog")
-            if any(f"survival.{word}".startswith(used) for used in mine)
-        ]
-        options = [part for word in chosen for part in ("--set", f"survival.{word}")]
-        output_of(f"{name} --participants {path} --output {tmp_path}", *options)
+        used = tuple(STEPS[name].uses)
+        options = [f"--set survival.{word}" for word in chosen if f"survival.{word}".startswith(used)]
+        output_of(f"{name} --participants people.csv --output . {' '.join(options)}", folder=tmp_path)
     ledger = pd.read_csv(tmp_path / "ledger.tsv", sep="\t", dtype=str)
     assert ledger.reason.value_counts().to_dict()["missing_ecog"] >= 5
     assert (pd.read_csv(tmp_path / "sites.tsv", sep="\t").subgroup.dropna().unique()).tolist() != []
