@@ -27,17 +27,19 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.sections_genes import quality_sentence
-from faceage_bio.report.tables_by_place import ReportTables, collect
+from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.linear import association_of_words, explained
-from tests.commands import faceage_bio
+from tests.commands import output_of
 from tests.golden.expression_checks.data import OUTCOMES, voters
 from tests.quality_studies import Y, check, study, tables_of
 from tests.report_studies import CARD, config_of
 from tests.rows import worded
 
-GOLDEN = pd.read_csv(
-    Path(__file__).parent / "golden" / "expression_checks" / "golden.tsv", sep="\t"
-).set_index("what")["value"]
+R = (
+    pd.read_csv(Path(__file__).parent / "golden/expression_checks/golden.tsv", sep="\t")
+    .set_index("what")
+    .value
+)
 
 
 def test_shares_explained_equal_r():
@@ -45,11 +47,11 @@ def test_shares_explained_equal_r():
     party = pd.get_dummies(data.party).drop(columns="democrat").astype(float)
     for term, design in (("age", data[["age"]]), ("party", party)):
         share, p = explained(data[OUTCOMES[:3]].to_numpy(), design.to_numpy())
-        np.testing.assert_allclose(share, [GOLDEN[f"r2 {name} {term}"] for name in OUTCOMES[:3]], rtol=1e-8)
-        np.testing.assert_allclose(p, [GOLDEN[f"p {name} {term}"] for name in OUTCOMES[:3]], rtol=1e-8)
+        np.testing.assert_allclose(share, [R[f"r2 {name} {term}"] for name in OUTCOMES[:3]], rtol=1e-8)
+        np.testing.assert_allclose(p, [R[f"p {name} {term}"] for name in OUTCOMES[:3]], rtol=1e-8)
     v, p = association_of_words(data.party, data.vote)
-    assert v == pytest.approx(GOLDEN["v party vote"], rel=1e-9)
-    assert p == pytest.approx(GOLDEN["p party vote"], rel=1e-8)
+    assert v == pytest.approx(R["v party vote"], rel=1e-9)
+    assert p == pytest.approx(R["p party vote"], rel=1e-8)
 
 
 @settings(max_examples=25, deadline=None)
@@ -63,15 +65,24 @@ def test_shares_explained_know_no_unit(seed, scale, shift):
     assert ((share >= 0) & (share <= 1)).all()
 
 
-def test_what_cannot_be_explained_is_told():
-    y = np.arange(6.0)
-    with pytest.raises(FitError, match="does not vary"):
-        explained(y, np.empty((6, 0)))
-    with pytest.raises(FitError, match="6 samples are too few for 5 terms"):
-        explained(y, np.random.default_rng(1).normal(size=(6, 5)))
-    with pytest.raises(FitError, match="follow from each other"):
-        explained(y, np.column_stack([y, y]))
-    assert np.isnan(explained(np.ones(6), y)).all()
+SIX = np.arange(6.0)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.empty((6, 0)), "does not vary"),
+        (np.random.default_rng(1).normal(size=(6, 5)), "6 samples are too few for 5 terms"),
+        (np.column_stack([SIX, SIX]), "follow from each other"),
+    ],
+)
+def test_what_cannot_be_explained_is_told(x, message):
+    with pytest.raises(FitError, match=message):
+        explained(SIX, x)
+
+
+def test_what_does_not_vary_explains_nothing():
+    assert np.isnan(explained(np.ones(6), SIX)).all()
     with pytest.raises(FitError, match="does not vary"):
         association_of_words(["a", "a"], ["x", "y"])
 
@@ -93,9 +104,9 @@ def test_components_equal_those_of_r(monkeypatch):
     monkeypatch.setattr(quality, "levels_of", lambda counts, genes: data)
     scores, shares, _ = quality.principal_components(pd.DataFrame(1, OUTCOMES, data.index), 5, 2, 0, 0)
     for k in (1, 2):
-        assert shares[f"PC{k}"] == pytest.approx(GOLDEN[f"pc share {k}"], rel=1e-9)
+        assert shares[f"PC{k}"] == pytest.approx(R[f"pc share {k}"], rel=1e-9)
         for i in (1, 2, 3):
-            assert abs(scores.iloc[i - 1, k - 1]) == pytest.approx(GOLDEN[f"pc {k} {i}"], rel=1e-8)
+            assert abs(scores.iloc[i - 1, k - 1]) == pytest.approx(R[f"pc {k} {i}"], rel=1e-8)
 
 
 def test_a_planted_batch_is_found_on_a_component_and_in_the_confounding_table():
@@ -119,9 +130,8 @@ def test_without_effect_the_p_values_of_components_are_uniform():
     for _ in range(40):
         found.append(explained(checked.components.to_numpy(), random.permutation(table.age_acceleration))[1])
     assert kstest(np.concatenate(found), "uniform").pvalue > 0.01
-    assert (
-        tables_of(*study(batch=0.0))["components"].set_index("term").q_value["age_acceleration"] > 0.01
-    ).all()
+    components = tables_of(*study(batch=0.0))["components"].set_index("term")
+    assert (components.q_value["age_acceleration"] > 0.01).all()
 
 
 def test_a_swapped_sex_is_found_and_flagged_or_excluded():
@@ -142,10 +152,8 @@ def test_a_swapped_sex_is_found_and_flagged_or_excluded():
     row = data.ledger.set_index("sample_id").loc["r7"]
     assert (row.status, row.reason) == ("excluded", SEX)
     assert row.detail.startswith("recorded ")
-    assert (
-        "r7"
-        not in without_excluded({"expression": (counts, samples)}, out)["expression"][1].sample_id.tolist()
-    )
+    left = without_excluded({"expression": (counts, samples)}, out)["expression"][1]
+    assert "r7" not in left.sample_id.tolist()
     flagged = verdicts_of(check(table, counts, samples).samples.assign(analysis="expression"), "expression")
     data = choose_samples(table, counts, samples, ["sex"], verdicts=flagged)
     assert "r7" in data.counts.index
@@ -175,9 +183,8 @@ def test_a_sample_without_counts_is_excluded_and_the_others_are_checked():
     assert len(checked.components) == 59
     tables = tables_of(table, counts, samples)
     assert tables["quality"].set_index("term").estimate[["without counts", "excluded"]].tolist() == [1, 1]
-    data = choose_samples(
-        table, counts, samples, [], verdicts=verdicts_of(checked.samples.assign(analysis="a"), "a")
-    )
+    verdicts = verdicts_of(checked.samples.assign(analysis="a"), "a")
+    data = choose_samples(table, counts, samples, [], verdicts=verdicts)
     assert len(data.counts) == 59
 
 
@@ -212,31 +219,26 @@ def test_few_samples_have_no_components():
 @pytest.mark.parametrize(
     ("batches", "note"),
     [
-        (lambda n: ["p1"] * n, "not estimated, because all samples are of one batch"),
-        (lambda n: [f"p{k}" for k in range(n)], "age acceleration cannot be separated"),
-        (lambda n: [None] * n, "not estimated, because the samples table names no batch"),
+        ("p1", "not estimated, because all samples are of one batch"),
+        ([f"p{k}" for k in range(60)], "age acceleration cannot be separated"),
+        (None, "not estimated, because the samples table names no batch"),
     ],
 )
 def test_batches_that_compare_nothing_are_told(batches, note):
-    table, _, samples = study()
-    people = table.assign(batch=batches(len(samples)))
-    rows = worded(
-        confounding_table(people, ["age_acceleration", "sex"]).drop_duplicates("term", keep="last")
-    ).set_index("term")
+    rows = confounding_table(study()[0].assign(batch=batches), ["age_acceleration", "sex"])
+    rows = worded(rows.drop_duplicates("term", keep="last")).set_index("term")
     assert note in rows.note["age_acceleration"]
 
 
 def test_covariates_that_a_batch_cannot_explain_are_told():
     table, counts, samples = study()
-    people = table.assign(
-        batch=["p1"] * 30 + ["p2"] * 30, bmi=[25.0 + k / 9 for k in range(30)] + [np.nan] * 30, flat=1.0
-    )
+    bmi = [25.0 + k / 9 for k in range(30)] + [np.nan] * 30
+    people = table.assign(batch=["p1"] * 30 + ["p2"] * 30, bmi=bmi, flat=1.0)
     rows = worded(confounding_table(people, ["bmi", "flat"])).set_index("term")
     assert rows.note["bmi"] == "not estimated, because those with a value are of one batch"
     assert rows.note["flat"] == "not estimated, because it does not vary"
-    rows = worded(confounding_table(people.assign(batch=[f"p{k}" for k in range(60)]), ["sex"])).set_index(
-        "term"
-    )
+    own = people.assign(batch=[f"p{k}" for k in range(60)])
+    rows = worded(confounding_table(own, ["sex"])).set_index("term")
     assert rows.note["sex"].startswith("not estimated, because nearly every sample is a batch of its own")
     checked = check(table, counts, samples)
     people = table.set_index(checked.components.index).assign(nobody=None, word=[f"w{k}" for k in range(60)])
@@ -277,24 +279,28 @@ def test_deviations_know_no_unit(seed, scale, shift):
     np.testing.assert_allclose(deviations(table * scale + shift, alike), deviations(table, alike), rtol=1e-6)
 
 
+def page_of(found, folder):
+    """The association page of a cohort with these tables of samples."""
+    for name, one in found.items():
+        write_table(one.assign(cohort="one"), folder / "one" / "expression" / f"{name}.tsv")
+    tables = collect(list((folder / "one" / "expression").glob("*.tsv")))
+    return association_page(tables, config_of(["one"]), [CARD])
+
+
 def test_the_page_shows_samples_heat_map_and_batches(tmp_path):
-    for name, one in tables_of(*study(batch=0.5, linked=True)).items():
-        write_table(one.assign(cohort="one"), tmp_path / "one" / "expression" / f"{name}.tsv")
-    config = config_of(["one"])
-    page = association_page(collect(list((tmp_path / "one" / "expression").glob("*.tsv"))), config, [CARD])
-    for text in ("60 samples were checked; none is excluded or flagged.", "variance of each principal component explained by a covariate", "<strong>1.00</strong>",
-                 "age acceleration of each batch", "Outlying RNA sample: flagged, sex by RNA differs from the record: flagged"):  # fmt: skip
+    page = page_of(tables_of(*study(batch=0.5, linked=True)), tmp_path)
+    for text in (
+        "60 samples were checked; none is excluded or flagged.", "variance of each principal component explained by a covariate",
+        "age acceleration of each batch", "Outlying RNA sample: flagged, sex by RNA differs from the record: flagged", "<strong>1.00</strong>",
+    ):  # fmt: skip
         assert text in page, text
-    assert association_page(collect([]), config, [CARD]).count("</strong>: no RNA counts") >= 4
+    bare = association_page(collect([]), config_of(["one"]), [CARD])
+    assert bare.count("</strong>: no RNA counts") >= 4
 
 
-def test_redacted_quartiles_are_dashes_on_the_page():
-    quality = tables_of(*study())["quality"].assign(
-        cohort="one", lower_quartile=np.nan, upper_quartile=np.nan
-    )
-    page = association_page(
-        ReportTables({("expression", "quality"): worded(quality)}), config_of(["one"]), [CARD]
-    )
+def test_redacted_quartiles_are_dashes_on_the_page(tmp_path):
+    quality = tables_of(*study())["quality"].assign(lower_quartile=np.nan, upper_quartile=np.nan)
+    page = page_of({"quality": quality}, tmp_path)
     assert page.count("<td>– to –</td>") >= 2
     assert ">nan" not in page
 
@@ -304,10 +310,7 @@ def test_samples_that_differ_are_counted_on_the_page(tmp_path):
     counts["r0"] = 0
     found = tables_of(table, counts, samples)
     assert quality_sentence(found["quality"]).startswith("40 samples were checked: 1 excluded")
-    for name, one in found.items():
-        write_table(one.assign(cohort="one"), tmp_path / "one" / "expression" / f"{name}.tsv")
-    tables = collect(list((tmp_path / "one" / "expression").glob("*.tsv")))
-    page = association_page(tables, config_of(["one"]), [CARD])
+    page = page_of(found, tmp_path)
     assert '<th scope="row">Without counts</th><td>1</td><td>40</td>' in page
 
 
@@ -317,18 +320,10 @@ def test_the_command_runs_on_plain_tables_and_the_fit_leaves_out_what_it_exclude
     table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
     counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
     samples[["sample_id", "subject_id", "batch"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
-    common = [
-        "--participants", "people.tsv", "--counts", "counts.tsv", "--samples", "samples.tsv", "--set", "expression.covariates=sex",
-    ]  # fmt: skip
-    run(
-        tmp_path,
-        "check-expression",
-        *common,
-        "--set",
-        "expression.quality.sex_mismatch={action: exclude, threshold: 2}",
-        "--output",
-        ".",
-    )
+    files = "--participants people.tsv --counts counts.tsv --samples samples.tsv --output ."
+    common = f"{files} --set expression.covariates=sex"
+    rule = "expression.quality.sex_mismatch={action: exclude, threshold: 2}"
+    output_of(f"check-expression {common} --set", rule, folder=tmp_path)
     private = tmp_path / "sample_quality.parquet"
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
     assert pd.read_parquet(private).set_index("sample_id").status["r7"] == "excluded"
@@ -336,15 +331,8 @@ def test_the_command_runs_on_plain_tables_and_the_fit_leaves_out_what_it_exclude
         text = (tmp_path / f"{name}.tsv").read_text()
         assert "r7" not in text
         assert "s7" not in text
-    run(
-        tmp_path, "fit-expression", *common, "--quality", "sample_quality.parquet", "--set", "expression.panel=G1", "--output", ".",
-        "--workers", "1",
-    )  # fmt: skip
+    chosen = "--quality sample_quality.parquet --set expression.panel=G1 --workers 1"
+    output_of(f"fit-expression {common} {chosen}", folder=tmp_path)
     assert (pd.read_csv(tmp_path / "panel.tsv", sep="\t").n == 39).all()
     ledger = pd.read_csv(tmp_path / "ledger.tsv", sep="\t").set_index("sample_id")
     assert (ledger.status["r7"], ledger.reason["r7"]) == ("excluded", SEX)
-
-
-def run(folder, *command):
-    done = faceage_bio(folder, *command)
-    assert done.status == 0, done.output

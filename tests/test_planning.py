@@ -9,7 +9,6 @@ import pytest
 import typer
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
 from faceage_bio.analyses.planning.cohort_study import (
     CohortPlan,
@@ -20,10 +19,11 @@ from faceage_bio.analyses.planning.cohort_study import (
 )
 from faceage_bio.cli import commands_plan
 from faceage_bio.cli.commands_plan import plan_app
-from faceage_bio.cli.main import app as whole
 from faceage_bio.core.errors import FaceAgeBioError, RunError
 from faceage_bio.report.single_pages import plan_page, read_plan
 from faceage_bio.stats.sample_size import LogRankTrial, PiecewiseSurvival, drop_out_hazard
+from tests.commands import invoked
+from tests.rows import cases
 
 PLAN = {"hazard_ratio": 1.15, "per": 10, "sd": 8}
 
@@ -93,28 +93,25 @@ def test_what_no_plan_can_be_made_of(change, message):
         CohortPlan(**PLAN | change)
 
 
-@pytest.mark.parametrize("reliability", [0.0, -0.1, 1.01, np.nan])
-def test_reliability_that_is_none(reliability):
-    with pytest.raises(RunError, match="--reliability"):
-        Photos(reliability)
-
-
 @pytest.mark.parametrize(
-    ("error", "message"),
+    ("photos", "message"),
     [
+        *(({"reliability": value}, "--reliability") for value in (0.0, -0.1, 1.01, np.nan)),
         ({"photos": 4}, "--photos without --reliability. Expected the reliability of one photo"),
         ({"published_reliability": 0.6}, "--published-reliability without --reliability"),
         ({"hr_scale": "true", "sd_scale": "true"}, "--hr-scale, --sd-scale without --reliability"),
+        (
+            {"reliability": 0.8, "photos": 0},
+            r"--photos 0: expected 1 or more\. Give the photos per participant",
+        ),
     ],
 )
-def test_measurement_error_needs_a_reliability(error, message):
+def test_measurement_error_needs_a_reliability_and_photos(photos, message):
     with pytest.raises(RunError, match=message):
-        Photos(**error)
+        Photos(**photos)
 
 
-def test_no_photo_and_no_difference():
-    with pytest.raises(RunError, match=r"--photos 0: expected 1 or more\. Give the photos per participant"):
-        Photos(0.8, photos=0)
+def test_no_difference():
     message = "expected a difference other than 0, and an SD and an allocation above 0"
     with pytest.raises(RunError, match=message):
         group_difference(0, 8)
@@ -127,67 +124,40 @@ def test_no_photo_and_no_difference():
         ("time\tsurvival\n1\thalf\n", "'survival': 1 row.*line 2: 'half'. Expected a number"),
         ("time\tsurvival\n1\t90\n", "line 2: '90'. Expected a share from 0 to 1. Divide percentages by 100"),
         ("time;survival\n365;0,9\n", "'time': 1 row.*line 2: '365'. Expected years from 0 to 120"),
-        (
-            "time\tsurvival\n1\t\n2\t0.8\n",
-            "'survival': 1 row.*line 2. Expected a number. Write it, or leave the row out",
-        ),
+        ("time\tsurvival\n1\t\n2\t0.8\n", "'survival': 1 row.*line 2. Expected a number. Write it, or leave the row out"),
         ("time\tsurvival\n1\t0.8\n2\t0.9\n", "survival that falls from 1"),
     ],
-)
+)  # fmt: skip
 def test_tables_that_are_no_curve(text, message, tmp_path, capsys):
-    curve = tmp_path / "curve.tsv"
-    curve.write_text(text)
+    (tmp_path / "curve.tsv").write_text(text)
     with pytest.raises(FaceAgeBioError, match=message):
         run(
             capsys,
-            "trial",
-            "--hazard-ratio",
-            "0.7",
-            "--survival-table",
-            str(curve),
-            "--output",
-            f"{tmp_path}/plan.tsv",
+            f"trial --hazard-ratio 0.7 --survival-table {tmp_path}/curve.tsv --output {tmp_path}/plan.tsv",
         )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
-        (
-            ["--arm", "treatment:two"],
-            "--arm treatment:two: expected a name, or a name and its share as a whole number",
-        ),
-        (
-            ["--arm", "treatment", "--balance", "balance.tsv"],
-            "--balance needs --participants. Give the number expected",
-        ),
-    ],
+    cases("""
+        --arm treatment:two | --arm treatment:two: expected a name, or a name and its share as a whole number
+        --arm treatment --balance balance.tsv | --balance needs --participants. Give the number expected
+    """),
 )
 def test_lists_that_cannot_be_made(arguments, message, tmp_path, capsys):
-    common = ["--arm", "control", "--per-stratum", "8", "--seed-file", f"{tmp_path}/seed", "--output", f"{tmp_path}/list.csv"]  # fmt: skip
+    common = f"--arm control --per-stratum 8 --seed-file {tmp_path}/seed --output {tmp_path}/list.csv"
     with pytest.raises(RunError, match=message):
-        run(capsys, *common, *arguments, command=commands_plan.app)
+        run(capsys, f"{common} {arguments}", command=commands_plan.app)
 
 
 @pytest.mark.parametrize("accrual", [1.5, 0])
 def test_r_code_of_a_trial_gives_the_same_numbers(accrual):
     """The printed call, run in R where rpact is installed."""
-    if (
-        not shutil.which("Rscript")
-        or subprocess.run(["Rscript", "-e", "library(rpact)"], capture_output=True).returncode
-    ):
+    rpact = ["Rscript", "-e", "library(rpact)"]
+    if not shutil.which("Rscript") or subprocess.run(rpact, capture_output=True).returncode:
         pytest.skip("R's rpact is not installed")
-    plan = TrialPlan(
-        LogRankTrial(
-            PiecewiseSurvival((0, 0.5, 1), (0.6, 0.4, 0.2)),
-            0.75,
-            accrual,
-            2,
-            2,
-            (drop_out_hazard(0.1, 1),) * 2,
-        ),
-        0.9,
-    )
+    survival, lost = PiecewiseSurvival((0, 0.5, 1), (0.6, 0.4, 0.2)), (drop_out_hazard(0.1, 1),) * 2
+    plan = TrialPlan(LogRankTrial(survival, 0.75, accrual, 2, 2, lost), 0.9)
     code = f"r <- {plan.rpact_call()}; cat(format(c(r$eventsFixed, r$nFixed), digits = 15))"
     done = subprocess.run(["Rscript", "-e", code], capture_output=True, text=True, check=True)
     events, n = map(float, done.stdout.split())
@@ -196,27 +166,14 @@ def test_r_code_of_a_trial_gives_the_same_numbers(accrual):
     assert plan.trial.participants(0.9) == pytest.approx(n, rel=tolerance)
 
 
-def run(capsys, *arguments, command=plan_app):
+def run(capsys, line, command=plan_app):
     """Output of a command, which raises as it does under `faceage-bio`."""
-    typer.main.get_command(command)(arguments, standalone_mode=False)
+    typer.main.get_command(command)(line.split(), standalone_mode=False)
     return capsys.readouterr().out
 
 
 def test_example_of_plan_study(tmp_path, capsys):
-    said = run(
-        capsys,
-        "study",
-        "--hazard-ratio",
-        "1.15",
-        "--per",
-        "10",
-        "--sd",
-        "8",
-        "--power",
-        "0.8",
-        "--output",
-        f"{tmp_path}/plan.tsv",
-    )
+    said = run(capsys, f"study --hazard-ratio 1.15 --per 10 --sd 8 --power 0.8 --output {tmp_path}/plan.tsv")
     assert "628 events (Hsieh and Lavori 2000)" in said
     table = pd.read_csv(tmp_path / "plan.tsv", sep="\t")
     expected = {"power": 13, "detectable hazard ratio": 13}
@@ -226,18 +183,17 @@ def test_example_of_plan_study(tmp_path, capsys):
 
 def test_participants_from_the_curve_of_a_finished_study(tmp_path, capsys):
     (tmp_path / "curve.tsv").write_text("time\tsurvival\n0\t1\n1\t0.8\n2\t0.8\n3\t0.5\n")
-    said = run(capsys, "study", "--hazard-ratio", "1.15", "--sd", "8", "--survival-table", f"{tmp_path}/curve.tsv", "--follow-up", "3", "--output", f"{tmp_path}/plan.tsv")  # fmt: skip
+    files = f"--survival-table {tmp_path}/curve.tsv --output {tmp_path}/plan.tsv"
+    said = run(capsys, f"study --hazard-ratio 1.15 --sd 8 --follow-up 3 {files}")
     assert "628 events, 1,256 participants" in said
     assert "Survival was observed" not in said
 
 
-@pytest.mark.parametrize("command", [("study", "--sd", "8"), ("trial",)])
+@pytest.mark.parametrize("command", ["study --sd 8", "trial"])
 def test_how_far_a_plan_goes_beyond_its_curve(command, tmp_path, capsys):
     (tmp_path / "curve.tsv").write_text("time\tsurvival\n1\t0.8\n2\t0.8\n")
-    said = run(
-        capsys, *command, "--hazard-ratio", "0.7", "--survival-table", f"{tmp_path}/curve.tsv", "--accrual", "3", "--follow-up", "1",
-        "--output", f"{tmp_path}/plan.tsv",
-    )  # fmt: skip
+    files = f"--survival-table {tmp_path}/curve.tsv --output {tmp_path}/plan.tsv"
+    said = run(capsys, f"{command} --hazard-ratio 0.7 --accrual 3 --follow-up 1 {files}")
     # follow-up of 1 to 4 years, 2.5 on average; beyond 2 years (0 to 2 in two thirds) 2/3 of a year: 26.7 %
     told = "Survival was observed to 2 years; 26.7% of the planned follow-up lies beyond"
     assert told in said
@@ -245,83 +201,57 @@ def test_how_far_a_plan_goes_beyond_its_curve(command, tmp_path, capsys):
 
 
 def test_genes_and_prediction_models(capsys):
-    assert "21 samples in each" in run(capsys, "genes", "--fold-change", "1.5")
-    assert "SD 0.5, power 0.8: 14 samples" in run(capsys, "genes", "--fold-change", "2", "--sd", "0.5")
-    model = (
-        "model",
-        "--parameters",
-        "30",
-        "--event-rate",
-        "0.065",
-        "--mean-follow-up",
-        "2.07",
-        "--horizon",
-        "2",
-    )
-    assert "5,143 participants with 692 deaths, 23.1 for each" in run(capsys, *model, "--r-squared", "0.051")
+    assert "21 samples in each" in run(capsys, "genes --fold-change 1.5")
+    assert "SD 0.5, power 0.8: 14 samples" in run(capsys, "genes --fold-change 2 --sd 0.5")
+    model = "model --parameters 30 --event-rate 0.065 --mean-follow-up 2.07 --horizon 2"
+    assert "5,143 participants with 692 deaths, 23.1 for each" in run(capsys, f"{model} --r-squared 0.051")
     with pytest.raises(RunError, match="--r-squared: R squared"):
-        run(capsys, *model, "--r-squared", "0.9")
+        run(capsys, f"{model} --r-squared 0.9")
     with pytest.raises(RunError, match="--fold-change 1: expected"):
-        run(capsys, "genes", "--fold-change", "1")
+        run(capsys, "genes --fold-change 1")
 
 
 def test_trial_tells_that_a_weak_marker_saves_nothing(tmp_path, capsys):
-    options = (
-        "trial",
-        "--hazard-ratio",
-        "0.7",
-        "--median-survival",
-        "1.5",
-        "--output",
-        f"{tmp_path}/trial.tsv",
-    )
-    said = run(capsys, *options, "--r-squared", "0.009")
-    assert "events: 247" in said
-    assert "participants: 468" in said
-    assert "not worth its photos" in said
+    trial = f"trial --hazard-ratio 0.7 --median-survival 1.5 --output {tmp_path}/trial.tsv"
+    said = run(capsys, f"{trial} --r-squared 0.009")
+    for words in ("events: 247", "participants: 468", "not worth its photos"):
+        assert words in said
     assert "not worth its photos" in plan_page([read_plan(tmp_path / "trial.tsv")], "Plan")
-    assert "not worth" not in run(capsys, *options, "--r-squared", "0.13")
-    chosen = run(capsys, *options, "--selected-share", "0.33", "--selected-hazard-ratio", "1.5")
+    assert "not worth" not in run(capsys, f"{trial} --r-squared 0.13")
+    chosen = run(capsys, f"{trial} --selected-share 0.33 --selected-hazard-ratio 1.5")
     assert "randomised after selection: 3" in chosen  # more events in those selected, so fewer than 468
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
-        (["study", "--hazard-ratio", "1", "--sd", "8"], "not 1, which no number of participants"),
-        (["trial", "--hazard-ratio", "0.7"], "--median-survival and --survival-table: expected one of them"),
-        (
-            ["trial", "--hazard-ratio", "0.7", "--median-survival", "1", "--selected-share", "0.3"],
-            "expected both or none",
-        ),
-        (["study", "--hazard-ratio", "1.2", "--sd", "8", "--event-share", "0"], "--event-share 0: expected"),
-        (
-            ["study", "--hazard-ratio", "1.2", "--sd", "8", "--event-share", "0.4", "--median-survival", "4"],
-            "--event-share 0.4 and survival: expected one of them",
-        ),
-    ],
+    cases("""
+        study --hazard-ratio 1 --sd 8 | not 1, which no number of participants
+        trial --hazard-ratio 0.7 | --median-survival and --survival-table: expected one of them
+        trial --hazard-ratio 0.7 --median-survival 1 --selected-share 0.3 | expected both or none
+        study --hazard-ratio 1.2 --sd 8 --event-share 0 | --event-share 0: expected
+        study --hazard-ratio 1.2 --sd 8 --event-share 0.4 --median-survival 4 | --event-share 0.4 and survival: expected one of them
+    """),
 )
 def test_commands_that_no_plan_can_be_made_of(arguments, message, tmp_path, capsys):
     with pytest.raises(RunError, match=message):
-        run(capsys, *arguments, "--output", f"{tmp_path}/plan.tsv")
+        run(capsys, f"{arguments} --output {tmp_path}/plan.tsv")
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        "study --hazard-ratio 1.2 --output x --sd inf",
-        "study --sd 8 --output x --hazard-ratio inf",
-        "study --hazard-ratio 1.2 --sd 8 --reliability 0.8 --output x --photos nan",
-        "groups --sd 8 --difference nan",
-        "genes --fold-change inf",
-        "model --parameters 3 --event-rate 0.1 --mean-follow-up 2 --horizon 2 --r-squared nan",
-        "precision --pilot x --width nan",
-        "trial --hazard-ratio 0.7 --output x --median-survival inf",
-    ],
+    ("command", "option", "value"),
+    cases("""
+        study --hazard-ratio 1.2 --output x | --sd | inf
+        study --sd 8 --output x | --hazard-ratio | inf
+        study --hazard-ratio 1.2 --sd 8 --reliability 0.8 --output x | --photos | nan
+        groups --sd 8 | --difference | nan
+        genes | --fold-change | inf
+        model --parameters 3 --event-rate 0.1 --mean-follow-up 2 --horizon 2 | --r-squared | nan
+        precision --pilot x | --width | nan
+        trial --hazard-ratio 0.7 --output x | --median-survival | inf
+    """),
 )
-def test_numbers_are_finite(arguments):
-    option, value = arguments.split()[-2:]
-    done = CliRunner().invoke(whole, ["plan", *arguments.split()])
+def test_numbers_are_finite(command, option, value):
+    done = invoked(f"plan {command} {option} {value}")
     assert done.exit_code == 2
     words = f"{option} {value}: expected a finite number. Write it in digits"
     assert words in " ".join(done.output.replace("│", " ").split())

@@ -32,14 +32,12 @@ def cohort(n=400, seed=1, error=3.0, rate_effect=0.0, twice=1.0):
     age, truth, years = random.uniform(45, 80, n), random.normal(0, 6, n), random.uniform(0.8, 2.5, n)
     rate = 1 + random.normal(0, 4, n) * bool(rate_effect)
     ids = [f"s{k:04d}" for k in range(n)]
-    first = pd.DataFrame({"subject_id": ids, "photo_id": [f"a{k}" for k in ids], "photo_date": "2018-01-01",
-                          "face_age": age + truth + random.normal(0, error, n)})  # fmt: skip
+    first = pd.DataFrame({"subject_id": ids, "photo_id": [f"a{k}" for k in ids], "photo_date": "2018-01-01"})
+    first["face_age"] = age + truth + random.normal(0, error, n)
     later = pd.Timestamp("2018-01-01") + pd.to_timedelta((years * 365.25).round(), unit="D")
-    second = first.assign(
-        photo_id=[f"b{k}" for k in ids],
-        photo_date=later.strftime("%Y-%m-%d"),
-        face_age=age + truth + rate * years + random.normal(0, error, n),
-    ).head(round(n * twice))
+    second = first.assign(photo_id=[f"b{k}" for k in ids], photo_date=later.strftime("%Y-%m-%d"))
+    second["face_age"] = age + truth + rate * years + random.normal(0, error, n)
+    second = second.head(round(n * twice))
     death = random.exponential(4, n) / np.exp(rate_effect * (rate - 1))
     subjects = pd.DataFrame({
         "cohort": "c", "subject_id": ids, "chronological_age": age, "sex": random.choice(["female", "male"], n),
@@ -53,12 +51,21 @@ def value(table, term, measure):
     return table[(table.term == term) & (table.measure == measure)].iloc[0]
 
 
+def rates_of(faces, subjects):
+    return ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460))
+
+
+def corrected(people, error=3.0, n=50, covariates=("sex",), averaged=False):
+    """Slopes of BMI, per 10 years, corrected for an error of a photo measured in n participants."""
+    return attenuation_table(people, error, n, ["bmi"], list(covariates), 10, averaged)
+
+
 def test_planted_reliability_is_found_once_ageing_is_taken_out():
     faces, subjects, _ = cohort(2000)
     table = reliability_table(dated_photos(faces, NONE, subjects), None, "c")
     assert value(table, "age_acceleration", "ICC(1,1)").estimate == pytest.approx(36 / 45, abs=0.02)
-    expected = pytest.approx(3, abs=0.15)
-    assert value(table, "age_acceleration", "standard error of measurement").estimate == expected
+    error = value(table, "age_acceleration", "standard error of measurement").estimate
+    assert error == pytest.approx(3, abs=0.15)
     assert value(table, "age_acceleration", "mean change").estimate == pytest.approx(0, abs=0.3)
     # face age itself grew meanwhile, and differs between people mostly by age
     assert value(table, "face_age", "mean change").estimate == pytest.approx(1.65, abs=0.3)
@@ -125,7 +132,7 @@ def test_too_few_repeats_keep_their_rows_with_the_reason(twice):
     assert told(table[table.term != "interval_years"]).str.startswith("not estimated, because").all()
     assert np.isnan(measured_error(table)[0])
     subjects["age_acceleration"] = 1.0
-    rows = attenuation_table(subjects, *measured_error(table), ["bmi"], ["sex"], 10, False)
+    rows = corrected(subjects, *measured_error(table))
     assert told(rows).str.startswith("not estimated, because").all()
     rates = ageing_rate_table(ageing_rates(photos, subjects, (10, 1460)), ["sex"], 10, "c")
     assert len(rates) == 6
@@ -143,7 +150,7 @@ def accelerated(n, seed=1):
 def test_planted_slope_is_flattened_by_the_error_and_comes_back():
     faces, people, _ = accelerated(4000)
     error = measured_error(reliability_table(dated_photos(faces, NONE, people), None, "c"))
-    rows = attenuation_table(people, *error, ["bmi"], ["sex"], 10, False).set_index("model").estimate
+    rows = corrected(people, *error).set_index("model").estimate
     assert rows["least squares, HC3 (t)"] == pytest.approx(3 * 36 / 45, abs=0.15)
     assert rows["regression calibration"] == pytest.approx(3, abs=0.2)
     assert rows["SIMEX, quadratic"] == pytest.approx(3, abs=0.3)
@@ -151,8 +158,8 @@ def test_planted_slope_is_flattened_by_the_error_and_comes_back():
 
 def test_the_mean_of_two_photos_needs_less_correction():
     _, people, _ = accelerated(300)
-    one = attenuation_table(people, 3.0, 50, ["bmi"], [], 10, True)
-    two = attenuation_table(people.assign(n_photos=2), 3.0, 50, ["bmi"], [], 10, True)
+    one = corrected(people, covariates=(), averaged=True)
+    two = corrected(people.assign(n_photos=2), covariates=(), averaged=True)
     assert (1 - two.reliability[1]) == pytest.approx((1 - one.reliability[1]) / 2)
 
 
@@ -165,7 +172,7 @@ def test_the_mean_of_two_photos_needs_less_correction():
 )  # fmt: skip
 def test_what_cannot_be_corrected_says_why(change, why):
     _, people, _ = accelerated(60)
-    rows = attenuation_table(people.assign(**change), 3.0, 50, ["bmi"], ["sex"], 10, False)
+    rows = corrected(people.assign(**change))
     assert told(rows).str.contains(why).all()
     assert rows.estimate.isna().all()
 
@@ -173,12 +180,12 @@ def test_what_cannot_be_corrected_says_why(change, why):
 def test_a_covariate_that_no_participant_has_is_left_out_and_said():
     faces, people, _ = accelerated(200)
     bare, without = people.assign(sex=None), people.drop(columns="sex")
-    rows = attenuation_table(bare, 3.0, 50, ["bmi"], ["sex"], 10, False)
+    rows = corrected(bare)
     assert (rows.reason == "without_missing columns=sex").all()
     assert (rows.covariates == "age").all()
-    expected = attenuation_table(without, 3.0, 50, ["bmi"], [], 10, False)
+    expected = corrected(without, covariates=())
     np.testing.assert_allclose(rows.estimate, expected.estimate)
-    rates = ageing_rates(dated_photos(faces, NONE, bare), bare, (10, 1460))
+    rates = rates_of(faces, bare)
     table = ageing_rate_table(rates, ["sex"], 10, "c")
     last = table[table.model.str.endswith("+ sex")]
     assert last.reason.str.contains("without_missing columns=sex").all()
@@ -187,19 +194,18 @@ def test_a_covariate_that_no_participant_has_is_left_out_and_said():
 
 def test_nothing_is_corrected_without_a_reliability_and_no_rate_without_spread():
     faces, people, subjects = accelerated(60)
-    rows = attenuation_table(people, np.nan, 50, ["bmi"], ["sex"], 10, False)
+    rows = corrected(people, np.nan)
     assert (told(rows) == "not estimated, because the reliability of a photo is not known").all()
     faces, subjects, _ = cohort(60)
-    rates = ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460))
+    rates = rates_of(faces, subjects)
     flat = ageing_rate_table(rates.assign(face_ageing_rate=1.0), [], 10, "c")
-    assert (
-        told(flat[flat.measure == "hazard ratio"]) == "not estimated, because the rate does not vary"
-    ).any()
+    why = "not estimated, because the rate does not vary"
+    assert (told(flat[flat.measure == "hazard ratio"]) == why).any()
 
 
 def test_planted_ageing_rate_predicts_death_and_a_permuted_one_does_not():
     faces, subjects, _ = cohort(600, error=0.3, rate_effect=0.3)
-    rates = ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460))
+    rates = rates_of(faces, subjects)
     table = ageing_rate_table(rates, ["sex"], 10, "c")
     found = table[(table.measure == "hazard ratio") & (table.term == "face_ageing_rate")]
     assert found.model.tolist()[:2] == ["ageing rate alone", "ageing rate + face age + age"]
@@ -217,16 +223,9 @@ def test_rate_is_change_per_calendar_year_and_time_starts_at_the_later_photo():
         ("a", "1", "2018-01-01", 60.0, ""), ("a", "2", "2019-01-01", 99.0, ""), ("a", "3", "2020-01-01", 66.0, ""),
         ("b", "4", "2018-01-01", 60.0, ""), ("b", "5", "2018-01-05", 70.0, ""),
     )  # fmt: skip
-    subjects = pd.DataFrame(
-        {
-            "subject_id": ["a", "b"],
-            "chronological_age": 58.0,
-            "followup_years": 5.0,
-            "entry_years": [2.5, np.nan],
-            "event": 1.0,
-        }
-    )
-    rates = ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460))
+    subjects = pd.DataFrame({"subject_id": ["a", "b"], "entry_years": [2.5, np.nan]})
+    subjects = subjects.assign(chronological_age=58.0, followup_years=5.0, event=1.0)
+    rates = rates_of(faces, subjects)
     assert rates.subject_id.tolist() == ["a"]  # four days tell nothing
     one = rates.iloc[0]
     assert one.face_ageing_rate == pytest.approx(6 / (730 / 365.25))
@@ -238,7 +237,7 @@ def test_rate_is_change_per_calendar_year_and_time_starts_at_the_later_photo():
 def test_each_stratum_is_the_cox_model_of_its_participants_adjusted_as_published():
     faces, subjects, _ = cohort(600, rate_effect=0.2, seed=3)
     subjects["race"] = np.random.default_rng(2).choice(["A", "B"], len(subjects))
-    rates = ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460))
+    rates = rates_of(faces, subjects)
     table = ageing_rate_table(rates, [], 10, "c", strata_of([10, 1460], [365, 730]))
     assert strata_of([10, 1460], []) == strata_of([10, 300], [365, 730]) == []
     assert strata_of([30, 700], [365, 730]) == [(30, 365), (366, 700)]
@@ -257,7 +256,7 @@ def test_each_stratum_is_the_cox_model_of_its_participants_adjusted_as_published
 
 def test_an_empty_stratum_keeps_its_row():
     faces, subjects, _ = cohort(60)
-    rates = ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460))
+    rates = rates_of(faces, subjects)
     table = ageing_rate_table(rates, [], 10, "c", [(10, 20)])
     row = table[table.subgroup == "10-20 days"].iloc[0]
     assert (row.n, row.status) == (0, "not_estimated")
@@ -265,7 +264,7 @@ def test_an_empty_stratum_keeps_its_row():
 
 def test_rate_model_is_the_cox_model_of_its_columns():
     faces, subjects, _ = cohort(200, rate_effect=0.2)
-    rates = ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460))
+    rates = rates_of(faces, subjects)
     design = pd.DataFrame({
         "face_ageing_rate": rates.face_ageing_rate, "face_age": rates.face_age / 10, "chronological_age": rates.chronological_age / 10,
     })  # fmt: skip
@@ -278,9 +277,7 @@ def test_rate_model_is_the_cox_model_of_its_columns():
 def test_those_who_died_before_the_later_photo_are_not_followed():
     faces, subjects, _ = cohort(50)
     subjects.loc[:9, "followup_years"] = 0.5
-    table = ageing_rate_table(
-        ageing_rates(dated_photos(faces, NONE, subjects), subjects, (10, 1460)), [], 10, "c"
-    )
+    table = ageing_rate_table(rates_of(faces, subjects), [], 10, "c")
     assert table[table.measure == "hazard ratio"].n.eq(40).all()
     assert table[table.measure == "mean"].n.eq(50).all()
 
@@ -320,10 +317,9 @@ def test_rows_that_differ_by_few_participants_are_all_shown(tmp_path):
         base | {"subgroup": "older", "n": 97, "estimate": 2.1},
         base | {"subgroup": "sharp", "n": 90, "estimate": 2.2},
     ]
-    write_table(
-        result_rows(rows, "acceleration/sensitivity"), tmp_path / "one" / "acceleration" / "sensitivity.tsv"
-    )
-    tables = collect([tmp_path / "one" / "acceleration" / "sensitivity.tsv"])
+    path = tmp_path / "one" / "acceleration" / "sensitivity.tsv"
+    write_table(result_rows(rows, "acceleration/sensitivity"), path)
+    tables = collect([path])
     section = definition_section(tables, "one", {"acceleration": {"fit_in": "cohort"}})
     shown = {row["people"]: row["gap"]["estimate"] for row in section["validity"]}
     assert shown == {"all participants": 2.0, "older": 2.1, "sharp": 2.2}

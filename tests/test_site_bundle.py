@@ -28,8 +28,10 @@ from faceage_bio.release.sites.site_bundle import (
     read_bundle,
     site_members,
 )
+from tests.commands import output_of
 from tests.curve_studies import CURVES, data_of, write_study
 from tests.report_studies import config_of
+from tests.rows import cases
 
 KEY = bytes(range(32))
 CONFIG = config_of(["c"], survival={"curves": CURVES})
@@ -97,9 +99,8 @@ def test_the_report_pools_what_pooling_the_exact_tables_gives(zips, results, tmp
     for site, folder in results.items():  # as if all lay in one study
         table = read_table(folder / "c/survival/cox.tsv")
         write_table(table.assign(cohort=site), tmp_path / "all" / site / "survival" / "cox.tsv")
-    whole = pool_tables(
-        sorted((tmp_path / "all").glob("*/survival/cox.tsv")), None, Pooling(), "cohort"
-    ).estimates
+    tables = sorted((tmp_path / "all").glob("*/survival/cox.tsv"))
+    whole = pool_tables(tables, None, Pooling(), "cohort").estimates
     keys = ["cohort", "analysis", "exposure", "term", "measure"]
     both = whole.merge(pooled[pooled["source"] == "survival/cox"], on=keys, suffixes=("", "_sites"))
     done = both["estimate_sites"].notna()
@@ -140,20 +141,16 @@ def forged(path, members=(), **manifest):
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
-    [
-        (
-            "tables/c/../../../../outside.tsv",
-            b"a\n1\n",
-            "outside.tsv. Expected result tables of its cohorts and nothing else",
-        ),
-        ("tables/elsewhere/survival/cox.tsv", b"a\n1\n", "tables/elsewhere/survival/cox.tsv. Expected"),
-        ("tables/c/survival/unheard_of.tsv", b"a\n1\n", "unheard_of.tsv. Expected"),
-        ("tables/c/survival/cox.tsv", b"a\n1\n", r"tables/c/survival/cox.tsv \(no result rows\)"),
-        ("config.json", b'{"cohorts": {"../c": {}}}', r"config.json: \d problems?:"),
-    ],
+    cases(r"""
+        tables/c/../../../../outside.tsv | a 1 | outside.tsv. Expected result tables of its cohorts and nothing else
+        tables/elsewhere/survival/cox.tsv | a 1 | tables/elsewhere/survival/cox.tsv. Expected
+        tables/c/survival/unheard_of.tsv | a 1 | unheard_of.tsv. Expected
+        tables/c/survival/cox.tsv | a 1 | tables/c/survival/cox.tsv \(no result rows\)
+        config.json | {"cohorts":{"../c":{}}} | config.json: \d problems?:
+    """),
 )
 def test_a_bundle_holds_tables_of_its_cohorts_and_nothing_else(zips, name, content, message):
-    forged(zips[0], {name: content})
+    forged(zips[0], {name: content.replace(" ", "\n").encode()})
     with pytest.raises(FaceAgeBioError, match=message):
         read_bundle(zips[0])
 
@@ -190,18 +187,18 @@ def test_data_that_come_twice_are_refused_whatever_the_name_key_and_rounding(res
         check_bundles([read_bundle(zips[0]), read_bundle(tmp_path / "east.zip")])
 
 
-def test_settings_of_pooling_can_be_given(zips, tmp_path, capsys):
-    command = typer.main.get_command(site_app)
-    command(["pool", *map(str, zips), "--output", str(tmp_path / "r"), "--set", "pooling.overlapping=[[north, south]]"], standalone_mode=False)  # fmt: skip
+def test_settings_of_pooling_can_be_given(zips, tmp_path):
+    pool = f"site pool {zips[0]} {zips[1]} --output {tmp_path}/r --set"
+    output_of(pool, "pooling.overlapping=[[north, south]]")
     assert "overlap" in (tmp_path / "r/tables/pooled/meta_analysis/estimates.tsv").read_text()
     with pytest.raises(ConfigError, match="--set: 1 problem"):
-        command(["pool", *map(str, zips), "--output", str(tmp_path / "r"), "--set", "pooling.method=guess"], standalone_mode=False)  # fmt: skip
+        output_of(pool, "pooling.method=guess")
 
 
 def test_sites_have_controls_of_their_own_and_cohorts_of_a_site_may_share_them(zips):
     def of(*cohorts, reference=()):
-        config = {"cohorts": {name: {} for name in cohorts}, "pooling": {"reference_cohorts": reference}, "acceleration": {"fit_in": "reference"}}  # fmt: skip
-        return replace(read_bundle(zips[0]), config=config)
+        config = {"cohorts": {name: {} for name in cohorts}, "acceleration": {"fit_in": "reference"}}
+        return replace(read_bundle(zips[0]), config=config | {"pooling": {"reference_cohorts": reference}})
 
     assert _fit_in([of("a", "healthy", reference=["healthy"]), of("b")]) == "cohort"
     assert _fit_in([of("a", "b", "healthy", reference=["healthy"]), of("c")]) == "reference"
@@ -226,9 +223,8 @@ def test_what_does_not_fit_is_told_together(zips, results, tmp_path):
     shutil.copy(zips[0], tmp_path / "again.zip")
     other = config_of(["c"], survival={"curves": CURVES, "per_years": 1.0})
     bundle(results, tmp_path, "south", other, CARD | {"sha256": "cd" * 32})
-    changed(
-        zips[1], "manifest.json", lambda content: content.replace(b'"faceage_bio": "', b'"faceage_bio": "9')
-    )
+    version = b'"faceage_bio": "'
+    changed(zips[1], "manifest.json", lambda content: content.replace(version, version + b"9"))
     bundles = [north, read_bundle(tmp_path / "again.zip"), read_bundle(zips[1])]
     with pytest.raises(RunError) as error:
         check_bundles(bundles)
@@ -266,24 +262,17 @@ def test_names_that_are_none(site, cohorts, message, results):
 
 
 def test_what_would_leave_is_shown_before_it_is_written(results, tmp_path, capsys, monkeypatch):
-    config = tmp_path / "config.yaml"
     (tmp_path / "ages.tsv").write_text("subject_id\tface_age\n")
     (tmp_path / "clinical.tsv").write_text("subject_id\n")
-    config.write_text("cohorts: {c: {face_ages: ages.tsv, clinical: clinical.tsv}}\n")
+    config = "cohorts: {c: {face_ages: ages.tsv, clinical: clinical.tsv}}\n"
+    (tmp_path / "config.yaml").write_text(config)
+    monkeypatch.chdir(tmp_path)
 
-    def run(*arguments):
-        command = [
-            "export",
-            "--configfile",
-            config,
-            "--results",
-            results["north"],
-            "--site",
-            "north",
-            "--key",
-            tmp_path / "key",
-        ]
-        typer.main.get_command(site_app)([str(one) for one in (*command, *arguments)], standalone_mode=False)
+    def run(options):
+        line = (
+            f"export --configfile config.yaml --results {results['north']} --site north --key key {options}"
+        )
+        typer.main.get_command(site_app)(line.split(), standalone_mode=False)
 
     said, read = [], []
 
@@ -295,11 +284,11 @@ def test_what_would_leave_is_shown_before_it_is_written(results, tmp_path, capsy
 
     monkeypatch.setattr("typer.confirm", look)
     with pytest.raises(typer.Abort):
-        run("--output", tmp_path / "a.zip")
+        run("--output a.zip")
     assert "counts rounded" in said[0]
     assert {"config.json", "cards.json", "manifest.json", "cox.tsv"} <= set(read)
     assert not (tmp_path / "a.zip").exists()
-    run("--output", tmp_path / "b.zip", "--yes")
+    run("--output b.zip --yes")
     assert read_bundle(tmp_path / "b.zip").site == "north"
 
 
@@ -308,9 +297,8 @@ def test_signatures_tell_whose_a_file_is(tmp_path):
     import subprocess
 
     for name in ("north", "other"):
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)], check=True
-        )
+        keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)]
+        subprocess.run(keygen, check=True)
     signers = tmp_path / "signers"
     signers.write_text("north " + (tmp_path / "north.pub").read_text())
     path = tmp_path / "north.zip"
