@@ -66,19 +66,16 @@ def places(model, before=""):
 def test_every_setting_command_and_module_has_its_place(site):
     configuration = (site / "configuration.html").read_text()
     for place in places(Config):
-        key = place.rpartition(".")[2]
-        assert f"<code>{key}</code>" in configuration or f'id="{place.replace(".", "-")}"' in configuration, (
-            place
-        )
+        either = (f"<code>{place.rpartition('.')[2]}</code>", f'id="{place.replace(".", "-")}"')
+        assert any(one in configuration for one in either), place
     commands = (site / "commands.html").read_text()
     for name, (_, command) in EACH.items():
         assert f'id="{name.replace(" ", "-")}"' in commands, name
         for parameter in command.params:
             if parameter.name != "help" and parameter.opts[0].startswith("-"):
                 assert parameter.opts[0] in commands, (name, parameter.opts[0])
-    packages = {
-        path.relative_to(site / "api").with_suffix("").as_posix() for path in (site / "api").rglob("*.html")
-    } - {"index"}
+    pages = (site / "api").rglob("*.html")
+    packages = {page.relative_to(site / "api").with_suffix("").as_posix() for page in pages} - {"index"}
     assert packages >= {"stats", "faces/vision", "intake/cohort", "analyses/survival", "core"}
     for path in MODULES:
         package = path.relative_to(PACKAGE).parent.as_posix()
@@ -98,16 +95,12 @@ def test_search_works_in_a_page_opened_as_a_file_and_asks_nobody(site, tmp_path,
     field = browser.find_element(By.CSS_SELECTOR, ".md-search__input")
     WebDriverWait(browser, 20).until(lambda _: field.is_displayed())
     field.send_keys("hazard ratio")
-    WebDriverWait(browser, 20).until(
-        lambda _: browser.find_elements(By.CSS_SELECTOR, ".md-search-result__item")
-    )
+    found = (By.CSS_SELECTOR, ".md-search-result__item")
+    WebDriverWait(browser, 20).until(lambda _: browser.find_elements(*found))
     assert not browser.get_log("browser")
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = {
-        message["params"]["request"]["url"].split(":")[0]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    }
+    sent = [one["params"] for one in messages if one["method"] == "Network.requestWillBeSent"]
+    asked = {one["request"]["url"].split(":")[0] for one in sent}
     assert "file" in asked
     assert not asked & {"http", "https", "ws", "wss"}
 
@@ -130,11 +123,8 @@ def test_the_picture_is_small():
 
 def test_no_picture_is_made_of_a_page_about_real_people(tmp_path):
     (tmp_path / "page.html").write_text("<p>Our study</p>")
-    done = subprocess.run(
-        [sys.executable, DOCS / "picture.py", tmp_path / "page.html", tmp_path / "page.webp"],
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, DOCS / "picture.py", tmp_path / "page.html", tmp_path / "page.webp"]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
     assert "not a page of the demo" in done.stderr
     assert not (tmp_path / "page.webp").exists()
@@ -170,19 +160,13 @@ def test_the_citation_names_this_version():
 
 def columns_of_code() -> dict[str, set[str]]:
     """The columns that the readers of the tables know."""
-    scores = {
-        item.column
-        for name in ("teachh_publication", "teachh_faceage_repository")
-        for item in load_score(name).items
+    names = ("manifest", "samples", "face_ages", "variant_samples", "clinical")
+    columns = {name: set(SCHEMAS[name].columns) for name in names} | {
+        "readers.readings": set(READINGS.columns)
     }
-    return {
-        **{
-            name: set(SCHEMAS[name].columns)
-            for name in ("manifest", "samples", "face_ages", "variant_samples")
-        },
-        "clinical": set(SCHEMAS["clinical"].columns) | scores,
-        "readers.readings": set(READINGS.columns),
-    }
+    for score in ("teachh_publication", "teachh_faceage_repository"):
+        columns["clinical"] |= {item.column for item in load_score(score).items}
+    return columns
 
 
 @pytest.mark.parametrize("table", columns_of_code())
@@ -212,10 +196,9 @@ def test_the_example_rows_are_read(tmp_path):
     (tmp_path / "photos").mkdir()
     for path in pd.read_csv(tmp_path / "manifest.tsv", sep="\t").path:
         (tmp_path / "photos" / path).write_text("x")
-    names = {"photos": "photos"} | {
-        key: f"{key}.tsv" for key in ("manifest", "clinical", "counts", "samples", "variants", "ancestry")
-    } | {"variant_genes": "genes.tsv", "variant_samples": "variant_samples.tsv"}  # fmt: skip
-    files = {key: str(tmp_path / name) for key, name in names.items()}
+    tables = ("manifest", "clinical", "counts", "samples", "variants", "variant_samples", "ancestry")
+    files = {"photos": str(tmp_path / "photos"), "variant_genes": str(tmp_path / "genes.tsv")}
+    files |= {key: str(tmp_path / f"{key}.tsv") for key in tables}
     table = read_cohorts({"mine": files})["mine"]
     assert (len(table.photos), len(table.subjects), len(table.samples)) == (3, 2, 2)
     assert table.subjects.followup_years.notna().all()
@@ -227,12 +210,8 @@ def test_the_example_rows_are_read(tmp_path):
 def test_the_rows_of_the_readme_are_those_of_the_examples():
     rows = {tuple(line.split("\t")) for _, text in blocks(INPUTS, "tsv") for line in text.splitlines()}
     readme = section(ROOT / "README.md", "Inputs")
-    told = [
-        row
-        for line in readme.splitlines()
-        if line.startswith("| `")
-        for row in re.findall(r"`([^`]+)`", line.split("|")[-2])
-    ]
+    lines = [line for line in readme.splitlines() if line.startswith("| `")]
+    told = [row for line in lines for row in re.findall(r"`([^`]+)`", line.split("|")[-2])]
     assert len(told) >= 8
     for row in told:
         cells = row.split(", ")
@@ -303,13 +282,10 @@ def test_the_messages_in_troubleshooting_are_those_of_the_code():
     assert len(told) > 20
     for message in told:
         message = message.strip("` ")
-        advice, *declared = re.split(
-            r"\.?(?=[,.] [Oo]r declare )", message
-        )  # a part that tables with a config alone have
-        assert all(
-            part in code
-            for part in [f"{advice}." if declared else advice, *(part.removesuffix(".") for part in declared)]
-        ), message
+        # the second is a part that tables with a config alone have
+        advice, *declared = re.split(r"\.?(?=[,.] [Oo]r declare )", message)
+        assert (f"{advice}." if declared else advice) in code, message
+        assert all(part.removesuffix(".") in code for part in declared), message
 
 
 def test_every_method_and_golden_folder_is_listed():
@@ -326,9 +302,8 @@ def test_versions_of_r_are_those_of_the_golden_values():
     text = (DOCS / "statistics.md").read_text()
     for path in (ROOT / "tests" / "golden").glob("*/versions.txt"):
         for line in path.read_text().splitlines():
-            package, _, version = (
-                line.removesuffix(" Patched (2022-11-10 r83330)").replace("R version", "R").partition(" ")
-            )
+            plain = line.removesuffix(" Patched (2022-11-10 r83330)").replace("R version", "R")
+            package, _, version = plain.partition(" ")
             if re.search(rf"\b{package} \d", text):
                 told = re.search(rf"\b{package} ([\d.-]+\d)", text)[1]
                 assert told.replace("-", ".") == version.strip().replace("-", "."), line

@@ -196,9 +196,8 @@ def reported(capsys, *records: logging.LogRecord) -> tuple[WorkflowProgress, str
 
 
 def job(event: str, number: int, rule: str = "fit_survival", **more) -> logging.LogRecord:
-    return record_of(
-        event, jobid=number, job_id=number, rule_name=rule, wildcards={"cohort": "north"}, **more
-    )
+    about = {"jobid": number, "job_id": number, "rule_name": rule, "wildcards": {"cohort": "north"}}
+    return record_of(event, **about, **more)
 
 
 RUN = record_of("run_info", stats={"fit_survival": 1, "all": 1, "total": 2})
@@ -220,15 +219,14 @@ def test_a_step_that_succeeds_when_tried_again_has_not_failed(capsys, tmp_path):
     assert list(progress.failed.values()) == ["Cox models, north"]
     assert "    line 25\n" in said
     assert "line 24" not in said
-    progress, _ = reported(
-        capsys, RUN, job("job_info", 1), failed, job("job_info", 1), job("job_finished", 1)
-    )
-    assert not progress.failed
+    again = (job("job_info", 1), job("job_finished", 1))
+    assert not reported(capsys, RUN, job("job_info", 1), failed, *again)[0].failed
 
 
 def test_a_group_of_steps_on_a_cluster_names_each(capsys, tmp_path):
     (tmp_path / "slurm.log").write_text("out of memory\n")
-    steps = [{"jobid": k, "rule_name": rule, "log": []} for k, rule in enumerate(["fit_survival", "estimate_curves"])]  # fmt: skip
+    rules = ["fit_survival", "estimate_curves"]
+    steps = [{"jobid": k, "rule_name": rule, "log": []} for k, rule in enumerate(rules)]
     group = record_of("group_error", job_error_info=steps, aux_logs=[str(tmp_path / "slurm.log")])
     progress, said = reported(capsys, RUN, group)
     assert list(progress.failed.values()) == ["Cox models", "Kaplan-Meier curves and competing risks"]
@@ -280,7 +278,7 @@ def test_a_lock_made_anew_is_not_that_of_the_killed_run(tmp_path):
     other.kill()
     other.wait()
     killed.record.write_text(kept)
-    lock("of somebody else")
+    lock("of another")
     with RunLock(tmp_path).held() as later:
         later.note()
         assert not later.removed
@@ -302,35 +300,26 @@ def test_key_results_are_those_of_the_tables(tmp_path):
         "per": "10 years",
     }
     age = {"adjustment": "age", "covariates": "age"}
-    cox = [
-        hazard | {"adjustment": "unadjusted", "estimate": 9.0, "ci_lower": 8.0, "ci_upper": 10.0, "p_value": 0.5, "n": 9, "n_events": 9},
-        hazard | age | {"estimate": 1.6512, "ci_lower": 1.302, "ci_upper": 2.081, "p_value": 0.00001, "n": 1150, "n_events": 801},
-    ]  # fmt: skip
-    none = [
-        hazard | age | {"n": 55, "n_events": 4, "reason": Reason("few_events", {"n_events": 4, "needed": 5})}
-    ]
+    few = Reason("few_events", {"n_events": 4, "needed": 5})
     change = {
-        "term": "CDK6",
-        "measure": "log2 fold change",
-        "per": "10 years",
-        "model": "together",
-        "exposure": "age_acceleration",
-    }
-    numbers = {"estimate": 0.1, "ci_lower": -0.21, "ci_upper": 0.41, "p_value": 0.2, "n": 103}
-    panel = [
-        change | numbers | {"question": "expression", "q_value": 0.25},
-        change | numbers | {"question": "expression in T cell", "q_value": 3.5e-45},
-        change | numbers | {"question": "expression", "term": "IL6", "q_value": 0.01},
-    ]
-    for place, rows in (("north/survival/cox", cox), ("north/expression/panel", panel), ("south/survival/cox", none)):  # fmt: skip
+        "question": "expression", "term": "CDK6", "measure": "log2 fold change", "per": "10 years", "model": "together",
+        "exposure": "age_acceleration", "estimate": 0.1, "ci_lower": -0.21, "ci_upper": 0.41, "p_value": 0.2, "n": 103,
+    }  # fmt: skip
+    for place, rows in {
+        "north/survival/cox": [
+            hazard | {"adjustment": "unadjusted", "estimate": 9.0, "ci_lower": 8.0, "ci_upper": 10.0, "p_value": 0.5, "n": 9, "n_events": 9},
+            hazard | age | {"estimate": 1.6512, "ci_lower": 1.302, "ci_upper": 2.081, "p_value": 0.00001, "n": 1150, "n_events": 801},
+        ],
+        "north/expression/panel": [change | {"q_value": 0.25}, change | {"question": "expression in T cell", "q_value": 3.5e-45}, change | {"term": "IL6", "q_value": 0.01}],
+        "south/survival/cox": [hazard | age | {"n": 55, "n_events": 4, "reason": few}],
+    }.items():  # fmt: skip
         cohort, _, table = place.partition("/")
-        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         write_table(result_rows([row | {"cohort": cohort} for row in rows], table), tmp_path / f"{place}.tsv")
     said = key_result_lines(tmp_path, CONFIG)
-    expected = (
+    survival = (
         "Overall survival: HR for death per 10-year increase in face age, adjusted for age; estimate (95% CI)"
     )
-    assert said[0] == expected
+    assert said[0] == survival
     assert said[1] == "  north          1.65 (1.30–2.08), p < 0.001, n = 1,150, 801 events"
     assert said[2].startswith("  south          ")
     assert said[2].endswith(", n = 55, 4 events")

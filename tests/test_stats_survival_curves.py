@@ -32,9 +32,8 @@ AT = [0.5, 1, 2, 4]
 
 
 def equal(ours, quantity: str, rtol: float = 1e-8) -> None:
-    np.testing.assert_allclose(
-        np.asarray(ours, float).ravel(), r(quantity), rtol=rtol, err_msg=quantity, equal_nan=True
-    )
+    ours = np.asarray(ours, float).ravel()
+    np.testing.assert_allclose(ours, r(quantity), rtol=rtol, err_msg=quantity, equal_nan=True)
 
 
 def curves() -> dict:
@@ -95,15 +94,13 @@ def test_follow_up_of_late_entrants_equals_survfit():
 
 def by_sex(horizon: float) -> list:
     lung = data.lung()
-    return [
-        rmst.restricted_mean(kaplan_meier(part.time, part.status), horizon) for _, part in lung.groupby("sex")
-    ]
+    curves = (kaplan_meier(part.time, part.status) for _, part in lung.groupby("sex"))
+    return [rmst.restricted_mean(curve, horizon) for curve in curves]
 
 
 def test_restricted_means_without_any_error_are_not_compared():
-    one, other = (
-        rmst.restricted_mean(kaplan_meier(np.array([time]), np.array([1])), 3.0) for time in (1.0, 2.0)
-    )
+    curves = (kaplan_meier(np.array([time]), np.array([1])) for time in (1.0, 2.0))
+    one, other = (rmst.restricted_mean(curve, 3.0) for curve in curves)
     for compare in (rmst.difference, rmst.ratio):
         with pytest.raises(FitError, match="died at one time, so that the comparison has no error"):
             compare(one, other)
@@ -149,18 +146,18 @@ def test_a_curve_that_has_fallen_to_zero_is_known_beyond_the_follow_up():
 
 def test_log_rank_tests_equal_survdiff():
     lung = data.lung()
-    times = (lung.time, lung.status)
-    scores = log_rank_scores(*times, lung.ecog)
+    groups = (lung.time, lung.status, lung.ecog)
+    scores = log_rank_scores(*groups)
     equal(scores.observed, "logrank observed")
     equal(scores.expected, "logrank expected")
     equal(scores.covariance, "logrank variance")
-    equal(log_rank(*times, lung.ecog), "logrank ecog")
-    equal(log_rank(*times, lung.ecog, weights=(1, 0)), "logrank ecog rho 1")
-    equal(log_rank(*times, lung.ecog, weights=(0.5, 0)), "logrank ecog rho half")
-    equal(log_rank(*times, lung.ecog, strata=lung.sex), "logrank ecog strata sex")
-    equal(log_rank(*times, lung.ecog, strata=lung.sex, weights=(1, 0)), "logrank ecog strata sex rho 1")
-    equal(log_rank_trend(*times, lung.ecog), "trend ecog")
-    equal(log_rank_trend(*times, lung.ecog, strata=lung.sex), "trend ecog strata sex")
+    for name, more in {
+        "": {}, " rho 1": {"weights": (1, 0)}, " rho half": {"weights": (0.5, 0)}, " strata sex": {"strata": lung.sex},
+        " strata sex rho 1": {"strata": lung.sex, "weights": (1, 0)},
+    }.items():  # fmt: skip
+        equal(log_rank(*groups, **more), f"logrank ecog{name}")
+    equal(log_rank_trend(*groups), "trend ecog")
+    equal(log_rank_trend(*groups, strata=lung.sex), "trend ecog strata sex")
 
 
 def test_log_rank_tests_of_late_entrants_equal_the_score_test_of_the_exact_likelihood():
@@ -177,9 +174,8 @@ def test_late_weights_equal_lifelines():
 
     lung = data.lung()
     one, other = (part for _, part in lung.groupby("sex"))
-    theirs = logrank_test(
-        one.time, other.time, one.status, other.status, weightings="fleming-harrington", p=0.5, q=1
-    )
+    weights = {"weightings": "fleming-harrington", "p": 0.5, "q": 1}
+    theirs = logrank_test(one.time, other.time, one.status, other.status, **weights)
     ours = log_rank(lung.time, lung.status, lung.sex, weights=(0.5, 1))
     assert ours.chi_square == pytest.approx(theirs.test_statistic, rel=1e-8)
 
@@ -190,9 +186,8 @@ def test_late_weights_equal_lifelines():
 def test_cumulative_incidence_equals_survfit(name, late, interval):
     table = CAUSES[name]()
     for cause in (1, 2):
-        curve = cumulative_incidence(
-            table.time, table.cause, cause, table.entry if late else None, interval=interval
-        )
+        entry = table.entry if late else None
+        curve = cumulative_incidence(table.time, table.cause, cause, entry, interval=interval)
         found = height_at(curve, AT, "incidence")
         what = f"{name}{' late' if late else ''} incidence {cause} {interval}"
         for column, word in (("incidence", ""), ("standard_error", " error"), ("ci_lower", " lower"), ("ci_upper", " upper")):  # fmt: skip
@@ -245,11 +240,8 @@ def test_without_competing_deaths_fine_gray_is_cox_and_incidence_is_one_minus_su
     np.testing.assert_allclose(one.standard_error[known], other.standard_error[known], atol=1e-12)
 
 
-TIMES = st.lists(
-    st.tuples(st.integers(1, 20), st.integers(0, 2), st.integers(0, 15), st.integers(0, 2)),
-    min_size=2,
-    max_size=40,
-)
+ROW = st.tuples(st.integers(1, 20), st.integers(0, 2), st.integers(0, 15), st.integers(0, 2))
+TIMES = st.lists(ROW, min_size=2, max_size=40)
 
 
 def columns(rows) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -357,17 +349,20 @@ def test_an_interval_of_another_name_is_an_error():
         kaplan_meier(np.array([1.0]), np.array([1]), interval="arcsine")
 
 
+UNTIED = data.untied()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.assign(cause=d.cause.where(d.cause != 1, 2.0)), "0 deaths are too few for 2 terms"),
-        (lambda d: d.assign(age=1.0), "age does not vary"),
-        (lambda d: d.assign(marker=d.age * 2), "follows from the other terms"),
-        (lambda d: d.assign(age=(d.cause == 1).astype(float)), "separates"),
+        ({"cause": UNTIED.cause.where(UNTIED.cause != 1, 2.0)}, "0 deaths are too few for 2 terms"),
+        ({"age": 1.0}, "age does not vary"),
+        ({"marker": UNTIED.age * 2}, "follows from the other terms"),
+        ({"age": (UNTIED.cause == 1).astype(float)}, "separates"),
     ],
 )
 def test_a_fine_gray_model_that_cannot_be_fitted_is_an_error(change, message):
-    table = change(data.untied())
+    table = UNTIED.assign(**change)
     with pytest.raises(FitError, match=message):
         fit_fine_gray(table.time, table.cause, 1, table[["age", "marker"]])
 
@@ -377,9 +372,8 @@ def test_a_fine_gray_model_that_does_not_settle_is_an_error(monkeypatch):
     monkeypatch.setattr(competing_risks, "MAX_STEPS", 1)
     with pytest.raises(FitError, match="the model did not converge in 1 steps"):
         fit_fine_gray(table.time, table.cause, 1, table[["age", "marker"]])
-    monkeypatch.setattr(
-        competing_risks._Weighted, "derivatives", lambda *_: (0.0, np.zeros(2), np.zeros((2, 2)))
-    )
+    flat = (0.0, np.zeros(2), np.zeros((2, 2)))
+    monkeypatch.setattr(competing_risks._Weighted, "derivatives", lambda *_: flat)
     with pytest.raises(FitError, match=r"the model did not converge .its information is singular"):
         fit_fine_gray(table.time, table.cause, 1, table[["age", "marker"]])
 
