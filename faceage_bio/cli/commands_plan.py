@@ -151,6 +151,10 @@ def study(
                 f"--event-share {event_share:g} and survival: expected one of them, since survival, recruitment and follow-up give the share. "
                 "Leave --event-share out, or --median-survival and --survival-table."
             )
+        if accrual + follow_up == 0:
+            raise RunError(
+                "--accrual 0 --follow-up 0: no participant is followed. Expected one of them above 0. Give both in years."
+            )
         survival = _survival(median_survival, survival_table)
         event_share = survival.event_share(accrual, follow_up, lost)
     error = Photos(reliability, photos, published_reliability, hr_scale.value, sd_scale.value)
