@@ -437,6 +437,11 @@ def note_reading(path: Path) -> None:
         read.append(path)
 
 
+def digest_of(content: object) -> str:
+    """SHA-256 of a JSON value, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def sha256_of(path: Path | str) -> str:
     """Hexadecimal SHA-256 of a file, read in blocks."""
     digest = hashlib.sha256()

@@ -12,7 +12,7 @@ import pandas as pd
 import faceage_bio
 from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.records import read_record
-from faceage_bio.core.tables import read_json, write_json
+from faceage_bio.core.tables import digest_of, read_json, write_json
 from faceage_bio.report import flow
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import count, interval, number
@@ -20,11 +20,13 @@ from faceage_bio.report.words import count, interval, number
 MOST_RECORDS = 50  # older ones are left where they are, and not read
 SAME = ("data", "configuration", "version")  # a run with all three alike is the last one, made again
 CHANGED = "changed"
-
-
-def config_fingerprint(config: Mapping[str, Any]) -> str:
-    """First 12 digits of the SHA-256 of the whole config."""
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
+OUTCOMES = ("phenotype", "expression", "variants", "survival", "scores", "readers", "meta_analysis")
+# settings that change no estimate
+NO_ANALYSIS = (
+    "results_dir", "results.", "report.", "release.", "demo", "study.frozen", "faceage.device", "faceage.store", "faceage.shard_size",
+    "faceage.batch_size", "expression.workers",
+)  # fmt: skip
+SHA = "sha256"  # key of a frozen plan
 
 
 def record(tables: ReportTables, config: dict) -> dict:
@@ -33,7 +35,7 @@ def record(tables: ReportTables, config: dict) -> dict:
         "date": date.today().isoformat(),
         "version": faceage_bio.__version__,
         "data": tables.fingerprint,
-        "configuration": config_fingerprint(config),
+        "configuration": digest_of(config)[:12],
         "estimates": dict(estimates(tables, config)),
         "counts": dict(counts(tables, config)),
         "settings": dict(flat_settings(config)),
@@ -44,33 +46,21 @@ def estimates(tables: ReportTables, config: dict) -> Iterator[tuple[str, str]]:
     """The rows of the first screen by name, and as text."""
     gene = config["expression"]["panel"][0]
     for name in config["cohorts"]:
-        cox = tables.get("survival", "cox", name)
-        if len(cox):
-            rows = cox[
-                (cox["term"] == "face_age") & (cox["exposure"] == "face_age") & (cox["adjustment"] == "age")
-            ]
-            yield from _told(f"{name}: hazard ratio for death of face age, adjusted for age", rows, 2)
-        panel = tables.get("expression", "panel", name)
-        if len(panel):
-            rows = panel[
-                (panel["term"] == gene)
-                & (panel["model"] == "together")
-                & (panel["exposure"] == "age_acceleration")
-            ]
-            yield from _told(f"{name}: {gene}, log2 fold change per unit of age acceleration", rows, 2)
+        cox, panel = tables.get("survival", "cox", name), tables.get("expression", "panel", name)
+        rows = cox[
+            (cox["term"] == "face_age") & (cox["exposure"] == "face_age") & (cox["adjustment"] == "age")
+        ]
+        yield from _told(f"{name}: hazard ratio for death of face age, adjusted for age", rows, 2)
+        rows = panel[(panel["model"] == "together") & (panel["exposure"] == "age_acceleration")]
+        rows = rows[rows["term"] == gene]
+        yield from _told(f"{name}: {gene}, log2 fold change per unit of age acceleration", rows, 2)
         phenotypes = tables.get("phenotype", "phenotypes", name)
-        if len(phenotypes):
-            for term, rows in phenotypes[phenotypes["adjustment"] != "unadjusted"].groupby(
-                "term", sort=False
-            ):
-                yield from _told(f"{name}: {term}, difference in face age, years", rows, 1)
+        adjusted = phenotypes[phenotypes["adjustment"] != "unadjusted"]
+        for term, rows in adjusted.groupby("term", sort=False):
+            yield from _told(f"{name}: {term}, difference in face age, years", rows, 1)
     groups = tables.get("phenotype", "groups")
-    if len(groups):
-        yield from _told(
-            "cancer v controls, difference in face age, years",
-            groups[groups["adjustment"] != "unadjusted"],
-            1,
-        )
+    rows = groups[groups["adjustment"] != "unadjusted"]
+    yield from _told("cancer v controls, difference in face age, years", rows, 1)
 
 
 def _told(what: str, rows: pd.DataFrame, digits: int) -> Iterator[tuple[str, str]]:
@@ -110,36 +100,23 @@ def compare(old: dict | None, new: dict) -> dict:
         ``first`` (there is no earlier run), ``since`` (its date), ``data`` and ``version`` (whether they differ), and lists of
         (what, before, now) of ``estimates``, ``counts`` and ``settings``.
     """
-    if old is None:
-        return {
-            "first": True,
-            "since": "",
-            "data": False,
-            "version": False,
-            "estimates": [],
-            "counts": [],
-            "settings": [],
-        }
+    last = new | {"date": ""} if old is None else old
     return {
-        "first": False,
-        "since": old.get("date", ""),
-        "data": old.get("data") != new["data"],
-        "version": old.get("version") != new["version"],
-        "estimates": moved(old, new, "estimates"),
-        "counts": moved(old, new, "counts"),
-        "settings": [_file(row) for row in moved(old, new, "settings")],
+        "first": old is None,
+        "since": last.get("date", ""),
+        "data": last.get("data") != new["data"],
+        "version": last.get("version") != new["version"],
+        "estimates": moved(last, new, "estimates"),
+        "counts": moved(last, new, "counts"),
+        "settings": [_file(row) for row in moved(last, new, "settings")],
     }
 
 
 def moved(old: dict, new: dict, part: str) -> list[tuple[str, str, str]]:
     """(what, before, now) of what differs in a part of two records."""
     before, now = old.get(part, {}), new[part]
-    names = list(dict.fromkeys([*now, *before]))
-    return [
-        (name, before.get(name, "none"), now.get(name, "none"))
-        for name in names
-        if before.get(name) != now.get(name)
-    ]
+    differ = [name for name in dict.fromkeys([*now, *before]) if before.get(name) != now.get(name)]
+    return [(name, before.get(name, "none"), now.get(name, "none")) for name in differ]
 
 
 def _file(row: tuple[str, str, str]) -> tuple[str, str, str]:
@@ -186,17 +163,6 @@ def _records(folder: Path) -> Iterator[tuple[int, dict]]:
             yield place, found
 
 
-# The frozen analysis plan: all settings of the analyses with date and SHA-256, and what was changed since.
-
-
-OUTCOMES = ("phenotype", "expression", "variants", "survival", "scores", "readers", "meta_analysis")
-NO_ANALYSIS = (
-    "results_dir", "results.", "report.", "release.", "demo", "study.frozen", "faceage.device", "faceage.store", "faceage.shard_size",
-    "faceage.batch_size", "expression.workers",
-)  # fmt: skip  # settings that change no estimate
-SHA = "sha256"
-
-
 def freeze(config: Mapping) -> dict:
     """Record the plan of a config (as JSON holds it), where `study.frozen` says.
 
@@ -226,7 +192,7 @@ def freeze(config: Mapping) -> dict:
         "outcomes_read": outcomes_read(Path(config["results_dir"])),
         "settings": _settings(config),
     }
-    made |= {SHA: _digest(made)}
+    made |= {SHA: digest_of(made)}
     write_json(made, path)
     return made
 
@@ -247,7 +213,9 @@ def read_frozen(path: Path) -> dict:
         It is no longer what `freeze` wrote.
     """
     found = read_json(path)
-    if not isinstance(found, dict) or found.get(SHA) != _digest({k: v for k, v in found.items() if k != SHA}):
+    if not isinstance(found, dict) or found.get(SHA) != digest_of(
+        {k: v for k, v in found.items() if k != SHA}
+    ):
         raise TableError(
             f"{path}: not the plan that `faceage-bio freeze` wrote, since its SHA-256 differs. Expected the file unchanged. Restore it from a copy."
         )
@@ -285,7 +253,3 @@ def _settings(config: Mapping) -> dict[str, str]:
         for name, value in told.items()
         if not name.startswith(NO_ANALYSIS)
     }
-
-
-def _digest(content: dict) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

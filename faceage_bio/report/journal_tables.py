@@ -28,8 +28,9 @@ ROUNDED = (
 APART = "†"  # of methods that disagree
 GENE_MODEL = "{methods}, with age acceleration and chronological age together, and the covariates named."
 GENE_METHODS = {
-    "DESeq2": "negative binomial models of RNA counts (DESeq2)", "limma-voom": "weighted linear models of log counts (limma-voom)",
-}  # fmt: skip
+    "DESeq2": "negative binomial models of RNA counts (DESeq2)",
+    "limma-voom": "weighted linear models of log counts (limma-voom)",
+}
 DISAGREE = (
     f"{APART} DESeq2 and limma-voom disagree: one has q < 0.05 and the other has not, or they differ in sign."
 )
@@ -95,17 +96,13 @@ def journal_tables(tables: ReportTables, config: Mapping, rounding: int = 1) -> 
 def _printable(table: JournalTable) -> JournalTable:
     """The table without control characters and line breaks, which a name may hold and a Word file may not."""
 
-    def told(text: str) -> str:
-        return type(text)(UNPRINTABLE.sub(" ", text))
+    def told(cell: Cell) -> Cell:
+        if isinstance(cell, tuple):
+            return tuple(map(told, cell))
+        return type(cell)(UNPRINTABLE.sub(" ", cell))
 
-    rows = [
-        replace(
-            row,
-            cells=tuple(told(one) if isinstance(one, str) else tuple(map(told, one)) for one in row.cells),
-        )
-        for row in table.rows
-    ]
-    return replace(table, title=told(table.title), rows=tuple(rows), notes=tuple(map(told, table.notes)))
+    rows = tuple(replace(row, cells=told(row.cells)) for row in table.rows)
+    return replace(table, title=told(table.title), rows=rows, notes=told(table.notes))
 
 
 # ------------------------------------------------------------------------------ Table 1
@@ -217,13 +214,10 @@ def _cox(tables: ReportTables, config: Mapping) -> JournalTable | None:
                 left_out.append(_not_estimated(what, model.rows))
                 continue
             rows.append(_head(f"{what}, {select.per_increase(model.per)}", heads))
-            rows += [
-                Row((
-                    first_upper(select.adjusted_for(row)) or "Unadjusted", _hazard_ratio(row),
-                    p_value(row["p_value"]), count(row["n"]), count(row["n_events"]),
-                ))
-                for row in model.rows
-            ]  # fmt: skip
+            for row in model.rows:
+                held = first_upper(select.adjusted_for(row)) or "Unadjusted"
+                counts = count(row["n"]), count(row["n_events"])
+                rows.append(Row((held, _hazard_ratio(row), p_value(row["p_value"]), *counts)))
     notes = [
         f"HR: hazard ratio for death; {CI} Cox proportional hazards models of participants with complete data (Efron's method for ties, Wald intervals). "
         "Chronological age: models without face age.",
@@ -239,14 +233,13 @@ def _comparisons(tables: ReportTables, config: Mapping) -> JournalTable | None:
     rows, left_out = [], []
     heads = ("Comparison", "n", "Difference (95% CI)", "p", "Difference (95% CI)", "p", "q", "Adjusted for")
     for name in select.names_of(config):
-        pairs = select.comparisons(tables, name)
-        lost = [pair["adjusted"] for pair in pairs if _lacks(pair["adjusted"]) and _lacks(pair["raw"])]
-        if lost:
-            left_out.append(_not_estimated(f"{select.whom(name)}: {_terms(lost)}", lost))
-        kept = [pair for pair in pairs if not (_lacks(pair["adjusted"]) and _lacks(pair["raw"]))]
+        pairs = [(pair["raw"], pair["adjusted"]) for pair in select.comparisons(tables, name)]
+        kept = [pair for pair in pairs if not all(map(_lacks, pair))]
+        if lost := [row for raw, row in pairs if _lacks(raw) and _lacks(row)]:
+            terms = ", ".join(dict.fromkeys(select.exposure(row["term"]) for row in lost))
+            left_out.append(_not_estimated(f"{select.whom(name)}: {terms}", lost))
         rows += [_head(select.whom(name), heads)] if kept else []
-        for pair in kept:
-            raw, row = pair["raw"], pair["adjusted"]
+        for raw, row in kept:
             rows.append(Row((
                 select.comparison(row), count(row["n"]), _estimate(raw, 1), p_value(raw["p_value"]), _estimate(row, 1),
                 p_value(row["p_value"]), p_value(row["q_value"]), first_upper(select.adjusted_for(row)),
@@ -269,31 +262,21 @@ def _gene_panel(tables: ReportTables, cohort: str) -> JournalTable | None:
             left_out.append(_not_estimated(cells, [*genes.acceleration.values()]))
             continue
         per = per or select.per_increase(genes.per)
-        methods += [
-            GENE_METHODS[one] for row in genes.acceleration.values() if (one := words.leading_method(row))
-        ]
-        rows.append(
-            _head(
-                f"{first_upper(cells)}{f', adjusted for {genes.adjustment}' if genes.adjustment else ''}",
-                heads,
-            )
-        )
+        methods += filter(None, map(words.leading_method, genes.acceleration.values()))
+        held = f", adjusted for {genes.adjustment}" if genes.adjustment else ""
+        rows.append(_head(f"{first_upper(cells)}{held}", heads))
         for gene, row in genes.acceleration.items():
             age = genes.age.get(gene, {"estimate": None, "ci_lower": None, "ci_upper": None, "p_value": None})
             rows.append(Row((
                 (Gene(gene),), _fold_change(row), p_scientific(row["p_value"]), p_scientific(row["q_value"]),
                 _estimate(age, 2), p_scientific(age["p_value"]), count(row["n"]),
             )))  # fmt: skip
-    model = GENE_MODEL.format(
-        methods=first_upper("; ".join(dict.fromkeys(methods)) or "models of RNA counts")
-    )
+    named = "; ".join(GENE_METHODS[one] for one in dict.fromkeys(methods)) or "models of RNA counts"
+    model = GENE_MODEL.format(methods=first_upper(named))
     notes = [f"{CI} {model} {Q} over the genes of the panel.", *_marks(rows), *left_out]
     title = f"Prespecified genes and facial age acceleration, {select.whom(cohort)}"
     spanners = ((f"Age acceleration, {per}", 1, 3), (f"Chronological age, {per}", 4, 2))
     return _made(f"gene_panel_{cohort}", title, heads, rows, notes, spanners)
-
-
-# ------------------------------------------------------------------------------ meta-analysis
 
 
 def _meta_analysis(tables: ReportTables, config: Mapping) -> JournalTable | None:
@@ -309,12 +292,12 @@ def _meta_analysis(tables: ReportTables, config: Mapping) -> JournalTable | None
         "95% prediction interval",
     )
     rows: list[Row] = []
+    methods: dict[str, None] = {}
     for block in select.headline_pools(tables, config):
-        p = p_scientific if block.genes else p_value
+        p, of = p_scientific if block.genes else p_value, f": {block.of[:1].lower()}{block.of[1:]}"
         for heading, pool in block.pools:
-            named: Cell = (
-                (Gene(heading), f": {_small(block.of)}") if block.genes else f"{heading}: {_small(block.of)}"
-            )
+            methods[pool.row["method"]] = None
+            named: Cell = (Gene(heading), of) if block.genes else heading + of
             rows.append(_head(named, heads))
             for row in (*pool.cohorts, pool.row):
                 whole = row is pool.row
@@ -324,15 +307,8 @@ def _meta_analysis(tables: ReportTables, config: Mapping) -> JournalTable | None
                     number(row["i2"], 1) if whole else "",
                     (confidence_interval(row["pi_lower"], row["pi_upper"], block.digits) or NONE) if whole else "",
                 )))  # fmt: skip
-    methods = dict.fromkeys(
-        pool.row["method"] for block in select.headline_pools(tables, config) for _, pool in block.pools
-    )
     notes = [f"{CI} Pooled estimates: {'; '.join(methods)}. Weights by the inverse variance.", *_marks(rows)]
     return _made("meta_analysis", "Estimates by cohort and pooled over cohorts", heads, rows, notes)
-
-
-def _small(text: str) -> str:
-    return text[:1].lower() + text[1:]
 
 
 # ------------------------------------------------------------------------------ key results
@@ -364,18 +340,11 @@ def _key_results(tables: ReportTables, config: Mapping) -> JournalTable | None:
             exposure = words.term(plan.exposure)
             add(f"Overall survival ({plan.role}): hazard ratio for death {per} in {exposure}", keys, 2)
         elif plan.question == GENES:
-            add(
-                (Gene(gene), f" expression ({plan.role}): log2 fold change {per} in age acceleration"),
-                keys,
-                2,
-                p_scientific,
-            )
+            what = f" expression ({plan.role}): log2 fold change {per} in age acceleration"
+            add((Gene(gene), what), keys, 2, p_scientific)
         elif plan.question == ADDED:
-            add(
-                f"Added value ({plan.role}): change in Harrell's C-index when face age is added to {one.what}",
-                keys,
-                3,
-            )
+            what = f"change in Harrell's C-index when face age is added to {one.what}"
+            add(f"Added value ({plan.role}): {what}", keys, 3)
         else:
             add(f"{one.what} ({plan.role}): difference in face age, years", keys, 1)
     notes = [
@@ -400,11 +369,6 @@ def _head(cell: Cell, heads: Sequence[str]) -> Row:
 
 def _lacks(row: Mapping) -> bool:
     return bool(pd.isna(row["estimate"]))
-
-
-def _terms(rows: Sequence[Mapping]) -> str:
-    """What rows are of, as words of a sentence."""
-    return ", ".join(dict.fromkeys(select.exposure(row["term"]) for row in rows))
 
 
 def _not_estimated(what: str, rows: Sequence[Mapping]) -> str:

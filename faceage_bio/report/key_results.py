@@ -63,14 +63,11 @@ class Question:
         return _forest(row, self.null, self._ends()) if row.estimated else Markup("")
 
     def _ends(self) -> tuple[float, float]:
-        known = [row.row for row in self.rows if row.estimated]
-        ends = [
-            float(one[end])
-            for one in known
-            for end in ("estimate", "ci_lower", "ci_upper")
-            if not pd.isna(one[end])
-        ]
-        return min([self.null, *ends]), max([self.null, *ends])
+        known = (
+            row.row[end] for row in self.rows if row.estimated for end in ("estimate", "ci_lower", "ci_upper")
+        )
+        ends = [self.null, *(float(end) for end in known if not pd.isna(end))]
+        return min(ends), max(ends)
 
 
 def value(row: Mapping, digits: int) -> str:
@@ -97,18 +94,12 @@ def key_results(tables: ReportTables, config: dict, doubted: Sequence[str] = ())
     found = []
     for one in select.key_questions(tables, config):
         if one.keys:
-            question = ask.get(one.plan.question, _comparison)(one, tables)
-            own = {row.cohort for row in question.rows} & set(participants) - set(
-                config["pooling"]["reference_cohorts"]
-            )
-            rows = [
-                replace(
-                    row,
-                    doubted=row.cohort in doubted,
-                    n_of=_all_of([participants[name] for name in _of(row, own, participants)], rounded),
-                )
-                for row in question.rows
-            ]
+            question, rows = ask.get(one.plan.question, _comparison)(one, tables), []
+            pooled = set(participants) - set(config["pooling"]["reference_cohorts"])
+            own = pooled & {row.cohort for row in question.rows}
+            for row in question.rows:
+                n_of = _all_of([participants[name] for name in _of(row, own, participants)], rounded)
+                rows.append(replace(row, doubted=row.cohort in doubted, n_of=n_of))
             found.append(replace(question, rows=rows))
     return found
 
@@ -153,9 +144,8 @@ def _survival(asked: select.KeyQuestion, tables: ReportTables) -> Question:
     rows = [_row(key, 2, "cox", "survival/cox", sparse=select.is_sparse(key.adjusted)) for key in keys]
     held = f"adjusted for {_adjusted(keys)}" if _adjusted(keys) else "unadjusted"
     measure = f"HR for death {_per(keys)} in {words.term(plan.exposure)}, {held}"
-    return Question(
-        "Overall survival", measure, plan.role, _family(keys, tables.get("survival", "cox")), 1, 2, rows
-    )
+    family = _family(keys, tables.get("survival", "cox"))
+    return Question("Overall survival", measure, plan.role, family, 1, 2, rows)
 
 
 def _gene(asked: select.KeyQuestion, tables: ReportTables) -> Question:
@@ -166,13 +156,14 @@ def _gene(asked: select.KeyQuestion, tables: ReportTables) -> Question:
         rows.append(_row(key, 2, "genes", "expression/panel", say=p_scientific))
         panel = tables.get("expression", "panel", name)
         both = panel[
-            (panel["term"] == gene) & (panel["question"] == "expression") & (panel["model"] == select.JOINT)
+            (panel["question"] == "expression") & (panel["model"] == select.JOINT) & (panel["term"] == gene)
         ]
         by = {row["exposure"]: row for row in both.to_dict("records")}
         if key.adjusted["question"] == "expression" and "chronological_age" in by:
             age, apart = by["chronological_age"], by.get("difference")
-            told = f"difference p {p_value(apart['p_value'])}" if apart else "–"
-            rows.append(KeyRow(name, "chronological age, same model", age, told, p_value(age["p_value"]), place("genes", name), "expression/panel", comparison=True))  # fmt: skip
+            told, p = f"difference p {p_value(apart['p_value'])}" if apart else "–", p_value(age["p_value"])
+            where, label = (place("genes", name), "expression/panel"), "chronological age, same model"
+            rows.append(KeyRow(name, label, age, told, p, *where, comparison=True))
     by: dict[str, dict[str, None]] = {}  # cohorts by method
     for key in keys:
         if method := "" if key.pooled else words.leading_method(key.adjusted):
@@ -194,10 +185,10 @@ def _comparison(asked: select.KeyQuestion, tables: ReportTables) -> Question:
     together = keys[0].adjusted["cohort"] == POOLED and not keys[0].pooled
     section, source = ("groups", "phenotype/groups") if together else ("phenotypes", "phenotype/phenotypes")
     held = f"adjusted for {_adjusted(keys)}" if _adjusted(keys) else "unadjusted (of the age gap)"
-    return Question(
-        title.replace(" vs ", " v "), f"difference in face age, years, {f'{told}, ' if told else ''}{held}", asked.plan.role,
-        _family(keys, tables.get(*source.split("/"))), 0, 1, [_row(key, 1, section, source) for key in keys],
-    )  # fmt: skip
+    measure = ", ".join(filter(None, ("difference in face age, years", told, held)))
+    family = _family(keys, tables.get(*source.split("/")))
+    rows = [_row(key, 1, section, source) for key in keys]
+    return Question(title.replace(" vs ", " v "), measure, asked.plan.role, family, 0, 1, rows)
 
 
 def _added(asked: select.KeyQuestion, tables: ReportTables) -> Question:
@@ -216,19 +207,22 @@ def _added(asked: select.KeyQuestion, tables: ReportTables) -> Question:
 
 
 def _row(
-    key: select.Key, digits: int, section: str, source: str, *, sparse: bool = False, say: Callable[[float], str] = p_value
-) -> KeyRow:  # fmt: skip
+    key: select.Key,
+    digits: int,
+    section: str,
+    source: str,
+    *,
+    sparse: bool = False,
+    say: Callable[[float], str] = p_value,
+) -> KeyRow:
     cohort = key.adjusted["cohort"]
-    whole = cohort == POOLED
     if key.pooled:
-        section, source = (
-            "meta-analysis" if PAGE_OF[section] == SURVIVAL_PAGE else "pooled-associations",
-            "meta_analysis/estimates",
-        )
-    return KeyRow(
-        select.whom(cohort) if whole else cohort, key.whom, key.adjusted, _raw(key.unadjusted, digits), _q(key.adjusted, say),
-        place(section, "" if whole else cohort), source, sparse=sparse, pooled=key.pooled,
-    )  # fmt: skip
+        section = "meta-analysis" if PAGE_OF[section] == SURVIVAL_PAGE else "pooled-associations"
+        source = "meta_analysis/estimates"
+    link = place(section, "" if cohort == POOLED else cohort)
+    printed = _raw(key.unadjusted, digits), _q(key.adjusted, say)
+    whose = select.whom(cohort), key.whom
+    return KeyRow(*whose, key.adjusted, *printed, link, source, sparse=sparse, pooled=key.pooled)
 
 
 def _per(keys: Sequence[select.Key]) -> str:
@@ -261,23 +255,17 @@ def _forest(key: KeyRow, null: float, ends: tuple[float, float]) -> Markup:
     middle, centre = HEIGHT / 2, x(row["estimate"])
     parts = [f'<path d="M{x(null):.1f},0V{HEIGHT}" stroke="currentColor" stroke-opacity=".45"/>']
     known = not pd.isna(row["ci_lower"]) and not pd.isna(row["ci_upper"])
-    left, right = (
-        x(max(row[end], 1e-3) if null == 1 else row[end]) if known else centre
-        for end in ("ci_lower", "ci_upper")
-    )
+    if known:
+        left, right = (x(max(row[end], 1e-3) if null == 1 else row[end]) for end in ("ci_lower", "ci_upper"))
     if key.pooled and known:
-        parts.append(
-            f'<path d="M{left:.1f},{middle}L{centre:.1f},{middle - 6}L{right:.1f},{middle}L{centre:.1f},{middle + 6}z" fill="currentColor"/>'
-        )
-    else:
-        parts.append(
-            f'<path d="M{left:.1f},{middle}H{right:.1f}" stroke-width="1.6" stroke="currentColor"/>'
-            if known
-            else ""
-        )
-        parts.append(
-            f'<rect x="{centre - 3.5:.1f}" y="{middle - 3.5}" width="7" height="7" fill="currentColor"/>'
-        )
+        corners = f"L{centre:.1f},{middle - 6}L{right:.1f},{middle}L{centre:.1f},{middle + 6}"
+        parts.append(f'<path d="M{left:.1f},{middle}{corners}z" fill="currentColor"/>')
+    elif known:
+        line = f"M{left:.1f},{middle}H{right:.1f}"
+        parts.append(f'<path d="{line}" stroke-width="1.6" stroke="currentColor"/>')
+    if not (key.pooled and known):
+        box = f'x="{centre - 3.5:.1f}" y="{middle - 3.5}"'
+        parts.append(f'<rect {box} width="7" height="7" fill="currentColor"/>')
     label = f"{number(row['estimate'], 2)}, reference line at {null:g}"
     return Markup(
         '<svg class="mini{}" viewBox="0 0 {} {}" role="img" aria-label="{}" fill="none">{}</svg>'

@@ -4,8 +4,6 @@ The provenance is read from the records that the commands left next to what they
 believed only if it holds the hash of the file.
 """
 
-import hashlib
-import json
 import platform
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
@@ -21,7 +19,7 @@ from markupsafe import Markup
 from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.records import FOLDER, file_of, read_record, version
 from faceage_bio.core.results.reasons import NOT_ESTIMATED
-from faceage_bio.core.tables import sha256_of
+from faceage_bio.core.tables import digest_of, sha256_of
 from faceage_bio.report import words
 from faceage_bio.report.tables_by_place import ANALYSES, ReportTables
 from faceage_bio.report.words import covariates, leading_method, reason
@@ -149,11 +147,15 @@ def name_of(path: Path, root: Path) -> str:
 def _options(record: dict | None) -> list[tuple[str, str]]:
     """Options as they would be typed, without those left empty."""
     told = []
-    for name, value in (record["options"] | record.get("settings", {}) if record else {}).items():
+    for name, value in _given(record or {}).items():
         if value is not None and value != [] and value is not False:
             said = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             told.append((name.replace("_", "-"), said))
     return told
+
+
+def _given(record: dict) -> dict:
+    return record.get("options", {}) | record.get("settings", {})
 
 
 def _models(tables: ReportTables, name: str) -> str:
@@ -175,17 +177,11 @@ def _inputs(record: dict | None, known: dict[str, File]) -> list[dict]:
     for told in record["inputs"] if record else []:
         made = known.get(told["sha256"])
         by = made.record["command"] if made and made.record else ""
-        kinds.setdefault((told["role"], by), []).append(
-            {
-                "role": told["role"].replace("_", " "),
-                "sha256": told["sha256"],
-                "name": made.name if made else "",
-                "anchor": anchor(made.name) if made else "",
-            }
-        )
-    return [{**one, "more": 0} for many in kinds.values() for one in many[:6]] + [
-        {**many[6], "more": len(many) - 6} for many in kinds.values() if len(many) > 6
-    ]
+        named = {"name": made.name, "anchor": anchor(made.name)} if made else {"name": "", "anchor": ""}
+        one = {"role": told["role"].replace("_", " "), "sha256": told["sha256"], "more": 0}
+        kinds.setdefault((told["role"], by), []).append(one | named)
+    shown = [one for many in kinds.values() for one in many[:6]]
+    return shown + [many[6] | {"more": len(many) - 6} for many in kinds.values() if len(many) > 6]
 
 
 # What ran, for the methods: questions to the result tables, and the settings that the steps used.
@@ -208,30 +204,23 @@ def settings_that_ran(settings: dict, records: Iterable[dict]) -> tuple[dict, li
     told, differ = deepcopy(settings), {}
     for record in records:
         for place, value in record.get("settings", {}).items():
-            if _set(told, place, value):
+            *way, last = place.split(".")
+            section, given = _within(told, way), _within(settings, way)
+            if last in section and section[last] != value:  # 10 and 10.0 are one
+                section[last] = value
                 differ[place] = (
-                    f"{place}: the config says {_get(settings, place)}, {record['command']} ran with {value}"
+                    f"{place}: the config says {given[last]}, {record['command']} ran with {value}"
                 )
     return told, list(differ.values())
 
 
-def _get(settings: dict, place: str) -> object:
-    for key in place.split("."):
-        settings = settings[key]
-    return settings
-
-
-def _set(settings: dict, place: str, value: object) -> bool:
-    """Whether that changed anything; 10 and 10.0 are one."""
-    *way, last = place.split(".")
+def _within(settings: dict, way: Sequence[str]) -> dict:
+    """The section at the end of a way, an empty one where there is none."""
     for key in way:
         settings = settings.get(key)
         if not isinstance(settings, dict):
-            return False
-    if last not in settings or settings[last] == value:
-        return False
-    settings[last] = value
-    return True
+            return {}
+    return settings
 
 
 @dataclass(frozen=True)
@@ -273,10 +262,8 @@ class Ran:
         flow = self.tables.get("ledger", "flow")
         if not len(flow):
             return ""
-        found = flow[(flow["unit"] == unit) & (flow["status"] == status)]
-        return ", ".join(
-            dict.fromkeys(reason(str(code)) for code in found["reason"] if str(code) not in ("", "nan"))
-        )
+        codes = flow.loc[(flow["unit"] == unit) & (flow["status"] == status), "reason"].dropna().astype(str)
+        return ", ".join(dict.fromkeys(reason(code) for code in codes if code))
 
     def acceleration(self) -> str:
         """The definition that all analyses used, by the tables: its words and in whom it was fitted."""
@@ -306,9 +293,7 @@ class Ran:
             found = self.tables.get(*table.split("/"))
             if len(found) and "q_value" in found and found["q_value"].notna().any():
                 known = found[found["q_value"].notna()]
-                declared = (
-                    pd.to_numeric(known["n_tests"]).dropna() if "n_tests" in known else known["n"].iloc[:0]
-                )
+                declared = pd.to_numeric(known.get("n_tests", pd.Series(dtype=float))).dropna()
                 sizes = declared if len(declared) else known.groupby(COHORT)["q_value"].size()
                 low, high = int(sizes.min()), int(sizes.max())
                 told.append((family, f"{low:,}" if low == high else f"{low:,} to {high:,}"))
@@ -365,20 +350,17 @@ def about(tables: ReportTables, provenance: Provenance, config: dict, cards: Seq
         "seeds": _seeds(records),
         "software": _software(records),
         "sources": provenance.sources(),
-        "config_hash": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
+        "config_hash": digest_of(config),
         "provenance": provenance,
         "tables": tables,
     }
 
 
 def _seeds(records: Sequence[dict]) -> list[tuple[str, object]]:
-    known = {
-        (one["command"], value)
-        for one in records
-        for name, value in (one["options"] | one.get("settings", {})).items()
-        if name.split(".")[-1] == "seed"
-    }
-    return sorted(known, key=str)
+    given = ((one["command"], name, value) for one in records for name, value in _given(one).items())
+    return sorted(
+        {(command, value) for command, name, value in given if name.split(".")[-1] == "seed"}, key=str
+    )
 
 
 def _software(records: Sequence[dict]) -> list[dict]:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.columns import COHORT, POOLED
-from faceage_bio.report import figures, words
 from faceage_bio.report import table_rows as select
+from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import (
     INNER,
@@ -23,10 +23,17 @@ from faceage_bio.report.table_rows import paired
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import first_upper, interval, label, number, p_value, signed, term
 
-# Figures of the comparisons. In each of them grey is the unadjusted age gap and vermillion the same adjusted for age.
-
-
+# in each figure grey is the unadjusted age gap and vermillion the same adjusted for age
 NAMES = [name for name, _ in RAW_AND_ADJUSTED]
+INTERACTION = "interaction F"
+NUMBERS = (
+    "estimate", "ci_lower", "ci_upper", "p_value", "q_value", "p_holm", "effect_size", "effect_lower", "effect_upper",
+    "eta_squared", "e_value", "e_value_interval", "exposed_mean", "reference_mean",
+)  # fmt: skip
+WANTED = ("level", "subgroup", "p_holm", "q_interaction", "p_interaction", *NUMBERS)
+CHOICES = {"definition": "definition", "adjustment_set": "adjusted for", "excluded": "excluded"}
+PAIRED = ("means", "pairs", "tests", "dose_response", "interactions", "adjustments")
+OTHERS = ("subgroups", "matched", "specifications", "specification_summary")
 
 
 def draw_contrasts(table: pd.DataFrame, title: str) -> Picture:
@@ -41,14 +48,9 @@ def draw_dose(curves: pd.DataFrame) -> Picture:
     shown = curves.assign(kind=adjusted(curves))
     charts = []
     for name, part in shown.groupby("term", sort=False):
-        base = alt.Chart(part).encode(
-            x=alt.X(
-                "value:Q",
-                title=first_upper(term(str(name))),
-                scale=alt.Scale(zero=False, nice=False),
-            ),
-            color=coloured("kind", dict(RAW_AND_ADJUSTED), symbolOpacity=1),
-        )
+        x = alt.X("value:Q", title=first_upper(term(str(name))), scale=alt.Scale(zero=False, nice=False))
+        colour = coloured("kind", dict(RAW_AND_ADJUSTED), symbolOpacity=1)
+        base = alt.Chart(part).encode(x=x, color=colour)
         title = f"Difference in years, reference {part.reference.iloc[0]:.3g}"
         charts.append(
             alt.layer(
@@ -56,11 +58,9 @@ def draw_dose(curves: pd.DataFrame) -> Picture:
                 base.mark_area(opacity=0.16).encode(y=alt.Y("ci_lower:Q", title=title), y2="ci_upper:Q"),
                 base.mark_line(strokeWidth=2.2).encode(y="estimate:Q"),
             ).properties(width=370, height=260)
-        )  # fmt: skip
-    return to_svg(
-        alt.hconcat(*charts),
-        "Difference in face age by exposure, unadjusted and adjusted for age, with 95% bands",
-    )
+        )
+    what = "Difference in face age by exposure, unadjusted and adjusted for age, with 95% bands"
+    return to_svg(alt.hconcat(*charts), what)
 
 
 def draw_subgroups(table: pd.DataFrame) -> Picture:
@@ -73,10 +73,8 @@ def draw_subgroups(table: pd.DataFrame) -> Picture:
         f"{p_value(row.p_interaction)} ({p_value(row.q_interaction)})" if told else ""
         for row, told in zip(shown.itertuples(), tested, strict=True)
     ]
-    return forest(
-        shown, "subgroup", RAW_AND_ADJUSTED, 0, "Difference in face age, years", section="shown",
-        further=("test", "p (q) for interaction"), digits=1,
-    )  # fmt: skip
+    further, title = ("test", "p (q) for interaction"), "Difference in face age, years"
+    return forest(shown, "subgroup", RAW_AND_ADJUSTED, 0, title, section="shown", further=further, digits=1)
 
 
 def _subgroup(name: str) -> str:
@@ -113,31 +111,24 @@ def draw_specifications(table: pd.DataFrame) -> Picture:
     # whole places only, with room at both ends
     x = alt.X("place:Q", title=None, axis=None, scale=alt.Scale(domain=[0, len(shown) + 1], nice=False))
     base = alt.Chart(shown).encode(x=x, color=colour)
-    top = alt.layer(
+    lower = alt.Y("ci_lower:Q", title="Difference in face age, years")
+    layers = [
         reference_line(0, opacity=0.6),
-        base.mark_rule(strokeWidth=2, opacity=0.7).encode(y=alt.Y("ci_lower:Q", title="Difference in face age, years"), y2="ci_upper:Q"),
+        base.mark_rule(strokeWidth=2, opacity=0.7).encode(y=lower, y2="ci_upper:Q"),
         base.mark_point(filled=True, size=34, opacity=1).encode(y="estimate:Q"),
-    ).properties(width=INNER - 120, height=220, title=alt.Title(shown["shown"].iloc[0], anchor="start", fontSize=13))  # fmt: skip
-    choices = []
-    for column, name in (
-        ("definition", "definition"),
-        ("adjustment_set", "adjusted for"),
-        ("excluded", "excluded"),
-    ):
-        options = list(dict.fromkeys(table[column]))
-        if len(options) < 2:
-            continue
-        part = shown.assign(choice=shown[column].map(_choice))
-        order = [_choice(option) for option in options]
-        choices.append(
-            alt.Chart(part).mark_tick(thickness=2.4, size=9, opacity=1).encode(
-                x=x, color=colour,
-                y=alt.Y("choice:N", sort=order, title=name, axis=alt.Axis(labelLimit=250, titleAnchor="middle", titlePadding=34)),
-            ).properties(width=INNER - 120, height=17 * len(order))
-        )  # fmt: skip
-    return to_svg(
-        alt.vconcat(top, *choices, spacing=6), "Estimates under all specifications, in order of size"
-    )
+    ]
+    title = alt.Title(shown["shown"].iloc[0], anchor="start", fontSize=13)
+    charts = [alt.layer(*layers).properties(width=INNER - 120, height=220, title=title)]
+    axis = alt.Axis(labelLimit=250, titleAnchor="middle", titlePadding=34)
+    for column, name in CHOICES.items():
+        order = [_choice(option) for option in dict.fromkeys(table[column])]
+        if len(order) > 1:
+            ticks = alt.Chart(shown.assign(choice=shown[column].map(_choice))).mark_tick(
+                thickness=2.4, size=9, opacity=1
+            )
+            marked = ticks.encode(x=x, color=colour, y=alt.Y("choice:N", sort=order, title=name, axis=axis))
+            charts.append(marked.properties(width=INNER - 120, height=17 * len(order)))
+    return to_svg(alt.vconcat(*charts, spacing=6), "Estimates under all specifications, in order of size")
 
 
 def _choice(option: str) -> str:
@@ -154,25 +145,15 @@ def draw_balance(table: pd.DataFrame) -> Picture:
     shown = shown.assign(label=shown.term.map(label), kind=kind)[["label", "kind", "estimate"]]
     order = list(dict.fromkeys(shown["label"]))
     limits = reference_line(-0.1, 0.1, axis="x", dash=(3, 3))
-    points = alt.Chart(shown).mark_point(filled=True, size=60, opacity=1).encode(
+    points = alt.Chart(shown).mark_point(filled=True, size=60, opacity=1)
+    points = points.encode(
         x=alt.X("estimate:Q", title="Standardised difference, exposed minus reference"),
         y=alt.Y("label:N", sort=order, title=None, axis=alt.Axis(labelLimit=260, grid=True)),
         color=coloured("kind", {"before": GREY, "after": VERMILLION}),
-    )  # fmt: skip
-    return to_svg(
-        alt.layer(reference_line(0, axis="x", opacity=0.6), limits, points).properties(
-            width=INNER - 140, height=max(70, 22 * len(order))
-        ),
-        "Standardised differences before and after matching",
     )
-
-
-INTERACTION = "interaction F"
-NUMBERS = (
-    "estimate", "ci_lower", "ci_upper", "p_value", "q_value", "p_holm", "effect_size", "effect_lower", "effect_upper",
-    "eta_squared", "e_value", "e_value_interval", "exposed_mean", "reference_mean",
-)  # fmt: skip
-WANTED = ("level", "subgroup", "p_holm", "q_interaction", "p_interaction", *NUMBERS)
+    chart = alt.layer(reference_line(0, axis="x", opacity=0.6), limits, points)
+    chart = chart.properties(width=INNER - 140, height=max(70, 22 * len(order)))
+    return to_svg(chart, "Standardised differences before and after matching")
 
 
 def association_sections(tables: ReportTables, config: dict) -> dict:
@@ -181,23 +162,12 @@ def association_sections(tables: ReportTables, config: dict) -> dict:
     def get(name: str) -> pd.DataFrame:
         table = tables.get("phenotype", name)
         table = table.reindex(columns=list(dict.fromkeys([*table, *WANTED])))
-        return table.assign(
-            shown=[words.label(str(row.term), row.per) for row in table.itertuples()]
-            if "term" in table
-            else ""
-        )
+        return table.assign(shown=[words.label(str(row.term), row.per) for row in table.itertuples()])
 
-    found = {
-        name: get(name)
-        for name in (
-            "means", "pairs", "tests", "dose_response", "interactions", "subgroups", "matched", "adjustments",
-            "specifications", "specification_summary",
-        )
-    }  # fmt: skip
+    found = {name: get(name) for name in (*PAIRED, *OTHERS)}
     curves, balance, roles = (tables.get("phenotype", name) for name in ("dose_curves", "balance", "roles"))
-    names = [*config["cohorts"], POOLED]
     return {
-        "scopes": [_scope(name, found, curves) for name in names],
+        "scopes": [_scope(name, found, curves) for name in select.names_of(config)],
         "matched": paired(found["matched"]),
         "balance": _before_and_after(balance),
         "balance_figure": _figure(draw_balance, balance),
@@ -210,11 +180,8 @@ def _scope(name: str, found: dict[str, pd.DataFrame], curves: pd.DataFrame) -> d
     def part(table: str) -> pd.DataFrame:
         return found[table][found[table][COHORT] == name]
 
-    pairs = {
-        table: paired(part(table))
-        for table in ("means", "pairs", "tests", "dose_response", "interactions", "adjustments")
-    }
-    summary = part("specification_summary")
+    pairs = {table: paired(part(table)) for table in PAIRED}
+    specifications = part("specifications").groupby("exposure", sort=False)
     # the terms of a test are for meta-analysis
     pairs["interactions"] = [one for one in pairs["interactions"] if one["raw"]["measure"] == INTERACTION]
     return pairs | {
@@ -231,11 +198,8 @@ def _scope(name: str, found: dict[str, pd.DataFrame], curves: pd.DataFrame) -> d
         "has_subgroups": bool(paired(part("subgroups"))),
         "adjustment_figure": _figure(draw_adjustments, part("adjustments")),
         "e_value_sentence": e_value_sentence(pairs["adjustments"]),
-        "summary": paired(summary),
-        "specification_figures": [
-            _figure(draw_specifications, rows)
-            for _, rows in part("specifications").groupby("exposure", sort=False)
-        ],
+        "summary": paired(part("specification_summary")),
+        "specification_figures": [_figure(draw_specifications, rows) for _, rows in specifications],
     }
 
 
@@ -256,39 +220,37 @@ def _roles(roles: pd.DataFrame) -> list[dict]:
     rows: list[dict] = []
     for name, own in roles.groupby("covariate", sort=False):
         for role, part in own.groupby("role", sort=False):
-            rows.append({
-                "covariate": words.term(str(name)), "role": role, "reason": part.reason.iloc[0],
-                "exposures": ", ".join(words.term(exposure).replace("group", "disease") for exposure in part.exposure),
-            })  # fmt: skip
+            exposures = ", ".join(
+                words.term(exposure).replace("group", "disease") for exposure in part.exposure
+            )
+            row = {"covariate": words.term(str(name)), "role": role, "reason": part.reason.iloc[0]}
+            rows.append(row | {"exposures": exposures})
     return rows
 
 
 def e_value_sentence(pairs: Sequence[dict]) -> str:
     """What it would take to explain the first claim away: minimal set, complete cases."""
-    first = [
-        pair
-        for pair in pairs
-        if (pair["adjusted"]["adjustment_set"], pair["adjusted"]["missing"]) == ("minimal", "complete cases")
+    both = [(pair["raw"], pair["adjusted"]) for pair in pairs]
+    claims = [
+        (raw, row)
+        for raw, row in both
+        if (row["adjustment_set"], row["missing"]) == ("minimal", "complete cases")
     ]
-    if not first:
+    if not claims:
         return ""
+    first = claims[0][1]["exposure"]
     # of several groups the last against the reference is the headline
-    headline = [pair for pair in first if pair["adjusted"]["exposure"] == first[0]["adjusted"]["exposure"]][
-        -1
-    ]
-    raw, row = headline["raw"], headline["adjusted"]
+    raw, row = [one for one in claims if one[1]["exposure"] == first][-1]
     if pd.isna(row["estimate"]) or pd.isna(row["e_value"]):
         return ""
     years = f"{signed(row['estimate'])} years ({interval(row['ci_lower'], row['ci_upper'], 1)}; unadjusted age gap {signed(raw['estimate'])})"
-    enough = f"a risk ratio of {number(row['e_value'])} with both, and of {number(row['e_value_interval'])} for the interval to reach none"
+    also = f", and of {number(row['e_value_interval'])} for the interval to reach none"
     if row["e_value_interval"] == 1:
-        enough = f"a risk ratio of {number(row['e_value'])} with both; the interval reaches none without it"
+        also = "; the interval reaches none without it"
+    enough = f"a risk ratio of {number(row['e_value'])} with both{also}"
     return (
         f"{row['shown']}: {years}. To explain this away, something unmeasured would need {enough} (E-value)."
     )
-
-
-# Cancer against controls, and each exposure on its own: unadjusted and adjusted.
 
 
 def group_section(tables: ReportTables, config: dict) -> dict:
@@ -312,12 +274,6 @@ def _both(table: pd.DataFrame) -> list[dict]:
 
 
 def _forest(table: pd.DataFrame) -> str:
-    shown = table.assign(
-        label=[
-            f"{words.term(row.term)}{f', per {row.per}' if row.per else ''}" for row in table.itertuples()
-        ],
-        kind=figures.adjusted(table),
-    )
-    return figures.forest(
-        shown, "label", figures.RAW_AND_ADJUSTED, 0, "Difference in face age, years", digits=1
-    )
+    labels = [f"{term(row.term)}{f', per {row.per}' if row.per else ''}" for row in table.itertuples()]
+    shown = table.assign(label=labels, kind=adjusted(table))
+    return forest(shown, "label", RAW_AND_ADJUSTED, 0, "Difference in face age, years", digits=1)

@@ -29,6 +29,9 @@ def meta_analysis_section(tables: ReportTables, config: Mapping, *, survival: bo
     estimates = _of_page(tables.get("meta_analysis", "estimates"), survival)
     pooled = estimates[estimates["cohort"] == POOLED]
     done = pooled["estimate"].notna()
+    # leave-one-out, cumulative and other models; diagnostics from 10 cohorts
+    varied = _of_page(tables.get("meta_analysis", "sensitivity"), survival)
+    primary = varied[varied["role"] == "primary"]
     return {
         "any": bool(len(pooled)),
         "forests": [
@@ -36,7 +39,7 @@ def meta_analysis_section(tables: ReportTables, config: Mapping, *, survival: bo
         ],
         "rows": [_told(row) for row in pooled[done].to_dict("records")],
         "not_pooled": _not_pooled(pooled[~done]),
-        "sensitivity": _sensitivity(_of_page(tables.get("meta_analysis", "sensitivity"), survival)),
+        "sensitivity": [_told(row) for row in primary.to_dict("records")],
         "one_stage": _one_stage(tables.get("survival", "one_stage")) if survival else [],
         "genes": [] if survival else _genes(tables.get("meta_analysis", "genes")),
     }
@@ -52,32 +55,17 @@ def _forest(block: Pools) -> dict:
     main = next((one for _, one in block.pools if one.row["role"] == "primary"), block.pools[0][1])
     rows = []
     for heading, one in sorted(block.pools, key=lambda pool: not every and pool[1] is not main):
-        whole = one.row | {
-            "heading": heading,
-            "name": select.of_cohorts(one.row),
-            "kind": "pooled",
-            "pooled": True,
-        }
+        whole = one.row | {"kind": "pooled", "pooled": True}
         if every or one is main:
-            rows += [
-                row
-                | {
-                    "heading": heading,
-                    "name": row["cohort"],
-                    "kind": "cohort",
-                    "pooled": False,
-                    "q_value": None,
-                }
-                for row in one.cohorts
-            ]
-            rows.append(whole)
+            of_cohort = {"heading": heading, "kind": "cohort", "pooled": False, "q_value": None}
+            rows += [row | of_cohort | {"name": row["cohort"]} for row in one.cohorts]
+            rows.append(whole | {"heading": heading, "name": select.of_cohorts(one.row)})
         else:
             rows.append(whole | {"heading": "Other estimates, pooled", "name": heading})
-    title = f"{block.of}{' (log scale)' if block.null == 1 else ''}"
-    svg = figures.forest(
-        pd.DataFrame(rows), "name", KINDS, block.null, title, logarithmic=block.null == 1, section="heading",
-        digits=block.digits, p=p_scientific if block.genes else p_value,
-    )  # fmt: skip
+    ratio = block.null == 1
+    style = {"logarithmic": ratio, "digits": block.digits, "p": p_scientific if block.genes else p_value}
+    title = f"{block.of}{' (log scale)' if ratio else ''}"
+    svg = figures.forest(pd.DataFrame(rows), "name", KINDS, block.null, title, section="heading", **style)
     several = any(one.row["cohorts"] > 2 for _, one in block.pools)
     said = [f"{heading}: {heterogeneity_sentence(one.row, block.digits)}" for heading, one in block.pools]
     said = said if len(said) <= MOST_SENTENCES else said[:1]
@@ -104,18 +92,12 @@ def _told(row: dict) -> dict:
     """A pooled row with its words: what it is of, and its digits."""
     digits = 3 if row["scale"] in ("logit", "fisher z") or "difference of" in row["measure"] else 2
     said = ", ".join(filter(None, (select.exposure(row["term"]), words.spoken(row["analysis"]))))
-    if (
-        row["exposure"]
-        and row["exposure"] not in (row["term"], row["term"].partition(":")[0])
-        and row["source"] in BY_EXPOSURE
-    ):
+    own = ("", row["term"], row["term"].partition(":")[0])
+    if row["source"] in BY_EXPOSURE and row["exposure"] not in own:
         said = f"{words.term(row['exposure']).replace('_', ' ')}: {said}"
     beyond = interval(row["pi_lower"], row["pi_upper"], digits) if pd.notna(row["pi_lower"]) else "–"
-    return row | {"said": said, "digits": digits, "beyond": beyond, "what": _with_per(row)}
-
-
-def _with_per(row: Mapping) -> str:
-    return ", ".join(filter(None, (row["measured"], select.per_increase(row["per"]))))
+    what = ", ".join(filter(None, (row["measured"], select.per_increase(row["per"]))))
+    return row | {"said": said, "digits": digits, "beyond": beyond, "what": what}
 
 
 def _not_pooled(pooled: pd.DataFrame) -> list[dict]:
@@ -124,20 +106,9 @@ def _not_pooled(pooled: pd.DataFrame) -> list[dict]:
     for why, members in pooled.groupby("note", sort=False):
         named = [f"{row['measured']} of {select.exposure(row['term'])}" for row in members.to_dict("records")]
         once = list(dict.fromkeys(named))
-        rows.append(
-            {
-                "why": why,
-                "n": len(members),
-                "examples": "; ".join(once[:3]) + ("; …" if len(once) > 3 else ""),
-            }
-        )
+        examples = "; ".join([*once[:3], *(["…"] if len(once) > 3 else [])])
+        rows.append({"why": why, "n": len(members), "examples": examples})
     return rows
-
-
-def _sensitivity(rows: pd.DataFrame) -> list[dict]:
-    """Leave-one-out, cumulative and other models of primary estimates; diagnostics from 10 cohorts."""
-    primary = rows[rows["role"] == "primary"]
-    return [_told(row) for row in primary.to_dict("records")]
 
 
 def _one_stage(rows: pd.DataFrame) -> list[dict]:

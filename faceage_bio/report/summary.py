@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,6 +19,7 @@ from faceage_bio.report.checks import (
     verification_section,
     weakest_point,
 )
+from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.key_results import KeyRow, counts_of, key_results, not_answered
 from faceage_bio.report.places import place
 from faceage_bio.report.plot import VERMILLION, of_cohorts
@@ -27,11 +29,19 @@ from faceage_bio.report.sections_participants import ALL, face_age_figure
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from faceage_bio.report.words import count, equals, first_upper, increase, number, p_scientific, term, with_ci
 
-# Who the participants of each cohort are, in one line each, for the summary (index.html.j2).
-
-
 GROUPS = {"cancer": "patients with cancer", "reference": "controls"}
 MOST_SITES = 3
+PREVIEW = 560.0  # width of a figure
+MOST_COHORTS = 6  # of more the figure of hazard ratios shows those adjusted for age alone
+AGE_ADJUSTED = "+ age"  # step of the models
+PAGES = ("index", "association", "survival", "photos")
+TABLES = ("survival/cox", "expression/panel")  # overall survival and the first prespecified gene
+# part of what changed: one, several
+CHANGES = {
+    "estimates": ("key estimate changed", "key estimates changed"),
+    "counts": ("count changed", "counts changed"),
+    "settings": ("setting changed", "settings changed"),
+}
 
 
 def describe_cohorts(tables: ReportTables, config: dict) -> list[dict]:
@@ -46,11 +56,20 @@ def describe_cohorts(tables: ReportTables, config: dict) -> list[dict]:
         n = sizes.iloc[0]
         follow_up, deaths = _follow_up(tables.get("survival", "summary", name))
         women = rows[(rows["variable"] == "sex") & (rows["level"] == "female") & (rows["measure"] == "share")]
-        found.append({
-            "name": name, "link": place("table-one", name), "n": count(n), "who": "; ".join(filter(None, (_participants(rows), config["report"]["cohorts"].get(name)))),
-            "age": _mean(rows, "chronological_age"), "face_age": _mean(rows, "face_age"),
-            "women": _share(women["n"].iloc[0], n) if len(women) else "–", "follow_up": follow_up, "deaths": deaths,
-        })  # fmt: skip
+        described = config["report"]["cohorts"].get(name)
+        found.append(
+            {
+                "name": name,
+                "link": place("table-one", name),
+                "n": count(n),
+                "who": "; ".join(filter(None, (_participants(rows), described))),
+                "age": _mean(rows, "chronological_age"),
+                "face_age": _mean(rows, "face_age"),
+                "women": _share(women["n"].iloc[0], n) if len(women) else "–",
+                "follow_up": follow_up,
+                "deaths": deaths,
+            }
+        )
     return found
 
 
@@ -87,11 +106,6 @@ def _follow_up(rows: pd.DataFrame) -> tuple[str, str]:
     return with_ci(one["estimate"], one["ci_lower"], one["ci_upper"], 1), count(one["n_events"])
 
 
-PREVIEW = 560.0  # width of a figure
-MOST_COHORTS = 6  # of more the figure of hazard ratios shows those adjusted for age alone
-AGE_ADJUSTED = "+ age"  # step of the models
-
-
 def summary(tables: ReportTables, config: dict, cards: Sequence[dict], run: dict | None) -> dict:
     """What index.html.j2 shows.
 
@@ -125,14 +139,8 @@ def change_sentence(changes: dict) -> str:
     """What changed since the last run, in one line."""
     if changes["first"]:
         return "First run: nothing to compare with."
-    parts = [
-        f"{len(changes[part])} {one if len(changes[part]) == 1 else many}"
-        for part, one, many in (
-            ("estimates", "key estimate changed", "key estimates changed"), ("counts", "count changed", "counts changed"),
-            ("settings", "setting changed", "settings changed"),
-        )
-        if changes[part]
-    ]  # fmt: skip
+    numbers = {part: len(changes[part]) for part in CHANGES}
+    parts = [f"{n} {CHANGES[part][n > 1]}" for part, n in numbers.items() if n]
     if changes["version"]:
         parts.append("another version of faceage_bio")
     if not parts:
@@ -154,20 +162,21 @@ def strip(tables: ReportTables, config: dict) -> list[tuple[str, str, str]]:
         boxes = [box for boxes in flows if (box := flow.box_of(boxes, unit, stage))]
         return sum(box.n for box in boxes) if boxes else None
 
-    came, usable = total("photo", "intake"), total("photo", "face_age")
+    came, usable, events = total("photo", "intake"), total("photo", "face_age"), _deaths(tables)
     given = all(cohort.get("face_ages") for cohort in config["cohorts"].values())
-    rna, followed = total("sample", "expression"), total("subject", "survival")
-    events = _deaths(tables)
+    counted = not (rounded or usable is None or came is None)
+    lost = f" ({count(came - usable)} excluded)" if counted else ""
+    died = "" if events is None else f", {count(events)} deaths"
     here = place("participant-flow")
     photos = place("reasons") if len(tables.get("faceage", "photo_counts")) else here
     cells = [
         (came, "face ages given" if given else "photos received", photos),
-        (usable, "with a face age" if rounded or usable is None or came is None else f"with a face age ({count(came - usable)} excluded)", photos),
+        (usable, f"with a face age{lost}", photos),
         (total("subject", "intake"), "participants", here),
         (total("subject", "acceleration"), "participants with age acceleration", here),
-        (rna, "RNA samples analysed", here),
-        (followed, f"participants with follow-up, {count(events)} deaths" if events is not None else "participants with follow-up", here),
-    ]  # fmt: skip
+        (total("sample", "expression"), "RNA samples analysed", here),
+        (total("subject", "survival"), f"participants with follow-up{died}", here),
+    ]
     return [(count(n), what, link) for n, what, link in cells if n is not None]
 
 
@@ -188,14 +197,11 @@ def _ages(tables: ReportTables, config: dict) -> dict | None:
     svg = face_age_figure(tables, list(config["cohorts"]), list(config["cohorts"]), PREVIEW)
     if not svg:
         return None
-    internal = len(tables.get("acceleration", "acceleration")) > 0
-    points = "Points: participants" if internal else "Squares: numbers of participants"
-    return {
-        "svg": svg, "title": "Face age and chronological age.",
-        "caption": f"{points}; dashed: identity; solid: least-squares lines.",
-        "cohort": "", "link": place("ages"),
-        "tables": ["acceleration/acceleration" if internal else "phenotype/age_histogram"],
-    }  # fmt: skip
+    points, source = "Squares: numbers of participants", "phenotype/age_histogram"
+    if len(tables.get("acceleration", "acceleration")):
+        points, source = "Points: participants", "acceleration/acceleration"
+    caption = f"{points}; dashed: identity; solid: least-squares lines."
+    return _figure(svg, "Face age and chronological age.", caption, place("ages"), source)
 
 
 def _curves(tables: ReportTables, config: dict) -> dict | None:
@@ -209,12 +215,22 @@ def _curves(tables: ReportTables, config: dict) -> dict | None:
         if parts:
             part = next((one for one in parts if one["title"] == "age acceleration"), parts[-1])
             most = f", {name} (most events)" if len(config["cohorts"]) > 1 else ""
-            return {
-                "svg": part["figure"], "title": f"Overall survival by {part['title']}{most}.",
-                "caption": "Kaplan-Meier estimates with 95% CI; ticks: censoring; below: numbers at risk.",
-                "cohort": name, "tables": ["survival/kaplan_meier", "survival/at_risk"], "link": place("curves", name),
-            }  # fmt: skip
+            title = f"Overall survival by {part['title']}{most}."
+            caption = "Kaplan-Meier estimates with 95% CI; ticks: censoring; below: numbers at risk."
+            sources = ("survival/kaplan_meier", "survival/at_risk")
+            return _figure(part["figure"], title, caption, place("curves", name), *sources, cohort=name)
     return None
+
+
+def _figure(svg: str, title: str, caption: str, link: str, *tables: str, cohort: str = "") -> dict:
+    return {
+        "svg": svg,
+        "title": title,
+        "caption": caption,
+        "link": link,
+        "tables": [*tables],
+        "cohort": cohort,
+    }
 
 
 def _hazards(tables: ReportTables, config: dict) -> dict | None:
@@ -227,80 +243,52 @@ def _hazards(tables: ReportTables, config: dict) -> dict | None:
         rows, how = rows.assign(label=rows["cohort"], kind=AGE_ADJUSTED), "adjusted for age"
     else:
         rows = rows.assign(label=[step_words(str(step)) for step in rows["step"]], kind=rows["cohort"])
-        how = f"sequentially adjusted (full: {_full(config)})"
-    return _forest(
-        rows, config, 1.0, f"Hazard ratio for death per {increase(_per(rows))} in face age (log scale)", "Face age and overall survival",
-        f"Hazard ratio by cohort, {how}; error bars: 95% CI.", "survival/cox", place("cox"),
-    )  # fmt: skip
-
-
-def _full(config: dict) -> str:
-    survival = config["survival"]
-    return ", ".join(
-        term(name)
-        for name in dict.fromkeys(["age", *survival["sequential_adjustment"], *survival["covariates"]])
+        survival = config["survival"]
+        full = dict.fromkeys(["age", *survival["sequential_adjustment"], *survival["covariates"]])
+        how = f"sequentially adjusted (full: {', '.join(map(term, full))})"
+    if not len(rows):
+        return None
+    svg = _forest(
+        rows, config, 1, f"Hazard ratio for death per {increase(_per(rows))} in face age (log scale)"
     )
+    caption = f"Hazard ratio by cohort, {how}; error bars: 95% CI."
+    return _figure(svg, "Face age and overall survival.", caption, place("cox"), "survival/cox")
 
 
 def _genes(tables: ReportTables, config: dict) -> dict | None:
     """The prespecified genes in the cohort (or cell type) with most samples."""
     panel = tables.get("expression", "panel")
-    if not len(panel):
-        return None
-    rows = panel[
-        (panel["model"] == "together") & (panel["exposure"] == "age_acceleration") & panel["estimate"].notna()
-    ]
+    known = panel[panel["estimate"].notna() & (panel["exposure"] == "age_acceleration")]
+    rows = known[known["model"] == "together"]
     if not len(rows):
         return None
-    largest = rows.loc[rows["n"].fillna(0).idxmax()]
-    rows = rows[(rows["cohort"] == largest["cohort"]) & (rows["question"] == largest["question"])]
-    several = panel[["cohort", "question"]].drop_duplicates().shape[0] > 1
-    where = ", ".join(
-        [largest["cohort"], *([] if largest["question"] == "expression" else [largest["question"]])]
+    cohort, question = rows.loc[rows["n"].fillna(0).idxmax(), ["cohort", "question"]]
+    rows = rows[(rows["cohort"] == cohort) & (rows["question"] == question)]
+    where = ""
+    if len(panel[["cohort", "question"]].drop_duplicates()) > 1:
+        cells = "" if question == "expression" else f", {question}"
+        where = f", {cohort}{cells} (largest sample)"
+    shown, axis = rows.assign(label=rows["term"], kind=cohort), increase(_per(rows))
+    svg = _forest(
+        shown, config, 0, f"Log2 fold change per {axis} in age acceleration", italic=True, p=p_scientific
     )
-    figure = _forest(
-        rows.assign(label=rows["term"], kind=rows["cohort"]), config, 0.0, f"Log2 fold change per {increase(_per(rows))} in age acceleration",
-        f"Prespecified genes{f', {where} (largest sample)' if several else ''}", "Log2 fold change adjusted for age and covariates; error bars: 95% CI.",
-        "expression/panel", place("genes", largest["cohort"]), italic=True, p=p_scientific,
-    )  # fmt: skip
-    return figure and figure | {"cohort": largest["cohort"]}
+    caption = "Log2 fold change adjusted for age and covariates; error bars: 95% CI."
+    link = place("genes", cohort)
+    return _figure(svg, f"Prespecified genes{where}.", caption, link, "expression/panel", cohort=cohort)
 
 
 def _per(rows: pd.DataFrame) -> str:
     return next((per for per in rows["per"] if per), "10 years")
 
 
-def _forest(
-    rows: pd.DataFrame, config: dict, null: float, axis: str, title: str, caption: str, source: str, link: str, **style: object
-) -> dict | None:  # fmt: skip
+def _forest(rows: pd.DataFrame, config: dict, null: float, axis: str, **style: Any) -> Picture:
     """Estimates by label, one colour per kind."""
-    if not len(rows):
-        return None
-    colours = of_cohorts(list(config["cohorts"])) | {AGE_ADJUSTED: VERMILLION}
-    svg = figures.forest(
-        rows,
-        "label",
-        list(colours.items()),
-        null,
-        axis,
-        logarithmic=null == 1,
-        width=PREVIEW,
-        **style,
-    )
-    return {
-        "svg": svg, "title": f"{title}.", "caption": caption, "cohort": "", "tables": [source], "link": link,
-    }  # fmt: skip
-
-
-# The key results of a run as lines of text, for the end of `faceage-bio run`: the first rows of the summary page.
-
-
-PAGES = ("index", "association", "survival", "photos")
-TABLES = ("survival/cox", "expression/panel")  # overall survival and the first prespecified gene
+    colours = [*of_cohorts(list(config["cohorts"])).items(), (AGE_ADJUSTED, VERMILLION)]
+    return figures.forest(rows, "label", colours, null, axis, logarithmic=null == 1, width=PREVIEW, **style)
 
 
 def key_result_lines(results: Path, config: Config) -> list[str]:
-    """A heading for each question, and a line per cohort below it; none where no table is there."""
+    """The key results for the end of `faceage-bio run`: a heading for each question, and a line per cohort; none where no table is there."""
     places = [results / name / f"{table}.tsv" for name in config.cohorts for table in TABLES]
     places.append(results / POOLED / "meta_analysis" / "estimates.tsv")
     tables = collect([path for path in places if path.is_file()])
@@ -329,5 +317,5 @@ def _p(row: KeyRow) -> str:
 
 def _counts(row: KeyRow) -> str:
     events = row.row.get("n_events")
-    told = f", {count(events)} events" if events is not None and events == events else ""
+    told = f", {count(events)} events" if pd.notna(events) else ""
     return f", n = {count(row.row['n'])}{told}"

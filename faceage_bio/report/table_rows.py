@@ -21,9 +21,19 @@ SPARSE = EVENTS_PER_TERM  # events per variable below which an estimate is marke
 WITHOUT = ("without_missing", "without_constant")  # reasons that name covariates that a model went without
 EXPOSURES = ("face_age", "age_acceleration", "chronological_age")
 JOINT, GAP = "together", "raw gap"  # gene models: both ages in one model; age gap alone
-UNITS = {
-    "chronological_age": "years", "face_age": "years", "age_acceleration": "years", "bmi": "kg/m²", "followup_years": "years",
-}  # fmt: skip
+UNITS = dict.fromkeys((*EXPOSURES, "followup_years"), "years") | {"bmi": "kg/m²"}
+# what tells one association from another, besides who was compared
+ASSOCIATION = (
+    COHORT,
+    "question",
+    "term",
+    "measure",
+    "level",
+    "subgroup",
+    "modifier",
+    "adjustment_set",
+    "missing",
+)
 SPOKEN = {"group: cancer vs reference": "Cancer vs controls"}
 
 
@@ -87,15 +97,11 @@ def pools(tables: ReportTables, source: str, **wanted: object) -> list[Pool]:
     return [Pool(row, members[row["pool"]].iloc[1:].to_dict("records")) for row in heads.to_dict("records")]
 
 
-def pooled_key(
-    tables: ReportTables, source: str, unadjusted: Mapping[str, object], **wanted: object
-) -> list[Key]:
-    """The pooled estimate as the first row of a key result, if there is one, with the one that ``unadjusted`` tells."""
-    raw = pools(tables, source, **{**wanted, **unadjusted}) if unadjusted else []
-    return [
-        Key(of_cohorts(one.row), one.row, raw[0].row if raw else None, pooled=True)
-        for one in pools(tables, source, **wanted)[:1]
-    ]
+def pooled_key(tables: ReportTables, source: str, **wanted: object) -> list[Key]:
+    """The pooled estimate as the first row of a key result, if there is one, with the unadjusted one where one is wanted as adjusted."""
+    raw = pools(tables, source, **wanted | {"adjustment": "unadjusted"}) if "adjustment" in wanted else []
+    found = pools(tables, source, **wanted)[:1]
+    return [Key(of_cohorts(one.row), one.row, raw[0].row if raw else None, pooled=True) for one in found]
 
 
 @dataclass(frozen=True)
@@ -116,15 +122,11 @@ def headline_pools(tables: ReportTables, config: Mapping) -> list[Pools]:
     acceleration = {"exposure": "age_acceleration", "question": "expression"}
     hazards = pools(tables, "survival/cox", exposure="face_age")
     added = pools(tables, "survival/added_value", measure="difference of Harrell's C")
-    exposures = [
-        one for one in pools(tables, "phenotype/phenotypes") if one.row["adjustment"] != "unadjusted"
-    ]
+    exposures = pools(tables, "phenotype/phenotypes")
+    exposures = [one for one in exposures if one.row["adjustment"] != "unadjusted"]
     panel = pools(tables, "expression/panel", **acceleration)
-    sets = [
-        one
-        for one in pools(tables, "expression/set_associations", **acceleration)
-        if one.row["analysis"].startswith("mean z")
-    ]
+    sets = pools(tables, "expression/set_associations", **acceleration)
+    sets = [one for one in sets if one.row["analysis"].startswith("mean z")]
 
     def per(found: Sequence[Pool]) -> str:
         return per_increase(found[0].row["per"]) if found else ""
@@ -176,13 +178,10 @@ def level(name: str) -> str:
 
 def adjusted_for(row: Mapping) -> str:
     """The covariates of a row's model in words; "" where there is none."""
-    left_out = {
-        name
-        for one in decode(row["reason"]) if one.code in WITHOUT
-        for name in one.parameters["columns"].split(", ")
-    }  # fmt: skip
-    columns = [name for name in str(row["covariates"]).split(", ") if name and name not in left_out]
-    return ", ".join(words.term(name).replace("_", " ") for name in columns)
+    without = [one.parameters["columns"] for one in decode(row["reason"]) if one.code in WITHOUT]
+    left_out = {"", *", ".join(without).split(", ")}
+    columns = str(row["covariates"]).split(", ")
+    return ", ".join(words.term(name).replace("_", " ") for name in columns if name not in left_out)
 
 
 def per_increase(per: str) -> str:
@@ -203,13 +202,8 @@ def is_sparse(row: Mapping) -> bool:
 
 def groups_of(table: pd.DataFrame) -> list[Group]:
     """The columns of one cohort's Table 1: all participants first."""
-    if not len(table):
-        return []
-    heads = table[table["measure"] == "participants"]
-    return [
-        Group(row.group, row.n, table[(table["group"] == row.group) & table["variable"].notna()])
-        for row in heads.itertuples()
-    ]
+    heads, rows = table[table["measure"] == "participants"], table[table["variable"].notna()]
+    return [Group(row.group, row.n, rows[rows["group"] == row.group]) for row in heads.itertuples()]
 
 
 def standardised_differences(table: pd.DataFrame) -> dict[str, float]:
@@ -233,20 +227,6 @@ def cox_models(tables: ReportTables, cohort: str) -> list[Model]:
 def _once(rows: list[dict]) -> list[dict]:
     """The models without those whose covariates are those of the one before: a covariate that no participant has adds no step."""
     return [row for k, row in enumerate(rows) if not k or adjusted_for(row) != adjusted_for(rows[k - 1])]
-
-
-# what tells one association from another, besides who was compared
-ASSOCIATION = (
-    COHORT,
-    "question",
-    "term",
-    "measure",
-    "level",
-    "subgroup",
-    "modifier",
-    "adjustment_set",
-    "missing",
-)
 
 
 def paired(table: pd.DataFrame) -> list[dict]:
@@ -275,29 +255,22 @@ def paired(table: pd.DataFrame) -> list[dict]:
 
 def comparisons(tables: ReportTables, cohort: str) -> list[dict]:
     """Pairs of rows, ``raw`` and ``adjusted``: cancer and controls over all cohorts, or each exposure in one cohort."""
-    table = (
-        tables.get("phenotype", "groups")
-        if cohort == POOLED
-        else tables.get("phenotype", "phenotypes", cohort)
-    )
-    return paired(table)
+    if cohort == POOLED:
+        return paired(tables.get("phenotype", "groups"))
+    return paired(tables.get("phenotype", "phenotypes", cohort))
 
 
 def gene_panel(tables: ReportTables, cohort: str) -> Iterator[Genes]:
     """The prespecified genes of each analysis of a cohort."""
     panel = tables.get("expression", "panel", cohort)
-    if not len(panel):
-        return
-    joint = panel[panel["model"] == JOINT]
-    for analysis, rows in joint.groupby("question", sort=False):
-        by = {
-            name: {row["term"]: row for row in rows[rows["exposure"] == name].to_dict("records")}
+    for analysis, rows in panel[panel["model"] == JOINT].groupby("question", sort=False):
+        acceleration, age = (
+            {row["term"]: row for row in rows[rows["exposure"] == name].to_dict("records")}
             for name in ("age_acceleration", "chronological_age")
-        }
-        own = rows[rows["exposure"] == "age_acceleration"]
-        if len(own):
-            first = own.iloc[0].to_dict()
-            yield Genes(str(analysis), first["per"], adjusted_for(first), *by.values())
+        )
+        if acceleration:
+            first = next(iter(acceleration.values()))
+            yield Genes(str(analysis), first["per"], adjusted_for(first), acceleration, age)
 
 
 @dataclass(frozen=True)
@@ -327,13 +300,7 @@ def key_questions(tables: ReportTables, config: Mapping) -> list[KeyQuestion]:
 
 def key_survival(tables: ReportTables, config: Mapping, plan: Planned) -> list[Key]:
     """The planned hazard ratio, with the unadjusted one, in each cohort."""
-    found = pooled_key(
-        tables,
-        "survival/cox",
-        {"adjustment": "unadjusted"},
-        exposure=plan.exposure,
-        adjustment=plan.adjustment,
-    )
+    found = pooled_key(tables, "survival/cox", exposure=plan.exposure, adjustment=plan.adjustment)
     for name in names_of(config):
         cox = tables.get("survival", "cox", name)
         unadjusted = cox[answers(cox, "cox", plan._replace(adjustment="unadjusted"))].to_dict("records")
@@ -345,21 +312,13 @@ def key_survival(tables: ReportTables, config: Mapping, plan: Planned) -> list[K
 def key_gene(tables: ReportTables, config: Mapping) -> list[Key]:
     """The first prespecified gene in each cohort and cell type, with the fold change by the unadjusted age gap."""
     gene = config["expression"]["panel"][0]
-    found = pooled_key(
-        tables,
-        "expression/panel",
-        {},
-        term=gene,
-        exposure="age_acceleration",
-        model=JOINT,
-        question="expression",
-    )
+    wanted = {"term": gene, "exposure": "age_acceleration", "model": JOINT, "question": "expression"}
+    found = pooled_key(tables, "expression/panel", **wanted)
     for name in names_of(config):
         panel = tables.get("expression", "panel", name)
+        gaps = panel[(panel["model"] == GAP) & (panel["term"] == gene)]
         for genes in gene_panel(tables, name):
-            gap = panel[
-                (panel["question"] == genes.analysis) & (panel["model"] == GAP) & (panel["term"] == gene)
-            ].to_dict("records")
+            gap = gaps[gaps["question"] == genes.analysis].to_dict("records")
             if gene in genes.acceleration:
                 label = ", ".join(filter(None, (whom(name), cells_of(genes.analysis))))
                 found.append(Key(label, genes.acceleration[gene], gap[0] if gap else None))
@@ -374,11 +333,9 @@ def key_comparisons(tables: ReportTables, config: Mapping, plan: Planned) -> dic
         for term, pair in last.items():
             if term == plan.exposure:
                 row = pair["raw" if plan.adjustment == "unadjusted" else "adjusted"]
-                if comparison(row) not in found:
-                    found[comparison(row)] = pooled_key(
-                        tables, "phenotype/phenotypes", {"adjustment": "unadjusted"}, term=row["term"], adjustment=row["adjustment"],
-                    )  # fmt: skip
-                found[comparison(row)].append(Key(whom(name), row, pair["raw"]))
+                wanted = {"term": row["term"], "adjustment": row["adjustment"]}
+                pooled = pooled_key(tables, "phenotype/phenotypes", **wanted)
+                found.setdefault(comparison(row), pooled).append(Key(whom(name), row, pair["raw"]))
     return {what: keys for what, keys in found.items() if any(map(_compares, keys))}
 
 
@@ -405,7 +362,7 @@ def key_added_value(tables: ReportTables, config: Mapping, plan: Planned) -> tup
             found.append(Key(whom(name), change[0] | {"p_value": p}, models.to_dict("records")[0]))
             of_both = {"analysis": rows["comparison"].iloc[0], "measure": "difference of Harrell's C"}
     if found:
-        found = [*pooled_key(tables, "survival/added_value", {}, **of_both), *found]
+        found = [*pooled_key(tables, "survival/added_value", **of_both), *found]
     return base, found
 
 
