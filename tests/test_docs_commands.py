@@ -84,9 +84,7 @@ def finish(results: Path) -> None:
 def folder(tmp_path_factory) -> Path:
     """A folder as somebody has it who followed the pages: the project's files, my-study with photos and model, participants.tsv."""
     from tests.golden.keras import recipe
-    from tests.keras_files import GOLDEN
-    from tests.onnx_models import onnx_file
-    from tests.transformer_files import checkpoint, declare, tiny_transformer
+    from tests.model_files import GOLDEN, checkpoint, declare, onnx_file, tiny_transformer
 
     folder = tmp_path_factory.mktemp("docs")
     for name in ("Snakefile", "workflow", "config"):

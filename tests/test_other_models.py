@@ -13,7 +13,7 @@ from faceage_bio.faces.vision.face_input import STANDARDISATIONS, TEMPLATE, Face
 from faceage_bio.faces.vision.models import load_model
 from faceage_bio.faces.vision.other_models import add_model
 from tests.commands import output_of
-from tests.onnx_models import onnx_file
+from tests.model_files import onnx_file
 
 ZERO_TO_ONE = FaceInput(standardisation="zero_to_one")
 CROPS = np.random.default_rng(5).integers(0, 256, (5, 160, 160, 3), np.uint8)

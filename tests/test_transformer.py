@@ -16,7 +16,7 @@ from faceage_bio.faces.vision.transformer import Architecture, build, import_tra
 
 timm = pytest.importorskip("timm")
 
-from tests.transformer_files import DECLARED, SIZES, checkpoint, declare, network, tiny_transformer  # noqa: F401, E402
+from tests.model_files import DECLARED, SIZES, checkpoint, declare, network, tiny_transformer  # noqa: F401, E402
 
 CROPS = np.random.default_rng(3).integers(0, 256, (3, 112, 112, 3), np.uint8)
 

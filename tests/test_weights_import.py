@@ -12,7 +12,7 @@ from faceage_bio.faces.vision.keras_file import read_keras_file
 from faceage_bio.faces.vision.models import load_model, read_card
 from faceage_bio.faces.vision.weights import import_weights, verify_weights
 from tests.golden.keras import recipe
-from tests.keras_files import GOLDEN
+from tests.model_files import GOLDEN
 
 
 @pytest.fixture(scope="module")
