@@ -3,9 +3,108 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.messages import ERRORS, HOLE, Message, messages
+from faceage_bio.core.results.reasons import WHY_NOT
+
+# Every message to the owner of the data, read from the source: what is raised, and what is collected before.
+
+
+PACKAGE = Path(__file__).parent.parent / "faceage_bio"
+ERRORS = ("ConfigError", "TableError", "CohortError", "CountsError", "WeightsError", "FitError", "PrivacyError", "RunError")  # fmt: skip
+SHARED = PACKAGE / "core" / "errors.py"  # holds what several modules say
+HOLE = "\0"  # where a value stands
+
+
+@dataclass(frozen=True)
+class Message:
+    """Its words, with a `HOLE` for each value; ``kind`` is the error's name, "cell" for the advice on one, "other" for what is collected."""
+
+    file: str
+    line: int
+    kind: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} {self.kind}: {self.words.replace(HOLE, '{}')}"
+
+
+def messages() -> list[Message]:
+    """All of the package, in the order of its files."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if "_workflow" not in path.parts:
+            found += _of_module(path)
+    return found
+
+
+def _of_module(path: Path) -> Iterator[Message]:
+    tree = ast.parse(path.read_text())
+    named: dict[str, list[ast.expr]] = {}
+    for node in [*ast.walk(ast.parse(SHARED.read_text())), *ast.walk(tree)]:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            named.setdefault(node.targets[0].id, []).append(node.value)
+        elif (
+            isinstance(node, ast.For)
+            and isinstance(node.target, ast.Tuple)
+            and isinstance(node.iter, ast.Tuple)
+        ):
+            for row in node.iter.elts:
+                for target, value in zip(node.target.elts, getattr(row, "elts", []), strict=False):
+                    named.setdefault(ast.unparse(target), []).append(value)
+    file = path.relative_to(PACKAGE.parent).as_posix()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        name = ast.unparse(node.func).split(".")[-1]
+        owner = ast.unparse(node.func).rpartition(".")[0]
+        if name in ERRORS:
+            kind, told = name, node.args[0]
+        elif (owner == "problems" and name in {"cell", "other", "append"}) or (
+            name == "tell" and len(node.args) > 2
+        ):
+            kind, told = (
+                ("cell" if name in {"cell", "tell"} else "other"),
+                node.args[2 if name == "tell" else -1],
+            )
+        else:
+            continue
+        for words in _words(told, named):
+            words = re.sub(r"{[^}]*}", HOLE, WHY_NOT[words]) if words in WHY_NOT else words
+            if words.strip(HOLE + " .,:;\n"):
+                yield Message(file, node.lineno, kind, words)
+
+
+def _words(node: ast.expr, named: dict[str, list[ast.expr]], depth: int = 0) -> list[str]:
+    """What an expression may say; a name says what is assigned to it anywhere in the module."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return [node.value]
+    if isinstance(node, ast.JoinedStr):
+        said = [""]
+        for part in node.values:
+            inner = part.value if isinstance(part, ast.FormattedValue) else part
+            more = _words(inner, named, depth + 1) if depth < 3 else [HOLE]
+            said = [one + other for one in said for other in more][:40]
+        return said
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return [
+            one + other
+            for one in _words(node.left, named, depth + 1)
+            for other in _words(node.right, named, depth + 1)
+        ]
+    if isinstance(node, ast.IfExp):
+        return _words(node.body, named, depth + 1) + _words(node.orelse, named, depth + 1)
+    if isinstance(node, ast.List) and node.elts:
+        return [words for one in node.elts for words in _words(one, named, depth + 1)]
+    if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+        dicts = [one for one in named.get(node.value.id, []) if isinstance(one, ast.Dict)]
+        return [words for one in dicts for value in one.values for words in _words(value, named, 3)] or [HOLE]
+    if isinstance(node, ast.Name) and node.id in named and depth < 3:
+        said = [words for value in named[node.id] for words in _words(value, named, depth + 1)]
+        return list(dict.fromkeys(said)) or [HOLE]
+    return [HOLE]
+
 
 EXPECTATION = re.compile(r"\bexpected\b|\bneeds?\b", re.IGNORECASE)
 VERBS = (
