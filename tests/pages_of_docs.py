@@ -3,6 +3,10 @@
 import re
 from pathlib import Path
 
+import typer
+
+from faceage_bio.cli.main import app
+
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
@@ -38,3 +42,20 @@ def first_cells(text: str) -> list[str]:
     """The words in code type of the first column of the tables in a text."""
     rows = re.findall(r"^\| (`[^|]*) \|", text, flags=re.MULTILINE)
     return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+
+
+# What several test files use of docs commands.
+
+
+def each_command():
+    def walk(group, before):
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from walk(command, [*before, name])
+            else:
+                yield [*before, name], command
+
+    yield from walk(typer.main.get_command(app), [])
+
+
+EACH = {" ".join(names): (names, command) for names, command in each_command()}

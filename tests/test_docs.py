@@ -26,9 +26,8 @@ from faceage_bio.intake.cohort.intake import read_cohorts
 from faceage_bio.intake.cohort.photos import read_face_ages
 from faceage_bio.intake.schemas import READINGS, SCHEMAS
 from faceage_bio.report.checks import LIMITS
-from tests.documented_commands import EACH
 from tests.layers import LAYERS, MODULES, PACKAGE
-from tests.pages_of_docs import DOCS, PAGES, ROOT, blocks, first_cells, section
+from tests.pages_of_docs import DOCS, EACH, PAGES, ROOT, blocks, first_cells, section
 
 INPUTS = DOCS / "inputs.md"
 

@@ -14,8 +14,7 @@ from PIL import Image
 
 from faceage_bio.cli.main import app
 from faceage_bio.demo.simulated_participants import simulate_participants
-from tests.documented_commands import EACH
-from tests.pages_of_docs import DOCS, PAGES, ROOT, blocks, commands
+from tests.pages_of_docs import DOCS, EACH, PAGES, ROOT, blocks, commands
 
 DRY = {  # what would take long or change the folder is planned and not done
     r"^make (.+)": rf"make --silent --dry-run --directory {shlex.quote(str(ROOT))} \1",
