@@ -12,7 +12,7 @@ from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.minimum_sizes import check_events
 from tests.rows import worded
-from tests.survival_people import people
+from tests.survival_studies import people
 
 CHOICES = Choices(10, [], [])
 TABLES = {

@@ -22,10 +22,9 @@ from faceage_bio.release.bundle import MANIFEST, publish, released_config, resul
 from faceage_bio.release.gate import findings_in
 from faceage_bio.release.known import Known, vocabulary
 from faceage_bio.stats.linear import fit_linear
-from tests.curve_people import with_causes
-from tests.curve_studies import CURVES, data_of, write_study
 from tests.pages import body_of
 from tests.report_studies import config_of
+from tests.survival_studies import CURVES, data_of, with_causes, write_study
 
 KEY = bytes(range(32))
 PEOPLE = Known(identifiers={"N0912"})

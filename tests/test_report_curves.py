@@ -12,9 +12,8 @@ from faceage_bio.report.plot import WIDTH
 from faceage_bio.report.sections_curves import Panel, curves_section, step_curves
 from faceage_bio.report.tables_by_place import collect
 from tests.browser import emulate
-from tests.curve_people import late
-from tests.curve_studies import CURVES, EVIL, data_of, write_study
 from tests.report_studies import config_of
+from tests.survival_studies import CURVES, EVIL, data_of, late, write_study
 
 
 def page(folder, data, **settings):

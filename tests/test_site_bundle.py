@@ -29,9 +29,9 @@ from faceage_bio.release.sites.site_bundle import (
     site_members,
 )
 from tests.commands import output_of
-from tests.curve_studies import CURVES, data_of, write_study
 from tests.report_studies import config_of
 from tests.rows import cases
+from tests.survival_studies import CURVES, data_of, write_study
 
 KEY = bytes(range(32))
 CONFIG = config_of(["c"], survival={"curves": CURVES})

@@ -11,9 +11,8 @@ from faceage_bio.analyses.survival.subgroups import RATIO
 from faceage_bio.analyses.survival.subgroups import subgroup_hazards as fitted
 from faceage_bio.core.errors import CohortError
 from tests.golden.sequential_models.data import people as lung
-from tests.hazard_people import died
 from tests.rows import golden, worded
-from tests.survival_people import people
+from tests.survival_studies import died, people
 
 r = golden("subgroup_hazards")
 LEVELS = {"site": ["other", "breast", "lung", "throat"]}

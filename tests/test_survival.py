@@ -13,7 +13,7 @@ from faceage_bio.core.errors import CohortError, ConfigError, FitError
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from tests.rows import cases, worded
-from tests.survival_people import people
+from tests.survival_studies import people
 
 
 def cox_models(data, covariates, per_years, cohort):

@@ -28,9 +28,8 @@ from faceage_bio.core.errors import CohortError, ConfigError
 from faceage_bio.demo.simulated_participants import simulate_participants
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median
 from tests.commands import output_of
-from tests.curve_people import late, with_causes
 from tests.rows import cases, worded
-from tests.survival_people import people
+from tests.survival_studies import late, people, with_causes
 
 DIFFERENCE, INCIDENCE = "difference of restricted mean survival time", "cumulative incidence"
 RULES = {"face_age": [65.0, 75.0, 85.0], "age_acceleration": "tertiles", "sex": "levels"}

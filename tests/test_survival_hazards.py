@@ -22,10 +22,9 @@ from faceage_bio.report.words import p_value
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_likelihood import split_follow_up
 from tests.commands import output_of
-from tests.hazard_people import died
 from tests.report_studies import CARD, ages_tables, config_of
 from tests.rows import worded
-from tests.survival_people import people
+from tests.survival_studies import died, people
 
 CHOICES = Choices(10, ["sex"], ["ecog"])
 

@@ -27,9 +27,9 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import SPARSE_DATA, WHY_NOT, decode
 from faceage_bio.core.results.row import ROLES, columns_of
-from tests.curve_people import with_causes
 from tests.golden.scores import data as clinic
 from tests.rows import worded
+from tests.survival_studies import with_causes
 
 CHOICES = Choices(10, ["sex"], ["ecog"], firth=True)
 SCORE = load_score("teachh_publication")
