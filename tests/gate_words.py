@@ -1,4 +1,4 @@
-"""What several test files use of release gate."""
+"""What the owner of a study knows of its participants, and a picture, for the gate of a release."""
 
 import io
 from datetime import date

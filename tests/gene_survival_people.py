@@ -1,4 +1,4 @@
-"""What several test files use of gene survival."""
+"""Simulated participants with follow-up and levels of genes, of which CDK6 raises the hazard."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What several test files use of architecture."""
+"""The layers of the package, and its modules."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What several test files use of weights import."""
+"""Files of small models: golden values of Keras, an ONNX graph, a checkpoint of a transformer."""
 
 import json
 from pathlib import Path
@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from timm.models.vision_transformer import VisionTransformer
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "keras" / "golden.json").read_text())
-
-
-# What several test files use of other models.
+SIZES = {"patch": 16, "depth": 2, "width": 32, "heads": 2}
+DECLARED = {
+    "name": "tiny ViT", "architecture": SIZES, "notice": "research only", "years": {"scale": 2.0, "offset": 50.0},
+    "input": {"alignment": "five_points", "size": 112, "standardisation": "imagenet"},
+}  # fmt: skip
 
 
 def onnx_file(path, size=160):
@@ -36,26 +37,17 @@ def onnx_file(path, size=160):
     return path
 
 
-# What several test files use of transformer.
-
-
-SIZES = {"patch": 16, "depth": 2, "width": 32, "heads": 2}
-DECLARED = {
-    "name": "tiny ViT", "architecture": SIZES, "notice": "research only", "years": {"scale": 2.0, "offset": 50.0},
-    "input": {"alignment": "five_points", "size": 112, "standardisation": "imagenet"},
-}  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def network():
     return tiny_transformer()
 
 
 def tiny_transformer():
+    from timm.models.vision_transformer import VisionTransformer
+
     torch.manual_seed(4)
-    return VisionTransformer(
-        img_size=112, patch_size=16, depth=2, embed_dim=32, num_heads=2, num_classes=1
-    ).eval()
+    sizes = {"img_size": 112, "patch_size": 16, "depth": 2, "embed_dim": 32, "num_heads": 2, "num_classes": 1}
+    return VisionTransformer(**sizes).eval()
 
 
 def checkpoint(path, network, prefix="", **more):

@@ -90,9 +90,6 @@ def _more(genes: pd.DataFrame, n_genes: int, random: np.random.Generator) -> pd.
     return whole.assign(**{name: q for name in ("q_value", "q_filtered") if name in whole})
 
 
-# What several test files use of all genes.
-
-
 PANEL = ["CDK6", "TP53", "CDKN2A"]
 
 

@@ -1,4 +1,4 @@
-"""README and docs as tests read them: their pages, code blocks and tables."""
+"""README and docs as tests read them: their pages, code blocks, tables, and the commands that they explain."""
 
 import re
 from pathlib import Path
@@ -42,9 +42,6 @@ def first_cells(text: str) -> list[str]:
     """The words in code type of the first column of the tables in a text."""
     rows = re.findall(r"^\| (`[^|]*) \|", text, flags=re.MULTILINE)
     return [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
-
-
-# What several test files use of docs commands.
 
 
 def each_command():

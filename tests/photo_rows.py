@@ -1,4 +1,4 @@
-"""What several test files use of photo quality."""
+"""Photos of each outcome, and the participants whom they show."""
 
 import numpy as np
 import pandas as pd

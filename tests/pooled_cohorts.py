@@ -1,4 +1,4 @@
-"""What several test files use of pooling."""
+"""Cox models of cohorts that are pooled."""
 
 import numpy as np
 import pandas as pd

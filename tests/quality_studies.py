@@ -1,4 +1,4 @@
-"""What several test files use of expression quality."""
+"""RNA samples with planted sex and batches, and their checks."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What several test files use of report."""
+"""Result tables of a small study as the steps write them, and the config of its pages."""
 
 import numpy as np
 import pandas as pd
@@ -177,9 +177,6 @@ def write_study(folder, names, n_genes=300, rna=True, survival=True, opinion=Fal
             write_table(table, folder / name / place)
             paths.append(folder / name / place)
     return paths
-
-
-# What several test files use of provenance.
 
 
 def people(n=120):

@@ -1,4 +1,4 @@
-"""What several test files use of survival."""
+"""Participants with follow-up, and the tables that the survival steps write of them."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,15 @@ from faceage_bio.analyses.survival.causes_of_death import (
 )
 from faceage_bio.analyses.survival.curves import Reading, curves_by_group, part, risk_by_group, summarise
 from faceage_bio.core.tables import write_table
-from tests.report_studies import survival_tables
+from tests.report_studies import EVIL, survival_tables
+
+CURVES = {"face_age": [65.0, 75.0], "site": "levels"}
+COHORT = pd.DataFrame({
+    "chronological_age": [41, 45, 50, 52, 55, 58, 60, 63, 66, 70, 74, 79],
+    "face_age": [43.5, 44, 53, 50.5, 59, 57, 66, 62, 64, 75.5, 73, 84],
+    "followup_years": [9.1, 8.7, 7.9, 8.2, 6.5, 7.7, 5.1, 6.9, 7.2, 3.3, 4.8, 2.0],
+    "event": [0, 0, 1, 0, 1, 0, 1, 1, 0, 1, 0, 1],
+}).astype("float64")  # fmt: skip
 
 
 def people(n=300, seed=1, hazard=0.06):
@@ -27,24 +35,17 @@ def people(n=300, seed=1, hazard=0.06):
     })  # fmt: skip
 
 
-# What several test files use of survival hazards.
-
-
 def died(data, log_hazard, seed=3, base=0.25):
-    """The people with another time of death, of this hazard."""
+    """The participants with another time of death, of this hazard."""
     random = np.random.default_rng(seed)
     death = random.exponential(1, len(data)) / (base * np.exp(log_hazard))
     leave = random.uniform(2, 7, len(data))
     return data.assign(followup_years=np.minimum(death, leave), event=(death <= leave).astype(float))
 
 
-# What several test files use of survival curves.
-
-
 def late(data, share=0.5):
-    return data.assign(
-        entry_years=np.where(data.index < 120, np.minimum(data.followup_years * share, 1.0), np.nan)
-    )
+    entry = np.minimum(data.followup_years * share, 1.0)
+    return data.assign(entry_years=np.where(data.index < 120, entry, np.nan))
 
 
 def with_causes(n=500, seed=3):
@@ -56,18 +57,8 @@ def with_causes(n=500, seed=3):
     leave = random.uniform(1, 6, n)
     end = np.minimum.reduce([death, other, leave])
     cause = np.select([end == death, end == other], ["cancer", "cardiovascular"], "")
-    return data.assign(
-        followup_years=end,
-        event=(end < leave).astype(float),
-        cause=pd.Series(cause, dtype=object).where(cause != "", None),
-    )
-
-
-# What several test files use of report curves.
-
-
-EVIL = "<script>alert('x')</script>"
-CURVES = {"face_age": [65.0, 75.0], "site": "levels"}
+    known = pd.Series(cause, dtype=object).where(cause != "", None)
+    return data.assign(followup_years=end, event=(end < leave).astype(float), cause=known)
 
 
 def write_study(folder, data, curves=CURVES):

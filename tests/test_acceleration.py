@@ -14,8 +14,8 @@ from faceage_bio.analyses.age_residual import age_acceleration, fit_line
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError, FitError
 from faceage_bio.stats.cox import fit_cox
-from tests.acceleration_people import COHORT
 from tests.rows import told
+from tests.survival_studies import COHORT
 
 
 def test_hazard_ratio_of_acceleration_matches_r():

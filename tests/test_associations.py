@@ -31,7 +31,7 @@ from faceage_bio.report.pages import association_page
 from faceage_bio.report.sections_associations import paired
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.linear import fit_linear, least_squares
-from tests.association_people import PLAN, people, run_all, tables_of
+from tests.association_participants import PLAN, people, run_all, tables_of
 from tests.browser import check_width
 from tests.commands import output_of
 from tests.golden.associations import data

@@ -13,11 +13,11 @@ from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.sections_acceleration import definition_section
 from faceage_bio.report.tables_by_place import collect
 from tests import pages
-from tests.acceleration_people import COHORT
-from tests.association_people import people, tables_of
+from tests.association_participants import people, tables_of
 from tests.commands import output_of
-from tests.definition_people import people as drawn
+from tests.definition_participants import people as drawn
 from tests.rows import worded
+from tests.survival_studies import COHORT
 
 YEARS = ("face_age", "age_gap", "acceleration_linear")
 

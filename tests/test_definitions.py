@@ -25,7 +25,7 @@ from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.smoothing import natural_spline, place_knots
 from tests.commands import output_of
-from tests.definition_people import people
+from tests.definition_participants import people
 from tests.rows import told
 
 COVARIATES = ("sex", "smoking", "bmi")

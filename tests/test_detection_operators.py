@@ -11,16 +11,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.vision.detect import Detector
 
-# Counts what a GPU would have to start and wait for: operators, copies and waits of a call, on the CPU.
-
-
-WAITS = (
-    "nonzero",
-    "_local_scalar_dense",
-    "equal",
-    "masked_select",
-    "unique",
-)  # the processor needs the answer
+# what a GPU would have to start and wait for, counted on the CPU; the processor needs the answer of the first
+WAITS = ("nonzero", "_local_scalar_dense", "equal", "masked_select", "unique")
 TO_HOST = ("cpu", "item", "tolist", "__bool__", "__int__", "__float__", "__array__")
 TO_DEVICE = ("to", "cuda", "copy_")
 

@@ -8,9 +8,6 @@ from pathlib import Path
 
 from faceage_bio.core.results.reasons import WHY_NOT
 
-# Every message to the owner of the data, read from the source: what is raised, and what is collected before.
-
-
 PACKAGE = Path(__file__).parent.parent / "faceage_bio"
 ERRORS = ("ConfigError", "TableError", "CohortError", "CountsError", "WeightsError", "FitError", "PrivacyError", "RunError")  # fmt: skip
 SHARED = PACKAGE / "core" / "errors.py"  # holds what several modules say
@@ -88,11 +85,8 @@ def _words(node: ast.expr, named: dict[str, list[ast.expr]], depth: int = 0) -> 
             said = [one + other for one in said for other in more][:40]
         return said
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return [
-            one + other
-            for one in _words(node.left, named, depth + 1)
-            for other in _words(node.right, named, depth + 1)
-        ]
+        left, right = (_words(side, named, depth + 1) for side in (node.left, node.right))
+        return [one + other for one in left for other in right]
     if isinstance(node, ast.IfExp):
         return _words(node.body, named, depth + 1) + _words(node.orelse, named, depth + 1)
     if isinstance(node, ast.List) and node.elts:

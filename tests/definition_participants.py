@@ -1,4 +1,4 @@
-"""What several test files use of definitions."""
+"""Simulated participants whose face age follows age by a line or a curve."""
 
 import numpy as np
 import pandas as pd

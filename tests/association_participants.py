@@ -1,4 +1,4 @@
-"""What several test files use of associations."""
+"""Simulated participants of two cohorts with planted associations, and every table of them."""
 
 import numpy as np
 import pandas as pd
