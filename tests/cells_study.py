@@ -1,4 +1,4 @@
-"""Drawn single cells: in T cells CDK6 follows age acceleration, in B cells nothing does; NK cells grow with it."""
+"""Simulated single cells: in T cells CDK6 follows age acceleration, in B cells nothing does; NK cells grow with it."""
 
 import numpy as np
 import pandas as pd
@@ -10,14 +10,8 @@ def people_of(n=40, seed=1):
     """An analysis table: cohort, subject_id, both ages, acceleration, sex."""
     random = np.random.default_rng(seed)
     age, excess = random.normal(62, 9, n), random.normal(0, 8, n)
-    table = pd.DataFrame(
-        {
-            "cohort": "c",
-            "subject_id": [f"d{k}" for k in range(n)],
-            "chronological_age": age,
-            "age_acceleration": excess,
-        }
-    )
+    table = pd.DataFrame({"cohort": "c", "subject_id": [f"d{k}" for k in range(n)], "chronological_age": age})
+    table["age_acceleration"] = excess
     table["face_age"] = 8 + 0.85 * age + excess
     table["age_gap"] = table.face_age - age
     table["sex"] = random.choice(["female", "male"], n)

@@ -12,7 +12,7 @@ from faceage_bio.analyses.survival.curves import Reading, curves_by_group, part,
 from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.analyses.verification import headline_input
 from faceage_bio.core.settings.settings_genes import Expression
-from tests.expression_study import study
+from tests.gene_studies import expression_study
 
 EXPOSURES = ["smoking", "bmi", "1st visit (ward)"]
 GENE_SETTINGS = Expression(covariates=["chronological_age", "sex"])
@@ -67,7 +67,7 @@ def contrasts(table):
 
 
 def genes(n_genes, panel=("CDK6", "ABSENT")):
-    table, counts, samples = study(n=60, genes=n_genes)
+    table, counts, samples = expression_study(n=60, genes=n_genes)
     data = choose_samples(table, counts, samples, GENE_SETTINGS.covariates)
     declared = result_tables(data, "c", "expression", GENE_SETTINGS.covariates, list(panel), 10.0, 10, 10, 1)[
         1

@@ -19,9 +19,8 @@ CARD = {
     "synthetic": False,
     "sha256": "ab" * 32,
     "source": "faceage_model.h5",
-    "standardisation": "z",
-    "notice": "Research.",
 }
+CARD |= {"standardisation": "z", "notice": "Research."}
 
 
 def config_of(names, **more):
@@ -36,12 +35,8 @@ def ages_tables(name):
         ("photo", "intake", "included", "", 100), ("photo", "face_age", "included", "", 97),
         ("photo", "face_age", "excluded", "no_face", 3), ("subject", "acceleration", "included", "", 90),
     ]  # fmt: skip
-    yield (
-        "flow.tsv",
-        with_totals(
-            pd.DataFrame(flow, columns=["unit", "stage", "status", "reason", "n"]).assign(cohort=name)
-        ),
-    )
+    flow = pd.DataFrame(flow, columns=["unit", "stage", "status", "reason", "n"])
+    yield "flow.tsv", with_totals(flow.assign(cohort=name))
     row = {"cohort": name, "n": 90, "question": "acceleration", "term": "age_gap", "measure": "mean"}
     row |= {"estimate": 5.1, "ci_lower": 4.0, "ci_upper": 6.2}
     yield "acceleration/summary.tsv", result_rows([row], "acceleration/summary")
@@ -137,13 +132,11 @@ def survival_tables(name):
         "likelihood_ratio_p": 1.6e-7,
         "wald": 29.74,
         "wald_p": 0.034,
-        "score": 33.52,
-        "score_p": 0.0217,
     }
+    tests |= {"score": 33.52, "score_p": 0.0217}
     rows = [base | found | alone, base | found | tests]
-    rows.append(
-        base | alone | {"term": "ecog", "exposure": "ecog", "reason": reason("constant", column="ecog")}
-    )
+    constant = {"term": "ecog", "exposure": "ecog", "reason": reason("constant", column="ecog")}
+    rows.append(base | alone | constant)
     yield "survival/cox.tsv", result_rows(rows, "survival/cox")
     curves = [
         pd.DataFrame({
@@ -153,15 +146,8 @@ def survival_tables(name):
         for group, size in (("all", 90), ("<= 65", 45), ("> 65", 45))
     ]  # fmt: skip
     yield "survival/kaplan_meier.tsv", pd.concat(curves)
-    row = {
-        "cohort": name,
-        "term": "all",
-        "grouping": "all",
-        "group": "all",
-        "measure": "median survival",
-        "reason": reason("not_reached"),
-        "n_events": 40,
-    }
+    row = {"cohort": name, "term": "all", "grouping": "all", "group": "all", "measure": "median survival"}
+    row |= {"reason": reason("not_reached"), "n_events": 40}
     yield "survival/summary.tsv", result_rows([row], "survival/summary")
 
 

@@ -1,4 +1,4 @@
-"""What several test files use of study sizes."""
+"""Studies of two, twelve and thirty participants."""
 
 import numpy as np
 import pandas as pd

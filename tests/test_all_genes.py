@@ -27,7 +27,7 @@ from faceage_bio.report.sections_all_genes import brief, volcano
 from faceage_bio.report.sections_genes import gene_section
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests import pages
-from tests.expression_study import study
+from tests.gene_studies import expression_study
 from tests.pages import PANEL, page_of, panel_of, real_looking, tables, unpacked
 from tests.report_studies import CARD, config_of
 
@@ -321,7 +321,7 @@ def gene_tables(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     paths = []
     for name, covariates in (("one", ["sex"]), ("few", ["sex", "bmi"])):
-        table, counts, samples = study(effect=0.8)
+        table, counts, samples = expression_study(effect=0.8)
         table = table.head(7) if name == "few" else table
         chosen = choose_samples(table, counts, samples, covariates)
         found = result_tables(chosen, name, "expression", covariates, GENES_OF_PANEL, 10, 10, 10, 1)
@@ -395,7 +395,7 @@ def test_the_sentence_of_a_panel_without_a_twin():
 
 
 def test_the_leading_method_and_disagreements_are_said(tmp_path):
-    table, counts, samples = study(n=60, effect=0.8)
+    table, counts, samples = expression_study(n=60, effect=0.8)
     chosen = choose_samples(table, counts, samples, ["sex"])
     genes, panel = result_tables(chosen, "one", "expression", ["sex"], GENES_OF_PANEL, 10, 10, 10, 1, VOOM)
     for rows in (genes, panel):

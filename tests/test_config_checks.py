@@ -16,7 +16,7 @@ from faceage_bio.intake.cohort.config_checks import check_analyses, check_names
 from faceage_bio.intake.cohort.intake import read_cohorts
 from faceage_bio.intake.cohort.samples import check_one_tissue
 from tests.commands import invoked, output_of
-from tests.expression_study import study
+from tests.gene_studies import expression_study
 
 CLINIC = "subject_id\tchronological_age\tsex\tsmoking\tBMI_baseline\tecog\tnotes\na1\t60\tf\tnever\t22.5\t0\tx\na2\t61\tm\tformer\t24\t1\ty\n"
 FACES = "subject_id\tface_age\na1\t65\na2\t60\n"
@@ -249,7 +249,7 @@ def test_one_tissue_per_participant_is_no_problem():
 
 
 def test_no_command_mixes_tissues_by_chance():
-    table, counts, samples = study()
+    table, counts, samples = expression_study()
     samples["tissue"] = "tumour"
     samples.loc[5, ["subject_id", "tissue"]] = ["s4", "normal"]
     for mixed in (

@@ -11,12 +11,12 @@ from faceage_bio.core.errors import CohortError, TableError
 from faceage_bio.core.tables import write_table
 from faceage_bio.intake.rna.count_files import CountTable
 from tests.commands import faceage_bio
-from tests.expression_study import study
+from tests.gene_studies import expression_study
 from tests.rows import worded
 
 
 def test_samples_left_out_are_in_the_ledger():
-    table, counts, samples = study()
+    table, counts, samples = expression_study()
     table.loc[0, "age_acceleration"] = np.nan
     table.loc[1, "sex"] = None
     samples.loc[5, "subject_id"] = "s4"  # sequenced twice, later
@@ -37,11 +37,11 @@ def test_samples_left_out_are_in_the_ledger():
 
 def test_an_unknown_covariate_is_told():
     with pytest.raises(CohortError, match="names 'plate'"):
-        choose_samples(*study(), ["plate"])
+        choose_samples(*expression_study(), ["plate"])
 
 
 def test_libraries_of_a_specimen_are_added_and_tissues_chosen():
-    table, counts, samples = study()
+    table, counts, samples = expression_study()
     samples["specimen_id"] = None
     samples.loc[[2, 3], ["specimen_id", "subject_id"]] = ["spec", "s2"]
     samples["tissue"] = "tumour"
@@ -68,7 +68,7 @@ def test_libraries_of_a_specimen_are_added_and_tissues_chosen():
     ],
 )
 def test_several_samples_of_a_person_by_the_declared_rule(repeated, kept, reasons):
-    table, counts, samples = study()
+    table, counts, samples = expression_study()
     samples.loc[[5, 6], "subject_id"] = "s4"
     samples["sample_date"] = "2020-01-01"
     chosen = choose_samples(table, counts, samples, ["sex"], repeated)
@@ -79,7 +79,7 @@ def test_several_samples_of_a_person_by_the_declared_rule(repeated, kept, reason
 
 
 def test_the_command_runs_on_plain_tables(tmp_path):
-    table, counts, samples = study()
+    table, counts, samples = expression_study()
     table = table.drop(columns="cohort").astype({"age_acceleration": object})
     table.loc[3, "age_acceleration"] = "NA"
     table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
@@ -122,7 +122,7 @@ def test_the_command_runs_on_plain_tables(tmp_path):
 @pytest.fixture
 def plain(tmp_path):
     """A samples table, and a function that reads the study's files with another one."""
-    table, counts, samples = study(n=20, genes=20)
+    table, counts, samples = expression_study(n=20, genes=20)
     table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
     counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
 
@@ -173,7 +173,7 @@ def test_samples_without_a_row_are_left_out_and_said(plain, capsys):
 
 
 def test_a_table_checked_at_intake_keeps_the_identifiers(tmp_path):
-    _, counts, samples = study(n=20, genes=20)
+    _, counts, samples = expression_study(n=20, genes=20)
     ids = pd.Series({"G7": "ENSG00000000007"}).rename_axis("gene")
     checked = CountTable(counts.rename_axis("gene"), identifiers=ids)
     write_table(checked.to_table(), tmp_path / "counts.parquet")
@@ -184,14 +184,14 @@ def test_a_table_checked_at_intake_keeps_the_identifiers(tmp_path):
 
 
 def test_samples_of_other_people_are_refused():
-    table, counts, samples = study(n=20)
+    table, counts, samples = expression_study(n=20)
     with pytest.raises(CohortError, match="none of the 20 samples is of a person of the analysis table"):
         choose_samples(table, counts, samples.assign(subject_id="p" + samples.subject_id), ["sex"])
 
 
 @pytest.mark.parametrize("repeated", ["first", "block"])
 def test_a_panel_of_which_nothing_can_be_tested_keeps_its_rows_and_the_genes_theirs(repeated):
-    table, counts, samples = study()
+    table, counts, samples = expression_study()
     if repeated == "block":
         samples.loc[1, "subject_id"] = "s0"
     data = choose_samples(table, counts, samples, ["sex"], repeated)

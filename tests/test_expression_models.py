@@ -16,7 +16,7 @@ from faceage_bio.analyses.expression.formula import design_of
 from faceage_bio.analyses.expression.gene_models import TESTS, VOOM, contrast_of, fit_models
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.reasons import in_words
-from tests.expression_study import study
+from tests.gene_studies import expression_study
 from tests.rows import worded
 
 PANEL = ["CDK6", "AGES", "BOTH", "LOW", "ZERO", "ABSENT"]
@@ -31,7 +31,7 @@ def fit(table, counts, samples, covariates=("chronological_age", "sex"), per_yea
 
 @pytest.fixture(scope="module")
 def tables():
-    return fit(*study())
+    return fit(*expression_study())
 
 
 def rows(panel, gene, model="together"):
@@ -114,7 +114,7 @@ def test_the_second_opinions_agree(tables):
 
 @pytest.mark.parametrize("exposure", AGES)
 def test_permuted_ages_give_uniform_p(exposure):
-    table, counts, samples = study(n=100, effect=0, genes=400)
+    table, counts, samples = expression_study(n=100, effect=0, genes=400)
     order = np.random.default_rng(9).permutation(len(table))
     ages = ["age_acceleration", "chronological_age", "face_age", "age_gap"]
     table[ages] = table[ages].to_numpy()[order]
@@ -131,7 +131,7 @@ def test_permuted_ages_give_uniform_p(exposure):
 @settings(max_examples=4, deadline=None)
 @given(st.floats(1, 30))
 def test_the_unit_of_age_changes_numbers_but_no_test(years):
-    table, counts, samples = study(genes=20)
+    table, counts, samples = expression_study(genes=20)
     one, other = fit(table, counts, samples)[1], fit(table, counts, samples, per_years=years)[1]
     known = one.estimate.notna()
     np.testing.assert_allclose(one.estimate[known] / 10, other.estimate[known] / years, atol=1e-5)
@@ -139,7 +139,7 @@ def test_the_unit_of_age_changes_numbers_but_no_test(years):
 
 
 def test_an_interaction_is_found_and_named():
-    table, counts, samples = study(n=120)
+    table, counts, samples = expression_study(n=120)
     men = table.sex.eq("male").to_numpy()
     counts.loc["TP53", men] = (
         (counts.loc["TP53", men] * 2 ** (0.12 * table.age_acceleration[men].to_numpy())).round().astype(int)
@@ -163,7 +163,7 @@ def test_an_interaction_is_found_and_named():
 )
 def test_an_interaction_without_its_columns_is_told(covariates, message):
     with pytest.raises(CohortError, match=message):
-        fit(*study(), covariates)
+        fit(*expression_study(), covariates)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_an_interaction_without_its_columns_is_told(covariates, message):
     ],
 )  # fmt: skip
 def test_what_cannot_be_fitted_is_said_in_the_panel(change, covariates, message):
-    table, counts, samples = study()
+    table, counts, samples = expression_study()
     genes, panel = fit(change(table), counts, samples, covariates)
     assert len(genes) == 0
     assert len(panel) == len(PANEL) * len(TESTS)
@@ -191,7 +191,7 @@ def test_what_cannot_be_fitted_is_said_in_the_panel(change, covariates, message)
 
 
 def test_a_table_without_face_age_keeps_the_rows_of_its_models():
-    table, counts, samples = study()
+    table, counts, samples = expression_study()
     _, panel = fit(table.drop(columns=["face_age", "age_gap"]), counts, samples)
     assert rows(panel, "CDK6").p_value["age_acceleration"] < 1e-4
     lost = panel[panel.exposure.isin(["face_age", "age_gap"]) & panel.term.eq("CDK6")]
@@ -201,7 +201,7 @@ def test_a_table_without_face_age_keeps_the_rows_of_its_models():
 
 def repeated_samples(n=40):
     """Two samples of each person, alike in every gene."""
-    table, _, _ = study(n=n)
+    table, _, _ = expression_study(n=n)
     random = np.random.default_rng(3)
     person = np.repeat(np.arange(n), 2)
     people = table.iloc[person].set_axis([f"r{k}" for k in range(2 * n)], axis=0)
@@ -245,7 +245,7 @@ def joint_models(counts, table, covariates=("sex",)):
 
 
 def test_a_fit_that_did_not_converge_and_an_outlier_give_no_number():
-    table, counts, _ = study()
+    table, counts, _ = expression_study()
     models = joint_models(counts, table)
     contrast = contrast_of(models.joint, ["age_acceleration"])
     lost = models.deseq.fit.converged.copy()
@@ -261,7 +261,7 @@ def test_a_fit_that_did_not_converge_and_an_outlier_give_no_number():
 
 
 def test_another_trend_and_other_size_factors_are_told():
-    table, counts, _ = study()
+    table, counts, _ = expression_study()
     models = joint_models(counts, table)
     assert models.reason == ""
     curved = replace(models, deseq=replace(models.deseq, trend_kind="local"))
@@ -272,14 +272,14 @@ def test_another_trend_and_other_size_factors_are_told():
 
 
 def test_counts_that_vary_only_by_chance_are_told():
-    table, counts, _ = study()
+    table, counts, _ = expression_study()
     counts[:] = 50
     with pytest.raises(FitError, match="no gene varies more than counts do by chance"):
         joint_models(counts, table)
 
 
 def test_pydeseq2_as_engine_gives_every_table():
-    table, counts, samples = study(genes=60)
+    table, counts, samples = expression_study(genes=60)
     chosen = choose_samples(table, counts, samples, ["sex"])
     genes, panel = result_tables(chosen, "c", "expression", ["sex"], PANEL, 10, 10, 10, 1, engine="pydeseq2")
     builtin, _ = result_tables(chosen, "c", "expression", ["sex"], PANEL, 10, 10, 10, 1)

@@ -30,8 +30,8 @@ from faceage_bio.report.sections_genes import quality_sentence
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.linear import association_of_words, explained
 from tests.commands import output_of
+from tests.gene_studies import Y, check_quality, quality_study, tables_of_quality
 from tests.golden.expression_checks.data import OUTCOMES, voters
-from tests.quality_studies import Y, check, study, tables_of
 from tests.report_studies import CARD, config_of
 from tests.rows import worded
 
@@ -88,8 +88,8 @@ def test_what_does_not_vary_explains_nothing():
 
 
 def test_components_are_those_of_a_singular_value_decomposition():
-    table, counts, samples = study()
-    checked = check(table, counts, samples)
+    table, counts, samples = quality_study()
+    checked = check_quality(table, counts, samples)
     levels = np.log2((counts + 0.5) / (counts.sum() + 1) * 1e6).T
     levels = levels.loc[:, (counts >= 10).sum(axis=1) >= 10].drop(columns=["XIST", *Y])
     u, s, _ = np.linalg.svd(levels - levels.mean(), full_matrices=False)
@@ -110,7 +110,7 @@ def test_components_equal_those_of_r(monkeypatch):
 
 
 def test_a_planted_batch_is_found_on_a_component_and_in_the_confounding_table():
-    tables = tables_of(*study(batch=0.5, linked=True))
+    tables = tables_of_quality(*quality_study(batch=0.5, linked=True))
     components = tables["components"].set_index(["term", "component"])
     assert components.estimate["batch", "PC1"] > 0.9
     assert components.q_value["batch", "PC1"] < 1e-10
@@ -125,27 +125,29 @@ def test_a_planted_batch_is_found_on_a_component_and_in_the_confounding_table():
 
 
 def test_without_effect_the_p_values_of_components_are_uniform():
-    table, counts, samples = study(batch=0.0)
-    checked, random, found = check(table, counts, samples), np.random.default_rng(3), []
+    table, counts, samples = quality_study(batch=0.0)
+    checked, random, found = check_quality(table, counts, samples), np.random.default_rng(3), []
     for _ in range(40):
         found.append(explained(checked.components.to_numpy(), random.permutation(table.age_acceleration))[1])
     assert kstest(np.concatenate(found), "uniform").pvalue > 0.01
-    components = tables_of(*study(batch=0.0))["components"].set_index("term")
+    components = tables_of_quality(*quality_study(batch=0.0))["components"].set_index("term")
     assert (components.q_value["age_acceleration"] > 0.01).all()
 
 
 def test_a_swapped_sex_is_found_and_flagged_or_excluded():
-    table, counts, samples = study()
+    table, counts, samples = quality_study()
     table.loc[7, "sex"] = {"female": "male", "male": "female"}[table.sex[7]]
-    found = check(table, counts, samples).samples.set_index("sample_id")
+    found = check_quality(table, counts, samples).samples.set_index("sample_id")
     assert found.index[found.reason == SEX].tolist() == ["r7"]
     assert found.status["r7"] == "flagged"
     assert found.detail["r7"] == f"recorded {table.sex[7]}, by RNA {found.rna_sex['r7']}"
-    summary = tables_of(table, counts, samples)["quality"].set_index("term")
+    summary = tables_of_quality(table, counts, samples)["quality"].set_index("term")
     assert summary.estimate["sex by RNA differs from the record"] == 1
     assert not {"r7", "s7"} & set(summary.astype(str).to_numpy().ravel())
 
-    out = check(table, counts, samples, sex_mismatches="exclude").samples.assign(analysis="expression")
+    out = check_quality(table, counts, samples, sex_mismatches="exclude").samples.assign(
+        analysis="expression"
+    )
     verdicts = verdicts_of(out, "expression")
     data = choose_samples(table, counts, samples, ["sex"], verdicts=verdicts)
     assert "r7" not in data.counts.index
@@ -154,7 +156,9 @@ def test_a_swapped_sex_is_found_and_flagged_or_excluded():
     assert row.detail.startswith("recorded ")
     left = without_excluded({"expression": (counts, samples)}, out)["expression"][1]
     assert "r7" not in left.sample_id.tolist()
-    flagged = verdicts_of(check(table, counts, samples).samples.assign(analysis="expression"), "expression")
+    flagged = verdicts_of(
+        check_quality(table, counts, samples).samples.assign(analysis="expression"), "expression"
+    )
     data = choose_samples(table, counts, samples, ["sex"], verdicts=flagged)
     assert "r7" in data.counts.index
     assert data.ledger.status.value_counts().to_dict() == {"included": 59, "flagged": 1}
@@ -162,26 +166,26 @@ def test_a_swapped_sex_is_found_and_flagged_or_excluded():
 
 
 def test_an_outlier_is_found_and_two_batches_are_none():
-    table, counts, samples = study(n=80, batch=1.0)
-    assert (check(table, counts, samples).samples.status == "included").all()
+    table, counts, samples = quality_study(n=80, batch=1.0)
+    assert (check_quality(table, counts, samples).samples.status == "included").all()
     random = np.random.default_rng(5)
     counts["r3"] = random.permutation(counts["r3"].to_numpy())
     counts["r9"] //= 60
-    found = check(table, counts, samples, sex_mismatches="ignore").samples.set_index("sample_id")
+    found = check_quality(table, counts, samples, sex_mismatches="ignore").samples.set_index("sample_id")
     assert set(found.index[found.reason == OUTLIER]) == {"r3", "r9"}
     assert found.detail["r9"].endswith("robust standard deviations from the median")
-    ignored = check(table, counts, samples, sex_mismatches="ignore", outliers="ignore").samples
+    ignored = check_quality(table, counts, samples, sex_mismatches="ignore", outliers="ignore").samples
     assert (ignored.status == "included").all()
 
 
 def test_a_sample_without_counts_is_excluded_and_the_others_are_checked():
-    table, counts, samples = study()
+    table, counts, samples = quality_study()
     counts["r0"] = 0
-    checked = check(table, counts, samples)
+    checked = check_quality(table, counts, samples)
     row = checked.samples.set_index("sample_id").loc["r0"]
     assert (row.status, row.reason, row.detail) == ("excluded", NO_COUNTS, "no counts at all")
     assert len(checked.components) == 59
-    tables = tables_of(table, counts, samples)
+    tables = tables_of_quality(table, counts, samples)
     assert tables["quality"].set_index("term").estimate[["without counts", "excluded"]].tolist() == [1, 1]
     verdicts = verdicts_of(checked.samples.assign(analysis="a"), "a")
     data = choose_samples(table, counts, samples, [], verdicts=verdicts)
@@ -192,8 +196,8 @@ def test_a_sample_without_counts_is_excluded_and_the_others_are_checked():
     ("gone", "why"), [(["XIST"], "the counts have no XIST"), (Y, "the counts have no Y genes"), (["XIST", *Y], "no XIST and no Y")]
 )  # fmt: skip
 def test_without_sex_genes_the_sex_check_says_so(gone, why):
-    table, counts, samples = study()
-    tables = tables_of(table, counts.drop(index=gone), samples)
+    table, counts, samples = quality_study()
+    tables = tables_of_quality(table, counts.drop(index=gone), samples)
     row = worded(tables["quality"]).set_index("term").loc["sex by RNA differs from the record"]
     assert np.isnan(row.estimate)
     assert row.note.startswith("not estimated, because")
@@ -208,9 +212,9 @@ def test_sex_between_both_is_not_told():
 
 
 def test_few_samples_have_no_components():
-    table, counts, samples = study()
+    table, counts, samples = quality_study()
     three = samples.head(3)
-    checked = check(table, counts, three)
+    checked = check_quality(table, counts, three)
     assert str(checked.reasons["components"]) == "3 samples are too few; there must be at least 4"
     rows = quality_tables(checked, three, table, ["sex"], "c", "expression")["components"]
     assert worded(rows).note.str.contains("3 samples are too few").all()
@@ -225,13 +229,13 @@ def test_few_samples_have_no_components():
     ],
 )
 def test_batches_that_compare_nothing_are_told(batches, note):
-    rows = confounding_table(study()[0].assign(batch=batches), ["age_acceleration", "sex"])
+    rows = confounding_table(quality_study()[0].assign(batch=batches), ["age_acceleration", "sex"])
     rows = worded(rows.drop_duplicates("term", keep="last")).set_index("term")
     assert note in rows.note["age_acceleration"]
 
 
 def test_covariates_that_a_batch_cannot_explain_are_told():
-    table, counts, samples = study()
+    table, counts, samples = quality_study()
     bmi = [25.0 + k / 9 for k in range(30)] + [np.nan] * 30
     people = table.assign(batch=["p1"] * 30 + ["p2"] * 30, bmi=bmi, flat=1.0)
     rows = worded(confounding_table(people, ["bmi", "flat"])).set_index("term")
@@ -240,7 +244,7 @@ def test_covariates_that_a_batch_cannot_explain_are_told():
     own = people.assign(batch=[f"p{k}" for k in range(60)])
     rows = worded(confounding_table(own, ["sex"])).set_index("term")
     assert rows.note["sex"].startswith("not estimated, because nearly every sample is a batch of its own")
-    checked = check(table, counts, samples)
+    checked = check_quality(table, counts, samples)
     people = table.set_index(checked.components.index).assign(nobody=None, word=[f"w{k}" for k in range(60)])
     rows = worded(component_table(checked, people, ["nobody", "word"])).set_index("term")
     assert rows.note["nobody"] == "not estimated, because no participant has a value"
@@ -248,7 +252,7 @@ def test_covariates_that_a_batch_cannot_explain_are_told():
 
 
 def test_one_batch_per_group_cannot_be_told_apart():
-    table, _, _ = study()
+    table, _, _ = quality_study()
     rows = confounding_table(table.assign(batch="of " + table.sex), ["age_acceleration", "sex"])
     rows = worded(rows).set_index("term")
     assert rows.note["sex"] == "batch and sex cannot be separated"
@@ -261,7 +265,7 @@ def test_one_batch_per_group_cannot_be_told_apart():
 
 
 def test_a_batch_of_one_participant_has_a_mean_and_no_interval():
-    table, _, _ = study()
+    table, _, _ = quality_study()
     people = table.assign(batch=["rare"] * 4 + ["single"] + ["p1"] * 55)
     rows = worded(confounding_table(people, [])).set_index("level")
     assert rows.estimate["rare"] == pytest.approx(people.age_acceleration.head(4).mean())
@@ -288,7 +292,7 @@ def page_of(found, folder):
 
 
 def test_the_page_shows_samples_heat_map_and_batches(tmp_path):
-    page = page_of(tables_of(*study(batch=0.5, linked=True)), tmp_path)
+    page = page_of(tables_of_quality(*quality_study(batch=0.5, linked=True)), tmp_path)
     for text in (
         "60 samples were checked; none is excluded or flagged.", "variance of each principal component explained by a covariate",
         "age acceleration of each batch", "Outlying RNA sample: flagged, sex by RNA differs from the record: flagged", "<strong>1.00</strong>",
@@ -299,23 +303,25 @@ def test_the_page_shows_samples_heat_map_and_batches(tmp_path):
 
 
 def test_redacted_quartiles_are_dashes_on_the_page(tmp_path):
-    quality = tables_of(*study())["quality"].assign(lower_quartile=np.nan, upper_quartile=np.nan)
+    quality = tables_of_quality(*quality_study())["quality"].assign(
+        lower_quartile=np.nan, upper_quartile=np.nan
+    )
     page = page_of({"quality": quality}, tmp_path)
     assert page.count("<td>– to –</td>") >= 2
     assert ">nan" not in page
 
 
 def test_samples_that_differ_are_counted_on_the_page(tmp_path):
-    table, counts, samples = study(n=40, genes=60)
+    table, counts, samples = quality_study(n=40, genes=60)
     counts["r0"] = 0
-    found = tables_of(table, counts, samples)
+    found = tables_of_quality(table, counts, samples)
     assert quality_sentence(found["quality"]).startswith("40 samples were checked: 1 excluded")
     page = page_of(found, tmp_path)
     assert '<th scope="row">Without counts</th><td>1</td><td>40</td>' in page
 
 
 def test_the_command_runs_on_plain_tables_and_the_fit_leaves_out_what_it_excludes(tmp_path):
-    table, counts, samples = study(n=40, genes=120)
+    table, counts, samples = quality_study(n=40, genes=120)
     table.loc[7, "sex"] = {"female": "male", "male": "female"}[table.sex[7]]
     table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
     counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")

@@ -23,7 +23,7 @@ from faceage_bio.stats.linear import hc3
 from faceage_bio.stats.resampling import draw_counts
 from faceage_bio.stats.robustness import by_way_of, coefficients, hidden_components, leave_one_out
 from tests.commands import faceage_bio
-from tests.expression_study import study
+from tests.gene_studies import expression_study
 from tests.golden.expression_checks.data import OUTCOMES, voters
 from tests.report_studies import CARD, config_of
 from tests.rows import worded
@@ -105,7 +105,7 @@ def test_each_resample_and_each_left_out_row_is_a_fit_of_its_own(seed):
 
 
 def test_the_main_row_is_the_rooms_own_least_squares_and_a_planted_effect_is_found():
-    data = chosen(*study(effect=0.8))
+    data = chosen(*expression_study(effect=0.8))
     _, rows = varied(data)
     kept = data.counts.loc[:, (data.counts >= 10).sum() >= 10]
     joint = design_of(data.people, ("age_acceleration", "chronological_age"), ["sex"], 10)
@@ -117,14 +117,14 @@ def test_the_main_row_is_the_rooms_own_least_squares_and_a_planted_effect_is_fou
 
 
 def test_components_beside_acceleration_move_errors_only():
-    _, rows = varied(chosen(*study()))
+    _, rows = varied(chosen(*expression_study()))
     one = rows.xs("CDK6").loc[lambda table: table.index.str.endswith("orthogonal to age acceleration")]
     np.testing.assert_allclose(one.estimate, rows.estimate["CDK6", "main model"], rtol=1e-9)
     assert one.standard_error.nunique() == 2
 
 
 def test_a_hidden_batch_that_inflates_an_effect_is_removed():
-    table, counts, samples = study(effect=0.0, genes=150, n=80)
+    table, counts, samples = expression_study(effect=0.0, genes=150, n=80)
     random = np.random.default_rng(2)
     batch = table.age_acceleration + random.normal(0, 4, 80) > 0
     pull = random.normal(0, 0.8, len(counts))
@@ -138,7 +138,7 @@ def test_a_hidden_batch_that_inflates_an_effect_is_removed():
 
 
 def test_permuted_acceleration_gives_uniform_p_in_every_variant():
-    table, counts, samples = study(effect=0.0, genes=40)
+    table, counts, samples = expression_study(effect=0.0, genes=40)
     random, found = np.random.default_rng(4), []
     for _ in range(20):
         table["age_acceleration"] = random.permutation(table["age_acceleration"])
@@ -154,21 +154,21 @@ def test_permuted_acceleration_gives_uniform_p_in_every_variant():
 
 
 def test_genes_that_are_not_tested_and_choices_that_are_not_given_say_so():
-    _, rows = varied(chosen(*study()), choices=Choices(mediator="smoking"))
+    _, rows = varied(chosen(*expression_study()), choices=Choices(mediator="smoking"))
     assert rows.note["LOW", "main model"] == "not estimated, because its counts are too low"
     assert rows.note["ABSENT", "main model"] == "not estimated, because the counts do not have it"
     for variant in ("with cell composition", "with tumour purity"):
         assert rows.note["CDK6", variant] == "not estimated, because not given"
     assert "no table has a column smoking" in rows.note["CDK6", "by way of smoking"]
     assert rows.note["CDK6", "without flagged samples"] == "no sample is flagged, so this is the main model"
-    _, rows = varied(chosen(*study()), choices=Choices(purity="tumour_share", mediator=None))
+    _, rows = varied(chosen(*expression_study()), choices=Choices(purity="tumour_share", mediator=None))
     expected = "not estimated, because not given: no table has a column tumour_share"
     assert rows.note["CDK6", "with tumour purity"] == expected
     assert rows.note["CDK6", "mediation"] == "not estimated, because not given"
 
 
 def test_composition_and_purity_are_held_and_the_same_samples_shown_without():
-    table, counts, samples = study(effect=0.0)
+    table, counts, samples = expression_study(effect=0.0)
     random = np.random.default_rng(6)
     samples["t_cells"] = np.clip(0.4 + table.age_acceleration / 40 + random.normal(0, 0.05, 60), 0, 1)
     samples["purity"] = random.uniform(0.2, 0.9, 60)
@@ -191,7 +191,7 @@ def test_composition_and_purity_are_held_and_the_same_samples_shown_without():
 
 
 def test_flagged_samples_are_left_out_and_no_sample_is_named():
-    table, counts, samples = study()
+    table, counts, samples = expression_study()
     verdicts = pd.DataFrame({"status": "flagged", "reason": "rna_outlier", "detail": "x"}, index=["r3", "r5"])
     found, rows = varied(chosen(table, counts, samples, verdicts=verdicts))
     assert rows.n["CDK6", "without flagged samples"] == 58
@@ -200,7 +200,7 @@ def test_flagged_samples_are_left_out_and_no_sample_is_named():
 
 
 def test_leaving_out_and_mediation_of_the_stage():
-    table, counts, samples = study(effect=0.8)
+    table, counts, samples = expression_study(effect=0.8)
     random = np.random.default_rng(8)
     table["smoking"] = np.where(table.age_acceleration + random.normal(0, 6, 60) > 0, "current", "never")
     counts.loc["TP53"] = random.poisson(np.where(table.smoking == "current", 600, 300))
@@ -232,7 +232,7 @@ def test_leaving_out_and_mediation_of_the_stage():
 
 
 def test_fewer_samples_than_parameters_are_told_in_every_row():
-    table, counts, samples = study()
+    table, counts, samples = expression_study()
     data = chosen(table.head(6), counts, samples)
     rows, _ = varied(data)
     assert worded(rows).note.str.startswith("not estimated, because 6 samples are too few").all()
@@ -252,7 +252,7 @@ def test_each_bin_has_enough_participants_for_a_mean(n):
 
 
 def test_partial_residuals_average_to_zero_and_follow_the_slope():
-    data = chosen(*study(effect=0.8))
+    data = chosen(*expression_study(effect=0.8))
     binned = partial_residuals(data, ["CDK6", "ABSENT"], ["sex"], **SHARED)
     own = binned[(binned.term == "CDK6") & (binned.exposure == "age_acceleration")]
     assert own.n.sum() == 60
@@ -265,7 +265,7 @@ def test_partial_residuals_average_to_zero_and_follow_the_slope():
 
 
 def test_the_page_shows_variants_and_a_card_for_each_gene(tmp_path):
-    table, counts, samples = study(effect=0.8)
+    table, counts, samples = expression_study(effect=0.8)
     data, folder = chosen(table, counts, samples), tmp_path / "one" / "expression"
     write_table(varied(data)[0].assign(cohort="one"), folder / "sensitivity.tsv")
     write_table(
@@ -287,7 +287,7 @@ def test_the_page_shows_variants_and_a_card_for_each_gene(tmp_path):
 
 
 def test_the_command_runs_on_plain_tables(tmp_path):
-    table, counts, samples = study(n=40)
+    table, counts, samples = expression_study(n=40)
     table.drop(columns="cohort").to_csv(tmp_path / "people.tsv", sep="\t", index=False)
     counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
     samples[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)

@@ -26,16 +26,16 @@ from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.intake.rna.cells import open_cells
 from faceage_bio.intake.rna.gene_sets import GeneSet
 from tests.cells_study import cells_of, people_of
-from tests.expression_study import study
-from tests.gene_survival_people import study as survival_study
-from tests.variant_participants import study as variant_study
+from tests.gene_studies import expression_study
+from tests.gene_studies import gene_survival_study as survival_study
+from tests.gene_studies import variant_study as variant_study
 
 PANEL = ["CDK6", "TP53", "ABSENT"]
 MODEL = {"per_years": 10.0, "min_count": 10, "min_samples": 10}
 
 
 def expression(runs: bool) -> dict[str, pd.DataFrame]:
-    table, counts, samples = study()
+    table, counts, samples = expression_study()
     data = choose_samples(table if runs else table.head(5), counts, samples, ["sex"])
     genes, panel = result_tables(data, "c", "expression", ["sex"], PANEL, 10.0, 10, 10, 1)
     shared = {"cohort": "c", "question": "expression", **MODEL}
@@ -49,7 +49,7 @@ def expression(runs: bool) -> dict[str, pd.DataFrame]:
 
 
 def samples(runs: bool) -> dict[str, pd.DataFrame]:
-    table, counts, samples = study()
+    table, counts, samples = expression_study()
     samples["batch"] = [f"p{k % 2}" for k in range(len(samples))] if runs else None
     used = samples if runs else samples.head(3)
     checked = check_samples(counts, used, table, SampleLimits(), 10, 10)
@@ -58,7 +58,7 @@ def samples(runs: bool) -> dict[str, pd.DataFrame]:
 
 
 def sets(runs: bool) -> dict[str, pd.DataFrame]:
-    table, counts, samples = study()
+    table, counts, samples = expression_study()
     data = choose_samples(table if runs else table.assign(age_acceleration=1.0), counts, samples, ["sex"])
     genes, _ = result_tables(data, "c", "expression", ["sex"], PANEL, 10.0, 10, 10, 1)
     given = {"MINE": GeneSet("MINE", {"CDK6": 1, "BOTH": 1, "TP53": -1}), "THIN": GeneSet("THIN", {"X": 1})}

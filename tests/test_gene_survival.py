@@ -14,7 +14,7 @@ from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.multiplicity import bonferroni
 from tests.commands import faceage_bio
-from tests.gene_survival_people import study
+from tests.gene_studies import gene_survival_study
 from tests.rows import worded
 
 PANEL = ["CDK6", "TP53", "ABSENT"]
@@ -25,7 +25,7 @@ def fit(people, levels, covariates=("chronological_age", "sex"), **more):
 
 
 def test_planted_gene_is_found_with_the_numbers_of_its_own_model():
-    people, levels = study()
+    people, levels = gene_survival_study()
     genes, panel = fit(people, levels)
     found = panel.set_index("term").loc["CDK6"]
     assert found.ci_lower < np.exp(0.6) < found.ci_upper
@@ -50,14 +50,14 @@ def test_planted_gene_is_found_with_the_numbers_of_its_own_model():
 
 
 def test_a_column_of_participants_of_any_name_takes_no_other_levels():
-    people, levels = study()
+    people, levels = gene_survival_study()
     rows = np.random.default_rng(0).permutation(len(people))
     for one, other in zip(fit(people, levels), fit(people.assign(row=rows), levels), strict=True):
         pd.testing.assert_frame_equal(one, other)
 
 
 def test_panel_and_all_genes_are_families_of_their_own():
-    genes, panel = fit(*study())
+    genes, panel = fit(*gene_survival_study())
     row, same = panel[panel.term == "CDK6"].iloc[0], genes[genes.term == "CDK6"].iloc[0]
     assert row.p_value == same.p_value
     assert row.p_bonferroni == pytest.approx(2 * row.p_value)  # ABSENT was not tested
@@ -73,14 +73,14 @@ def test_bonferroni_leaves_missing_out():
 
 
 def test_permuted_levels_give_uniform_p():
-    people, levels = study(genes=300)
+    people, levels = gene_survival_study(genes=300)
     genes, _ = fit(people, levels.assign(subject_id=np.random.default_rng(3).permutation(levels.subject_id)))
     assert (genes.p_value < 0.05).mean() < 0.09
     assert 0.44 < genes.p_value.mean() < 0.56
 
 
 def test_people_are_at_risk_from_their_sample_on():
-    people, levels = study()
+    people, levels = gene_survival_study()
     late = people.followup_years.to_numpy() * np.where(np.arange(150) % 2, 0.5, 0.0)
     days = np.floor(late * 365.25)
     levels["sample_date"] = (pd.Timestamp("2020-01-01") + pd.to_timedelta(days, unit="D")).strftime(
@@ -109,7 +109,7 @@ def test_people_are_at_risk_from_their_sample_on():
 def test_immortal_time_of_late_samples_makes_no_gene():
     # a level that only grows with the time of sampling, and samples of those who lived until their appointment
     random = np.random.default_rng(7)
-    people, levels = study(n=900, effect=0.0, genes=3)
+    people, levels = gene_survival_study(n=900, effect=0.0, genes=3)
     days = random.integers(0, 700, 900)
     dates = pd.Series(pd.Timestamp("2020-01-01") + pd.to_timedelta(days, unit="D"))
     levels = levels.assign(
@@ -123,7 +123,7 @@ def test_immortal_time_of_late_samples_makes_no_gene():
 
 
 def test_strata_batches_and_constant_covariates():
-    people, levels = study()
+    people, levels = gene_survival_study()
     _, panel = fit(people, levels, ["chronological_age", "batch"], strata=["sex"])
     assert (panel.covariates[0], panel.strata[0], panel.adjustment[0]) == ("age, batch", "sex", "full")
     assert panel.estimate[0] == pytest.approx(fit(people, levels)[1].estimate[0], rel=0.1)
@@ -132,7 +132,7 @@ def test_strata_batches_and_constant_covariates():
 
 
 def test_each_cell_type_is_an_analysis_of_its_own():
-    people, levels = study()
+    people, levels = gene_survival_study()
     both = pd.concat(
         [
             levels.assign(analysis="expression in T cells"),
@@ -157,7 +157,7 @@ def test_each_cell_type_is_an_analysis_of_its_own():
     ],
 )
 def test_what_cannot_be_fitted_is_said_in_the_panel(change, message):
-    people, levels = study()
+    people, levels = gene_survival_study()
     genes, panel = fit(change(people), levels, ["chronological_age", "sex", "batch"])
     assert len(genes) == 0
     assert list(panel.term) == PANEL
@@ -165,7 +165,7 @@ def test_what_cannot_be_fitted_is_said_in_the_panel(change, message):
 
 
 def test_few_deaths_and_genes_without_variation_are_told():
-    people, levels = study()
+    people, levels = gene_survival_study()
     people["event"] = people.event.where(people.event.cumsum() <= 15, 0.0)
     genes, _ = fit(people, levels.assign(TP53=5.0))
     assert "sparse data: 15 events for 3 variables, fewer than 10 events per variable" in genes.note[0]
@@ -175,7 +175,7 @@ def test_few_deaths_and_genes_without_variation_are_told():
 def test_an_unknown_covariate_is_an_error():
     message = r"name 'plate', but neither the participants nor the samples have it. Expected columns of these. Correct"
     with pytest.raises(CohortError, match=message):
-        fit(*study(), ["plate"])
+        fit(*gene_survival_study(), ["plate"])
 
 
 # -- levels
@@ -222,7 +222,7 @@ def test_levels_are_log_counts_per_million_of_the_first_sample():
     ],
 )
 def test_wrong_levels_are_told(tmp_path, change, message):
-    write_table(change(study()[1]), tmp_path / "levels.tsv")
+    write_table(change(gene_survival_study()[1]), tmp_path / "levels.tsv")
     with pytest.raises(CohortError, match=message):
         read_levels(tmp_path / "levels.tsv")
 
@@ -231,7 +231,7 @@ def test_wrong_levels_are_told(tmp_path, change, message):
 
 
 def test_commands_run_on_plain_tables(tmp_path):
-    people, levels = study()
+    people, levels = gene_survival_study()
     excess = np.arange(150) % 7
     people = people.assign(
         face_age=people.chronological_age + excess, age_acceleration=excess - excess.mean()
@@ -262,7 +262,7 @@ def test_commands_run_on_plain_tables(tmp_path):
 
 def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path):
     config = {"expression": {"panel": PANEL}, "cohorts": {"c": {}}}
-    genes, panel = fit(*study())
+    genes, panel = fit(*gene_survival_study())
     for name, table in (("genes", genes), ("gene_panel", panel)):
         write_table(table.drop(columns="note"), tmp_path / "c" / "survival" / f"{name}.tsv")
     part = gene_survival_section(collect(sorted((tmp_path / "c" / "survival").iterdir())), "c", config)[
@@ -274,7 +274,7 @@ def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path
     assert "<svg" in part["all_genes"]["svg"]
     assert (part["n_tested"], part["all_genes"]["n"], len(part["panel"])) == (40, 40, 3)
     assert gene_survival_section(collect([]), "c", config) == {"gene_survival": []}
-    people, levels = study()
+    people, levels = gene_survival_study()
     _, panel = fit(people.assign(event=0.0), levels)
     write_table(panel.drop(columns="note"), tmp_path / "d" / "survival" / "gene_panel.tsv")
     part = gene_survival_section(collect([tmp_path / "d" / "survival" / "gene_panel.tsv"]), "c", config)[

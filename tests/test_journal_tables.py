@@ -31,10 +31,10 @@ from faceage_bio.report.tables_by_place import ReportTables, collect
 from faceage_bio.report.word_table import word_table
 from faceage_bio.report.words import confidence_interval
 from tests.commands import output_of
+from tests.gene_studies import quality_study as quality_study
+from tests.gene_studies import tables_of_quality as quality_tables
 from tests.photo_rows import face_ages
 from tests.photo_rows import people as sexes
-from tests.quality_studies import study as quality_study
-from tests.quality_studies import tables_of as quality_tables
 from tests.report_studies import config_of
 
 HOSTILE = ["=cmd|' /C calc'!A0", r"50% & $x_1$ {a}\b ~^ #2 <i>", "@a\x0b\tb", "-1+2", '"quoted"']

@@ -32,7 +32,7 @@ from faceage_bio.stats.resampling import (
     type_one_error,
     weighted_permutation_p,
 )
-from tests.expression_study import study
+from tests.gene_studies import expression_study
 from tests.headline_study import late, people
 
 COVARIATES = ["chronological_age", "sex"]
@@ -40,7 +40,7 @@ COVARIATES = ["chronological_age", "sex"]
 
 def noise(n, outlying, genes=400):
     """A study without any association; a share of the counts may be ten times what it would be."""
-    table, counts, samples = study(n=n, effect=0, genes=genes)
+    table, counts, samples = expression_study(n=n, effect=0, genes=genes)
     random = np.random.default_rng(5)
     hit = random.random(counts.shape) < outlying
     return table, counts.where(~hit, 10 * (counts + 1)), samples
@@ -113,14 +113,14 @@ def test_without_a_calibration_the_setting_leads():
 
 
 def test_too_few_samples_are_said_and_stop_nothing():
-    rows = tried(*study(n=6, genes=20))
+    rows = tried(*expression_study(n=6, genes=20))
     assert set(rows["status"]) == {"not_estimated"}
     assert set(rows["headline"]) == {DESEQ2}
 
 
 @pytest.mark.parametrize(("headline", "other"), [(DESEQ2, "voom"), (VOOM, "deseq2")])
 def test_both_methods_stand_in_the_tables_whichever_leads(headline, other):
-    table, counts, samples = study(genes=30)
+    table, counts, samples = expression_study(genes=30)
     data = choose_samples(table, counts, samples, COVARIATES)
     genes, panel = result_tables(data, "c", "expression", COVARIATES, ["CDK6"], 10.0, 10, 10, 1, headline)
     lead = {"voom": "deseq2", "deseq2": "voom"}[other]

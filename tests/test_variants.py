@@ -18,9 +18,9 @@ from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from tests.commands import faceage_bio, output_of
+from tests.gene_studies import variant_study
 from tests.report_studies import CARD, config_of
 from tests.rows import worded
-from tests.variant_participants import study
 
 HEADER = "#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT a b c d".replace(" ", "\t")
 BED = "chr1\t99\t200\tCDK6\nchr1\t150\t300\tTP53\n"
@@ -242,7 +242,7 @@ def fit(people, genotypes, components=("PC1",), panel=("CDK6", "CDKN2A", "TP53")
 
 
 def test_a_planted_gene_is_found_with_the_numbers_of_its_own_model_and_age_is_not():
-    people, genotypes = study()
+    people, genotypes = variant_study()
     genes = fit(people, genotypes)["genes"].set_index(["outcome", "test", "term"])
     found = genes.loc["age_acceleration", "burden", "CDKN2A"]
     assert found.ci_lower < 8 < found.ci_upper
@@ -263,7 +263,7 @@ def test_a_planted_gene_is_found_with_the_numbers_of_its_own_model_and_age_is_no
 
 
 def test_panel_is_one_family_for_each_test_and_outcome():
-    genes = fit(*study(), panel=("CDK6", "CDKN2A", "TP53", "ABSENT"))["genes"]
+    genes = fit(*variant_study(), panel=("CDK6", "CDKN2A", "TP53", "ABSENT"))["genes"]
     for _, rows in genes.groupby(["outcome", "test"]):
         np.testing.assert_allclose(rows.q_value, benjamini_hochberg(rows.p_value.to_numpy()), equal_nan=True)
         assert (rows.n_tests == 3).all()
@@ -273,7 +273,7 @@ def test_panel_is_one_family_for_each_test_and_outcome():
 
 
 def test_orders_and_the_counted_allele_do_not_matter():
-    people, genotypes = study()
+    people, genotypes = variant_study()
     one = fit(people, genotypes)
     random = np.random.default_rng(2)
     rows = random.permutation(len(genotypes.variants))
@@ -291,7 +291,7 @@ def test_orders_and_the_counted_allele_do_not_matter():
 
 
 def test_filters_are_counted_and_everybody_is_in_the_count():
-    people, genotypes = study()
+    people, genotypes = variant_study()
     copies = genotypes.copies.copy()
     copies.iloc[:, 0] = np.nan  # a person without genotypes
     copies.iloc[2, 10:60] = np.nan  # a variant with many missing
@@ -314,7 +314,7 @@ def test_filters_are_counted_and_everybody_is_in_the_count():
 
 
 def test_few_carriers_and_too_few_people_keep_their_rows_with_the_reason():
-    people, genotypes = study()
+    people, genotypes = variant_study()
     few = fit(people, genotypes, min_carriers=100)
     assert few["genes"].note.unique().tolist() == ["not estimated, because fewer than 100 participants carry a rare variant of it"]  # fmt: skip
     assert few["genes"].p_value.isna().all()
@@ -332,7 +332,7 @@ def test_few_carriers_and_too_few_people_keep_their_rows_with_the_reason():
 
 
 def test_shuffled_faces_give_uniform_p():
-    people, genotypes = study(years=8.0)
+    people, genotypes = variant_study(years=8.0)
     random = np.random.default_rng(4)
     found = []
     for _ in range(60):
@@ -345,13 +345,13 @@ def test_shuffled_faces_give_uniform_p():
 
 @pytest.mark.parametrize("burden", ["carriers", "alleles", "weighted"])
 def test_every_burden_finds_the_planted_gene(burden):
-    genes = fit(*study(), burden=burden)["genes"]
+    genes = fit(*variant_study(), burden=burden)["genes"]
     own = genes[(genes.outcome == "age_acceleration") & (genes.test == "burden")].set_index("term")
     assert own.p_value.idxmin() == "CDKN2A"
 
 
 def test_the_command_runs_on_plain_tables(tmp_path):
-    people, genotypes = study(n=150)
+    people, genotypes = variant_study(n=150)
     people.drop(columns="PC1").to_csv(tmp_path / "people.tsv", sep="\t", index=False)
     people[["subject_id", "PC1"]].to_csv(tmp_path / "ancestry.tsv", sep="\t", index=False)
     table = genotypes.variants[["variant_id", "gene"]].join(genotypes.copies.astype(int))
@@ -386,7 +386,7 @@ def test_demo_variants_are_read_and_the_planted_carriers_look_older(tmp_path):
 
 
 def section(tmp_path):
-    people, genotypes = study()
+    people, genotypes = variant_study()
     panel = ["CDK6", "CDKN2A", "ABSENT"]
     tables = variant_tables(people.assign(cohort="one"), genotypes, ["PC1"], cohort="one", panel=panel)
     paths = {name: tmp_path / "one" / "variants" / f"{name}.tsv" for name in ("genes", "common", "quality")}
