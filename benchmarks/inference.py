@@ -34,7 +34,7 @@ from faceage_bio.faces.vision.detect import Detector
 from faceage_bio.faces.vision.face_input import crop_face
 from faceage_bio.faces.vision.models import load_model, read_card, use_whole_float32
 from faceage_bio.faces.vision.photo_measures import measure_crop, measure_defects, perceptual_hash, pixel_hash
-from tests.test_detection_operators import count_operators
+from tests.operators import count_operators
 
 WIDTHS = (640, 2000)
 SECONDS = 3.0  # a measurement lasts at least this long
