@@ -11,14 +11,15 @@ import pandas as pd
 
 from faceage_bio.analyses.survival.cox_models import (
     Choices,
-    adjusted_for,
+    counted,
     counts,
     declared,
     model_frame,
     model_rows,
+    of_model,
     of_question,
-    unit_of,
-)  # fmt: skip
+    term_rows,
+)
 from faceage_bio.analyses.survival.curves import (
     Group,
     Grouping,
@@ -28,19 +29,11 @@ from faceage_bio.analyses.survival.curves import (
     stacked,
 )
 from faceage_bio.analyses.survival.follow_up import REASON
-from faceage_bio.core.columns import (
-    AGE,
-    CAUSE,
-    CAUSE_LEVELS,
-    EVENT,
-    FACE_AGE,
-    FOLLOWUP,
-)  # fmt: skip
+from faceage_bio.core.columns import AGE, CAUSE, CAUSE_LEVELS, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError, Problems
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows, tested
 from faceage_bio.stats.competing_risks import cumulative_incidence, fit_fine_gray, gray_test
-from faceage_bio.stats.cox_fit import numbers
 from faceage_bio.stats.kaplan_meier import Interval, height_at
 from faceage_bio.stats.minimum_sizes import check_events
 
@@ -72,25 +65,14 @@ def check_causes(table: pd.DataFrame, source: str, first_line: int) -> None:
     if CAUSE not in table:
         return
     problems = Problems()
-    for place, (cause, event) in enumerate(zip(table[CAUSE], table[EVENT], strict=True)):
-        if pd.isna(cause):
-            continue
-        if cause not in CAUSE_LEVELS:
-            problems.cell(
-                source,
-                place + first_line,
-                CAUSE,
-                cause,
-                f"Expected {', '.join(CAUSE_LEVELS)}, or nothing. Write one of them.",
-            )
-        elif event != 1 and REASON not in table:
-            problems.cell(
-                source,
-                place + first_line,
-                CAUSE,
-                cause,
-                "Expected nothing, because only a death has a cause. Correct it or the event.",
-            )
+    for line, (cause, event) in enumerate(zip(table[CAUSE], table[EVENT], strict=True), first_line):
+        advice = ""
+        if pd.notna(cause) and cause not in CAUSE_LEVELS:
+            advice = f"Expected {', '.join(CAUSE_LEVELS)}, or nothing. Write one of them."
+        elif pd.notna(cause) and event != 1 and REASON not in table:
+            advice = "Expected nothing, because only a death has a cause. Correct it or the event."
+        if advice:
+            problems.cell(source, line, CAUSE, cause, advice)
     problems.stop_if_any()
 
 
@@ -145,9 +127,8 @@ def competing_rows(
     """
     base = of_question(cohort, "competing risks")
     if why := why_not(usable, cause):
-        row = base | {"term": "all", "measure": INCIDENCE, "cause": cause, "n": len(usable)}
-        row |= {"n_events": int(usable[EVENT].sum()), "reason": why}
-        return result_rows([row], "survival/competing_risks")
+        row = {"term": "all", "measure": INCIDENCE, "cause": cause, "reason": why}
+        return result_rows([base | counted(usable) | row], "survival/competing_risks")
     people, unknown = with_codes(usable, cause)
     rows = [
         row
@@ -155,8 +136,7 @@ def competing_rows(
         for code, name in causes(cause)
         for row in _incidences(group, code, name, times_years, interval)
     ]
-    for code, name in causes(cause):
-        rows += [_gray(people, grouping, code, name) for grouping in groupings]
+    rows += [_gray(people, grouping, code, name) for code, name in causes(cause) for grouping in groupings]
     for code, name in causes(cause):
         rows += _models(people, code, name, per_years)
     left_out = [reason("without_unknown_cause", n=unknown)] if unknown else []
@@ -165,10 +145,8 @@ def competing_rows(
 
 
 def _incidences(group: Group, code: int, name: str, times: Sequence[float], interval: Interval) -> list[dict]:
-    base = {
-        "grouping": group.grouping, "group": group.name, "term": group.term, "cause": name, "n": len(group.people),
-        "n_events": int((group.people[CODE] == code).sum()), "model": f"Aalen-Johansen, {interval} interval", "measure": INCIDENCE,
-    }  # fmt: skip
+    died = {"cause": name, "n_events": int((group.people[CODE] == code).sum())}
+    base = group.about | died | {"model": f"Aalen-Johansen, {interval} interval", "measure": INCIDENCE}
     if not len(group.people):
         return [base | {"horizon": time, "reason": [reason("empty_group")]} for time in times]
     rows = []
@@ -187,9 +165,8 @@ def _incidences(group: Group, code: int, name: str, times: Sequence[float], inte
 def _gray(people: pd.DataFrame, grouping: Grouping, code: int, name: str) -> dict:
     known = grouping.groups.reindex(people.index).notna()
     mine, group = people[known], grouping.groups.reindex(people.index)[known]
-    detail = f" ({grouping.detail})" if grouping.detail else ""
     row = {
-        "grouping": grouping.column, "group": "", "term": f"{grouping.title}{detail}", "cause": name, "n": len(mine),
+        "grouping": grouping.column, "group": "", "term": grouping.detailed, "cause": name, "n": len(mine),
         "n_events": int((mine[CODE] == code).sum()), "measure": GRAY, "model": "Gray",
     }  # fmt: skip
     if grouping.reason is not None:
@@ -217,9 +194,9 @@ def _models(people: pd.DataFrame, code: int, name: str, per_years: float) -> lis
 def _fine_gray(
     mine: pd.DataFrame, columns: list[str], code: int, choices: Choices, about: dict
 ) -> list[dict]:
-    base = adjusted_for(columns[1:], choices) | about | {
-        "exposure": columns[0], "measure": "subdistribution hazard ratio", "model": "subdistribution hazard", "n": len(mine),
-        "n_events": int(mine[EVENT].sum()), "method": "Fine and Gray as cmprsk::crr, Breslow ties, Wald interval",
+    base = of_model(mine, columns, choices) | about | {
+        "measure": "subdistribution hazard ratio", "model": "subdistribution hazard",
+        "method": "Fine and Gray as cmprsk::crr, Breslow ties, Wald interval",
     }  # fmt: skip
     try:
         frame = model_frame(mine, columns, choices)
@@ -229,11 +206,6 @@ def _fine_gray(
         check_events(frame.people[EVENT])
         fit = fit_fine_gray(frame.people[FOLLOWUP], frame.people[CODE], code, frame.design)
     except FitError as error:
-        per = unit_of(columns[0], choices.per_years)[1]
-        return [base | {"term": columns[0], "per": per, "reason": [error.reason]}]
-    return [
-        base | numbers(row) | frame.contrast(term) | {
-            "term": term, "per": unit_of(term, choices.per_years)[1], "reason": [*fit.reasons, *frame.reasons],
-        }
-        for term, row in fit.terms.iterrows()
-    ]  # fmt: skip
+        return [base | {"per": choices.per(columns[0]), "reason": [error.reason]}]
+    base["reason"] = [*fit.reasons, *frame.reasons]
+    return [base | row for row in term_rows(frame, fit.terms, choices)]

@@ -7,30 +7,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from faceage_bio.analyses.survival.follow_up import IN_YEARS, why_none
-from faceage_bio.core.columns import (
-    AGE,
-    AGE_ACCELERATION,
-    COHORT,
-    EVENT,
-    FACE_AGE,
-    FOLLOWUP,
-    LEVELS,
-    UNITS,
-)  # fmt: skip
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, EVENT, FACE_AGE, FOLLOWUP, LEVELS, UNITS
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_fit import CoxFit, numbers
+from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit, numbers
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.minimum_sizes import CLUSTERS, check_events
 
 WORDS = {FACE_AGE: "face age", AGE: "age", AGE_ACCELERATION: "age acceleration"}
 DEATH = "death"
 FIRTH_HELPS = {"separated", "not_converged", "few_events_for_terms"}
+SAME = 1e-6  # share of its parts' error below which a difference has none but rounding
 
 
 @dataclass(frozen=True)
@@ -49,9 +42,8 @@ class Choices:
     @classmethod
     def of(cls, survival: Any) -> "Choices":
         """Those of the settings under ``survival``."""
-        return cls(
-            survival.per_years, survival.sequential_adjustment, survival.covariates, survival.groups, survival.strata, survival.cluster
-        )  # fmt: skip
+        same = ("per_years", "covariates", "groups", "strata", "cluster")
+        return cls(steps=survival.sequential_adjustment, **{name: getattr(survival, name) for name in same})
 
     @property
     def full(self) -> list[str]:
@@ -61,11 +53,8 @@ class Choices:
     @property
     def levels(self) -> dict[str, Sequence[str]]:
         """Declared levels, the reference first; of others the most frequent is the reference."""
-        return (
-            LEVELS
-            | {name: group_names(cuts) for name, cuts in self.groups.items()}
-            | dict(self.further_levels)
-        )
+        grouped = {name: group_names(cuts) for name, cuts in self.groups.items()}
+        return {**LEVELS, **grouped, **self.further_levels}
 
     @property
     def method(self) -> str:
@@ -73,6 +62,16 @@ class Choices:
         strata = f", strata of {' and '.join(self.strata)}" if self.strata else ""
         errors = f", errors robust by {self.cluster}" if self.cluster else ""
         return f"Cox, Efron ties{strata}{errors}, Wald interval"
+
+    def unit(self, term: str) -> tuple[float, str]:
+        """What a term's hazard ratio is given for: size and words."""
+        if term in IN_YEARS:
+            return self.per_years, f"{self.per_years:g} years"
+        return UNITS.get(term, (1.0, "1 unit" if ": " not in term else ""))
+
+    def per(self, term: str) -> str:
+        """The words of `unit`."""
+        return self.unit(term)[1]
 
 
 def group_names(cuts: Sequence[float]) -> list[str]:
@@ -158,14 +157,15 @@ def model_frame(usable: pd.DataFrame, columns: Sequence[str], choices: Choices) 
     """
     if columns[0] in choices.strata:
         raise FitError("makes_strata", column=columns[0])
-    empty = [
-        name
-        for name in columns[1:]
-        if name in usable and name not in choices.strata and usable[name].isna().all()
-    ]
-    kept = [name for name in columns if name not in empty and name not in choices.strata]
+
+    def is_empty(name: str) -> bool:
+        return name in usable and usable[name].isna().all()
+
+    terms = [name for name in columns if name not in choices.strata]
+    empty = [name for name in terms[1:] if is_empty(name)]
+    kept = [name for name in terms if name not in empty]
     held = [name for name in (*choices.strata, choices.cluster) if name]
-    absent = [name for name in held if name in usable and usable[name].isna().all()]
+    absent = [name for name in held if is_empty(name)]
     held = [name for name in held if name not in absent]
     build_design(usable.head(0), held)  # a column that is not there is told
     rows = usable[usable[held].notna().all(axis=1)]
@@ -189,17 +189,10 @@ def model_frame(usable: pd.DataFrame, columns: Sequence[str], choices: Choices) 
         reasons.append(reason("few_clusters", n_clusters=cluster.nunique()))
     matrix = design.matrix.copy()
     for column in matrix:
-        matrix[column] = matrix[column] / unit_of(column, choices.per_years)[0]
+        matrix[column] = matrix[column] / choices.unit(column)[0]
     labels = people[strata].astype(str).agg(" / ".join, axis=1) if strata else None
     columns = [name for name in kept if name not in design.constant]
     return ModelFrame(people, matrix, labels, cluster, reasons, columns)
-
-
-def unit_of(term: str, per_years: float) -> tuple[float, str]:
-    """What a term's hazard ratio is given for: size and words."""
-    if term in IN_YEARS:
-        return per_years, f"{per_years:g} years"
-    return UNITS.get(term, (1.0, "1 unit" if ": " not in term else ""))
 
 
 def model_rows(
@@ -217,55 +210,77 @@ def model_rows(
         tests (``likelihood_ratio``, ``likelihood_ratio_p``, ``wald``, ``wald_p``, ``score``, ``score_p``)
     about : further fields of every row; ``model`` is made of the columns if not given
     """
-    base = {
-        "exposure": columns[0], "measure": "hazard ratio", "model": name_of(columns), "method": choices.method,
-        "n": len(usable), "n_events": int(usable[EVENT].sum()),
-    } | adjusted_for(columns[1:], choices) | about  # fmt: skip
+    base = of_model(usable, columns, choices) | {"measure": "hazard ratio", "method": choices.method} | about
     try:
         frame = model_frame(usable, columns, choices)
         base |= counts(frame)
         fit = frame.fit()
         robust = fit if frame.cluster is not None else frame.fit(robust=True)
     except FitError as error:
-        return [
-            base
-            | {
-                "term": columns[0],
-                "per": unit_of(columns[0], choices.per_years)[1],
-                "reason": [
-                    error.reason,
-                    *([reason("firth_helps")] if error.reason.code in FIRTH_HELPS else []),
-                ],
-            }
-        ]
+        help_of_firth = [reason("firth_helps")] if error.reason.code in FIRTH_HELPS else []
+        return [base | {"per": choices.per(columns[0]), "reason": [error.reason, *help_of_firth]}]
     base |= {
         "reason": [*fit.reasons, *frame.reasons],
-        "concordance": fit.concordance, "log_likelihood": fit.log_likelihood,
-    }  # fmt: skip
+        "concordance": fit.concordance,
+        "log_likelihood": fit.log_likelihood,
+    }
     if global_tests:
         for name, (chi_square, degrees, p_value) in fit.global_tests.items():
             base |= {"model_df": degrees, name: chi_square, f"{name}_p": p_value}
-    rows = []
-    for term, row in fit.terms.iterrows():
-        other = robust.terms.loc[term]
-        rows.append(
-            base | numbers(row) | frame.contrast(term) | {
-                "term": term, "per": unit_of(term, choices.per_years)[1], "robust_lower": other["ci_lower"],
-                "robust_upper": other["ci_upper"], "robust_p": other["p_value"],
-            }
-        )  # fmt: skip
-    return rows
+    errors = {"ci_lower": "robust_lower", "ci_upper": "robust_upper", "p_value": "robust_p"}
+    robust_errors = robust.terms[list(errors)].rename(columns=errors).to_dict("records")
+    rows = term_rows(frame, fit.terms, choices)
+    return [base | row | errors for row, errors in zip(rows, robust_errors, strict=True)]
+
+
+def term_rows(frame: ModelFrame, terms: pd.DataFrame, choices: Choices) -> list[dict]:
+    """The fields of each term of a fitted model that are its own."""
+    return [
+        {"term": term, "per": choices.per(str(term))} | numbers(row) | frame.contrast(str(term))
+        for term, row in terms.iterrows()
+    ]
+
+
+def ratio_of_terms(fit: CoxFit, term: str, reference: str) -> dict:
+    """The ratio of two terms' hazard ratios, with Wald's test of their difference.
+
+    Raises
+    ------
+    FitError
+        The two are the same, such as the ages of participants whose face age is their age.
+    """
+    value, covariance = fit.terms["log_hazard_ratio"], fit.covariance
+    difference = value[term] - value[reference]
+    variance = covariance.at[term, term] + covariance.at[reference, reference]
+    # rounding makes it negative where both are the same
+    error = np.sqrt(max(variance - 2 * covariance.at[term, reference], 0.0))
+    if error < SAME * np.sqrt(variance):
+        raise FitError("same_ages")
+    return {
+        "estimate": np.exp(difference),
+        "ci_lower": np.exp(difference - NORMAL_975 * error),
+        "ci_upper": np.exp(difference + NORMAL_975 * error),
+        "standard_error": error,
+        "statistic": difference / error,
+        "p_value": 2 * norm.sf(abs(difference / error)),
+    }
+
+
+def of_model(people: pd.DataFrame, columns: Sequence[str], choices: Choices) -> dict:
+    """What the rows of a model share before it is fitted; the first column is what it is about."""
+    about = {"term": columns[0], "exposure": columns[0], "model": name_of(columns)}
+    return about | counted(people) | adjusted_for(columns[1:], choices)
+
+
+def counted(people: pd.DataFrame) -> dict:
+    """How many participants there are, and how many of them died."""
+    return {"n": len(people), "n_events": int(people[EVENT].sum())}
 
 
 def counts(frame: ModelFrame) -> dict:
     """Who is in a model, and how many deaths there are for each of its terms."""
-    deaths = int(frame.people[EVENT].sum())
-    terms = frame.design.shape[1]
-    return {
-        "n": len(frame.people),
-        "n_events": deaths,
-        "events_per_term": deaths / terms if terms else np.nan,
-    }
+    found, terms = counted(frame.people), frame.design.shape[1]
+    return found | {"events_per_term": found["n_events"] / terms if terms else np.nan}
 
 
 def of_question(cohort: str, question: str) -> dict:

@@ -1,4 +1,8 @@
-"""Kaplan-Meier curves by groups declared beforehand: the curves themselves, and who is at risk when."""
+"""Kaplan-Meier curves by groups declared beforehand: the groups, the curves, who is at risk when, and what is read off the curves.
+
+Groups are never made by looking for the cut-point that parts participants best: one chosen because its p-value is small finds a
+difference where there is none (Altman et al. 1994).
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.cox_models import WORDS, of_question
+from faceage_bio.analyses.survival.cox_models import WORDS, counted, of_question
 from faceage_bio.analyses.survival.follow_up import why_none
 from faceage_bio.core.columns import COHORT, EVENT, FOLLOWUP, LEVELS, THIRDS
 from faceage_bio.core.errors import CohortError, FitError
@@ -19,7 +23,6 @@ from faceage_bio.stats import kaplan_meier as rmst
 from faceage_bio.stats.kaplan_meier import (
     Interval,
     Quantile,
-    Test,
     height_at,
     kaplan_meier,
     log_rank,
@@ -31,14 +34,12 @@ from faceage_bio.stats.kaplan_meier import (
 )
 from faceage_bio.stats.minimum_sizes import AT_RISK_EARLY
 
-# Into which groups participants fall for curves: by rules declared beforehand, never by looking for the cut-point that parts them best.
-#
-# A cut-point chosen because its p-value is small finds a difference where there is none (Altman et al. 1994).
-
-
 TERTILES, LEVELS_RULE = "tertiles", "levels"
 ORDERED = ("smoking",)  # columns of words with an order, beside numbers
 MOST_GROUPS = 8
+ALL = "all"
+MEDIAN, FOLLOW_UP = "median survival", "median follow-up"
+SURVIVAL, RMST = "survival", "restricted mean survival time"
 
 Rule = Sequence[float] | str
 
@@ -64,33 +65,39 @@ class Grouping:
         """The column in words."""
         return WORDS.get(self.column, self.column.replace("_", " "))
 
+    @property
+    def detailed(self) -> str:
+        """The column in words, and where it cuts."""
+        return f"{self.title} ({self.detail})" if self.detail else self.title
+
     def term(self, level: str) -> str:
         """A group in words: "face age 65-75"."""
         return f"{self.title} {level}" if self.detail else f"{self.title}: {level}"
 
+    @classmethod
+    def none(cls, column: str, people: pd.DataFrame | pd.Series, code: str, **parameters) -> "Grouping":
+        """No groups, and why not."""
+        nobody = pd.Series(None, index=people.index, dtype=object)
+        return cls(column, nobody, (), reason=reason(code, column=column, **parameters))
+
 
 def part(people: pd.DataFrame, column: str, rule: Rule) -> Grouping:
     """Groups of a column by cut-points (a value at a cut-point belongs to the lower group), tertiles or its own words."""
-    nobody = pd.Series(None, index=people.index, dtype=object)
     if column not in people:
-        return Grouping(column, nobody, (), reason=reason("no_column", column=column))
+        return Grouping.none(column, people, "no_column")
     values = people[column]
     if not values.notna().any():
-        return Grouping(column, nobody, (), reason=reason("no_value_of", column=column))
+        return Grouping.none(column, people, "no_value_of")
     if rule == LEVELS_RULE:
         return _levels(column, values)
     if not pd.api.types.is_numeric_dtype(values):
-        return Grouping(column, nobody, (), reason=reason("words_not_cut", column=column))
+        return Grouping.none(column, people, "words_not_cut")
     if rule == TERTILES:
-        edges = np.quantile(values.dropna(), [1 / 3, 2 / 3]).tolist()
+        edges, names = np.quantile(values.dropna(), [1 / 3, 2 / 3]).tolist(), list(THIRDS)
         if values.min() > edges[0] or edges[0] >= edges[1] or values.max() <= edges[1]:
-            return Grouping(column, nobody, (), reason=reason("shared_values", column=column))
-        return _cut(column, values, edges, list(THIRDS))
-    return _cut(column, values, sorted(rule), None)
-
-
-def _cut(column: str, values: pd.Series, edges: list[float], names: list[str] | None) -> Grouping:
-    if names is None:
+            return Grouping.none(column, people, "shared_values")
+    else:
+        edges = sorted(rule)
         to = " to " if edges[0] < 0 else "-"
         middle = [f"{low:g}{to}{high:g}" for low, high in pairwise(edges)]
         names = [f"<= {edges[0]:g}", *middle, f"> {edges[-1]:g}"]
@@ -107,15 +114,11 @@ def _levels(column: str, values: pd.Series) -> Grouping:
     words = words.astype(object).where(values.notna(), None)
     counts = words.value_counts()
     if len(counts) > MOST_GROUPS:
-        why = reason("too_many_values", column=column, levels=len(counts), most=MOST_GROUPS)
-        return Grouping(column, pd.Series(None, index=values.index, dtype=object), (), reason=why)
+        return Grouping.none(column, values, "too_many_values", levels=len(counts), most=MOST_GROUPS)
     declared = list(LEVELS.get(column, ()))
     others = set(counts.index) - set(declared)
     found = sorted(others, key=float) if number else sorted(others, key=lambda word: (-counts[word], word))
     return Grouping(column, words, (*declared, *found), ordered=number or column in ORDERED)
-
-
-ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,11 @@ class Group:
     name: str
     term: str
     people: pd.DataFrame
+
+    @property
+    def about(self) -> dict:
+        """The fields of its result rows."""
+        return {"grouping": self.grouping, "group": self.name, "term": self.term} | counted(self.people)
 
     @property
     def years(self) -> np.ndarray:
@@ -223,11 +231,6 @@ def stacked(parts: list[pd.DataFrame], cohort: str, table: str) -> pd.DataFrame:
     return result_rows(rows.assign(**{COHORT: cohort}), table)
 
 
-# What is read off curves: follow-up, medians, survival at fixed times, restricted means, and tests between the groups.
-#
-# Nothing is read beyond the last time anybody of a group was followed; what cannot be told keeps its row and says why.
-
-
 @dataclass(frozen=True)
 class Reading:
     """What is read: the settings of the same names under ``survival``."""
@@ -246,7 +249,8 @@ def summarise(
 
     Measures of each group: median follow-up, median survival, survival at each time, restricted mean within the horizon. Of
     each group against the first of its grouping: difference and ratio of restricted means. Of each grouping: log-rank test,
-    trend if it is ordered, Fleming and Harrington's test if asked for.
+    trend if it is ordered, Fleming and Harrington's test if asked for. Nothing is read beyond the last time at which a participant
+    of a group was followed; what cannot be told keeps its row and says why.
 
     Parameters
     ----------
@@ -254,8 +258,8 @@ def summarise(
     """
     base = of_question(cohort, "survival")
     if not len(usable):
-        row = base | {"grouping": ALL, "group": ALL, "term": "all", "measure": MEDIAN, "n": 0, "n_events": 0}
-        return result_rows([row | {"reason": why_none(usable)}], "survival/summary")
+        row = Group(ALL, ALL, "all", usable).about | {"measure": MEDIAN, "reason": why_none(usable)}
+        return result_rows([base | row], "survival/summary")
     means: dict[tuple[str, str], rmst.RestrictedMean] = {}
     rows = [row for group in each_group(usable, groupings) for row in _of_group(group, reading, means)]
     for grouping in groupings:
@@ -264,20 +268,8 @@ def summarise(
     return result_rows([base | row for row in rows], "survival/summary")
 
 
-MEDIAN, FOLLOW_UP, SURVIVAL, RMST = (
-    "median survival",
-    "median follow-up",
-    "survival",
-    "restricted mean survival time",
-)
-
-
 def _of_group(group: Group, reading: Reading, means: dict) -> list[dict]:
-    people, kind = group.people, f"{reading.interval} interval"
-    base = {
-        "grouping": group.grouping, "group": group.name, "term": group.term, "n": len(people),
-        "n_events": int(people[EVENT].sum()),
-    }  # fmt: skip
+    base, kind = group.about, f"{reading.interval} interval"
     follow_up = {"measure": FOLLOW_UP, "model": f"reverse Kaplan-Meier, {kind}"}
     of_curve = [
         {"measure": MEDIAN, "model": f"Kaplan-Meier, {kind}"},
@@ -329,9 +321,7 @@ def _height(row: dict) -> dict:
 def _mean(group: Group, curve: pd.DataFrame, reading: Reading, means: dict) -> dict:
     found = rmst.restricted_mean(curve, reading.rmst_years)
     means[group.grouping, group.name] = found
-    return {
-        "estimate": found.estimate, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper, "standard_error": found.standard_error,
-    }  # fmt: skip
+    return {name: getattr(found, name) for name in ("estimate", "ci_lower", "ci_upper", "standard_error")}
 
 
 def _contrasts(usable: pd.DataFrame, grouping: Grouping, reading: Reading, means: dict) -> list[dict]:
@@ -340,11 +330,9 @@ def _contrasts(usable: pd.DataFrame, grouping: Grouping, reading: Reading, means
     first = grouping.levels[0] if grouping.levels else ""
     for level in grouping.levels[1:]:
         both = usable[grouping.groups.isin([first, level])]
-        base = {
-            "grouping": grouping.column, "group": level, "term": f"{grouping.term(level)} vs {first}", "level": level,
-            "reference": first, "horizon": reading.rmst_years, "n": len(both),
-            "n_events": int(both[EVENT].sum()), "model": "areas under Kaplan-Meier, Wald test",
-        }  # fmt: skip
+        group = Group(grouping.column, level, f"{grouping.term(level)} vs {first}", both)
+        versus = {"level": level, "reference": first, "horizon": reading.rmst_years}
+        base = group.about | versus | {"model": "areas under Kaplan-Meier, Wald test"}
         lacking = [name for name in (first, level) if (grouping.column, name) not in means]
         for name, compare in (("difference", rmst.difference), ("ratio", rmst.ratio)):
             about = base | {"measure": f"{name} of {RMST}"}
@@ -366,52 +354,32 @@ def _tests(usable: pd.DataFrame, grouping: Grouping, reading: Reading) -> list[d
             f"the table has no column {', '.join(map(repr, lacking))} (survival.log_rank_strata); it has "
             f"{', '.join(map(str, usable.columns))}. Expected columns of it. Correct the names, or add the columns to the clinical table."
         )
-    known = grouping.groups.notna() & usable[list(reading.log_rank_strata)].notna().all(axis=1)
+    strata = list(reading.log_rank_strata)
+    known = grouping.groups.notna() & usable[strata].notna().all(axis=1)
     people, group = usable[known], grouping.groups[known]
     without = len(usable) - len(people)
-    strata = (
-        people[list(reading.log_rank_strata)].astype(str).agg(" ".join, axis=1)
-        if reading.log_rank_strata
-        else None
-    )
+    labels = people[strata].astype(str).agg(" ".join, axis=1) if strata else None
+    within = f", strata of {' and '.join(strata)}" if strata else ""
     times = (people[FOLLOWUP], people[EVENT])
-    options = {"entry": late_entry(people) if len(people) else None, "strata": strata}
-    within = f", strata of {' and '.join(reading.log_rank_strata)}" if reading.log_rank_strata else ""
-    base |= {
-        "n": len(people), "n_events": int(people[EVENT].sum()),
-        "reason": [reason("without_unknown_group", n=without)] if without else [],
-    }  # fmt: skip
-    detail = f" ({grouping.detail})" if grouping.detail else ""
-    base["term"] += detail
-    rows = [
-        _test(
-            base,
-            "log-rank chi-square",
-            f"log-rank{within}",
-            log_rank(*times, group, **options),
-            people,
-            group,
-        )
-    ]
+    options = {"entry": late_entry(people) if len(people) else None, "strata": labels}
+    tests = {"log-rank chi-square": ("log-rank", log_rank(*times, group, **options))}
     if grouping.ordered and len(grouping.levels) > 2:
         trend = log_rank_trend(*times, scores_of(grouping.levels, group), **options)
-        rows.append(
-            _test(base, "log-rank trend chi-square", f"log-rank for trend{within}", trend, people, group)
-        )
+        tests["log-rank trend chi-square"] = ("log-rank for trend", trend)
     if reading.fleming_harrington is not None:
         p, q = reading.fleming_harrington
         weighted = log_rank(*times, group, **options, weights=(p, q))
-        model = f"Fleming-Harrington ({p:g}, {q:g}) weights{within}"
-        rows.append(_test(base, "Fleming-Harrington chi-square", model, weighted, people, group))
+        tests["Fleming-Harrington chi-square"] = (f"Fleming-Harrington ({p:g}, {q:g}) weights", weighted)
+    base |= counted(people) | {"term": grouping.detailed}
+    base["reason"] = [reason("without_unknown_group", n=without)] if without else []
+    rows = []
+    for measure, (model, found) in tests.items():
+        row = base | {"measure": measure, "df": found.df, "model": f"{model}{within}"}
+        if np.isfinite(found.p_value):
+            row |= tested(measure, found)
+        elif not people[EVENT].any():
+            row |= _because(reason("no_events"))
+        else:
+            row |= _because(reason("one_group" if group.nunique() < 2 else "never_together"))
+        rows.append(row)
     return rows
-
-
-def _test(
-    base: dict, measure: str, model: str, found: Test, people: pd.DataFrame, group: pd.Series
-) -> dict:  # fmt: skip
-    row = base | {"measure": measure, "df": found.df, "model": model}
-    if np.isfinite(found.p_value):
-        return row | tested(measure, found)
-    if not people[EVENT].any():
-        return row | _because(reason("no_events"))
-    return row | _because(reason("one_group" if group.nunique() < 2 else "never_together"))

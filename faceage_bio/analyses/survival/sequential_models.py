@@ -4,17 +4,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from faceage_bio.analyses.survival.cox_models import (
     Choices,
     ModelFrame,
     adjusted_for,
+    counted,
     counts,
     model_frame,
     model_rows,
-    name_of,
+    of_model,
     of_question,
+    ratio_of_terms,
+    term_rows,
 )
 from faceage_bio.analyses.survival.follow_up import IN_YEARS
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, EVENT, FACE_AGE, FOLLOWUP, PER_SD
@@ -22,10 +24,12 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit, few_per_term, numbers
+from faceage_bio.stats.cox_fit import CoxFit, few_per_term, numbers
 from faceage_bio.stats.minimum_sizes import check_events
 
 UNADJUSTED, FULL = "unadjusted", "full"
+SEPARATE, JOINT = "two models", "one model with both"
+RATIO = "face age against age"
 
 
 def adjustment_steps(choices: Choices) -> list[tuple[str, list[str]]]:
@@ -60,13 +64,14 @@ def sequential_cox_models(usable: pd.DataFrame, choices: Choices, cohort: str) -
             if exposure == AGE and step == "+ age":
                 continue  # age is its own first step
             columns = [exposure, *(name for name in held if name != exposure)]
-            about = {"exposure": exposure, "step": step} | ({} if held else {"model": "univariable"})
-            rows += _with_firth(usable, columns, choices, about)
-            if exposure == AGE_ACCELERATION:
-                rows += _per_sd(rows, usable, choices, step)
-    for name in (name for name in choices.full if name not in choices.strata):
-        about = {"exposure": name, "step": UNADJUSTED, "model": "univariable"}
-        rows += _with_firth(usable, [name], choices, about)
+            about = {"step": step} | ({} if held else {"model": "univariable"})
+            rows += (found := _with_firth(usable, columns, choices, about))
+            if exposure == AGE_ACCELERATION and "estimate" in found[0]:
+                rows.append(_per_sd(found[0], usable, choices))
+    about = {"step": UNADJUSTED, "model": "univariable"}
+    for name in choices.full:
+        if name not in choices.strata:
+            rows += _with_firth(usable, [name], choices, about)
     head = of_question(cohort, "cox")
     return result_rows([head | row for row in rows], "survival/cox")
 
@@ -79,12 +84,13 @@ def _with_firth(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, 
 
 def firth_rows(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, **about) -> list[dict]:
     """The penalised estimate of what a model is about (Heinze and Schemper 2001, doi:10.1111/j.0006-341X.2001.00114.x)."""
-    about = {"model": name_of(columns)} | about
-    base = {
-        "measure": "hazard ratio", "term": columns[0], "per": f"{choices.per_years:g} years" if columns[0] in IN_YEARS else "",
-        "exposure": columns[0], "method": "Cox, Firth's penalised likelihood, profile interval",
-        "n": len(usable), "n_events": int(usable[EVENT].sum()),
-    } | adjusted_for(columns[1:], choices) | about | {"model": f"{about['model']}, Firth", "step": f"{about.get('step', '')}, Firth"}  # fmt: skip
+    base = (
+        of_model(usable, columns, choices)
+        | {"measure": "hazard ratio", "per": choices.per(columns[0])}
+        | about
+    )
+    base |= {name: f"{base[name]}, Firth" for name in ("model", "step")}
+    base["method"] = "Cox, Firth's penalised likelihood, profile interval"
     try:
         frame = model_frame(usable, columns, choices)
         base |= counts(frame)
@@ -92,32 +98,17 @@ def firth_rows(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, *
     except FitError as error:
         return [base | {"reason": error.reason}]
     own = [term for term in terms.index if term == columns[0] or term.startswith(f"{columns[0]}: ")]
-    return [
-        base | numbers(terms.loc[term]) | frame.contrast(term) | {"term": term, "statistic": None, "reason": frame.reasons}
-        for term in own
-    ]  # fmt: skip
+    fitted = term_rows(frame, terms.loc[own], choices)
+    return [base | row | {"statistic": None, "reason": frame.reasons} for row in fitted]
 
 
-def _per_sd(rows: list[dict], usable: pd.DataFrame, choices: Choices, step: str) -> list[dict]:
-    """The same model's acceleration for one standard deviation of it among all participants with follow-up."""
+def _per_sd(row: dict, usable: pd.DataFrame, choices: Choices) -> dict:
+    """The row of age acceleration for one standard deviation of it among all participants with follow-up."""
     spread = float(usable[AGE_ACCELERATION].std())
-    found = [row for row in rows if row["term"] == AGE_ACCELERATION and row.get("step") == step]
-    if not found or "estimate" not in found[0]:
-        return []
     power = spread / choices.per_years
-    scaled = {
-        name: found[0][name] ** power
-        for name in ("estimate", "ci_lower", "ci_upper", "robust_lower", "robust_upper")
-    } | {"standard_error": found[0]["standard_error"] * power}
-    return [found[0] | scaled | {"per": PER_SD, "exposure_sd": spread}]
-
-
-# Does face age tell more of death than chronological age does? Both per decade, in the same participants, and their difference.
-
-
-SEPARATE, JOINT = "two models", "one model with both"
-RATIO = "face age against age"
-SAME = 1e-6  # share of its parts' error below which a difference has none but rounding
+    ratios = ("estimate", "ci_lower", "ci_upper", "robust_lower", "robust_upper")
+    scaled = {name: row[name] ** power for name in ratios} | {"standard_error": row["standard_error"] * power}
+    return row | scaled | {"per": PER_SD, "exposure_sd": spread}
 
 
 def compare_ages(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFrame:
@@ -138,25 +129,23 @@ def compare_ages(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.Data
         if step == "+ age":
             continue
         covariates = [name for name in held if name != AGE]
-        base = of_question(cohort, "age comparison") | adjusted_for(covariates, choices) | {
-            "exposure": FACE_AGE, "measure": "hazard ratio", "per": f"{choices.per_years:g} years", "step": step,
-            "n": len(usable), "n_events": int(usable[EVENT].sum()),
-        }  # fmt: skip
+        base = of_question(cohort, "age comparison") | adjusted_for(covariates, choices) | counted(usable)
+        base |= {"exposure": FACE_AGE, "term": RATIO, "step": step}
+        base |= {"measure": "hazard ratio", "per": choices.per(FACE_AGE)}
         try:
             frame = model_frame(usable, [FACE_AGE, AGE, *covariates], choices)
             base |= counts(frame)
             if AGE not in frame.design:
                 raise FitError("constant", column=AGE)
-            ways = [(SEPARATE, two_models), (JOINT, one_model)]
         except FitError as error:
-            rows.append(base | {"term": RATIO, "model": SEPARATE, "reason": error.reason})
+            rows.append(base | {"model": SEPARATE, "reason": error.reason})
             continue
-        for name, fit in ways:
+        for name, fit in ((SEPARATE, two_models), (JOINT, one_model)):
             try:
                 found, reasons = fit(frame)
                 rows += [base | {"model": name, "reason": [*reasons, *frame.reasons]} | row for row in found]
             except FitError as error:
-                rows.append(base | {"term": RATIO, "model": name, "reason": error.reason})
+                rows.append(base | {"model": name, "reason": error.reason})
     return result_rows(rows, "survival/age_comparison")
 
 
@@ -168,16 +157,10 @@ def two_models(frame: ModelFrame) -> tuple[list[dict], Sequence[Reason]]:
     if deaths < max(2, terms):
         raise FitError("few_events_for_terms", n_events=deaths, terms=terms)
     others = [name for name in design if name not in (FACE_AGE, AGE)]
-    copies = []
-    for age in (FACE_AGE, AGE):
-        copy = pd.DataFrame(
-            0.0, index=design.index, columns=pd.MultiIndex.from_product([(FACE_AGE, AGE), ("age", *others)])
-        )
-        copy[age, "age"] = design[age]
-        for name in others:
-            copy[age, name] = design[name]
-        copies.append(copy.set_axis([f"{age} / {name}" for age, name in copy.columns], axis=1))
-    stacked = pd.concat(copies, ignore_index=True)
+    copies = [
+        design[[age, *others]].rename(columns={age: "age"}).add_prefix(f"{age} / ") for age in (FACE_AGE, AGE)
+    ]
+    stacked = pd.concat(copies, ignore_index=True).fillna(0.0)
 
     def twice(values: pd.Series | None) -> pd.Series | None:
         return None if values is None else pd.concat([values, values], ignore_index=True)
@@ -185,14 +168,8 @@ def two_models(frame: ModelFrame) -> tuple[list[dict], Sequence[Reason]]:
     copy = pd.Series(np.repeat(["a", "b"], len(design)))
     strata = copy if frame.strata is None else copy + twice(frame.strata)
     person = pd.Series(np.tile(np.arange(len(design)), 2)) if frame.cluster is None else twice(frame.cluster)
-    fit = fit_cox(
-        twice(frame.people[FOLLOWUP]),
-        twice(frame.people[EVENT]),
-        stacked,
-        twice(frame.entry),
-        strata=strata,
-        cluster=person,
-    )
+    outcome = (twice(frame.people[FOLLOWUP]), twice(frame.people[EVENT]))
+    fit = fit_cox(*outcome, stacked, twice(frame.entry), strata=strata, cluster=person)
     by = "person" if frame.cluster is None else str(frame.cluster.name)
     rows = _rows(fit, f"{FACE_AGE} / age", f"{AGE} / age", f"two Cox models, stacked, errors robust by {by}")
     return rows, few_per_term(deaths, terms)
@@ -205,18 +182,9 @@ def one_model(frame: ModelFrame) -> tuple[list[dict], Sequence[Reason]]:
 
 
 def _rows(fit: CoxFit, face: str, age: str, method: str) -> list[dict]:
-    beta, covariance = fit.terms["log_hazard_ratio"], fit.covariance
-    difference = beta[face] - beta[age]
-    variance = covariance.loc[face, face] + covariance.loc[age, age] - 2 * covariance.loc[face, age]
-    error = np.sqrt(max(variance, 0.0))  # rounding makes it negative where both ages are the same
-    if error < SAME * np.sqrt(covariance.loc[face, face] + covariance.loc[age, age]):
-        raise FitError("same_ages")
-    return [
-        {"term": FACE_AGE, "method": method} | numbers(fit.terms.loc[face]),
-        {"term": AGE, "exposure": AGE, "method": method} | numbers(fit.terms.loc[age]),
-        {
-            "term": RATIO, "measure": "ratio of hazard ratios", "method": method, "estimate": np.exp(difference),
-            "ci_lower": np.exp(difference - NORMAL_975 * error), "ci_upper": np.exp(difference + NORMAL_975 * error),
-            "standard_error": error, "statistic": difference / error, "p_value": 2 * norm.sf(abs(difference / error)),
-        },
-    ]  # fmt: skip
+    rows = [
+        {"term": FACE_AGE} | numbers(fit.terms.loc[face]),
+        {"term": AGE, "exposure": AGE} | numbers(fit.terms.loc[age]),
+        {"measure": "ratio of hazard ratios"} | ratio_of_terms(fit, face, age),
+    ]
+    return [{"method": method} | row for row in rows]

@@ -10,13 +10,14 @@ from faceage_bio.analyses.survival.cox_models import (
     WORDS,
     Choices,
     ModelFrame,
-    adjusted_for,
+    counted,
     declared,
     model_frame,
     model_rows,
     name_of,
+    of_model,
     of_question,
-    unit_of,
+    ratio_of_terms,
 )
 from faceage_bio.analyses.survival.follow_up import IN_YEARS
 from faceage_bio.analyses.survival.proportional import main_steps
@@ -25,12 +26,16 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, EVENT, FACE_
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows, tested
-from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit, likelihood_ratio_test, numbers
+from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.minimum_sizes import EVENTS_OF_SUBGROUP, FEWEST_EVENTS
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
-# Is the hazard of an older face the same everywhere? Hazard ratios within each site (or another column), and their test.
+MAX_LEVELS = 12
+BAND = "age_band"
+INTERACTION, COHORTS_DIFFER = "interaction chi-square", "cohort interaction chi-square"
+RATIO = "ratio of hazard ratios"
+NO_TEST_OF_IT = {"p_value": np.nan, "statistic": np.nan}  # subgroups are compared, not tested each
 
 
 def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) -> pd.DataFrame:
@@ -59,29 +64,22 @@ def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) 
     levels = ordered_levels(known, by, choices)
     rows: list[dict] = []
     for step, held in steps:
-        base = adjusted_for(held, choices) | {
-            "term": FACE_AGE, "exposure": FACE_AGE, "step": step, "n": len(known), "n_events": int(known[EVENT].sum()),
-            "model": "face age" + "".join(f" + {WORDS.get(name, name)}" for name in held),
-        }  # fmt: skip
+        columns = [FACE_AGE, *held]
+        base = of_model(known, columns, choices) | {"step": step}
         if len(levels) < 2:
             why = reason("constant" if levels else "no_value_of", column=by)
             rows.append(base | {"measure": INTERACTION, "reason": why})
             continue
-        found = []
-        for level in levels:
-            part = known[known[by].astype(str) == level]
-            about = {"step": step, "subgroup": level, "model": base["model"]}
-            found += [
-                row
-                for row in model_rows(part, [FACE_AGE, *held], choices, **about)
-                if row["term"] == FACE_AGE
-            ]
+        found = [
+            model_rows(known[known[by].astype(str) == level], columns, choices, step=step, subgroup=level)[0]
+            for level in levels
+        ]
         q_values = benjamini_hochberg(np.array([row.get("p_value", np.nan) for row in found]))
         rows += [
             row | {"q_value": q, "family": "levels within a model"}
             for row, q in zip(found, q_values, strict=True)
         ]
-        rows.append(base | _interaction(known, by, levels, held, choices))
+        rows.append(base | _interaction(known, by, levels, columns, choices))
     head = of_question(cohort, "sites") | {"by": by}
     return result_rows([head | row for row in rows], "survival/sites")
 
@@ -93,32 +91,49 @@ def ordered_levels(known: pd.DataFrame, by: str, choices: Choices) -> list[str]:
     return [*declared, *(level for level in sizes.index if level not in declared)]
 
 
-def _interaction(known: pd.DataFrame, by: str, levels: list[str], held: list[str], choices: Choices) -> dict:
+def _interaction(
+    known: pd.DataFrame, by: str, levels: list[str], columns: list[str], choices: Choices
+) -> dict:
     labels = known[by].astype(str)
     deaths = known[EVENT].groupby(labels).sum()
-    used = [level for level in levels if deaths[level] >= FEWEST_EVENTS]
-    left_out = [level for level in levels if level not in used]
+    used, left_out = _with_deaths(levels, deaths)
     try:
         if len(used) < 2:
             raise FitError("few_levels", needed=FEWEST_EVENTS)
-        people = known[labels.isin(used)]
-        within = Choices(
-            choices.per_years, choices.steps, choices.covariates, choices.groups,
-            list(dict.fromkeys([by, *choices.strata])), None, False,
-        )  # fmt: skip
-        frame = model_frame(people, [FACE_AGE, *held], within)
-        own = frame.people[by].astype(str)
-        covariates = by_level(frame.design.drop(columns=FACE_AGE), own)
-        smaller = frame.fit(frame.design[[FACE_AGE]].join(covariates))
-        larger = frame.fit(by_level(frame.design[[FACE_AGE]], own).join(covariates))
+        frame = model_frame(known[labels.isin(used)], columns, _within(by, choices))
+        smaller, larger = (frame.fit(design) for design in _one_and_each(frame, by))
         test = tested(INTERACTION, likelihood_ratio_test(smaller, larger))
     except FitError as error:
-        return {"measure": INTERACTION, "reason": error.reason}
-    reasons = [reason("without_levels", levels=left_out, needed=FEWEST_EVENTS)] if left_out else []
-    return test | {
-        "n": len(frame.people), "n_events": int(frame.people[EVENT].sum()),
-        "reason": [*reasons, *larger.reasons, *frame.reasons],
-    }  # fmt: skip
+        return _no_test(error.reason)
+    reasons = [*_without(left_out), *larger.reasons, *frame.reasons]
+    return test | counted(frame.people) | {"reason": reasons}
+
+
+def _with_deaths(levels: Sequence[str], deaths: pd.Series) -> tuple[list[str], list[str]]:
+    """The levels that have deaths enough for a hazard ratio, and the others."""
+    used = [level for level in levels if deaths.get(level, 0) >= FEWEST_EVENTS]
+    return used, [level for level in levels if level not in used]
+
+
+def _without(levels: list[str]) -> list[Reason]:
+    return [reason("without_levels", levels=levels, needed=FEWEST_EVENTS)] if levels else []
+
+
+def _no_test(why: Reason) -> dict:
+    return {"measure": INTERACTION, "reason": why}
+
+
+def _within(by: str, choices: Choices) -> Choices:
+    """The choices with a baseline hazard for each level of a column, and no clusters, of which likelihoods do not know."""
+    return replace(choices, strata=list(dict.fromkeys([by, *choices.strata])), cluster=None, firth=False)
+
+
+def _one_and_each(frame: ModelFrame, by: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Designs with one hazard ratio for all and with one for each level, both with coefficients of the level's own."""
+    exposure, level = frame.columns[0], frame.people[by].astype(str)
+    covariates = by_level(frame.design.drop(columns=exposure), level)
+    hazard_ratio = frame.design[[exposure]]
+    return hazard_ratio.join(covariates), by_level(hazard_ratio, level).join(covariates)
 
 
 def by_level(design: pd.DataFrame, level: pd.Series) -> pd.DataFrame:
@@ -132,12 +147,6 @@ def by_level(design: pd.DataFrame, level: pd.Series) -> pd.DataFrame:
         },
         index=design.index,
     )
-
-
-MAX_LEVELS = 12
-BAND = "age_band"
-INTERACTION = "interaction chi-square"
-RATIO = "ratio of hazard ratios"
 
 
 def subgroup_hazards(
@@ -177,11 +186,8 @@ def subgroup_hazards(
     rows: list[dict] = []
     for step, held in main_steps(choices):
         columns = [AGE_ACCELERATION, *held]
-        whole = model_rows(usable, columns, choices, step=step)
-        rows.append(
-            next(row for row in whole if row["term"] == AGE_ACCELERATION)
-            | {"modifier": "", "p_value": np.nan, "statistic": np.nan}
-        )
+        whole = model_rows(usable, columns, choices, step=step)[0]
+        rows.append(whole | NO_TEST_OF_IT | {"modifier": ""})
         found = [part for name in modifiers for part in _of_one(usable, name, columns, choices, split_age)]
         p_values = np.array([part[-1].get("p_value", np.nan) for part in found])
         n_tests = int(np.count_nonzero(~np.isnan(p_values)))
@@ -189,9 +195,8 @@ def subgroup_hazards(
             *groups, test = part
             both = {"p_interaction": test.get("p_value", np.nan), "q_interaction": q}
             rows += [row | both | {"step": step} for row in groups]
-            rows.append(
-                test | {"q_value": q, "family": "interactions of a model", "n_tests": n_tests, "step": step}
-            )
+            family = {"family": "interactions of a model", "n_tests": n_tests}
+            rows.append(test | family | {"q_value": q, "step": step})
     head = of_question(cohort, "subgroups")
     return result_rows([head | row for row in declared(rows, "survival/subgroups")], "survival/subgroups")
 
@@ -202,9 +207,8 @@ def _of_one(
     """Rows of a modifier's interactions, each the rows of its subgroups and at last that of its test."""
     known = usable[modifier].notna()
     if not known.any():
-        return [
-            [_base(usable, modifier, columns, choices) | _no_test(reason("no_value_of", column=modifier))]
-        ]
+        why = _no_test(reason("no_value_of", column=modifier))
+        return [[_base(usable, modifier, columns, choices) | why]]
     if modifier == AGE:
         words = [f"under {split_age:g}", f"{split_age:g} and over"]
         banded = usable.assign(**{BAND: np.where(usable[AGE] < split_age, *words)})
@@ -219,16 +223,10 @@ def _of_one(
 
 def _base(people: pd.DataFrame, modifier: str, columns: list[str], choices: Choices) -> dict:
     held = list(dict.fromkeys([*columns[1:], modifier]))
-    own = WORDS.get(modifier, modifier.replace("_", " "))
-    return adjusted_for(columns[1:], choices) | {
-        "term": AGE_ACCELERATION, "exposure": AGE_ACCELERATION, "modifier": modifier, "method": choices.method,
-        "model": f"{WORDS[AGE_ACCELERATION]} x {own} + {name_of(held).replace(BAND, own)}",
-        "n": len(people), "n_events": int(people[EVENT].sum()),
-    }  # fmt: skip
-
-
-def _no_test(why: Reason) -> dict:
-    return {"measure": INTERACTION, "reason": why}
+    shown = WORDS.get(modifier, modifier.replace("_", " "))
+    model = f"{WORDS[AGE_ACCELERATION]} x {shown} + {name_of(held).replace(BAND, shown)}"
+    about = {"modifier": modifier, "method": choices.method, "model": model}
+    return of_model(people, columns, choices) | about
 
 
 def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Choices) -> list[dict]:
@@ -237,19 +235,17 @@ def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Cho
     levels = ordered_levels(known, modifier, choices)
     if len(levels) > MAX_LEVELS:
         return [base | _no_test(reason("many_levels", column=modifier, levels=len(levels), most=MAX_LEVELS))]
-    shared = {"measure": "hazard ratio", "per": unit_of(AGE_ACCELERATION, choices.per_years)[1]}
-    rows = {
-        level: base | shared | _counted(known[known[modifier].astype(str) == level]) | {"subgroup": level}
-        for level in levels
-    }
+    shared = {"measure": "hazard ratio", "per": choices.per(AGE_ACCELERATION)}
+    of_all = {level: counted(known[known[modifier].astype(str) == level]) for level in levels}
+    rows = {level: base | shared | of_all[level] | {"subgroup": level} for level in levels}
     try:
-        frame, left_out = _with_deaths(known, modifier, columns, choices)
+        frame, left_out = _frame_of_levels(known, modifier, levels, columns, choices)
+        labels = frame.people[modifier].astype(str)
         for level, row in rows.items():
-            rows[level] = row | _counted(frame.people[frame.people[modifier].astype(str) == level])
-        own = frame.people[modifier].astype(str)
+            rows[level] = row | counted(frame.people[labels == level])
         others = frame.design.drop(columns=AGE_ACCELERATION)
-        larger = by_level(frame.design[[AGE_ACCELERATION]], own).join(others)
-        if flat := [level for level in own.unique() if f"{AGE_ACCELERATION} in {level}" not in larger]:
+        larger = by_level(frame.design[[AGE_ACCELERATION]], labels).join(others)
+        if flat := [level for level in labels.unique() if f"{AGE_ACCELERATION} in {level}" not in larger]:
             raise FitError("constant_in", column="age acceleration", level=flat[0])
         test, fit = _tested(frame, frame.design, larger)
     except FitError as error:
@@ -257,59 +253,40 @@ def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Cho
         return [*(row | why for row in rows.values()), base | _no_test(error.reason)]
     for level, row in rows.items():
         if level in left_out:
-            of_all = _counted(known[known[modifier].astype(str) == level])
-            rows[level] = row | of_all | {"reason": reason("few_events_in_group", needed=FEWEST_EVENTS)}
+            rows[level] = (
+                row | of_all[level] | {"reason": reason("few_events_in_group", needed=FEWEST_EVENTS)}
+            )
         else:
             few = row["n_events"] < EVENTS_OF_SUBGROUP
             found = numbers(fit.terms.loc[f"{AGE_ACCELERATION} in {level}"])
             sparse = reason("sparse_subgroup", needed=EVENTS_OF_SUBGROUP) if few else None
-            rows[level] = row | found | {"p_value": np.nan, "statistic": np.nan, "reason": sparse}
-    reasons = [reason("without_levels", levels=left_out, needed=FEWEST_EVENTS)] if left_out else []
-    test["reason"] = [*reasons, *fit.reasons, *frame.reasons]
+            rows[level] = row | found | NO_TEST_OF_IT | {"reason": sparse}
+    test |= counted(frame.people) | {"reason": [*_without(left_out), *fit.reasons, *frame.reasons]}
     used = [level for level in levels if level not in left_out]
     if modifier not in choices.levels:
         used.sort()  # cohorts that are pooled need one reference
-    whole = base | shared | _counted(frame.people) | {"reason": test["reason"]}
-    ratios = [] if modifier == BAND else _ratios(fit, used, whole)
-    return [*rows.values(), *ratios, base | test | _counted(frame.people)]
+    first, *further = used if modifier != BAND else used[:1]  # the test of all is the interaction's
+    ratios = [
+        base | shared | counted(frame.people)
+        | ratio_of_terms(fit, f"{AGE_ACCELERATION} in {level}", f"{AGE_ACCELERATION} in {first}")
+        | {"measure": RATIO, "level": level, "reference": first, "reason": test["reason"], **NO_TEST_OF_IT}
+        for level in further
+    ]  # fmt: skip
+    return [*rows.values(), *ratios, base | test]
 
 
-def _ratios(fit: CoxFit, levels: list[str], base: dict) -> list[dict]:
-    """The hazard ratio of each level over that of the first, which cohorts can pool; the test of all is the interaction's."""
-    names = [f"{AGE_ACCELERATION} in {level}" for level in levels]
-    value, covariance = fit.terms.log_hazard_ratio, fit.covariance
-    rows = []
-    for level, name in zip(levels[1:], names[1:], strict=True):
-        log_ratio = value[name] - value[names[0]]
-        error = np.sqrt(
-            covariance.at[name, name] + covariance.at[names[0], names[0]] - 2 * covariance.at[name, names[0]]
-        )
-        low, high = log_ratio - NORMAL_975 * error, log_ratio + NORMAL_975 * error
-        numbers = {
-            "estimate": np.exp(log_ratio),
-            "ci_lower": np.exp(low),
-            "ci_upper": np.exp(high),
-            "standard_error": error,
-        }
-        rows.append(base | numbers | {"measure": RATIO, "level": level, "reference": levels[0]})
-    return rows
-
-
-def _with_deaths(
-    known: pd.DataFrame, modifier: str, columns: list[str], choices: Choices
+def _frame_of_levels(
+    known: pd.DataFrame, modifier: str, levels: list[str], columns: list[str], choices: Choices
 ) -> tuple[ModelFrame, list[str]]:
     """The model of the subgroups that have deaths enough, and the names of the others."""
-    every = ordered_levels(known, modifier, choices)
-    if len(every) < 2:
+    if len(levels) < 2:
         raise FitError("constant", column=modifier.replace("_", " "))
     wanted = list(dict.fromkeys([*columns, modifier]))
     people = model_frame(known, wanted, choices).people
     labels = known[modifier].astype(str)
-    deaths = people[EVENT].groupby(labels[people.index]).sum()
-    used = [level for level in every if deaths.get(level, 0) >= FEWEST_EVENTS]
+    used, left_out = _with_deaths(levels, people[EVENT].groupby(labels[people.index]).sum())
     if len(used) < 2:
         raise FitError("few_levels", needed=FEWEST_EVENTS)
-    left_out = [level for level in every if level not in used]
     return model_frame(known[labels.isin(used)], wanted, choices), left_out
 
 
@@ -323,12 +300,10 @@ def _tested(frame: ModelFrame, smaller: pd.DataFrame, larger: pd.DataFrame) -> t
 
 def _as_number(usable: pd.DataFrame, modifier: str, columns: list[str], choices: Choices) -> dict:
     """How the hazard ratio changes along a number, so that no participant needs a cut."""
-    size, unit = unit_of(modifier, choices.per_years)
-    years = unit_of(AGE_ACCELERATION, choices.per_years)[1]
-    base = _base(usable, modifier, columns, choices) | {
-        "measure": RATIO,
-        "per": f"{years}, for each {unit}{f' of {WORDS[modifier]}' if modifier in WORDS else ''}",
-    }
+    size, unit = choices.unit(modifier)
+    years, of_what = choices.per(AGE_ACCELERATION), f" of {WORDS[modifier]}" if modifier in WORDS else ""
+    about = {"measure": RATIO, "per": f"{years}, for each {unit}{of_what}"}
+    base = _base(usable, modifier, columns, choices) | about
     product = f"{AGE_ACCELERATION} x {modifier}"
     try:
         frame = model_frame(usable, list(dict.fromkeys([*columns, modifier])), choices)
@@ -339,21 +314,15 @@ def _as_number(usable: pd.DataFrame, modifier: str, columns: list[str], choices:
         test, fit = _tested(frame, frame.design, larger)
     except FitError as error:
         return base | {"reason": error.reason}
-    found = numbers(fit.terms.loc[product]) | {
-        "statistic": np.nan, "p_value": test["p_value"], "reason": [*fit.reasons, *frame.reasons],
-    }  # fmt: skip
-    return base | found | _counted(frame.people) | {"method": f"{choices.method}, p by likelihood-ratio test"}
-
-
-def _counted(people: pd.DataFrame) -> dict:
-    return {"n": len(people), "n_events": int(people[EVENT].sum())}
+    found = numbers(fit.terms.loc[product]) | {"statistic": np.nan, "p_value": test["p_value"]}
+    about = {
+        "method": f"{choices.method}, p by likelihood-ratio test",
+        "reason": [*fit.reasons, *frame.reasons],
+    }
+    return base | found | counted(frame.people) | about
 
 
 # One Cox model of the participants of all cohorts, alongside the meta-analysis of the cohorts' own models.
-
-
-ONE_STAGE = "survival/one_stage"
-TEST = "cohort interaction chi-square"
 
 
 def fit_one_stage(cohorts: Sequence[pd.DataFrame], choices: Choices) -> pd.DataFrame:
@@ -375,10 +344,7 @@ def fit_one_stage(cohorts: Sequence[pd.DataFrame], choices: Choices) -> pd.DataF
         without a covariate of the step, are left out and named in the reason.
     """
     people = pd.concat([table.astype({COHORT: str}) for table in cohorts], ignore_index=True)
-    within = replace(
-        choices, strata=list(dict.fromkeys([COHORT, *choices.strata])), cluster=None, firth=False
-    )
-    rows = []
+    within, rows = _within(COHORT, choices), []
     for step, held in adjustment_steps(choices):
         for exposure in IN_YEARS:
             if exposure == AGE and step == "+ age":
@@ -386,42 +352,40 @@ def fit_one_stage(cohorts: Sequence[pd.DataFrame], choices: Choices) -> pd.DataF
             columns = [exposure, *(name for name in held if name != exposure)]
             rows += _one_step(people, columns, within, step)
     head = of_question(POOLED, "one stage")
-    return result_rows([head | row for row in rows], ONE_STAGE)
+    return result_rows([head | row for row in rows], "survival/one_stage")
 
 
 def _one_step(people: pd.DataFrame, columns: list[str], choices: Choices, step: str) -> list[dict]:
     exposure = columns[0]
-    base = adjusted_for(columns[1:], choices) | {
-        "term": exposure, "exposure": exposure, "step": step, "model": name_of(columns), "method": choices.method,
-        "n": len(people), "n_events": int(people[EVENT].sum()), "measure": "hazard ratio", "per": unit_of(exposure, choices.per_years)[1],
-    }  # fmt: skip
+    about = {"step": step, "method": choices.method, "measure": "hazard ratio", "per": choices.per(exposure)}
+    base = of_model(people, columns, choices) | about
     try:
-        frame, left_out = _frame(people, columns, choices)
-        own = frame.people[COHORT]
-        covariates = by_level(frame.design.drop(columns=exposure), own)
-        terms = covariates.shape[1] + 1
-        base |= {
-            "n": len(frame.people), "n_events": int(frame.people[EVENT].sum()), "cohorts": own.nunique(),
-            "events_per_term": frame.people[EVENT].sum() / terms, "n_smallest": own.value_counts().min(),
-            "n_events_smallest": int(frame.people[EVENT].groupby(own).sum().min()),
-        }  # fmt: skip
-        fit = frame.fit(frame.design[[exposure]].join(covariates))
-        larger = frame.fit(by_level(frame.design[[exposure]], own).join(covariates))
-        test = tested(TEST, likelihood_ratio_test(fit, larger))
+        frame, left_out = _frame_of_cohorts(people, columns, choices)
+        smaller, larger = _one_and_each(frame, COHORT)
+        cohort = frame.people.groupby(COHORT)[EVENT]
+        base |= counted(frame.people) | {
+            "cohorts": cohort.ngroups,
+            "n_smallest": cohort.size().min(),
+            "n_events_smallest": int(cohort.sum().min()),
+            "events_per_term": frame.people[EVENT].sum() / smaller.shape[1],
+        }
+        fit = frame.fit(smaller)
+        test = tested(COHORTS_DIFFER, likelihood_ratio_test(fit, frame.fit(larger)))
     except FitError as error:
-        return [base | {"reason": error.reason}, base | {"measure": TEST, "per": "", "reason": error.reason}]
-    why: list[Reason] = [reason("without_cohorts", cohorts=left_out)] if left_out else []
-    shared = base | {"reason": [*why, *fit.reasons, *frame.reasons]}
-    return [shared | numbers(fit.terms.loc[exposure]), shared | {"per": ""} | test]
+        base["reason"] = error.reason
+        return [base, base | {"measure": COHORTS_DIFFER, "per": ""}]
+    why = [reason("without_cohorts", cohorts=left_out)] if left_out else []
+    base["reason"] = [*why, *fit.reasons, *frame.reasons]
+    return [base | numbers(fit.terms.loc[exposure]), base | {"per": ""} | test]
 
 
-def _frame(people: pd.DataFrame, columns: list[str], choices: Choices) -> tuple[ModelFrame, list[str]]:
+def _frame_of_cohorts(
+    people: pd.DataFrame, columns: list[str], choices: Choices
+) -> tuple[ModelFrame, list[str]]:
     """The model of the cohorts that have deaths enough among their complete rows, and the names of the others."""
     complete = people.dropna(subset=[name for name in columns if name in people])
     deaths = complete[EVENT].groupby(complete[COHORT]).sum()
-    names = list(dict.fromkeys(people[COHORT]))
-    used = [name for name in names if deaths.get(name, 0) >= FEWEST_EVENTS]
+    used, left_out = _with_deaths(list(dict.fromkeys(people[COHORT])), deaths)
     if len(used) < 2:
         raise FitError("few_levels", needed=FEWEST_EVENTS)
-    frame = model_frame(people[people[COHORT].isin(used)], columns, choices)
-    return frame, [name for name in names if name not in used]
+    return model_frame(people[people[COHORT].isin(used)], columns, choices), left_out

@@ -1,6 +1,6 @@
 """The headline again under other choices of who counts, and by classes of the age gap as later studies made them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 
@@ -10,13 +10,12 @@ import pandas as pd
 from faceage_bio.analyses.survival.cox_models import (
     Choices,
     ModelFrame,
-    adjusted_for,
+    counted,
     counts,
     model_frame,
     model_rows,
-    name_of,
+    of_model,
     of_question,
-    unit_of,
 )
 from faceage_bio.core.columns import AGE, AGE_GAP, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError
@@ -29,8 +28,12 @@ from faceage_bio.stats.imputation import impute, pool
 from faceage_bio.stats.minimum_sizes import check_events
 from faceage_bio.stats.resampling import inflation, permuted_exposures, type_one_error
 
-EVERYBODY = "all participants"
+ALL_PARTICIPANTS = "all participants"
 GAP_CLASS = "gap_class"
+COMPLETE, IMPUTED = "complete cases", "multiple imputation"
+HAZARD = "cumulative_hazard"
+BATCHES = 20  # of permutations, between which the Monte Carlo error is seen
+CELLS = 5_000_000  # of permuted exposures in memory at a time
 
 
 def sensitivity(
@@ -43,7 +46,7 @@ def sensitivity(
 ) -> pd.DataFrame:
     """Face age adjusted for age, and in the full model, among fewer participants; and gap classes instead of face age.
 
-    Early deaths are not picked out by what happened later: all participants is at risk from ``early_death_years`` on only, and those
+    Early deaths are not picked out by what happened later: all participants are at risk from ``early_death_years`` on only, and those
     no longer observed then leave.
 
     Parameters
@@ -64,11 +67,12 @@ def sensitivity(
     for label, part in _parts(usable, choices, early_death_years):
         for columns in models:
             about = {"people": label, "left_out": np.nan if part is None else len(usable) - len(part)}
-            if part is None:
-                rows.append(_blank(columns, choices) | about | {"reason": reason("subgroup_unknown")})
+            if part is not None:
+                rows.append(model_rows(part, columns, choices, **about)[0])
                 continue
-            found = model_rows(part, columns, choices, **about)
-            rows += [row for row in found if row["term"] == FACE_AGE]
+            blank = of_model(usable.head(0), columns, choices) | {"n": np.nan, "n_events": np.nan}
+            ratio = {"measure": "hazard ratio", "per": choices.per(FACE_AGE)}
+            rows.append(blank | ratio | about | {"reason": reason("subgroup_unknown")})
     rows += _gap_rows(usable, choices, gap_classes)
     head = of_question(cohort, "sensitivity")
     return result_rows([head | row for row in rows], "survival/sensitivity")
@@ -79,40 +83,34 @@ def _parts(
 ) -> list[tuple[str, pd.DataFrame | None]]:
     """(who counts, the rows), None where it is not known of anybody."""
 
-    def known(column: str) -> bool:
-        return column in usable and usable[column].notna().any()
+    def bad(column: str, are_bad: Callable[[pd.Series], pd.Series]) -> pd.Series | None:
+        known = column in usable and usable[column].notna().any()
+        return are_bad(usable[column]) if known else None
 
-    flagged = usable["flags"].fillna("").astype(str).ne("") if known("flags") else None
-    small = usable["low_resolution"].fillna(True).astype(bool) if known("low_resolution") else None
-    outside = ~usable["valid_age"].fillna(False).astype(bool) if known("valid_age") else None
+    excluded = {
+        "without photos flagged for their quality": bad(
+            "flags", lambda flags: flags.fillna("").astype(str).ne("")
+        ),
+        "without faces of low resolution": bad("low_resolution", lambda low: low.fillna(True).astype(bool)),
+        "without ages outside the valid band": bad(
+            "valid_age", lambda valid: ~valid.fillna(False).astype(bool)
+        ),
+    }
+    every = [rows for rows in excluded.values() if rows is not None]
+    if len(every) > 1:
+        excluded["without any of these"] = pd.concat(every, axis=1).any(axis=1)
     late = usable[usable[FOLLOWUP] > early_death_years].copy()
     late[ENTRY] = late[ENTRY].fillna(0.0).clip(lower=early_death_years)
     try:
         complete = model_frame(usable, [FACE_AGE, AGE, *choices.full], choices).people
     except FitError:
         complete = usable.head(0)
-
-    def without(bad: pd.Series | None) -> pd.DataFrame | None:
-        return None if bad is None else usable[~bad]
-
-    every = [bad for bad in (flagged, small, outside) if bad is not None]
-    parts = [
-        (EVERYBODY, usable),
+    return [
+        (ALL_PARTICIPANTS, usable),
         ("participants with all covariates of the full model", complete),
-        ("without photos flagged for their quality", without(flagged)),
-        ("without faces of low resolution", without(small)),
-        ("without ages outside the valid band", without(outside)),
+        *((label, None if rows is None else usable[~rows]) for label, rows in excluded.items()),
+        (f"at risk from {early_death_years:g} years on, without early deaths", late),
     ]
-    if len(every) > 1:
-        parts.append(("without any of these", usable[~pd.concat(every, axis=1).any(axis=1)]))
-    return [*parts, (f"at risk from {early_death_years:g} years on, without early deaths", late)]
-
-
-def _blank(columns: list[str], choices: Choices) -> dict:
-    return adjusted_for(columns[1:], choices) | {
-        "term": columns[0], "exposure": columns[0], "measure": "hazard ratio", "model": name_of(columns),
-        "per": unit_of(columns[0], choices.per_years)[1],
-    }  # fmt: skip
 
 
 def _gap_rows(usable: pd.DataFrame, choices: Choices, gap_classes: tuple[float, float]) -> list[dict]:
@@ -125,25 +123,18 @@ def _gap_rows(usable: pd.DataFrame, choices: Choices, gap_classes: tuple[float, 
     rows = []
     for columns in ([GAP_CLASS, AGE], [GAP_CLASS]):
         model = "gap class" + (" + age" if AGE in columns else "")
-        found = model_rows(people, columns, declared, model=model, people=EVERYBODY, left_out=0)
+        found = model_rows(people, columns, declared, model=model, people=ALL_PARTICIPANTS, left_out=0)
         rows += [row for row in found if row["term"] == GAP_CLASS or "level" in row]
     for row in rows:
         if level := row.get("level"):
             inside = people[people[GAP_CLASS] == level]
-            row["n_level"], row["n_events_level"] = len(inside), int(inside[EVENT].sum())
+            row |= {f"{name}_level": value for name, value in counted(inside).items()}
             try:
                 check_events(inside[EVENT])
             except FitError as error:
                 robust = dict.fromkeys(("robust_lower", "robust_upper", "robust_p"))
                 row.update(robust, reason=error.reason)
     return rows
-
-
-# The full model with missing covariates filled in, beside the participants who have them all.
-
-
-COMPLETE, IMPUTED = "complete cases", "multiple imputation"
-HAZARD = "cumulative_hazard"
 
 
 def impute_full_model(
@@ -163,15 +154,11 @@ def impute_full_model(
     """
     columns = [FACE_AGE, AGE, *choices.full]
     rows = [row | {"missing": COMPLETE} for row in model_rows(usable, columns, choices)]
-    base = adjusted_for(columns[1:], choices) | {
-        "missing": IMPUTED, "exposure": FACE_AGE, "model": name_of(columns), "measure": "hazard ratio", "n": len(usable),
-        "n_events": int(usable[EVENT].sum()),
-    }  # fmt: skip
+    base = of_model(usable, columns, choices) | {"missing": IMPUTED, "measure": "hazard ratio"}
     try:
         rows += [base | row for row in _pooled(usable, columns, choices, m, iterations, seed)]
     except FitError as error:
-        per = unit_of(FACE_AGE, choices.per_years)[1]
-        rows.append(base | {"term": FACE_AGE, "per": per, "reason": error.reason})
+        rows.append(base | {"per": choices.per(FACE_AGE), "reason": error.reason})
     head = of_question(cohort, "missing covariates")
     return result_rows([head | row for row in rows], "survival/imputed")
 
@@ -179,22 +166,21 @@ def impute_full_model(
 def _pooled(
     usable: pd.DataFrame, columns: list[str], choices: Choices, m: int, iterations: int, seed: int
 ) -> list[dict]:
-    gappy = [
-        name for name in dict.fromkeys([*columns, *choices.strata])
-        if name in usable and name not in (FACE_AGE, AGE) and usable[name].notna().any()
-    ]  # fmt: skip
+    covariates = dict.fromkeys([*choices.full, *choices.strata])
+    known = [name for name in covariates if name in usable and name not in (FACE_AGE, AGE)]
+    gappy = [name for name in known if usable[name].notna().any()]
     missing = int(usable[gappy].isna().any(axis=1).sum())
     if not missing:
         raise FitError("no_missing")
-    known = usable[[FACE_AGE, AGE, *gappy]].copy()
+    table = usable[[FACE_AGE, AGE, *gappy]].copy()
     for name in gappy:
-        if not pd.api.types.is_numeric_dtype(known[name]):
-            known[name] = known[name].astype(object).where(known[name].notna(), None)
-    known[EVENT] = usable[EVENT]
-    known[HAZARD] = nelson_aalen(usable[FOLLOWUP], usable[EVENT], entry_of(usable))
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            table[name] = table[name].astype(object).where(table[name].notna(), None)
+    table[EVENT] = usable[EVENT]
+    table[HAZARD] = nelson_aalen(usable[FOLLOWUP], usable[EVENT], entry_of(usable))
     fits = []
-    for filled in impute(known, m, iterations, seed):
-        frame = model_frame(usable.assign(**{name: filled[name] for name in gappy}), columns, choices)
+    for filled in impute(table, m, iterations, seed):
+        frame = model_frame(usable.assign(**filled[gappy]), columns, choices)
         fits.append(frame.fit())
     terms = list(fits[0].terms.index)
     if any(list(fit.terms.index) != terms for fit in fits):
@@ -211,19 +197,12 @@ def _pooled(
             [fit.terms.loc[term, "standard_error"] for fit in fits],
             df_complete=max(1, fits[0].n_events - len(terms)),
         )
-        rows.append(base | frame.contrast(term) | {
-            "term": term, "per": unit_of(term, choices.per_years)[1], "estimate": np.exp(found.estimate),
-            "ci_lower": np.exp(found.ci_lower), "ci_upper": np.exp(found.ci_upper), "p_value": found.p_value,
-            "missing_information": found.missing_information,
-        })  # fmt: skip
+        ratios = {name: np.exp(getattr(found, name)) for name in ("estimate", "ci_lower", "ci_upper")}
+        about = {"term": term, "per": choices.per(term)} | frame.contrast(term) | base
+        rows.append(
+            about | ratios | {name: getattr(found, name) for name in ("p_value", "missing_information")}
+        )
     return rows
-
-
-# The test of the headline hazard ratio on permuted face ages: times, events and chronological age are those of the study.
-
-
-BATCHES = 20  # of permutations, between which the Monte Carlo error is seen
-CELLS = 5_000_000  # of permuted exposures in memory at a time
 
 
 def permuted_hazards(
@@ -239,25 +218,21 @@ def permuted_hazards(
         Two of calibration, with Monte Carlo standard errors, and the hazard ratio with ``p_value`` (Wald) and ``permutation_p_value``.
     """
     columns = [FACE_AGE, AGE]
-    base = of_question(cohort, "cox") | adjusted_for(columns[1:], choices) | {
-        "exposure": FACE_AGE, "term": FACE_AGE, "per": unit_of(FACE_AGE, choices.per_years)[1], "model": name_of(columns),
-        "n": len(usable), "n_events": int(usable[EVENT].sum()), "permutations": n_permutations,
-    }  # fmt: skip
+    base = of_question(cohort, "cox") | of_model(usable, columns, choices)
+    base |= {"measure": "type I error", "per": choices.per(FACE_AGE), "permutations": n_permutations}
     headline = model_rows(usable, columns, choices)[0]
     if "p_value" not in headline:
-        row = base | {"measure": "type I error", "reason": headline["reason"]}
-        return result_rows([row], "survival/type_one_error")
+        return result_rows([base | {"reason": headline["reason"]}], "survival/type_one_error")
     try:
         frame = model_frame(usable, columns, choices)
-        base |= {key: value for key, value in counts(frame).items() if key != "events_per_term"}
+        base |= counted(frame.people)
         if frame.cluster is not None:
             raise FitError("clusters_not_permuted")
         if frame.columns != columns:
             raise FitError("constant", column=AGE)
         p_values = permuted_p_values(frame, n_permutations, seed)
     except FitError as error:
-        row = base | {"measure": "type I error", "reason": error.reason}
-        return result_rows([row], "survival/type_one_error")
+        return result_rows([base | {"reason": error.reason}], "survival/type_one_error")
     batches = p_values[: len(p_values) // BATCHES * BATCHES].reshape(BATCHES, -1)
     rows = [
         base | {"measure": measure, **vars(summary(batches))}
@@ -288,19 +263,13 @@ def permuted_p_values(frame: ModelFrame, n_permutations: int, seed: int) -> np.n
         frame.design[FACE_AGE].to_numpy(), np.column_stack(given), n_permutations, seed
     )
     found = []
-    for block in _blocks(drawn, max(BATCHES, CELLS // len(covariates))):
+    while block := list(islice(drawn, max(BATCHES, CELLS // len(covariates)))):
         exposures = pd.DataFrame(np.column_stack(block), index=covariates.index)
-        fitted = fit_cox_per_column(
-            frame.people[FOLLOWUP], frame.people[EVENT], exposures, covariates, frame.entry, strata=frame.strata
-        )  # fmt: skip
+        outcome = (frame.people[FOLLOWUP], frame.people[EVENT])
+        fitted = fit_cox_per_column(*outcome, exposures, covariates, frame.entry, strata=frame.strata)
         found.append(fitted["p_value"].to_numpy())
     p_values = np.concatenate(found)
     p_values = p_values[np.isfinite(p_values)]
     if len(p_values) < BATCHES:
         raise FitError("few_permutations", permutations=len(p_values), needed=BATCHES)
     return p_values
-
-
-def _blocks(values: Iterator[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
-    while block := list(islice(values, size)):
-        yield block
