@@ -1,6 +1,7 @@
 """Many tests at once, as R's ``p.adjust``, where some may be missing: neither counted nor given a value. Independent filtering."""
 
 import numpy as np
+import pandas as pd
 from scipy.stats import false_discovery_control
 
 
@@ -14,6 +15,13 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
         )  # what is further outside is no p-value, and scipy says so
         adjusted[tested] = false_discovery_control(np.where(rounded, within, adjusted)[tested])
     return adjusted
+
+
+def q_values(table: pd.DataFrame, *families: str) -> pd.Series:
+    """Those of the column ``p_value`` within the groups of some columns; NaN where the table has no such column."""
+    p_values = table.get("p_value", pd.Series(np.nan, table.index)).astype("float64")
+    groups = p_values.groupby([table[name] for name in families])
+    return groups.transform(lambda values: benjamini_hochberg(values.to_numpy()))
 
 
 def bonferroni(p_values: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from faceage_bio.analyses.acceleration.definitions import (
     define,
     definition_bands,
     definition_of,
+    in_reference,
 )
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
 from faceage_bio.analyses.age_residual import Line, fit_line
@@ -38,13 +39,11 @@ from faceage_bio.stats.deseq import SPARE_SAMPLES
 from faceage_bio.stats.linear import Estimate, correlation, mean_interval, spread
 from faceage_bio.stats.minimum_sizes import AGES_FOR_LINE, FEWEST_EVENTS, FOR_LINE
 
-# Participants outside of what the age model was tested on: ages, and faces of few pixels; results with and without them.
-
-
 VALID_AGE, LOW_RESOLUTION = "valid_age", "low_resolution"
 SHORT_SIDE = "face_short_side"
 WITH_AGE = {"exposure": AGE}
 SLOPE = {"exposure": AGE, "outcome": "face age", "per": "1 year"}
+BAND = 10  # years
 
 
 def flag(people: pd.DataFrame, valid_ages: tuple[float, float], low_resolution: float) -> pd.DataFrame:
@@ -70,12 +69,14 @@ def sensitivity(people: pd.DataFrame, valid_ages: tuple[float, float], low_resol
     old_enough = people[VALID_AGE].fillna(False).astype(bool)
     sharp = ~people[LOW_RESOLUTION].fillna(True).astype(bool)
     known = bool(people[LOW_RESOLUTION].notna().any())
-    parts = [
-        ("none", "", people, True), ("ages", ages, people[old_enough], True), ("faces", pixels, people[sharp], known),
-        ("ages and faces", f"{ages}, {pixels}", people[old_enough & sharp], known),
-    ]  # fmt: skip
+    parts = {
+        "none": ("", people, True),
+        "ages": (ages, people[old_enough], True),
+        "faces": (pixels, people[sharp], known),
+        "ages and faces": (f"{ages}, {pixels}", people[old_enough & sharp], known),
+    }
     rows = []
-    for excluded, label, part, measured in parts:
+    for excluded, (label, part, measured) in parts.items():
         base = {
             COHORT: cohort,
             "question": "validity",
@@ -98,23 +99,21 @@ def sensitivity(people: pd.DataFrame, valid_ages: tuple[float, float], low_resol
 
 
 def _quantities(part: pd.DataFrame) -> list[tuple]:
-    accelerated = part[part[AGE_ACCELERATION].notna()]
+    known = part[part[AGE_ACCELERATION].notna()]
+    acceleration = known[AGE_ACCELERATION]
     return [
         (AGE_GAP, "mean", {}, lambda: _mean(part[AGE_GAP])),
-        (AGE_ACCELERATION, "mean", {}, lambda: _mean(accelerated[AGE_ACCELERATION])),
-        (AGE_ACCELERATION, "standard deviation", {}, lambda: {"estimate": spread(accelerated[AGE_ACCELERATION])}),
+        (AGE_ACCELERATION, "mean", {}, lambda: _mean(acceleration)),
+        (AGE_ACCELERATION, "standard deviation", {}, lambda: {"estimate": spread(acceleration)}),
         (AGE_GAP, "correlation", WITH_AGE, lambda: vars(correlation(part[AGE_GAP], part[AGE]))),
-        (AGE_ACCELERATION, "correlation", WITH_AGE, lambda: vars(correlation(accelerated[AGE_ACCELERATION], accelerated[AGE]))),
+        (AGE_ACCELERATION, "correlation", WITH_AGE, lambda: vars(correlation(acceleration, known[AGE]))),
         ("line", "slope", SLOPE, lambda: {"estimate": fit_line(part[FACE_AGE], part[AGE]).slope}),
-    ]  # fmt: skip
+    ]
 
 
 def _mean(values: pd.Series) -> dict:
     """Without a test against zero, which answers no question."""
     return vars(mean_interval(values)) | {"p_value": np.nan, "statistic": np.nan}
-
-
-BAND = 10  # years
 
 
 @dataclass(frozen=True)
@@ -185,18 +184,10 @@ def compute(
                 f"cohort '{name}': {len(strangers)} face age(s) are of subjects whom the clinical table does not have: "
                 f"{examples(strangers)}. Expected subjects of the clinical table. Add them there, or look for another spelling."
             )
-        one = one_per_subject(
-            ages,
-            pictures,
-            people,
-            repeat_photos,
-            choices.nearest_to,
-            choices.session_days,
-            choices.session_minutes,
-        )
-        tables[name] = one.assign(
-            **{COHORT: name, MODEL_ID: each_once(ages[MODEL_ID]) if MODEL_ID in ages else ""}
-        )
+        rule = (repeat_photos, choices.nearest_to, choices.session_days, choices.session_minutes)
+        model = each_once(ages[MODEL_ID]) if MODEL_ID in ages else ""
+        one = one_per_subject(ages, pictures, people, *rule)
+        tables[name] = one.assign(**{COHORT: name, MODEL_ID: model})
     return describe(tables, replace(choices.definition, fit_in=fit_in), choices.validity, places)
 
 
@@ -210,10 +201,8 @@ def describe(
     places : in whom definitions are fitted, see `define`
     tables : cohort -> DataFrame with cohort, subject_id, face_age, chronological_age; sex, group and covariates if there are any
     """
-    everyone = flag(
-        pd.concat([table for table in tables.values() if len(table)] or tables.values(), ignore_index=True),
-        validity.ages, validity.low_resolution,
-    )  # fmt: skip
+    filled = [table for table in tables.values() if len(table)] or tables.values()
+    everyone = flag(pd.concat(filled, ignore_index=True), validity.ages, validity.low_resolution)
     defined = define(everyone, settings, places)
     return {name: _one_cohort(name, table, defined, settings, validity) for name, table in tables.items()}
 
@@ -250,12 +239,7 @@ def _one_cohort(
         stage="acceleration", status=(code == "").map({True: "included", False: "excluded"}), reason=code
     )
     shown = [one for one in definitions_.definitions(settings, defined.norm) if one.column in table]
-    people = defined.people
-    in_whom = (
-        people[people.get("group", pd.Series("", index=people.index)) == "reference"]
-        if settings.fit_in == "reference"
-        else table
-    )
+    in_whom = defined.people[in_reference(defined.people)] if settings.fit_in == "reference" else table
     in_whom = in_whom[in_whom[AGE_GAP].notna()]
     try:
         line = fit_line(in_whom[FACE_AGE], in_whom[AGE])
@@ -303,40 +287,39 @@ def summarise(
         rows.append(base | own | {"term": AGE_ACCELERATION, "measure": "mean", "reason": why})
     else:
         values = accelerated[AGE_ACCELERATION]
-        attempt(
-            AGE_ACCELERATION, "mean", pd.Series.mean, values, **own
-        )  # zero by construction in its own cohort
+        # zero by construction in its own cohort
+        attempt(AGE_ACCELERATION, "mean", pd.Series.mean, values, **own)
         attempt(AGE_ACCELERATION, "standard deviation", spread, values, **own)
         attempt(AGE_ACCELERATION, "correlation", correlation, values, accelerated[AGE], **own, **WITH_AGE)
     if line is not None:
-        rows.append(base | SLOPE | {"term": "line", "measure": "slope", "estimate": line.slope})
-        rows.append(
-            base | {"term": "line", "measure": "intercept", "outcome": "face age", "estimate": line.intercept}
-        )
+        base["term"] = "line"
+        rows.append(base | SLOPE | {"measure": "slope", "estimate": line.slope})
+        rows.append(base | {"measure": "intercept", "outcome": "face age", "estimate": line.intercept})
     return result_rows(rows, "acceleration/summary")
 
 
 def age_bands(name: str, table: pd.DataFrame) -> pd.DataFrame:
     """Face age, gap and acceleration by decade of age: aggregates for the figure."""
-    lower = (table[AGE] // BAND * BAND).astype("int64")
-    rows = [
-        {
-            COHORT: name, "age_band": f"{start}-{start + BAND - 1}", "age_lower": start, "n": len(band),
-            "age_mean": band[AGE].mean(), "face_age_mean": band[FACE_AGE].mean(), "face_age_sd": band[FACE_AGE].std(),
-            "face_age_q25": band[FACE_AGE].quantile(0.25), "face_age_median": band[FACE_AGE].median(),
-            "face_age_q75": band[FACE_AGE].quantile(0.75), "age_gap_mean": band[AGE_GAP].mean(),
-            "acceleration_mean": band[AGE_ACCELERATION].mean(),
-        }
-        for start, band in table.groupby(lower)
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns_of("acceleration/age_bands"))
-
-
-# Which models a cohort is too small for, by what its tables hold, before hours are spent on pages without results.
+    table = table.assign(age_lower=(table[AGE] // BAND * BAND).astype("int64"))
+    bands = table.groupby("age_lower").agg(
+        n=(AGE, "size"),
+        age_mean=(AGE, "mean"),
+        face_age_mean=(FACE_AGE, "mean"),
+        face_age_sd=(FACE_AGE, "std"),
+        face_age_q25=(FACE_AGE, lambda ages: ages.quantile(0.25)),
+        face_age_median=(FACE_AGE, "median"),
+        face_age_q75=(FACE_AGE, lambda ages: ages.quantile(0.75)),
+        age_gap_mean=(AGE_GAP, "mean"),
+        acceleration_mean=(AGE_ACCELERATION, "mean"),
+    )
+    bands = bands.reset_index().assign(**{COHORT: name})
+    bands["age_band"] = [f"{start}-{start + BAND - 1}" for start in bands["age_lower"]]
+    return bands[columns_of("acceleration/age_bands")]
 
 
 def too_small(subjects: pd.DataFrame, samples: pd.DataFrame, photographed: Collection[str]) -> list[str]:
-    """A sentence for each question that a cohort cannot answer, and why; one alone where it can answer none.
+    """A sentence for each question that a cohort cannot answer by what its tables hold, before hours are spent on pages without
+    results; one alone where it can answer none.
 
     Parameters
     ----------

@@ -1,7 +1,11 @@
-"""Every definition of age acceleration, as columns of one table, and its correlation with age."""
+"""Every definition of age acceleration, as columns of one table: residuals of face age expected at an age, and where a face age lies
+among participants of the same age and sex; its correlation with age.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -26,10 +30,15 @@ from faceage_bio.stats.linear import correlation, mean_interval, spread
 from faceage_bio.stats.minimum_sizes import FOR_CURVE, OF_A_SEX
 from faceage_bio.stats.smoothing import fit_location_scale, loess, natural_spline, place_knots
 
-# Where a face age lies among participants of the same age and sex: z-score and centile.
-
-
 Z, CENTILE = "age_z", "age_centile"
+SEX_SD = "acceleration_sex_sd"
+KINDS = ("linear", "linear_cross_fitted", "spline", "loess", "adjusted")  # residuals, in years
+PLACES = ("cohort", "reference")
+SPLINE_DF = 3
+BAND = 10  # years
+# people -> years of face age, NaN where the curve says nothing
+Expected = Callable[[pd.DataFrame], np.ndarray]
+Fit = Callable[[pd.DataFrame], Expected]  # people with both ages -> their curve
 
 
 def normative_scores(people: pd.DataFrame, fitted_in: pd.Series) -> tuple[pd.DataFrame, tuple[Reason, ...]]:
@@ -65,13 +74,6 @@ def normative_scores(people: pd.DataFrame, fitted_in: pd.Series) -> tuple[pd.Dat
 
 
 # Face age expected at an age: line, spline, loess, or a line with covariates; and judging no participant by a curve fitted on himself.
-
-
-SPLINE_DF = 3
-Expected = Callable[
-    [pd.DataFrame], np.ndarray
-]  # people -> years of face age, NaN where the curve says nothing
-Fit = Callable[[pd.DataFrame], Expected]  # people with both ages -> their curve
 
 
 def line(people: pd.DataFrame) -> Expected:
@@ -177,12 +179,6 @@ def _enough(people: pd.DataFrame) -> None:
         raise FitError("too_few_for_curve", n=len(people), needed=FOR_CURVE)
 
 
-BAND = 10  # years
-SEX_SD = "acceleration_sex_sd"
-KINDS = ("linear", "linear_cross_fitted", "spline", "loess", "adjusted")  # residuals, in years
-PLACES = ("cohort", "reference")
-
-
 @dataclass(frozen=True)
 class Settings:
     """How age acceleration is defined; the config's section ``acceleration``."""
@@ -223,18 +219,19 @@ def definitions(settings: Settings, norm: str) -> list[Definition]:
         "loess": "residual of loess (span 0.75)",
         "adjusted": f"residual of a line with {', '.join(settings.adjust_for) or 'no covariate'}",
     }
-    rows = [Definition(AGE_GAP, "face age minus age", "years", "nobody", False)]
-    rows += [
-        Definition(column_of(kind, place), titles[kind], "years", place, kind != "linear")
-        for place in PLACES
-        for kind in KINDS
-    ]
+    same = "participants of the same age and sex"
+    in_sd = "age acceleration in standard deviations of the own sex"
     return [
-        *rows,
-        Definition(SEX_SD, "age acceleration in standard deviations of the own sex", "SD", settings.fit_in, False),
-        Definition(Z, "z-score against participants of the same age and sex", "SD", norm, False),
-        Definition(CENTILE, "centile among participants of the same age and sex", "centiles", norm, False),
-    ]  # fmt: skip
+        Definition(AGE_GAP, "face age minus age", "years", "nobody", False),
+        *(
+            Definition(column_of(kind, place), titles[kind], "years", place, kind != "linear")
+            for place in PLACES
+            for kind in KINDS
+        ),
+        Definition(SEX_SD, in_sd, "SD", settings.fit_in, False),
+        Definition(Z, f"z-score against {same}", "SD", norm, False),
+        Definition(CENTILE, f"centile among {same}", "centiles", norm, False),
+    ]
 
 
 @dataclass(frozen=True)
@@ -264,27 +261,24 @@ def define(people: pd.DataFrame, settings: Settings, places: Sequence[str] = PLA
     people = people.reset_index(drop=True)
     people[AGE_GAP] = people[FACE_AGE] - people[AGE]
     both = people[people[AGE_GAP].notna()]
-    reference = both.get("group", pd.Series("", index=both.index)) == "reference"
+    reference = in_reference(both)
     notes: dict[tuple[str, str], tuple[Reason, ...]] = {}
-    for kind in KINDS:
-        for place in places:
-            column = column_of(kind, place)
-            people[column] = np.nan
-            groups = both.groupby(COHORT) if place == "cohort" else [("", both)]
-            for name, group in groups:
-                inside = reference[group.index] | (place == "cohort")
-                try:
-                    people.loc[group.index, column] = group[FACE_AGE] - judge(
-                        group, inside, *_curve(kind, settings)
-                    )
-                except FitError as error:
-                    if place == settings.fit_in == "reference" and kind == settings.definition:
-                        raise CohortError(
-                            f"acceleration.fit_in is 'reference', but nothing can be fitted in the controls: {error}. "
-                            "Expected enough of them with both ages. Mark them with group = reference in the clinical table, or set fit_in: cohort."
-                        ) from None
-                    cohorts = [name] if place == "cohort" else people[COHORT].unique()
-                    notes |= {(cohort, column): (error.reason,) for cohort in cohorts}
+    for kind, place in product(KINDS, places):
+        column = column_of(kind, place)
+        people[column] = np.nan
+        for name, group in both.groupby(COHORT) if place == "cohort" else [("", both)]:
+            inside = reference[group.index] | (place == "cohort")
+            try:
+                expected = judge(group, inside, *_curve(kind, settings))
+                people.loc[group.index, column] = group[FACE_AGE] - expected
+            except FitError as error:
+                if place == settings.fit_in == "reference" and kind == settings.definition:
+                    raise CohortError(
+                        f"acceleration.fit_in is 'reference', but nothing can be fitted in the controls: {error}. "
+                        "Expected enough of them with both ages. Mark them with group = reference in the clinical table, or set fit_in: cohort."
+                    ) from None
+                cohorts = [name] if place == "cohort" else people[COHORT].unique()
+                notes |= {(cohort, column): (error.reason,) for cohort in cohorts}
     people[AGE_ACCELERATION] = people[column_of(settings.definition, settings.fit_in)]
     norm = "reference" if reference.any() else "cohort"
     if scored := "reference" in places:
@@ -304,11 +298,15 @@ def define(people: pd.DataFrame, settings: Settings, places: Sequence[str] = PLA
     return Defined(people, notes, norm)
 
 
+def in_reference(people: pd.DataFrame) -> pd.Series:
+    """Who is a control."""
+    return people.get("group", pd.Series("", index=people.index)) == "reference"
+
+
 def _curve(kind: str, settings: Settings) -> tuple[Fit, int | None]:
     """How a kind of residual is fitted, and in how many folds."""
-    fits = {"linear": line, "linear_cross_fitted": line, "spline": spline,
-            "loess": local, "adjusted": line_with(settings.adjust_for)}  # fmt: skip
-    return fits[kind], None if kind == "linear" else settings.folds
+    curves = {"spline": spline, "loess": local, "adjusted": line_with(settings.adjust_for)}
+    return curves.get(kind, line), None if kind == "linear" else settings.folds
 
 
 def _in_sex_sd(
@@ -316,9 +314,8 @@ def _in_sex_sd(
 ) -> tuple[pd.Series, tuple[Reason, ...]]:
     """Age acceleration over its standard deviation among participants of the same sex."""
     result, why = pd.Series(np.nan, index=group.index), []
-    norm = (
-        all_people[all_people["group"] == "reference"] if fit_in == "reference" else all_people
-    )  # cannot be empty
+    # controls there are some, or age acceleration could not be fitted in them
+    norm = all_people[in_reference(all_people)] if fit_in == "reference" else all_people
     for sex in SEX_LEVELS:
         mine = group.get("sex", pd.Series("", index=group.index)) == sex
         values = norm.loc[norm["sex"] == sex, AGE_ACCELERATION].dropna() if mine.any() else pd.Series()
@@ -332,8 +329,11 @@ def _in_sex_sd(
 
 
 def definition_table(
-    people: pd.DataFrame, notes: Mapping[tuple[str, str], tuple[Reason, ...]], shown: list[Definition], chosen: str
-) -> pd.DataFrame:  # fmt: skip
+    people: pd.DataFrame,
+    notes: Mapping[tuple[str, str], tuple[Reason, ...]],
+    shown: list[Definition],
+    chosen: str,
+) -> pd.DataFrame:
     """Mean, standard deviation and correlation with age of every definition, in one cohort.
 
     Returns
@@ -346,15 +346,12 @@ def definition_table(
     rows = []
     for one in shown:
         known = people[people[one.column].notna() & people[AGE].notna()]
-        base = {
-            COHORT: cohort, "question": "definitions", "term": one.column, "definition": definition_of(one.column),
-            "n": len(known), "model": one.title, "fitted_in": one.fitted_in, "cross_fitted": one.cross_fitted,
-            "chosen": one.column == chosen,
-        }  # fmt: skip
-        why = notes.get((cohort, one.column), ())
-        for measure, more in (
-            ("mean", {"unit": one.per}), ("standard deviation", {"unit": one.per}), ("correlation", {"exposure": AGE}),
-        ):  # fmt: skip
+        base = {COHORT: cohort, "question": "definitions", "term": one.column, "n": len(known)}
+        base |= {"definition": definition_of(one.column), "model": one.title, "chosen": one.column == chosen}
+        base |= {"fitted_in": one.fitted_in, "cross_fitted": one.cross_fitted}
+        why, unit = notes.get((cohort, one.column), ()), {"unit": one.per}
+        measures = {"mean": unit, "standard deviation": unit, "correlation": {"exposure": AGE}}
+        for measure, more in measures.items():
             rows.append(base | {"measure": measure} | more | _measure(measure, known, one.column, why))
     return result_rows(rows, "acceleration/definitions")
 
@@ -362,9 +359,8 @@ def definition_table(
 def _measure(measure: str, known: pd.DataFrame, column: str, why: tuple[Reason, ...]) -> dict:
     if not len(known):
         return {"reason": why or reason("no_ages")}
-    partly = {
-        "reason": [reason("without_sex", sex=one.parameters["sex"]) for one in why if "sex" in one.parameters]
-    }
+    sexes = [one.parameters["sex"] for one in why if "sex" in one.parameters]
+    partly = {"reason": [reason("without_sex", sex=sex) for sex in sexes]}
     if measure == "mean":
         return partly | {"estimate": known[column].mean()}
     try:
@@ -382,12 +378,10 @@ def definition_bands(people: pd.DataFrame, shown: list[Definition]) -> pd.DataFr
     for one in (definition for definition in shown if definition.per == "years"):
         known = people[people[one.column].notna() & people[AGE].notna()]
         for start, band in known.groupby((known[AGE] // BAND * BAND).astype("int64")):
-            row = {COHORT: cohort, "definition": one.column, "age_lower": start, "n": len(band),
-                   "age_mean": band[AGE].mean(), "mean": band[one.column].mean()}  # fmt: skip
-            try:
+            row = {COHORT: cohort, "definition": one.column, "age_lower": start, "n": len(band)}
+            row |= {"age_mean": band[AGE].mean(), "mean": band[one.column].mean()}
+            with suppress(FitError):  # one person has a mean and no interval
                 interval = mean_interval(band[one.column])
                 row |= {"ci_lower": interval.ci_lower, "ci_upper": interval.ci_upper}
-            except FitError:
-                pass  # one person has a mean and no interval
             rows.append(row)
     return pd.DataFrame(rows, columns=columns_of("acceleration/definition_bands"))

@@ -49,24 +49,14 @@ def definition_hazards(people: pd.DataFrame, per_years: float) -> pd.DataFrame:
     followed = people[is_followed(people) & people[AGE].notna()]
     if LEFT_OUT in followed:
         followed = followed[followed[LEFT_OUT].fillna("") == ""]
-    units = {
-        "years": (per_years, f"{per_years:g} years"),
-        "SD": (1.0, PER_SD),
-        "centiles": (10.0, "10 centiles"),
-    }
-    shown = [(one.column, units[one.per]) for one in definitions(Settings(), "") if one.column in people]
+    years = (per_years, f"{per_years:g} years")
+    units = {"years": years, "SD": (1.0, PER_SD), "centiles": (10.0, "10 centiles")}
+    shown = {one.column: units[one.per] for one in definitions(Settings(), "") if one.column in people}
+    label = {COHORT: cohort, "question": "definition hazards", "outcome": "death", "measure": "hazard ratio"}
     rows = []
-    for column, (unit, per) in [(FACE_AGE, units["years"]), *shown]:
-        base = {
-            COHORT: cohort,
-            "question": "definition hazards",
-            "outcome": "death",
-            "exposure": column,
-            "definition": "" if column == FACE_AGE else definition_of(column),
-            "term": column,
-            "measure": "hazard ratio",
-            "per": per,
-        }
+    for column, (unit, per) in ({FACE_AGE: years} | shown).items():
+        base = label | {"exposure": column, "term": column, "per": per}
+        base["definition"] = "" if column == FACE_AGE else definition_of(column)
         rows += [base | row for row in _alone_and_with_age(followed, column, unit)]
     return result_rows(rows, "acceleration/definition_hazards")
 
@@ -76,14 +66,9 @@ def _alone_and_with_age(followed: pd.DataFrame, column: str, unit: float) -> lis
     known = followed[followed[column].notna()]
     design = pd.DataFrame({column: known[column] / unit, AGE: known[AGE] / 10})
     rows = []
+    counts = {"n": len(known), "n_events": int(known[EVENT].sum())}
     for adjustment, terms in ((ALONE, [column]), (WITH_AGE, [column, AGE])):
-        row = {
-            "adjustment": adjustment,
-            "covariates": ", ".join(terms[1:]),
-            "model": MODEL,
-            "n": len(known),
-            "n_events": int(known[EVENT].sum()),
-        }
+        row = {"adjustment": adjustment, "covariates": ", ".join(terms[1:]), "model": MODEL} | counts
         try:
             if not len(known):
                 raise FitError("no_value")

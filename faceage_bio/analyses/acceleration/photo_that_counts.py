@@ -53,9 +53,8 @@ def one_per_subject(
     if rule == "median" and session_minutes is not None:
         check_sessions(photos)
     known = photos[[PHOTO, "photo_date", AGE]].drop_duplicates(PHOTO)
-    table = face_ages.reindex(columns=[PHOTO, SUBJECT, FACE_AGE, SHORT_SIDE, "flags"]).merge(
-        known, on=PHOTO, how="left"
-    )
+    table = face_ages.reindex(columns=[PHOTO, SUBJECT, FACE_AGE, SHORT_SIDE, "flags"])
+    table = table.merge(known, on=PHOTO, how="left")
     table["flags"] = table["flags"].fillna("").astype(str)
     table["taken"] = dates_of(table, "photo_date", "acceleration.repeat_photos", clock=True)
     table["photo_date"] = table["taken"].dt.normalize()
@@ -64,22 +63,20 @@ def one_per_subject(
     grouped = usable.groupby(SUBJECT)
     if rule in ("mean", "median"):
         joined = usable if rule == "mean" else _first_session(usable, session_days, session_minutes)
-        chosen = joined.groupby(SUBJECT).agg(
-            **{FACE_AGE: (FACE_AGE, rule), "photo_age": (AGE, "mean" if rule == "mean" else "max"), "photo_date": ("photo_date", "max"),
-               SHORT_SIDE: (SHORT_SIDE, "min"), "flags": ("flags", _all_flags)}
-        )  # fmt: skip
+        of_several = {FACE_AGE: rule, AGE: "mean" if rule == "mean" else "max", "photo_date": "max"}
+        of_several |= {SHORT_SIDE: "min", "flags": _all_flags}
+        chosen = joined.groupby(SUBJECT).agg(of_several)
     else:
         if rule == "nearest":
-            one = _nearest(usable, _dates(subjects, nearest_to))
+            dates = dates_of(subjects.set_index(SUBJECT), str(nearest_to), "acceleration.nearest_to")
+            one = _nearest(usable, dates)
         else:
             one = grouped.head(1) if rule == "first" else grouped.tail(1)
-        chosen = one.rename(columns={AGE: "photo_age"}).set_index(SUBJECT)[
-            [FACE_AGE, "photo_age", "photo_date", SHORT_SIDE, "flags"]
-        ]
+        chosen = one.set_index(SUBJECT)[[FACE_AGE, AGE, "photo_date", SHORT_SIDE, "flags"]]
+    chosen = chosen.rename(columns={AGE: "photo_age"})
     chosen["n_photos"] = grouped.size()
-    chosen["later_years"] = (
-        (chosen["photo_date"] - first_date.reindex(chosen.index)).dt.days / DAYS_PER_YEAR
-    ).fillna(0.0)
+    later = chosen["photo_date"] - first_date.reindex(chosen.index)
+    chosen["later_years"] = (later.dt.days / DAYS_PER_YEAR).fillna(0.0)
     dates = chosen["photo_date"].dt.strftime("%Y-%m-%d")
     chosen["photo_date"] = dates.astype(object).where(dates.notna(), None)
     result = subjects.merge(chosen, left_on=SUBJECT, right_index=True, how="left", validate="1:1")
@@ -155,11 +152,5 @@ def _nearest(usable: pd.DataFrame, dates: pd.Series) -> pd.DataFrame:
     apart = (usable["photo_date"] - pd.to_datetime(usable[SUBJECT].map(dates))).abs()
     single = ~usable[SUBJECT].duplicated(keep=False)
     dated = usable[apart.notna()].loc[apart[apart.notna()].sort_values(kind="stable").index]
-    return pd.concat(
-        [usable[single], dated[~dated[SUBJECT].isin(usable.loc[single, SUBJECT])]]
-    ).drop_duplicates(SUBJECT)
-
-
-def _dates(subjects: pd.DataFrame, column: str | None) -> pd.Series:
-    """Dates of a column of the clinical table, by subject."""
-    return dates_of(subjects.set_index(SUBJECT), str(column), "acceleration.nearest_to")
+    nearest = dated[~dated[SUBJECT].isin(usable.loc[single, SUBJECT])].drop_duplicates(SUBJECT)
+    return pd.concat([usable[single], nearest])

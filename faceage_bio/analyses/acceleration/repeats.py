@@ -20,13 +20,14 @@ from faceage_bio.core.columns import (
     PHOTO,
     SUBJECT,
     UNITS,
-)  # fmt: skip
+)
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.parse import dates_of
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.intake.observation import entry_of, is_followed
 from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.cox_fit import numbers
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.linear import mean_interval
 from faceage_bio.stats.measurement_error import correct_slope, repeat_reliability
@@ -36,6 +37,8 @@ RATE, INTERVAL = "face_ageing_rate", "interval_years"
 PUBLISHED = ("sex", "race", "site")  # beside the interval, what the published rate is adjusted for
 ERROR = "standard error of measurement"
 COPY = "same_photo_twice"  # flag of a photo that a subject has twice, exactly or nearly
+PER_YEAR = "1 year per year"
+WORDS = {FACE_AGE: "earlier face age", AGE: "age", INTERVAL: "interval"}
 
 
 def dated_photos(face_ages: pd.DataFrame, photos: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
@@ -77,9 +80,8 @@ def dated_photos(face_ages: pd.DataFrame, photos: pd.DataFrame, subjects: pd.Dat
     first = table.groupby(SUBJECT)["photo_date"].transform("min")
     table["years"] = (table["photo_date"] - first).dt.days / DAYS_PER_YEAR
     if AGE in subjects:
-        start = (
-            table[SUBJECT].map(subjects.drop_duplicates(SUBJECT).set_index(SUBJECT)[AGE]).astype("float64")
-        )
+        first_ages = subjects.drop_duplicates(SUBJECT).set_index(SUBJECT)[AGE]
+        start = table[SUBJECT].map(first_ages).astype("float64")
         table[AGE] = table[AGE].astype("float64").fillna(start + table["years"])
     table = table[table[FACE_AGE].notna()].sort_values(["photo_date", PHOTO], kind="stable")
     copied = table["flags"].fillna("").astype(str).str.contains(COPY)
@@ -117,21 +119,16 @@ def reliability_table(photos: pd.DataFrame, within_days: int | None, cohort: str
     """
     pairs = closest_pairs(photos, within_days)
     when = "" if within_days is None else f", at most {within_days} days apart"
-    base = {
-        COHORT: cohort,
-        "question": "reliability",
-        "n": len(pairs),
-        "model": f"two photos of each participant{when}",
-    }
+    base = {COHORT: cohort, "question": "reliability", "n": len(pairs)}
+    base["model"] = f"two photos of each participant{when}"
     rows = [base | {"term": INTERVAL, "measure": "median", "unit": "days"} | _median_days(pairs)]
     values = {FACE_AGE: pairs[[f"{FACE_AGE}_1", f"{FACE_AGE}_2"]].to_numpy(dtype=np.float64)}
     why = None
     try:
         first = photos[photos[AGE].notna()].drop_duplicates(SUBJECT)
         line = fit_line(first[FACE_AGE], first[AGE])
-        expected = line.expected(pairs[[f"{AGE}_1", f"{AGE}_2"]]).to_numpy()
-        values[AGE_ACCELERATION] = values[FACE_AGE] - expected
-        values[AGE_ACCELERATION] = values[AGE_ACCELERATION][~np.isnan(expected).any(axis=1)]
+        acceleration = values[FACE_AGE] - line.expected(pairs[[f"{AGE}_1", f"{AGE}_2"]]).to_numpy()
+        values[AGE_ACCELERATION] = acceleration[~np.isnan(acceleration).any(axis=1)]
     except FitError as error:
         why = error
     for term in (FACE_AGE, AGE_ACCELERATION):
@@ -169,9 +166,14 @@ def _reliability_rows(base: dict, values: np.ndarray | None, why: FitError | Non
 
 
 def attenuation_table(
-    people: pd.DataFrame, error_sd: float, error_df: float, outcomes: Sequence[str], covariates: Sequence[str],
-    per_years: float, averaged: bool,
-) -> pd.DataFrame:  # fmt: skip
+    people: pd.DataFrame,
+    error_sd: float,
+    error_df: float,
+    outcomes: Sequence[str],
+    covariates: Sequence[str],
+    per_years: float,
+    averaged: bool,
+) -> pd.DataFrame:
     """Differences of each outcome per years of age acceleration, as they are and corrected for the error of the face age.
 
     Always adjusted for chronological age.
@@ -193,50 +195,46 @@ def attenuation_table(
         Three rows per outcome: ``model`` "least squares", "regression calibration" and "SIMEX"; and their ``reliability``.
     """
     cohort = str(people[COHORT].iloc[0]) if len(people) and COHORT in people else ""
+    shared = {COHORT: cohort, "question": "attenuation", "exposure": AGE_ACCELERATION}
+    shared |= {"measure": "mean difference", "per": f"{per_years:g} years"}
+    models = ("least squares, HC3 (t)", "regression calibration", "SIMEX, quadratic")
     rows = []
     for outcome in outcomes:
-        base = {
-            COHORT: cohort, "question": "attenuation", "outcome": outcome, "exposure": AGE_ACCELERATION,
-            "term": outcome, "measure": "mean difference", "unit": AMOUNTS.get(outcome, ""), "per": f"{per_years:g} years",
-        }  # fmt: skip
-        rows += _attenuation_rows(base, people, error_sd, error_df, outcome, covariates, per_years, averaged)
+        others, without = _with_values(people, [name for name in covariates if name not in (outcome, AGE)])
+        base = shared | {"outcome": outcome, "term": outcome, "unit": AMOUNTS.get(outcome, ""), "n": 0}
+        base |= {"adjustment": "minimal" if others else "age", "covariates": ", ".join(["age", *others])}
+        try:
+            if outcome not in people or not pd.api.types.is_numeric_dtype(people[outcome]):
+                raise FitError("not_numeric" if outcome in people else "absent_column", column=outcome)
+            known = people[people[[AGE_ACCELERATION, outcome]].notna().all(axis=1)]
+            design = build_design(known, [AGE_ACCELERATION, AGE, *others], LEVELS).matrix
+            known = known.loc[design.index]
+            base["n"] = len(known)
+            _check_slope(known, design, outcome, error_sd, averaged)
+            share = np.sqrt((1 / known["n_photos"]).mean()) if averaged else 1.0
+            exposure, rest = known[AGE_ACCELERATION] / per_years, design.drop(columns=AGE_ACCELERATION)
+            found = correct_slope(known[outcome], exposure, rest, error_sd * share / per_years, error_df)
+        except FitError as error:
+            rows += [base | {"model": model, "reason": error.reason} for model in models]
+            continue
+        base |= {"reliability": found.reliability, "reason": without}
+        for model, estimate in zip(models, (found.naive, found.calibrated, found.simex), strict=True):
+            rows.append(base | {"model": model} | vars(estimate))
     return result_rows(rows, "acceleration/attenuation")
 
 
-def _attenuation_rows(
-    base, people, error_sd, error_df, outcome, covariates, per_years, averaged
-) -> list[dict]:
-    others, without = _with_values(people, [name for name in covariates if name not in (outcome, AGE)])
-    base = base | {"adjustment": "minimal" if others else "age", "covariates": ", ".join(["age", *others])}
-    models = ("least squares, HC3 (t)", "regression calibration", "SIMEX, quadratic")
-    if outcome not in people or not pd.api.types.is_numeric_dtype(people[outcome]):
-        why = reason("not_numeric" if outcome in people else "absent_column", column=outcome)
-        return [base | {"model": model, "n": 0, "reason": why} for model in models]
-    known = people[people[[AGE_ACCELERATION, outcome]].notna().all(axis=1)]
-    design = build_design(known, [AGE_ACCELERATION, AGE, *others], LEVELS)
-    rows = known.loc[design.matrix.index]
-    base |= {"n": len(rows)}
-    try:
-        if AGE_ACCELERATION not in design.matrix or rows[outcome].nunique() < 2:
-            if not len(rows):
-                raise FitError("no_complete_values")
-            raise FitError("outcome_or_exposure_constant", column=outcome)
-        if np.isnan(error_sd):
-            raise FitError("reliability_unknown")
-        if averaged and "n_photos" not in rows:
-            raise FitError("no_column", column="n_photos")
-        share = np.sqrt((1 / rows["n_photos"]).mean()) if averaged else 1.0
-        found = correct_slope(
-            rows[outcome], rows[AGE_ACCELERATION] / per_years, design.matrix.drop(columns=AGE_ACCELERATION),
-            error_sd * share / per_years, error_df,
-        )  # fmt: skip
-    except FitError as error:
-        return [base | {"model": model, "reason": error.reason} for model in models]
-    estimates = (found.naive, found.calibrated, found.simex)
-    return [
-        base | {"model": model, "reliability": found.reliability, "reason": without} | vars(estimate)
-        for model, estimate in zip(models, estimates, strict=True)
-    ]
+def _check_slope(
+    known: pd.DataFrame, design: pd.DataFrame, outcome: str, error_sd: float, averaged: bool
+) -> None:
+    """Refuse a slope that cannot be fitted or corrected."""
+    if not len(known):
+        raise FitError("no_complete_values")
+    if AGE_ACCELERATION not in design or known[outcome].nunique() < 2:
+        raise FitError("outcome_or_exposure_constant", column=outcome)
+    if np.isnan(error_sd):
+        raise FitError("reliability_unknown")
+    if averaged and "n_photos" not in known:
+        raise FitError("no_column", column="n_photos")
 
 
 def _with_values(people: pd.DataFrame, covariates: Sequence[str]) -> tuple[list[str], list[Reason]]:
@@ -270,10 +268,9 @@ def ageing_rates(photos: pd.DataFrame, subjects: pd.DataFrame, days: tuple[int, 
     kept = apart.index[apart.between(max(1, days[0]), days[1])]
     first, last = first.loc[kept], last.loc[kept]
     years = apart[kept] / DAYS_PER_YEAR
-    found = pd.DataFrame({
-        RATE: (last[FACE_AGE] - first[FACE_AGE]) / years, INTERVAL: years, FACE_AGE: first[FACE_AGE], AGE: first[AGE],
-        "later": last["years"],
-    })  # fmt: skip
+    found = first[[FACE_AGE, AGE]].assign(
+        **{RATE: (last[FACE_AGE] - first[FACE_AGE]) / years, INTERVAL: years, "later": last["years"]}
+    )
     rest = subjects.drop(columns=[FACE_AGE, AGE], errors="ignore")
     table = rest.merge(found, left_on=SUBJECT, right_index=True, how="inner")
     for column in (FOLLOWUP, ENTRY, EVENT):
@@ -320,25 +317,21 @@ def ageing_rate_table(
     ]
     usable = rates[is_followed(rates)]
     others = [name for name in covariates if name not in (FACE_AGE, AGE)]
+    both = "ageing rate + face age + age"
     models = {
         "ageing rate alone": ("unadjusted", []),
-        "ageing rate + face age + age": ("age", [FACE_AGE, AGE]),
-        " + ".join(["ageing rate + face age + age + interval", *others]): ("full", [FACE_AGE, AGE, INTERVAL, *others]),
-    }  # fmt: skip
-    rows = [
-        row
-        for name, (adjustment, columns) in models.items()
-        for row in _cox_rows(base | {"adjustment": adjustment, "model": name}, usable, columns, per_years)
-    ]
+        both: ("age", [FACE_AGE, AGE]),
+        " + ".join([f"{both} + interval", *others]): ("full", [FACE_AGE, AGE, INTERVAL, *others]),
+    }
+    rows = []
+    for name, (adjustment, columns) in models.items():
+        rows += _cox_rows(base | {"adjustment": adjustment, "model": name}, usable, columns, per_years)
     published = [name for name in PUBLISHED if name in usable]
     name = " + ".join(["ageing rate + interval", *published])
+    days = (usable[INTERVAL] * DAYS_PER_YEAR).round()
     for low, high in strata:
-        days = (usable[INTERVAL] * DAYS_PER_YEAR).round()
-        own = {
-            "subgroup": f"{low}-{high} days",
-            "adjustment": "without age",
-            "model": f"{name}, {low} to {high} days",
-        }
+        own = {"subgroup": f"{low}-{high} days", "model": f"{name}, {low} to {high} days"}
+        own["adjustment"] = "without age"
         rows += _cox_rows(base | own, usable[days.between(low, high)], [INTERVAL, *published], per_years)
     return result_rows([*summary, *rows], "acceleration/ageing_rate")
 
@@ -355,16 +348,14 @@ def _value(value: float) -> dict:
 
 
 def _cox_rows(base: dict, usable: pd.DataFrame, covariates: list[str], per_years: float) -> list[dict]:
-    units = UNITS | dict.fromkeys((FACE_AGE, AGE), (per_years, f"{per_years:g} years")) | {
-        RATE: (1.0, "1 year per year"), INTERVAL: (1.0, "1 year")}  # fmt: skip
-    words = {FACE_AGE: "earlier face age", AGE: "age", INTERVAL: "interval"}
+    units = UNITS | dict.fromkeys((FACE_AGE, AGE), (per_years, f"{per_years:g} years"))
+    units |= {RATE: (1.0, PER_YEAR), INTERVAL: (1.0, "1 year")}
     columns, remarks = _with_values(usable, [RATE, *covariates])
     design = build_design(usable, columns, LEVELS)
     rows = usable.drop(index=design.missing.index)
-    base = base | {
-        "outcome": "death", "measure": "hazard ratio", "n": len(rows), "n_events": int(rows[EVENT].sum()),
-        "covariates": ", ".join(words.get(column, column) for column in columns[1:]),
-    }  # fmt: skip
+    base = base | {"outcome": "death", "measure": "hazard ratio"}
+    base |= {"n": len(rows), "n_events": int(rows[EVENT].sum())}
+    base["covariates"] = ", ".join(WORDS.get(column, column) for column in columns[1:])
     matrix = design.matrix.copy()
     for column in matrix:
         matrix[column] = matrix[column] / units.get(column, (1.0, ""))[0]
@@ -376,15 +367,12 @@ def _cox_rows(base: dict, usable: pd.DataFrame, covariates: list[str], per_years
         check_events(rows[EVENT])
         fit = fit_cox(rows[FOLLOWUP], rows[EVENT], matrix, entry_of(rows))
     except FitError as error:
-        return [base | {"term": RATE, "exposure": RATE, "per": "1 year per year", "reason": error.reason}]
+        return [base | {"term": RATE, "exposure": RATE, "per": PER_YEAR, "reason": error.reason}]
     if design.constant:
         remarks.append(reason("without_constant", columns=design.constant))
-    remarks += fit.reasons
-    return [
-        base | {
-            "term": term, "exposure": term.partition(": ")[0], "per": units.get(term, (1.0, ""))[1], "estimate": row.hazard_ratio,
-            "ci_lower": row.ci_lower, "ci_upper": row.ci_upper, "p_value": row.p_value, "standard_error": row.standard_error,
-            "statistic": row.log_hazard_ratio / row.standard_error, "reason": remarks,
-        }
-        for term, row in fit.terms.iterrows()
-    ]  # fmt: skip
+    base["reason"] = [*remarks, *fit.reasons]
+    found = []
+    for term, row in fit.terms.iterrows():
+        about = {"term": term, "exposure": term.partition(": ")[0], "per": units.get(term, (1.0, ""))[1]}
+        found.append(base | about | numbers(row))
+    return found

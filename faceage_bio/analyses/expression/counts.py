@@ -1,4 +1,6 @@
-"""Counts and their samples, one sample per person, joined with the analysis table; what is left out and why."""
+"""Counts and their samples, one sample per person, joined with the analysis table; what is left out and why; expression levels on a
+scale that other stages can use: log2 counts per million.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +14,13 @@ from faceage_bio.core.errors import CohortError, Problems, examples
 from faceage_bio.core.tables import ledger_rows
 from faceage_bio.intake.cohort.samples import check_one_tissue, is_of_tissue
 from faceage_bio.stats.blocks import split
+
+ABOUT = ["analysis", SAMPLE, SUBJECT, "sample_date", "batch"]  # columns of a table of levels before its genes
+STATUS = {
+    "": "included",
+    "added_library": "flagged",
+    "added_sample": "flagged",
+}  # of a reason; of others excluded
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ def choose_samples(
         decides, or no sample of anybody in the analysis table.
     """
     columns = columns_of(covariates)
-    ordered = samples.sort_values(["sample_date", SAMPLE], na_position="last", kind="stable")
+    ordered = by_date(samples)
     further = [name for name in samples if name not in (COHORT, SUBJECT, SAMPLE)]
     people = ordered.merge(table.drop(columns=[COHORT, *further], errors="ignore"), on=SUBJECT, how="left")
     unknown = [name for name in columns if name not in people]
@@ -71,12 +80,7 @@ def choose_samples(
             f"the table {examples(list(table[SUBJECT]), 3)}. Expected the same participants in both. Write subject_id in both in one way."
         )
     reason = pd.Series("", index=people.index)
-    if tissue is not None:
-        reason[~is_of_tissue(people, tissue)] = "other_tissue"
-    else:
-        problems = Problems()
-        check_one_tissue(samples, repeated, columns, "the samples table", problems)
-        problems.stop_if_any()
+    reason[~_of_tissue(people, tissue, repeated, columns)] = "other_tissue"
     judged = _judged(people, verdicts)
     out = (reason == "") & (judged["status"] == "excluded")
     reason[out] = judged.loc[out, "reason"]
@@ -86,19 +90,32 @@ def choose_samples(
     counts, settled = settle_repeats(counts, people[reason == ""], repeated)
     reason[settled.index] = settled
     used = people[reason == ""].set_index(SAMPLE)
-    status = reason.map(
-        lambda why: {"": "included", "added_library": "flagged", "added_sample": "flagged"}.get(
-            why, "excluded"
-        )
-    )
+    status = reason.map(STATUS).fillna("excluded")
     flagged = (reason == "") & (judged["status"] == "flagged")
     ledger = people[[COHORT, SUBJECT, SAMPLE]].assign(
-        stage="expression", status=status.mask(flagged, "flagged"), reason=reason.mask(flagged, judged["reason"]),
+        stage="expression",
+        status=status.mask(flagged, "flagged"),
+        reason=reason.mask(flagged, judged["reason"]),
         detail=judged["detail"].where(out | flagged, ""),
-    )  # fmt: skip
+    )
     chosen = of_samples(counts, used.index).T
     chosen.index = used.index
     return Expression(chosen, used, ledger_rows(ledger))
+
+
+def by_date(samples: pd.DataFrame) -> pd.DataFrame:
+    """Samples in the order of their dates, those without one last."""
+    return samples.sort_values(["sample_date", SAMPLE], na_position="last", kind="stable")
+
+
+def _of_tissue(samples: pd.DataFrame, tissue: str | None, repeated: str, columns: Sequence[str]) -> pd.Series:
+    """Which samples are of the tissue; all of them if none is declared and each participant has one."""
+    if tissue is not None:
+        return is_of_tissue(samples, tissue)
+    problems = Problems()
+    check_one_tissue(samples, repeated, columns, "the samples table", problems)
+    problems.stop_if_any()
+    return pd.Series(True, index=samples.index)
 
 
 def _judged(people: pd.DataFrame, verdicts: pd.DataFrame | None) -> pd.DataFrame:
@@ -136,12 +153,9 @@ def _add_libraries(
     counts: pd.DataFrame, people: pd.DataFrame, repeated: str
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Counts in which the first library of each specimen (or person) holds the sum, and why the others are not rows of their own."""
-    own, why = counts, pd.Series(dtype=object)
-    specimen = (
-        people[SPECIMEN].where(people[SPECIMEN].notna(), people[SAMPLE])
-        if SPECIMEN in people
-        else people[SAMPLE]
-    )
+    own, why, specimen = counts, pd.Series(dtype=object), people[SAMPLE]
+    if SPECIMEN in people:
+        specimen = people[SPECIMEN].where(people[SPECIMEN].notna(), specimen)
     steps = [(specimen.astype(str), "added_library")]
     if repeated == "sum":
         steps.append((people[SUBJECT].astype(str), "added_sample"))
@@ -164,17 +178,10 @@ def one_row_per_sample(
     rows = rows.sort_values("status", key=lambda status: status.map(order).fillna(2), kind="stable")
     rows = rows.drop_duplicates(SAMPLE)
     left = samples[~samples[SAMPLE].astype(str).isin(rows[SAMPLE])]
-    why = (
-        left[SUBJECT].astype(str).map({} if left_out is None else left_out.to_dict()).fillna("no_cells_left")
-    )
+    known = {} if left_out is None else left_out.to_dict()
+    why = left[SUBJECT].astype(str).map(known).fillna("no_cells_left")
     more = left[[COHORT, SUBJECT, SAMPLE]].assign(stage="expression", status="excluded", reason=why)
     return ledger_rows(pd.concat([rows, more], ignore_index=True))
-
-
-# Expression levels on a scale that other stages can use: log2 counts per million, one sample per person.
-
-
-ABOUT = ["analysis", SAMPLE, SUBJECT, "sample_date", "batch"]  # columns before the genes
 
 
 def log_counts_per_million(counts: pd.DataFrame, min_count: int, min_samples: int) -> pd.DataFrame:
@@ -231,32 +238,20 @@ def levels_table(
         last sample in a sum.
     """
     repeated = "first" if repeated == "block" else repeated
-    parts = [
-        _of(counts, samples, name, min_count, min_samples, repeated, tissue)
-        for name, (counts, samples) in inputs.items()
-    ]
+    parts = []
+    for name, (counts, samples) in inputs.items():
+        samples = by_date(samples).reset_index(drop=True)
+        samples = samples[_of_tissue(samples, tissue, repeated, ())]
+        counts, settled = settle_repeats(counts, samples, repeated)
+        kept = samples[~samples.index.isin(settled.index)]
+        if repeated == "sum":
+            kept = kept.assign(sample_date=kept[SUBJECT].map(samples.groupby(SUBJECT)["sample_date"].last()))
+        levels = log_counts_per_million(of_samples(counts, kept[SAMPLE]), min_count, min_samples)
+        parts.append(_with_levels(kept.assign(analysis=name).reindex(columns=ABOUT), levels, name))
     return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
 
-def _of(
-    counts: pd.DataFrame, samples: pd.DataFrame, analysis: str, min_count: int, min_samples: int, repeated: str,
-    tissue: str | None,
-) -> pd.DataFrame:  # fmt: skip
-    samples = samples.sort_values(["sample_date", SAMPLE], na_position="last", kind="stable").reset_index(
-        drop=True
-    )
-    if tissue is not None:
-        samples = samples[is_of_tissue(samples, tissue)]
-    else:
-        problems = Problems()
-        check_one_tissue(samples, repeated, (), "the samples table", problems)
-        problems.stop_if_any()
-    counts, settled = settle_repeats(counts, samples, repeated)
-    kept = samples[~samples.index.isin(settled.index)]
-    if repeated == "sum":
-        kept = kept.assign(sample_date=kept[SUBJECT].map(samples.groupby(SUBJECT)["sample_date"].last()))
-    levels = log_counts_per_million(of_samples(counts, kept[SAMPLE]), min_count, min_samples)
-    about = kept.assign(analysis=analysis).reindex(columns=ABOUT)
+def _with_levels(about: pd.DataFrame, levels: pd.DataFrame, analysis: str) -> pd.DataFrame:
     if about.empty:
         return pd.DataFrame({"analysis": [analysis]}).reindex(columns=ABOUT)
     levels.index, levels.columns.name = pd.RangeIndex(len(levels)), None

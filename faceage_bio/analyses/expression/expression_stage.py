@@ -1,6 +1,6 @@
 """The stage's tables: all genes in the joint model, and the genes declared beforehand in every model of both ages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.limma import voom
-from faceage_bio.stats.multiplicity import benjamini_hochberg, filtered_discovery_rate
+from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni, filtered_discovery_rate
 from faceage_bio.stats.negative_binomial import trimmed_mean_of_m
 from faceage_bio.stats.resampling import weighted_permutation_p
 from faceage_bio.stats.sample_size import smallest_detectable
@@ -67,9 +67,8 @@ def result_tables(
         ``detectable``: the smallest change that this study would have found with 80% power; ``permutation_p_value`` of age
         acceleration in the joint model: of limma-voom's t, `PERMUTATIONS` by ``seed``.
     """
-    label = {
-        COHORT: cohort, "question": question, "outcome": "expression", "measure": "log2 fold change", "per": f"{per_years:g} years",
-    }  # fmt: skip
+    label = {COHORT: cohort, "question": question, "outcome": "expression"}
+    label |= {"measure": "log2 fold change", "per": f"{per_years:g} years"}
     try:
         people = data.people
         joint = design_of(people, (AGE_ACCELERATION, AGE), covariates, per_years)
@@ -82,12 +81,12 @@ def result_tables(
         declared = _panel(models, people, covariates, per_years, panel, data.counts, seed)
     except FitError as error:
         genes = pd.DataFrame(columns=["term"])
+        why = {"n": data.people[SUBJECT].nunique(), "reason": error.reason.encoded}
+        held = plain(covariates)
         declared = pd.concat(
-            pd.DataFrame({"term": list(panel), "exposure": test.exposure, "model": test.model}).assign(
-                **adjustment_of(test, covariates, plain(covariates))
-            )
+            pd.DataFrame({"term": list(panel)}).assign(**_of_test(test, covariates, held), **why)
             for test in TESTS
-        ).assign(n=data.people[SUBJECT].nunique(), reason=error.reason.encoded)
+        )
     return (
         result_rows(genes.assign(**label, family="all genes"), "expression/genes"),
         result_rows(declared.assign(**label, family="prespecified panel"), "expression/panel"),
@@ -102,10 +101,13 @@ def with_identifiers(genes: pd.DataFrame, identifiers: pd.Series) -> pd.DataFram
 def _labelled(
     table: pd.DataFrame, models: CountModels, test: Test, covariates: Sequence[str]
 ) -> pd.DataFrame:
-    return table.rename_axis("term").reset_index().assign(
-        exposure=test.exposure, model=test.model, method=models.method, n=models.n_people,
-        **adjustment_of(test, covariates, models.joint),
-    )  # fmt: skip
+    about = _of_test(test, covariates, models.joint) | {"method": models.method, "n": models.n_people}
+    return table.rename_axis("term").reset_index().assign(**about)
+
+
+def _of_test(test: Test, covariates: Sequence[str], matrix: Iterable[str]) -> dict:
+    about = {"exposure": test.exposure, "model": test.model}
+    return about | adjustment_of(test, covariates, matrix)
 
 
 def _genes(models: CountModels, covariates: Sequence[str]) -> pd.DataFrame:
@@ -116,9 +118,11 @@ def _genes(models: CountModels, covariates: Sequence[str]) -> pd.DataFrame:
         table = models.test(joint, contrast_of(joint, [exposure]))
         p_values = table["p_value"].to_numpy()
         table = with_both_q(table).assign(
-            base_mean=means, q_value=benjamini_hochberg(p_values), n_tests=int((~np.isnan(p_values)).sum()),
+            base_mean=means,
+            q_value=benjamini_hochberg(p_values),
             q_filtered=filtered_discovery_rate(p_values, means.to_numpy(), ALPHA)[0],
-        )  # fmt: skip
+            n_tests=int((~np.isnan(p_values)).sum()),
+        )
         test = Test(TOGETHER, (AGE_ACCELERATION, AGE), (exposure,))
         parts.append(_labelled(table, models, test, covariates))
     return pd.concat(parts, ignore_index=True)
@@ -149,10 +153,9 @@ def _panel(
         table["reason"] = table["reason"].fillna(pd.Series(why)).fillna("")
         if "p_value" in table:
             table = with_both_q(table)
-            n_tests = int(table["p_value"].notna().sum())
-            table["q_value"] = benjamini_hochberg(table["p_value"].to_numpy())
-            table["p_bonferroni"] = (table["p_value"] * n_tests).clip(upper=1)
-            table["n_tests"] = n_tests
+            p_values = table["p_value"].to_numpy()
+            table["q_value"], table["p_bonferroni"] = benjamini_hochberg(p_values), bonferroni(p_values)
+            table["n_tests"] = int(table["p_value"].notna().sum())
             table["detectable"] = smallest_detectable(table["standard_error"])
             if test == HEADLINE and len(present) and models.persons is None:
                 table["permutation_p_value"] = _permuted(models, present, seed)
@@ -164,15 +167,14 @@ def with_both_q(table: pd.DataFrame) -> pd.DataFrame:
     """q of each method over the genes of the table, and a remark where one finds a gene that the other does not, or its opposite."""
     if "deseq2_p_value" not in table:
         return table
-    q = {
-        name: benjamini_hochberg(table[f"{name}_p_value"].to_numpy(dtype=float))
-        for name in ("deseq2", "voom")
-    }
-    table = table.assign(**{f"{name}_q_value": values for name, values in q.items()})
-    found = [values < ALPHA for values in q.values()]
-    known = ~np.isnan(list(q.values())).any(axis=0)
+    of_deseq2, of_voom = (
+        benjamini_hochberg(table[f"{name}_p_value"].to_numpy(dtype=float)) for name in ("deseq2", "voom")
+    )
+    table = table.assign(deseq2_q_value=of_deseq2, voom_q_value=of_voom)
+    one, other = of_deseq2 < ALPHA, of_voom < ALPHA
+    known = ~np.isnan([of_deseq2, of_voom]).any(axis=0)
     opposite = np.sign(table["deseq2_estimate"]) != np.sign(table["voom_estimate"])
-    apart = known & ((found[0] != found[1]) | (found[0] & found[1] & opposite.to_numpy()))
+    apart = known & ((one != other) | (one & other & opposite.to_numpy()))
     remark = reason("methods_disagree").encoded
     table.loc[apart, "reason"] = [
         f"{told}; {remark}" if told else remark for told in table.loc[apart, "reason"]
@@ -184,10 +186,8 @@ def _permuted(models: CountModels, genes: pd.Index, seed: int) -> pd.Series:
     """Permutation p-values of limma-voom's t of age acceleration, with the weights of the covariates alone."""
     design = models.joint.to_numpy()
     column = models.joint.columns.get_loc(AGE_ACCELERATION)
-    crossed = [
-        k for k, name in enumerate(models.joint) if " x " in name and AGE_ACCELERATION in name.split(" x ")
-    ]
-    covariates = np.delete(design, [column, *crossed], axis=1)
+    without = [AGE_ACCELERATION not in name.split(" x ") for name in models.joint]
+    covariates = design[:, without]
     depth = models.counts.sum(axis=1) * trimmed_mean_of_m(models.counts)
     levels, weights = voom(models.counts, covariates, depth, models.genes.get_indexer(genes))
     found = weighted_permutation_p(levels, weights, design[:, column], covariates, PERMUTATIONS, seed)

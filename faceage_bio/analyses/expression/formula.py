@@ -38,12 +38,10 @@ def interactions_of(covariates: Sequence[str], ages: Sequence[str]) -> list[tupl
         parts = name.split(":")
         if len(parts) == 1:
             continue
-        if len(parts) > 2 or parts[0] == parts[1] or (alone := [part for part in parts if part not in known]):
-            why = (
-                f"also name {', '.join(alone)}"
-                if len(parts) == 2 and parts[0] != parts[1]
-                else "name two columns"
-            )
+        alone = [part for part in parts if part not in known]
+        two = len(parts) == 2 and parts[0] != parts[1]
+        if alone or not two:
+            why = f"also name {', '.join(alone)}" if two else "name two columns"
             raise CohortError(
                 f"expression.covariates: the interaction '{name}' cannot be fitted; {why}. Expected two columns of the analysis table with a colon between them. Write for example "
                 "[sex, smoking, 'sex:smoking']."
@@ -82,13 +80,13 @@ def design_of(
     if not len(people):
         raise FitError("no_sample")
     design = build_design(people, [*ages, *plain(covariates)], LEVELS)
-    if still := [SPOKEN[name] for name in ages if name in design.constant or not len(people)]:
+    if still := [SPOKEN[name] for name in ages if name in design.constant]:
         raise FitError("constant_or_missing", column=still)
     matrix = design.matrix - design.matrix.mean()
     matrix[list(ages)] = matrix[list(ages)] / per_years
     for one, other in pairs:
-        for a in _columns(matrix, one):
-            for b in _columns(matrix, other):
+        for a in terms_of(matrix, one):
+            for b in terms_of(matrix, other):
                 matrix[f"{a} x {b}"] = matrix[a] * matrix[b]
     n, p = len(matrix), matrix.shape[1] + 1
     if n < p + SPARE_SAMPLES:
@@ -99,7 +97,8 @@ def design_of(
     return matrix
 
 
-def _columns(matrix: pd.DataFrame, name: str) -> list[str]:
+def terms_of(matrix: pd.DataFrame, name: str) -> list[str]:
+    """The columns of a design that a number, or the levels of words, have."""
     return [column for column in matrix if column == name or column.startswith(f"{name}: ")]
 
 
@@ -107,7 +106,7 @@ def _confounding(matrix: pd.DataFrame, column: str) -> FitError:
     """What a column that follows from the others follows from, if it is one covariate."""
     own = column.split(": ")[0]
     for other in dict.fromkeys(name.split(": ")[0] for name in matrix):
-        if other != own and not independent(matrix[[*_columns(matrix, other), column]]):
+        if other != own and not independent(matrix[[*terms_of(matrix, other), column]]):
             return FitError("follows_from", column=column, other=other, own=own)
     return FitError("follows_from_covariates", column=column)
 

@@ -21,6 +21,8 @@ from faceage_bio.stats.pydeseq2_fit import deseq_by_pydeseq2
 NORMAL_975 = float(norm.ppf(0.975))
 DESEQ2, VOOM = "DESeq2", "limma-voom"
 BUILTIN = "builtin"
+TOGETHER, FACE_AND_AGE, ALONE, RAW = "together", "face age and age", "alone", "raw gap"
+DIFFERENCE = "difference"
 ESTIMATED = ("estimate", "ci_lower", "ci_upper", "p_value")
 NOT_CONVERGED, OUTLYING = "gene_not_converged", "outlying_count"  # codes of reasons
 
@@ -45,9 +47,8 @@ class CountModels:
     sparse: bool
     workers: int
     headline: str = DESEQ2
-    moderated: dict[tuple[str, ...], ModeratedFit] = field(
-        default_factory=dict
-    )  # limma's fits made so far, by design
+    # limma's fits made so far, by design
+    moderated: dict[tuple[str, ...], ModeratedFit] = field(default_factory=dict)
 
     @property
     def leads(self) -> str:
@@ -64,9 +65,8 @@ class CountModels:
         if self.leads == VOOM:
             alongside = f", alongside DESeq2's method{whose}" if whose else ""
             return f"limma-voom, moderated t{alongside}"
-        return f"DESeq2's method{whose}, Wald test" + (
-            ", size factors of positive counts" if self.sparse else ""
-        )
+        positive = ", size factors of positive counts" if self.sparse else ""
+        return f"DESeq2's method{whose}, Wald test{positive}"
 
     @property
     def n_people(self) -> int:
@@ -164,28 +164,31 @@ class CountModels:
         counts = difference(*(coefficient(fit.counts[:, places], design, *given) for design in designs))
         levels, weights, df = self.log_cpm[:, places], self.weights[:, places], len(one) - one.shape[1]
         weighted = (weighted_coefficient(levels, weights, design, column) for design in designs)
-        tests = []
-        for (estimate, error, _, p), quantile in (
-            (counts, NORMAL_975), (difference(*weighted, df), float(t.ppf(0.975, df))),
-        ):  # fmt: skip
-            tests.append(_interval(estimate, error, quantile).assign(p_value=p, reason=""))
-        tests[0]["reason"] = self.reason
-        tests[0].loc[fit.outlying[places], "p_value"] = np.nan
-        tests[0].loc[fit.outlying[places], "reason"] = OUTLYING
-        return self._by_method(*tests).set_axis(genes, axis=0)
+        deseq2_test, voom_test = (
+            _interval(estimate, error, quantile).assign(p_value=p, reason=why)
+            for (estimate, error, _, p), quantile, why in (
+                (counts, NORMAL_975, self.reason),
+                (difference(*weighted, df), float(t.ppf(0.975, df)), ""),
+            )
+        )
+        deseq2_test.loc[fit.outlying[places], ["p_value", "reason"]] = np.nan, OUTLYING
+        return self._by_method(deseq2_test, voom_test).set_axis(genes, axis=0)
 
 
 def _interval(estimate: np.ndarray, error: np.ndarray, quantile: float) -> pd.DataFrame:
-    table = pd.DataFrame({"estimate": estimate, "standard_error": error})
-    half = quantile * table["standard_error"]
-    return table.assign(
-        statistic=table["estimate"] / table["standard_error"], ci_lower=table["estimate"] - half, ci_upper=table["estimate"] + half,
-    )  # fmt: skip
+    table, half = pd.DataFrame({"estimate": estimate, "standard_error": error}), quantile * error
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return table.assign(statistic=estimate / error, ci_lower=estimate - half, ci_upper=estimate + half)
 
 
 def fit_models(
-    counts: pd.DataFrame, people: pd.DataFrame, joint: pd.DataFrame, workers: int, headline: str = DESEQ2, engine: str = BUILTIN,
-) -> CountModels:  # fmt: skip
+    counts: pd.DataFrame,
+    people: pd.DataFrame,
+    joint: pd.DataFrame,
+    workers: int,
+    headline: str = DESEQ2,
+    engine: str = BUILTIN,
+) -> CountModels:
     """Size factors, dispersions and weights of the joint design.
 
     Parameters
@@ -212,19 +215,8 @@ def fit_models(
     if repeated:
         persons = pd.factorize(people[SUBJECT])[0]
         correlation = consensus_correlation(log_cpm, design, weights, persons, workers)
-    return CountModels(
-        counts.columns,
-        values,
-        joint,
-        deseq,
-        log_cpm,
-        weights,
-        persons,
-        correlation,
-        sparse,
-        workers,
-        headline,
-    )
+    shared = (joint, deseq, log_cpm, weights, persons, correlation, sparse, workers, headline)
+    return CountModels(counts.columns, values, *shared)
 
 
 def tested_genes(counts: pd.DataFrame, min_count: int, min_samples: int) -> np.ndarray:
@@ -255,10 +247,6 @@ def contrast_of(matrix: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
 # Face age compared with chronological age in the same samples and the same unit: together, alone, and their difference.
 #
 # That one of two coefficients is significant and the other is not, is no difference between them: it is tested here.
-
-
-TOGETHER, FACE_AND_AGE, ALONE, RAW = "together", "face age and age", "alone", "raw gap"
-DIFFERENCE = "difference"
 
 
 @dataclass(frozen=True)
@@ -321,8 +309,7 @@ def adjustment_of(test: Test, covariates: Sequence[str], matrix: Iterable[str]) 
     held = [age for age in ages if age not in test.tested]
     found = {column.split(": ")[0] for column in matrix}
     crossed = [" x ".join(pair) for pair in interactions_of(covariates, test.ages)]
-    told = adjusted_for(
-        [*held, *(name for name in plain(covariates) if name in found), *crossed], test.exposure
-    )
+    held += [name for name in plain(covariates) if name in found]
+    told = adjusted_for([*held, *crossed], test.exposure)
     # of two ages in one model each is adjusted for the other
     return told | {"adjustment": "full"} if len(test.tested) == 2 and test.model != ALONE else told

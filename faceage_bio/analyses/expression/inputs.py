@@ -13,6 +13,8 @@ from faceage_bio.core.tables import read_table
 from faceage_bio.intake.rna.cells import CELL_TYPE
 from faceage_bio.intake.rna.count_files import CountTable, read_counts
 
+NO_NAME = "Expected a sample and its subject in every row. Write whose sample this is, or leave the row out."
+
 Inputs = dict[str, tuple[pd.DataFrame, pd.DataFrame]]  # analysis -> counts (genes x samples), samples table
 
 
@@ -53,9 +55,12 @@ def read_inputs(
             "--counts: expected --samples with it, which tells whose each sample is. Give --samples too."
         )
     profiles = read_profiles(pseudobulk) if pseudobulk is not None else None
-    sheet = read_table(samples) if samples is not None else donors_of(profiles)
     if samples is not None:
+        sheet = read_table(samples)
         check_samples_table(sheet, samples)
+    else:
+        donors = sorted(profiles[SUBJECT].unique())
+        sheet = pd.DataFrame({SAMPLE: donors, SUBJECT: donors})
     sheet = sheet.reindex(columns=[*SAMPLE_COLUMNS, *(name for name in sheet if name not in SAMPLE_COLUMNS)])
     sheet[COHORT] = cohort
     if profiles is not None:
@@ -99,13 +104,7 @@ def check_samples_table(sheet: pd.DataFrame, file: Path) -> None:
     problems = Problems()
     for name in (SAMPLE, SUBJECT):
         for row in np.flatnonzero(sheet[name].isna()):
-            problems.cell(
-                str(file),
-                int(row) + 2,
-                name,
-                None,
-                "Expected a sample and its subject in every row. Write whose sample this is, or leave the row out.",
-            )
+            problems.cell(str(file), int(row) + 2, name, None, NO_NAME)
     for row in np.flatnonzero(sheet[SAMPLE].duplicated(keep=False) & sheet[SAMPLE].notna()):
         told = str(sheet[SAMPLE].iloc[row])
         problems.cell(str(file), int(row) + 2, SAMPLE, told, DOUBLED)
@@ -127,9 +126,3 @@ def read_profiles(path: Path) -> pd.DataFrame:
             "Give the table that faceage-bio aggregate-cells writes."
         )
     return profiles
-
-
-def donors_of(profiles: pd.DataFrame) -> pd.DataFrame:
-    """A samples table with each donor as one sample."""
-    donors = sorted(profiles[SUBJECT].unique())
-    return pd.DataFrame({SAMPLE: donors, SUBJECT: donors})

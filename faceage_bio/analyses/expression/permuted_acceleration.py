@@ -28,10 +28,11 @@ from faceage_bio.stats.resampling import inflation, permuted_exposures, type_one
 FURTHER_GENES = 2000  # besides the panel, by seed
 CALIBRATED = (0.04, 0.06)  # the 95% interval of DESeq2's type I error at 0.05 lies within
 METHODS = ("DESeq2, Wald test", "DESeq2, likelihood-ratio test", VOOM, "least squares, HC3")
-DECLARED, FEW, GOOD, BAD, SEVERAL, UNKNOWN = (
-    "declared", f"fewer than {SAMPLES_FOR_VOOM} samples", "95% CI of the type I error of DESeq2 within 0.04 to 0.06",
-    "95% CI of the type I error of DESeq2 not within 0.04 to 0.06", "several samples of a participant", "type I error not estimated",
-)  # fmt: skip
+# rules by which a method leads
+DECLARED, FEW = "declared", f"fewer than {SAMPLES_FOR_VOOM} samples"
+GOOD = "95% CI of the type I error of DESeq2 within 0.04 to 0.06"
+BAD = GOOD.replace("within", "not within")
+SEVERAL, UNKNOWN = "several samples of a participant", "type I error not estimated"
 
 
 def calibrate_tests(
@@ -64,22 +65,20 @@ def calibrate_tests(
         ``term``: method; ``standard_error``: Monte Carlo, between permutations; ``headline``, ``rule``: which method leads, and why.
     """
     n = data.people[SUBJECT].nunique()
-    base = {
-        COHORT: cohort, "question": question, "outcome": "expression", "exposure": AGE_ACCELERATION,
-        "n": n, "permutations": n_permutations,
-    }  # fmt: skip
+    base = {COHORT: cohort, "question": question, "outcome": "expression", "exposure": AGE_ACCELERATION}
+    base |= {"n": n, "permutations": n_permutations}
     rows: list[dict] = []
     try:
-        for method, p_values in _permuted_tests(
+        tests = _permuted_tests(
             data, covariates, panel, min_count, min_samples, n_permutations, seed, workers
-        ).items():
+        )
+        for method, p_values in tests.items():
             shared = base | {"term": method, "genes": p_values.shape[1]}
             for measure, summary in (("type I error", type_one_error), ("inflation factor", inflation)):
                 rows.append(shared | {"measure": measure, **vars(summary(p_values))})
     except FitError as error:
-        rows = [
-            base | {"term": method, "measure": "type I error", "reason": error.reason} for method in METHODS
-        ]
+        why = base | {"measure": "type I error", "reason": error.reason}
+        rows = [why | {"term": method} for method in METHODS]
     lead, rule = choose_headline(headline, n, data.people[SUBJECT].duplicated().any(), rows)
     return result_rows([row | {"headline": lead, "rule": rule} for row in rows], "expression/type_one_error")
 
@@ -159,9 +158,11 @@ def _permuted_tests(
         fit = fit_deseq(values, design, factors, workers)
         levels, weights = voom(values, design, depth)
         p_values = (
-            fit.wald(contrast)[3], fit.likelihood_ratio(reduced(matrix, contrast), workers)[1],
-            fit_moderated(levels, design, weights).test(contrast)[3], hc3(levels, design, contrast[None])[3, 0],
-        )  # fmt: skip
+            fit.wald(contrast)[3],
+            fit.likelihood_ratio(reduced(matrix, contrast), workers)[1],
+            fit_moderated(levels, design, weights).test(contrast)[3],
+            hc3(levels, design, contrast[None])[3, 0],
+        )
         for method, p in zip(METHODS, p_values, strict=True):
             found[method].append(p)
     return {method: np.array(values) for method, values in found.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.expression.counts import of_samples
+from faceage_bio.analyses.expression.counts import by_date, of_samples
 from faceage_bio.analyses.expression.formula import plain
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, LEVELS, SAMPLE, SPECIMEN, SUBJECT
 from faceage_bio.core.errors import FitError
@@ -17,7 +17,7 @@ from faceage_bio.stats.design import build_design, independent
 from faceage_bio.stats.limma import log_counts_per_million
 from faceage_bio.stats.linear import association_of_words, explained, mean_interval
 from faceage_bio.stats.minimum_sizes import SAMPLES_FOR_COMPONENTS
-from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.stats.multiplicity import q_values
 
 X_GENE = "XIST"  # of inactivated X chromosomes
 Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY", "USP9Y", "ZFY", "TXLNGY")
@@ -26,6 +26,12 @@ LEVELS_AT_ONCE = 5_000_000  # more would need more memory than the counts
 MAD = 1.4826  # times the median absolute deviation is the standard deviation of normal values
 LIKE = 5  # samples of one batch that have a median of their own
 NO_COUNTS, OUTLIER, SEX = "no_counts", "rna_outlier", "sex_mismatch"
+MANY_WORDS = (
+    0.5  # a column with more words than this share of participants tells one from another, not groups
+)
+BATCH = "batch"
+OTHER_SEX = "sex by RNA differs from the record"
+NOT_COVARIATES = {COHORT, SAMPLE, SUBJECT, SPECIMEN, "sample_date"}
 PRIVATE_COLUMNS = [
     "analysis", SAMPLE, SUBJECT, "library_size", "genes_detected", "top_share", "xist", "y_genes", "rna_sex",
     "recorded_sex", "deviation", "status", "reason", "detail",
@@ -92,22 +98,19 @@ def check_samples(
     batch = samples.set_index(SAMPLE)["batch"] if "batch" in samples else ""
     alike = pd.Series(batch, index=table.index).astype(str)
     table["deviation"] = deviations(spread, alike[filled]).max(axis=1)
-    table = judge(table, limits)
-    return Checked(table.rename_axis(SAMPLE).reset_index(), components, shares, {"sex": no_sex, "components": no_components})  # fmt: skip
+    judged = judge(table, limits).rename_axis(SAMPLE).reset_index()
+    return Checked(judged, components, shares, {"sex": no_sex, "components": no_components})
 
 
 def measure(counts: pd.DataFrame) -> pd.DataFrame:
     """Library size, genes with a count, and the share of the counts in the `TOP` genes of each sample."""
     values = counts.to_numpy()
     total = values.sum(axis=0)
-    top = np.array(
-        [np.sort(one)[-TOP:].sum() for one in values.T]
-    )  # of one sample after the other, to copy no others
+    # of one sample after the other, to copy no others
+    top = np.array([np.sort(one)[-TOP:].sum() for one in values.T])
     share = np.divide(top, total, out=np.full(len(total), np.nan), where=total > 0)
-    return pd.DataFrame(
-        {"library_size": total, "genes_detected": np.count_nonzero(values, axis=0), "top_share": share},
-        index=counts.columns,
-    )
+    found = {"library_size": total, "genes_detected": np.count_nonzero(values, axis=0), "top_share": share}
+    return pd.DataFrame(found, index=counts.columns)
 
 
 def levels_of(counts: pd.DataFrame, genes: Sequence[str]) -> pd.DataFrame:
@@ -194,13 +197,15 @@ def judge(table: pd.DataFrame, limits: Limits) -> pd.DataFrame:
     """With status (included, flagged, excluded), reason and detail of each sample; the graver reason is the one told."""
     status, code, detail = (pd.Series(value, index=table.index) for value in ("included", "", ""))
     recorded, told = table["recorded_sex"], table["rna_sex"]
+    sexes = "recorded " + recorded.astype(str) + ", by RNA " + told.astype(str)
+    distance = table["deviation"].map("{:.1f} robust standard deviations from the median".format)
     mismatch = recorded.isin(["female", "male"]) & told.isin(["female", "male"]) & (recorded != told)
     far = table["deviation"] > limits.deviations
     found = [
         (table["library_size"] == 0, "exclude", NO_COUNTS, pd.Series("no counts at all", index=table.index)),
-        (mismatch, limits.sex_mismatches, SEX, "recorded " + recorded.astype(str) + ", by RNA " + told.astype(str)),
-        (far, limits.outliers, OUTLIER, table["deviation"].map("{:.1f} robust standard deviations from the median".format)),
-    ]  # fmt: skip
+        (mismatch, limits.sex_mismatches, SEX, sexes),
+        (far, limits.outliers, OUTLIER, distance),
+    ]
     for action, word in (("exclude", "excluded"), ("flag", "flagged")):
         for mask, chosen, name, said in found:
             mine = mask & (chosen == action)
@@ -233,45 +238,34 @@ def without_excluded(
 # What is shared of the samples' quality: numbers of samples, what loads on which component, batch against acceleration.
 
 
-MANY_WORDS = 0.5  # a column with more words than this share of people tells one from another, not groups
-BATCH = "batch"
-OTHER_SEX = "sex by RNA differs from the record"
-NOT_COVARIATES = {COHORT, SAMPLE, SUBJECT, SPECIMEN, "sample_date"}
-
-
 def summary_table(checked: Checked) -> pd.DataFrame:
     """Numbers of samples by what was found, and medians with quartiles of depth, genes and variety."""
     samples = checked.samples
     n, filled = len(samples), samples[samples["library_size"] > 0]
-    rows = [
-        {"term": term, "measure": "median", "unit": unit, "estimate": values.median(), "lower_quartile": values.quantile(0.25),
-         "upper_quartile": values.quantile(0.75), "n": len(values)}
-        for term, unit, values in (
-            ("library size", "counts", filled["library_size"]),
-            ("genes detected", "genes", filled["genes_detected"]),
-            (f"counts in the top {TOP} genes", "share", filled["top_share"]),
-        )
-    ]  # fmt: skip
+    rows: list[dict] = []
+    for term, unit, column in (
+        ("library size", "counts", "library_size"),
+        ("genes detected", "genes", "genes_detected"),
+        (f"counts in the top {TOP} genes", "share", "top_share"),
+    ):
+        lower, middle, upper = filled[column].quantile([0.25, 0.5, 0.75])
+        quartiles = {"estimate": middle, "lower_quartile": lower, "upper_quartile": upper}
+        rows.append({"term": term, "measure": "median", "unit": unit, "n": len(filled)} | quartiles)
     no_sex = checked.reasons["sex"]
     known = samples["recorded_sex"].isin(["female", "male"]) & samples["rna_sex"].notna()
     unknown = None if known.any() else reason("no_recorded_sex")
-    counted = [
-        ("without counts", int((samples["library_size"] == 0).sum()), n, None),
-        ("unlike the others", int(samples["far"].sum()), len(filled), None),
-        (OTHER_SEX, int(samples["mismatch"].sum()), int(known.sum()), no_sex or unknown),
-        (
-            "sex not determined from RNA",
-            int((samples["rna_sex"] == "not determined").sum()),
-            len(filled),
-            no_sex,
-        ),
-        ("flagged", int((samples["status"] == "flagged").sum()), n, None),
-        ("excluded", int((samples["status"] == "excluded").sum()), n, None),
-    ]
-    rows += [
-        {"term": term, "measure": "samples", "estimate": found, "n": of, "reason": why}
-        for term, found, of, why in counted
-    ]
+    status, undetermined = samples["status"], samples["rna_sex"] == "not determined"
+    for term, found, of, why in (
+        ("without counts", samples["library_size"] == 0, n, None),
+        ("unlike the others", samples["far"], len(filled), None),
+        (OTHER_SEX, samples["mismatch"], int(known.sum()), no_sex or unknown),
+        ("sex not determined from RNA", undetermined, len(filled), no_sex),
+        ("flagged", status == "flagged", n, None),
+        ("excluded", status == "excluded", n, None),
+    ):
+        rows.append(
+            {"term": term, "measure": "samples", "estimate": int(found.sum()), "n": of, "reason": why}
+        )
     return pd.DataFrame(rows)
 
 
@@ -292,14 +286,7 @@ def component_table(checked: Checked, people: pd.DataFrame, covariates: Sequence
     rows = []
     for name in covariates:
         known = people[people[name].notna() & people.index.isin(checked.components.index)]
-        base = {
-            "term": name,
-            "outcome": "principal component",
-            "exposure": name,
-            "measure": "R squared",
-            "n": len(known),
-            "model": "least squares, F test",
-        }
+        base = {"term": name, "exposure": name, "n": len(known)}
         try:
             if why := checked.reasons["components"]:
                 raise FitError(why.code, **why.parameters)
@@ -310,16 +297,11 @@ def component_table(checked: Checked, people: pd.DataFrame, covariates: Sequence
             rows.append(base | {"component": "all", "reason": error.reason})
             continue
         for component, one, p_value in zip(checked.components, share, p, strict=True):
-            rows.append(
-                base | {"component": component, "estimate": one, "p_value": p_value, "share_of_variance": checked.shares[component]}
-            )  # fmt: skip
-    table = pd.DataFrame(rows).reindex(
-        columns=["term", "outcome", "exposure", "component", "measure", "estimate", "p_value", "share_of_variance", "n", "model", "reason"]
-    )  # fmt: skip
-    return table.assign(
-        q_value=benjamini_hochberg(table["p_value"].astype(float).to_numpy()),
-        family="covariates and components",
-    )
+            of_component = {"component": component, "share_of_variance": checked.shares[component]}
+            rows.append(base | of_component | {"estimate": one, "p_value": p_value})
+    label = {"outcome": "principal component", "measure": "R squared", "model": "least squares, F test"}
+    table = pd.DataFrame(rows).assign(**label, family="covariates and components")
+    return table.assign(q_value=q_values(table, "family"))
 
 
 def _terms(people: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -343,27 +325,22 @@ def confounding_table(people: pd.DataFrame, covariates: Sequence[str], batch: st
     """
     if batch not in people or people[batch].nunique() < 2:
         one = batch in people and people[batch].nunique() == 1
-        why = reason("one_batch" if one else "no_batch")
-        return pd.DataFrame([_row(AGE_ACCELERATION, batch) | {"measure": "eta squared", "n": len(people), "reason": why}])  # fmt: skip
+        row = {
+            "measure": "eta squared",
+            "n": len(people),
+            "reason": reason("one_batch" if one else "no_batch"),
+        }
+        return pd.DataFrame([_row(AGE_ACCELERATION, batch) | row])
     known = people[people[batch].notna()]
     known = known.assign(**{batch: known[batch].astype(str)})
     rows = []
     for word, mine in known.groupby(batch)[AGE_ACCELERATION]:
         mine = mine.dropna()
-        row = _row(AGE_ACCELERATION, batch) | {
-            "term": batch,
-            "level": word,
-            "measure": "mean",
-            "unit": "years",
-            "n": len(mine),
-        }
+        mean = {"term": batch, "level": word, "measure": "mean", "unit": "years", "n": len(mine)}
+        row = _row(AGE_ACCELERATION, batch) | mean
         try:
             found = mean_interval(mine.to_numpy())
-            row |= {
-                "estimate": found.estimate,
-                "ci_lower": found.ci_lower,
-                "ci_upper": found.ci_upper,
-            }
+            row |= {name: getattr(found, name) for name in ("estimate", "ci_lower", "ci_upper")}
         except FitError:
             row |= {"estimate": mine.mean(), "reason": reason("no_interval" if len(mine) else "no_value")}
         rows.append(row)
@@ -417,16 +394,12 @@ def quality_tables(
     table : the cohort's analysis table
     """
     mine = checked.samples[checked.samples["library_size"] > 0]
-    people = mine[[SAMPLE, SUBJECT, "library_size", "genes_detected"]].merge(
-        samples.drop(columns=SUBJECT), on=SAMPLE
-    )
-    people = people.sort_values(["sample_date", SAMPLE], na_position="last", kind="stable").drop_duplicates(
-        SUBJECT
-    )
+    people = mine[[SAMPLE, SUBJECT, "library_size", "genes_detected"]]
+    people = people.merge(samples.drop(columns=SUBJECT), on=SAMPLE)
+    people = by_date(people).drop_duplicates(SUBJECT)
     taken = [COHORT, *(name for name in people if name != SUBJECT)]
-    people = people.merge(table.drop(columns=taken, errors="ignore"), on=SUBJECT, how="left").set_index(
-        SAMPLE
-    )
+    people = people.merge(table.drop(columns=taken, errors="ignore"), on=SUBJECT, how="left")
+    people = people.set_index(SAMPLE)
     names = covariates_of(people, covariates, samples)
     parts = {
         "quality": summary_table(checked),

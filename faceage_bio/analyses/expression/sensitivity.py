@@ -1,14 +1,18 @@
-"""Does the coefficient of age acceleration hang on a choice? The declared genes under other models of their log2 levels."""
+"""Does the coefficient of age acceleration depend on a choice? The declared genes under other models of their log2 levels; and their
+partial residuals as means of bins of participants: what the model sees.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t
 
 from faceage_bio.analyses.expression.counts import Expression
-from faceage_bio.analyses.expression.formula import design_of, plain
+from faceage_bio.analyses.expression.formula import design_of, plain, terms_of
 from faceage_bio.analyses.expression.gene_models import tested_counts, tested_genes
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, SAMPLE
 from faceage_bio.core.errors import FitError
@@ -19,7 +23,7 @@ from faceage_bio.stats.deseq import SPARE_SAMPLES
 from faceage_bio.stats.limma import log_counts_per_million
 from faceage_bio.stats.linear import hc3
 from faceage_bio.stats.minimum_sizes import IN_BIN
-from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.stats.multiplicity import q_values
 from faceage_bio.stats.negative_binomial import trimmed_mean_of_m
 from faceage_bio.stats.resampling import draw_counts
 from faceage_bio.stats.robustness import by_way_of, hidden_components, leave_one_out
@@ -30,6 +34,7 @@ MODEL = "least squares of log2 levels, HC3"
 AGES = (AGE_ACCELERATION, AGE)
 PLACE = 1  # of age acceleration in a design, behind the intercept
 FOLD, MEDIATED = "log2 fold change", "mediated log2 fold change"
+MOST_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -84,9 +89,8 @@ def sensitivity_table(
         highest estimate, the largest change in standard errors, Cook's distance and leverage. ``q_value``: over the panel within
         a variant. A variant that cannot be made says why.
     """
-    label = {
-        COHORT: cohort, "question": question, "outcome": "expression", "exposure": AGE_ACCELERATION, "model": MODEL,
-    }  # fmt: skip
+    label = {COHORT: cohort, "question": question, "outcome": "expression", "model": MODEL}
+    label["exposure"] = AGE_ACCELERATION
     fit = _Fitter(data, list(panel), list(covariates), per_years)
     try:
         fit.levels = levels_of(data, min_count, min_samples)
@@ -105,9 +109,7 @@ def sensitivity_table(
     columns = ["estimate", "ci_lower", "ci_upper", "p_value", "standard_error", "statistic", "q_value"]
     table = table.reindex(columns=list(dict.fromkeys([*table, *columns])))
     folds = table["measure"] == FOLD
-    table.loc[folds, "q_value"] = table[folds].groupby("variant")["p_value"].transform(
-        lambda values: benjamini_hochberg(values.to_numpy(dtype=float))
-    )  # fmt: skip
+    table["q_value"] = q_values(table[folds], "variant")
     per = table["measure"].map(lambda name: f"{per_years:g} years" if MEASURES[name].unit else "")
     family = np.where(folds, "prespecified panel", "")
     return result_rows(table.assign(per=per, family=family, **label), "expression/sensitivity")
@@ -141,10 +143,9 @@ class _Fitter:
         estimate, error, statistic, p = found[:, 0]
         df = len(matrix) - matrix.shape[1]
         half = t.ppf(0.975, df) * error
-        return pd.DataFrame(
-            {"estimate": estimate, "standard_error": error, "statistic": statistic, "df": df, "ci_lower": estimate - half,
-             "ci_upper": estimate + half, "p_value": p}, index=self.present,
-        )  # fmt: skip
+        interval = {"estimate": estimate, "ci_lower": estimate - half, "ci_upper": estimate + half}
+        test = {"standard_error": error, "statistic": statistic, "df": df, "p_value": p}
+        return pd.DataFrame(interval | test, index=self.present)
 
     def rows(
         self,
@@ -165,10 +166,8 @@ class _Fitter:
     def refused(
         self, variant: str, why: Reason, held: Sequence[str] = (), measure: str = FOLD
     ) -> pd.DataFrame:
-        empty = pd.DataFrame(index=self.panel)
-        return self.rows(variant, empty, len(self.data.people), None, held, measure).assign(
-            reason=why.encoded
-        )
+        empty = self.rows(variant, pd.DataFrame(index=self.panel), len(self.data.people), None, held, measure)
+        return empty.assign(reason=why.encoded)
 
     def hidden(self, most: int) -> list[pd.DataFrame]:
         """With 1 to ``most`` hidden components: of the model's residuals, and of those of the model without age acceleration.
@@ -177,27 +176,24 @@ class _Fitter:
         age acceleration: they take out a hidden batch that does, and also what age acceleration does to many genes at once.
         """
         tables = []
-        kinds = (
-            ("orthogonal to age acceleration", self.main),
-            ("whatever their cause", self.main.drop(columns=AGE_ACCELERATION)),
-        )
-        for kind, design in kinds:
-            for k in range(1, most + 1):
-                variant = f"{k} hidden component{'s' if k > 1 else ''} {kind}"
-                held = [f"hidden component {number}" for number in range(1, k + 1)]
-                found = self.attempt(
-                    variant, lambda k=k, design=design: (self._with_hidden(design, k), None), held
-                )
-                tables.append(found.assign(hidden=k) if "estimate" in found else found)
+        kinds = {
+            "orthogonal to age acceleration": self.main,
+            "whatever their cause": self.main.drop(columns=AGE_ACCELERATION),
+        }
+        for (kind, design), k in product(kinds.items(), range(1, most + 1)):
+            variant = f"{k} hidden component{'s' if k > 1 else ''} {kind}"
+            held = [f"hidden component {number}" for number in range(1, k + 1)]
+            found = self.attempt(variant, partial(self._with_hidden, design, k), held)
+            tables.append(found.assign(hidden=k) if "estimate" in found else found)
         return tables
 
-    def _with_hidden(self, design: pd.DataFrame, k: int) -> pd.DataFrame:
+    def _with_hidden(self, design: pd.DataFrame, k: int) -> tuple[pd.DataFrame, None]:
         needed = self.main.shape[1] + k + SPARE_SAMPLES
         if len(self.main) < needed:
             raise FitError("too_few_samples", n=len(self.main), needed=needed)
         found = hidden_components(self.levels.to_numpy(), design.to_numpy(), k)
         names = [f"hidden {number}" for number in range(1, k + 1)]
-        return self.main.join(pd.DataFrame(found, self.main.index, names))
+        return self.main.join(pd.DataFrame(found, self.main.index, names)), None
 
     def further(self, choices: Choices) -> list[pd.DataFrame]:
         """With shares of cell types, and with tumour purity; where some samples lack them, the main model without those beside."""
@@ -206,17 +202,15 @@ class _Fitter:
             ("with cell composition", list(choices.composition)),
             ("with tumour purity", [choices.purity] if choices.purity else []),
         ):
-            tables.append(
-                self.attempt(variant, lambda columns=columns: (self._with_columns(columns), None), columns)
-            )
+            tables.append(self.attempt(variant, partial(self._with_columns, columns), columns))
             known = self._known(columns) if columns else self.main.index
             if 0 < len(known) < len(self.main):
-                same = self.data.people.loc[known]
-                tables.append(self.attempt(f"main model, samples of the one {variant}", lambda same=same: (self._design(same), None)))  # fmt: skip
+                same = partial(self._design, self.data.people.loc[known])
+                tables.append(self.attempt(f"main model, samples of the one {variant}", same))
         return tables
 
-    def _design(self, people: pd.DataFrame, more: Sequence[str] = ()) -> pd.DataFrame:
-        return design_of(people, AGES, [*self.covariates, *more], self.per_years)
+    def _design(self, people: pd.DataFrame, more: Sequence[str] = ()) -> tuple[pd.DataFrame, None]:
+        return design_of(people, AGES, [*self.covariates, *more], self.per_years), None
 
     def _known(self, columns: list[str]) -> pd.Index:
         people = self.data.people
@@ -224,30 +218,24 @@ class _Fitter:
             return people.index[:0]
         return people.index[people[columns].notna().all(axis=1)]
 
-    def _with_columns(self, columns: list[str]) -> pd.DataFrame:
+    def _with_columns(self, columns: list[str]) -> tuple[pd.DataFrame, None]:
         if not columns:
             raise FitError("not_given")
         if lacking := [name for name in columns if name not in self.data.people]:
             raise FitError("column_not_given", columns=lacking)
-        matrix = self._design(self.data.people.loc[self._known(columns)], columns)
-        if lost := [
-            name
-            for name in columns
-            if not any(term == name or term.startswith(f"{name}: ") for term in matrix)
-        ]:
+        matrix, _ = self._design(self.data.people.loc[self._known(columns)], columns)
+        if lost := [name for name in columns if not terms_of(matrix, name)]:
             raise FitError("constant", column=lost)
-        return matrix
+        return matrix, None
 
     def unflagged(self) -> tuple[pd.DataFrame, Reason | None]:
         """The main model without samples that quality flagged."""
-        ledger = self.data.ledger
-        flagged = ledger.loc[
-            (ledger["status"] == "flagged") & ~ledger["reason"].str.startswith("added_"), SAMPLE
-        ]
+        ledger = self.data.ledger[self.data.ledger["status"] == "flagged"]
+        flagged = ledger.loc[~ledger["reason"].str.startswith("added_"), SAMPLE]
         kept = self.main.index.difference(pd.Index(flagged), sort=False)
         if len(kept) == len(self.main):
             return self.main, reason("none_flagged")
-        return self._design(self.data.people.loc[kept]), None
+        return self._design(self.data.people.loc[kept])
 
     def left_out(self) -> pd.DataFrame:
         """How far a single sample moves each gene's coefficient; no sample is named."""
@@ -263,10 +251,9 @@ class _Fitter:
             "largest change in standard errors": moved / main["standard_error"].to_numpy(),
             "largest Cook's distance": found.cook.max(axis=0), "largest leverage": np.full(len(genes), found.leverage.max()),
         }  # fmt: skip
-        return pd.concat([
-            self.rows(LEFT_OUT, pd.DataFrame({"estimate": values}, index=genes), len(self.main), measure=measure)
-            for measure, values in measures.items()
-        ])  # fmt: skip
+        tables = {name: pd.DataFrame({"estimate": values}, index=genes) for name, values in measures.items()}
+        n = len(self.main)
+        return pd.concat([self.rows(LEFT_OUT, table, n, measure=name) for name, table in tables.items()])
 
     def mediation(self, choices: Choices) -> pd.DataFrame:
         """The model without and with the mediator, and the difference with its percentile bootstrap interval."""
@@ -285,32 +272,29 @@ class _Fitter:
             beside = design_of(people, AGES, [*others, mediator], self.per_years)
             if beside.shape[1] == without.shape[1]:
                 raise FitError("constant", column=mediator)
-            sides = [self.fitted(matrix) for matrix in (without, beside)]
-            parts = (
-                self.levels[self.present].loc[people.index].to_numpy(), without.to_numpy(), beside.to_numpy(), PLACE,
-            )  # fmt: skip
-            drawn = by_way_of(*parts, draw_counts(len(people), choices.bootstraps, choices.seed))
+            levels = self.levels[self.present].loc[people.index].to_numpy()
+            drawn = by_way_of(
+                levels,
+                without.to_numpy(),
+                beside.to_numpy(),
+                PLACE,
+                draw_counts(len(people), choices.bootstraps, choices.seed),
+            )
             low, high = np.quantile(drawn, [0.025, 0.975], axis=0) if self.present else ([], [])
+            one, other = self.fitted(without), self.fitted(beside)
         except FitError as error:
-            return pd.concat([self.refused(name, error.reason, measure=measure) for name, measure in zip(names, measures, strict=True)])  # fmt: skip
-        difference = pd.DataFrame(
-            {"estimate": sides[0]["estimate"] - sides[1]["estimate"], "ci_lower": low, "ci_upper": high},
-            index=self.present,
-        )
+            pairs = zip(names, measures, strict=True)
+            return pd.concat([self.refused(name, error.reason, measure=measure) for name, measure in pairs])
+        difference = (one["estimate"] - other["estimate"]).to_frame().assign(ci_lower=low, ci_upper=high)
         held = [AGE, *plain(others)]
         remark = reason("if_mediator", mediator=mediator, bootstraps=choices.bootstraps)
-        return pd.concat([
-            self.rows(name, table, len(people), said, measure=measure).assign(**adjusted_for(columns))
-            for name, table, said, measure, columns in zip(
-                names, [*sides, difference], [None, None, remark], measures, [held, [*held, mediator], held], strict=True,
-            )
-        ])  # fmt: skip
-
-
-# Partial residuals of the declared genes as means of groups of people: what the model sees.
-
-
-MOST_BINS = 10
+        told = ((one, None, held), (other, None, [*held, mediator]), (difference, remark, held))
+        return pd.concat(
+            [
+                self.rows(name, table, len(people), said, measure=measure).assign(**adjusted_for(columns))
+                for name, measure, (table, said, columns) in zip(names, measures, told, strict=True)
+            ]
+        )
 
 
 def bins_of(values: np.ndarray) -> list[np.ndarray]:
@@ -358,20 +342,16 @@ def partial_residuals(
         for number, mine in enumerate(bins[age], start=1):
             n, mean = len(mine), values[mine].mean(axis=0)
             half = t.ppf(0.975, n - 1) * values[mine].std(axis=0, ddof=1) / np.sqrt(n)
-            rows += [
-                {"term": gene, "exposure": age, "bin": number, "bin_centre": years[mine].mean(), "estimate": mean[k],
-                 "ci_lower": mean[k] - half[k], "ci_upper": mean[k] + half[k], "n": n}
-                for k, gene in enumerate(genes)
-            ]  # fmt: skip
+            interval = {"estimate": mean, "ci_lower": mean - half, "ci_upper": mean + half}
+            shown = pd.DataFrame({"term": genes} | interval)
+            about = {"exposure": age, "bin": number, "bin_centre": years[mine].mean(), "n": n}
+            rows += shown.assign(**about).to_dict("records")
     rows += [
         {"term": gene, "exposure": AGE_ACCELERATION, "n": len(data.people), "reason": why.encoded}
         for gene in panel
         if gene not in genes
     ]
-    table = pd.DataFrame(rows, columns=["term", "exposure", "bin", "bin_centre", "estimate", "ci_lower", "ci_upper", "n", "reason"])  # fmt: skip
     order = {gene: place for place, gene in enumerate(panel)}
-    table = table.sort_values("term", key=lambda terms: terms.map(order), kind="stable")
-    label = {
-        COHORT: cohort, "question": question, "outcome": "expression", "measure": "partial residual",
-    }  # fmt: skip
-    return result_rows(table.assign(**label), "expression/partial_residuals")
+    rows.sort(key=lambda row: order[row["term"]])
+    label = {COHORT: cohort, "question": question, "outcome": "expression", "measure": "partial residual"}
+    return result_rows([label | row for row in rows], "expression/partial_residuals")

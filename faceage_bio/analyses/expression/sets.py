@@ -1,6 +1,8 @@
 """Sets of senescence genes against face age: a score per person, and the sets' place among all genes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ import pandas as pd
 from faceage_bio.analyses.expression.counts import Expression, log_counts_per_million
 from faceage_bio.analyses.expression.formula import plain
 from faceage_bio.analyses.expression.gene_models import tested_genes
-from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, LEVELS, SAMPLE
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE, LEVELS, SAMPLE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import adjusted_for, result_rows
@@ -16,7 +18,7 @@ from faceage_bio.intake.rna.gene_sets import GeneSet, digest
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.enrichment import METHODS, over_representation, preranked, score
 from faceage_bio.stats.linear import fit_linear
-from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.stats.multiplicity import q_values
 
 FOUND_BELOW = 0.05  # q of the genes that over-representation takes
 ENRICHMENT = "preranked GSEA, genes permuted"
@@ -30,11 +32,9 @@ def coverage_table(
     min_samples: int,
 ) -> pd.DataFrame:
     """How much of each set was measured (genes with enough counts), with its source and hash, and whether the headline gene is in it."""
-    kept = (
-        set(data.counts.columns[tested_genes(data.counts, min_count, min_samples)])
-        if len(data.counts)
-        else set()
-    )
+    kept: set[str] = set()
+    if len(data.counts):
+        kept = set(data.counts.columns[tested_genes(data.counts, min_count, min_samples)])
     rows = []
     for name, one in sets.items():
         present, tested = (sum(g in pool for g in one.directions) for pool in (set(data.counts), kept))
@@ -64,12 +64,10 @@ def score_people(
         if sum(gene in levels for gene in one.directions) >= min_coverage * len(one.directions):
             for method in METHODS:
                 found[name, method] = score(levels, one.directions, method)
+    if not found:
+        return pd.DataFrame(index=levels.index)
     columns = pd.MultiIndex.from_tuples(list(found), names=["gene_set", "method"])
-    return (
-        pd.DataFrame(list(found.values()), index=columns).T.set_axis(levels.index, axis=0)
-        if found
-        else pd.DataFrame(index=levels.index)
-    )
+    return pd.DataFrame(list(found.values()), index=columns).T.set_axis(levels.index, axis=0)
 
 
 def associate(
@@ -89,37 +87,48 @@ def associate(
     -------
     DataFrame, result rows with ``exposure`` and ``method``; each set keeps its rows, with the reason where there is no number.
     """
-    rows = []
-    people = data.people
-    if AGE_GAP not in people and {"face_age", AGE} <= set(people):
-        people = people.assign(**{AGE_GAP: people["face_age"] - people[AGE]})
-    others = plain(covariates)
-    models = ages_of(people, others)
-    for name in sets:
-        for method in METHODS:
-            base = {
-                "term": name, "measure": "standardised mean difference", "per": f"{per_years:g} years", "method": method,
-                "model": "least squares, HC3",
-            }  # fmt: skip
-            try:
-                if why := thin.get(name):
-                    raise FitError(why.code, **why.parameters)
-                # all of them or none: the raw gap never stands alone
-                level = scores[name, method] / scores[name, method].std(ddof=1)
-                fits = [fit_ages(people, level, columns, per_years) for columns, _ in models]
-            except FitError as error:
-                told = {"n": len(people), "reason": error.reason}
-                rows += [base | told | held for _, exposures in models for held in exposures]
-                continue
-            for fitted, (_, exposures) in zip(fits, models, strict=True):
-                rows += [base | fitted[held["exposure"]] | held for held in exposures]
+    people, rows = with_gap(data.people), []
+    shared = {"measure": "standardised mean difference", "per": f"{per_years:g} years"}
+    shared["model"] = "least squares, HC3"
+
+    def level(name: str, method: str) -> pd.Series:
+        if why := thin.get(name):
+            raise FitError(why.code, **why.parameters)
+        return scores[name, method] / scores[name, method].std(ddof=1)
+
+    for name, method in product(sets, METHODS):
+        base = shared | {"term": name, "method": method, "n": len(people)}
+        rows += rows_of_ages(base, people, partial(level, name, method), plain(covariates), per_years)
     table = pd.DataFrame(rows)
-    if "p_value" not in table:
-        table["p_value"] = np.nan
-    table["q_value"] = table.groupby(["exposure", "method"])["p_value"].transform(
-        lambda values: benjamini_hochberg(values.to_numpy())
-    )
-    return table
+    return table.assign(q_value=q_values(table, "exposure", "method"))
+
+
+def with_gap(people: pd.DataFrame) -> pd.DataFrame:
+    """The table with the raw age gap, if it has face age."""
+    if AGE_GAP in people or FACE_AGE not in people:
+        return people
+    return people.assign(**{AGE_GAP: people[FACE_AGE] - people[AGE]})
+
+
+def rows_of_ages(
+    base: dict,
+    people: pd.DataFrame,
+    values: Callable[[], pd.Series],
+    others: Sequence[str],
+    per_years: float,
+) -> list[dict]:
+    """Rows of the raw age gap and of both ages beside each other: all of them or none, so that the raw gap never stands alone."""
+    models = ages_of(people, others)
+    try:
+        known = values()
+        fits = [fit_ages(people, known, columns, per_years) for columns, _ in models]
+    except FitError as error:
+        return [base | held | {"reason": error.reason} for _, exposures in models for held in exposures]
+    return [
+        base | fitted[held["exposure"]] | held
+        for fitted, (_, exposures) in zip(fits, models, strict=True)
+        for held in exposures
+    ]
 
 
 def fit_ages(
@@ -142,10 +151,8 @@ def fit_ages(
         if name in matrix:
             matrix[name] = matrix[name] / per_years
     fit = fit_linear(values.reindex(matrix.index), matrix)
-    terms = fit.terms.assign(
-        statistic=fit.terms["estimate"] / fit.terms["standard_error"], df=fit.df, n=len(matrix)
-    )
-    return {term: row._asdict() for term, row in zip(terms.index, terms.itertuples(index=False), strict=True)}
+    statistic = fit.terms["estimate"] / fit.terms["standard_error"]
+    return fit.terms.assign(statistic=statistic, df=fit.df, n=len(matrix)).to_dict("index")
 
 
 def ages_of(people: pd.DataFrame, others: Sequence[str]) -> list[tuple[list[str], list[dict]]]:
@@ -171,14 +178,13 @@ def enrichment_tables(
     DataFrame, DataFrame: result rows; genes of a signed set that fall are ranked and counted the other way round.
     """
     gsea, ora = [], []
+    members = {name: list(one.directions) for name, one in sets.items()}
     for exposure, rows in genes.groupby("exposure", sort=False):
         rows = rows.dropna(subset=["p_value"]).drop_duplicates("term").set_index("term")
         statistic = rows["estimate"] / rows["standard_error"]
         for name, one in sets.items():
-            turned = statistic * pd.Series(
-                {gene: one.directions.get(gene, 1) or 1 for gene in statistic.index}
-            )
-            found = preranked(turned, {name: list(one.directions)}, seed)
+            turned = statistic * [one.directions.get(gene, 1) or 1 for gene in statistic.index]
+            found = preranked(turned, {name: members[name]}, seed)
             base = {
                 "term": name,
                 "exposure": exposure,
@@ -189,22 +195,18 @@ def enrichment_tables(
                 gsea.append(base | {"n_genes": 0, "reason": reason("no_gene_of_set_tested")})
                 continue
             row = found.iloc[0]
-            gsea.append(base | {
-                "estimate": row.normalised, "p_value": row.p_value, "enrichment": row.enrichment, "n_genes": row.n,
-                "leading": ", ".join(row.leading[:20]),
-            })  # fmt: skip
+            base |= {"estimate": row.normalised, "p_value": row.p_value, "enrichment": row.enrichment}
+            gsea.append(base | {"n_genes": row.n, "leading": ", ".join(row.leading[:20])})
         chosen = rows.index[rows.q_value < FOUND_BELOW]
-        told = over_representation(
-            chosen, rows.index, {name: list(one.directions) for name, one in sets.items()}
-        )
+        told = over_representation(chosen, rows.index, members)
+        about = {"exposure": exposure, "model": "Fisher's exact test, one-sided", "measure": "odds ratio"}
         for name, row in told.iterrows():
-            base = {
+            counted = about | {
                 "term": name,
-                "exposure": exposure,
-                "model": "Fisher's exact test, one-sided",
-                "measure": "odds ratio",
+                "n_genes": row.n,
+                "n_chosen": row.n_chosen,
+                "n_found": len(chosen),
             }
-            counted = base | {"n_genes": row.n, "n_chosen": row.n_chosen, "n_found": len(chosen)}
             if not len(chosen):
                 ora.append(counted | {"reason": reason("no_gene_found", q=FOUND_BELOW)})
             elif not row.n:
@@ -212,18 +214,11 @@ def enrichment_tables(
             else:
                 why = None if np.isfinite(row.odds_ratio) else reason("unbounded_ratio")
                 ora.append(counted | {"estimate": row.odds_ratio, "p_value": row.p_value, "reason": why})
-    return tuple(_with_q(pd.DataFrame(rows)) for rows in (gsea, ora))
-
-
-def _with_q(table: pd.DataFrame) -> pd.DataFrame:
-    if not len(table):
-        return table
-    if "p_value" not in table:
-        table["p_value"] = np.nan
-    table["q_value"] = table.groupby("exposure")["p_value"].transform(
-        lambda values: benjamini_hochberg(values.to_numpy())
+    found, counts = pd.DataFrame(gsea), pd.DataFrame(ora)
+    return tuple(
+        table.assign(q_value=q_values(table, "exposure")) if len(table) else table
+        for table in (found, counts)
     )
-    return table
 
 
 def set_tables(
@@ -243,10 +238,11 @@ def set_tables(
 ) -> dict[str, pd.DataFrame]:
     """All tables of one question by name: coverage, scores (one row per sample, private), associations, gsea, ora."""
     coverage = coverage_table(data, sets, headline, min_count, min_samples)
+    scores = flat = pd.DataFrame()
     if len(data.counts):
-        scores = score_people(data, sets, min_coverage, min_count, min_samples)
-    else:
-        scores = pd.DataFrame()
+        scores = flat = score_people(data, sets, min_coverage, min_count, min_samples)
+    if len(scores.columns):
+        flat = scores.set_axis([": ".join(pair) for pair in scores.columns], axis=1)
     thin = {
         row.term: reason("low_coverage", share=f"{row.estimate:.0%}", needed=f"{min_coverage:.0%}")
         for row in coverage.itertuples()
@@ -254,20 +250,15 @@ def set_tables(
     }
     gsea, ora = enrichment_tables(genes, sets, seed)
     label = {COHORT: cohort, "question": question}
-    flat = (
-        scores.set_axis([": ".join(pair) for pair in scores.columns], axis=1)
-        if len(scores.columns)
-        else scores
-    )
+    associations = associate(data, scores, sets, covariates, per_years, thin).assign(outcome="set score")
+    tables = {"associations": ("expression/set_associations", associations)}
+    for name, table in (("gsea", gsea), ("ora", ora)):
+        tables[name] = (f"expression/{name}", table.assign(outcome="expression"))
     return {
         "coverage": result_rows(coverage.assign(**label), "expression/set_coverage"),
         "scores": flat.rename_axis(SAMPLE).reset_index().assign(analysis=question),
-        "associations": result_rows(
-            associate(data, scores, sets, covariates, per_years, thin).assign(**label, outcome="set score", family="gene sets"),
-            "expression/set_associations",
-        ),
         **{
-            name: result_rows(table.assign(**label, outcome="expression", family="gene sets"), f"expression/{name}")
-            for name, table in (("gsea", gsea), ("ora", ora))
+            name: result_rows(table.assign(**label, family="gene sets"), place)
+            for name, (place, table) in tables.items()
         },
-    }  # fmt: skip
+    }

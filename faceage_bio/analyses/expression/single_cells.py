@@ -8,26 +8,25 @@ import pandas as pd
 from scipy import sparse
 
 from faceage_bio.analyses.expression.formula import plain
-from faceage_bio.analyses.expression.sets import ages_of, fit_ages
-from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE, SAMPLE, SUBJECT
+from faceage_bio.analyses.expression.sets import rows_of_ages, with_gap
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, SAMPLE, SUBJECT
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.intake.rna.cells import CELL_TYPE, CellFile, blocks
-from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.stats.multiplicity import q_values
 from faceage_bio.stats.sample_size import smallest_detectable
 
 ABOUT = [SUBJECT, CELL_TYPE, "n_cells", "n_counts", "reason"]  # columns of a profile before its genes
 MITOCHONDRIAL = "MT-"
 NO_DONOR, NO_TYPE = "cell_without_donor", "cell_without_type"
-REASONS = (
-    NO_DONOR,
-    NO_TYPE,
-    "doublet",
-    "few_genes",
-    "many_mitochondrial",
-)  # the first that holds is a cell's
+# the first that holds is a cell's
+REASONS = (NO_DONOR, NO_TYPE, "doublet", "few_genes", "many_mitochondrial")
 NO_CELLS, TOO_FEW_CELLS, TOO_FEW_COUNTS = "no_cells_left", "too_few_cells", "too_few_counts"
 UNKNOWN_TYPE = "cell type not reported"
+HALF_A_CELL = 0.5  # added to every number of cells, because no logarithm is of zero
+QUESTION = "cell composition"
+MEASURE = "log2 fold change of the share"  # against the mean of all cell types
+MODEL = "centred log-ratio, least squares, HC3"
 
 
 @dataclass(frozen=True)
@@ -105,10 +104,8 @@ def measure_cells(cells: CellFile) -> pd.DataFrame:
 
 def judge_cells(measured: pd.DataFrame, obs: pd.DataFrame, limits: Limits) -> tuple[pd.Series, list[str]]:
     """Why each cell is dropped ("" if it is not), and what there is to say of the rules."""
-    holds = [
-        obs[SUBJECT] == "", obs[CELL_TYPE] == "", obs["doublet"], measured.genes < limits.min_genes,
-        measured.mitochondrial > limits.max_mitochondrial,
-    ]  # fmt: skip
+    few, many = measured.genes < limits.min_genes, measured.mitochondrial > limits.max_mitochondrial
+    holds = [obs[SUBJECT] == "", obs[CELL_TYPE] == "", obs["doublet"], few, many]
     reason = pd.Series(np.select([one.to_numpy() for one in holds], REASONS, ""), index=obs.index)
     said = []
     if measured.mitochondrial.isna().all():
@@ -169,21 +166,17 @@ def donors_left_out(profiles: pd.DataFrame) -> pd.Series:
 def cells_ledger(result: Pseudobulk, cohort: str) -> pd.DataFrame:
     """What became of the cells, one row per person and cell type (private); what has no name has ""."""
     keys = [SUBJECT, CELL_TYPE]
-    by_reason = result.dropped.pivot_table(
-        index=keys, columns="reason", values="n", aggfunc="sum", fill_value=0
-    )
-    by_reason = by_reason.reindex(columns=list(REASONS), fill_value=0)
+    by_reason = result.dropped.pivot_table(index=keys, columns="reason", values="n", aggfunc="sum")
+    by_reason = by_reason.reindex(columns=list(REASONS))
     table = result.profiles[ABOUT].rename(columns={"reason": "profile_reason"})
     table = table.merge(by_reason.reset_index(), on=keys, how="outer")
     numbers = ["n_cells", "n_counts", *REASONS]
     table[numbers] = table[numbers].fillna(0).astype(int)
-    table["profile_reason"] = table["profile_reason"].fillna(NO_CELLS)
+    table["reason"] = table.pop("profile_reason").fillna(NO_CELLS)
     table["cells"] = table[["n_cells", *REASONS]].sum(axis=1)
-    status = np.where(table.profile_reason == "", "included", "excluded")
-    order = [COHORT, *keys, "stage", "status", "profile_reason", "cells", *numbers]
-    return table.assign(cohort=cohort, stage="expression", status=status)[order].rename(
-        columns={"profile_reason": "reason"}
-    )
+    table["status"] = np.where(table["reason"] == "", "included", "excluded")
+    order = [COHORT, *keys, "stage", "status", "reason", "cells", *numbers]
+    return table.assign(cohort=cohort, stage="expression")[order]
 
 
 def quality_table(ledger: pd.DataFrame, cohort: str) -> pd.DataFrame:
@@ -199,23 +192,16 @@ def quality_table(ledger: pd.DataFrame, cohort: str) -> pd.DataFrame:
             carriers = mine[(mine[column] > 0) & (mine[SUBJECT] != "")]
             rows.append((cell_type, "cells", fate, mine[column].sum(), carriers[SUBJECT].nunique()))
         donors = mine[(mine[SUBJECT] != "") & (mine[CELL_TYPE] != "")]
-        for fate, chosen in [
-            ("all", donors), ("kept", donors[donors.reason == ""]),
-            *((why, donors[donors.reason == why]) for why in (NO_CELLS, TOO_FEW_CELLS, TOO_FEW_COUNTS)),
-        ]:  # fmt: skip
-            rows.append((cell_type, "profiles", fate, len(chosen), len(chosen)))
+        of_reason = donors["reason"].value_counts()
+        fates = {"all": len(donors), "kept": of_reason.get("", 0)}
+        fates |= {why: of_reason.get(why, 0) for why in (NO_CELLS, TOO_FEW_CELLS, TOO_FEW_COUNTS)}
+        rows += [(cell_type, "profiles", fate, n, n) for fate, n in fates.items()]
     table = pd.DataFrame(rows, columns=["term", "measure", "fate", "estimate", "n"])
     table = table.assign(cohort=cohort, question="single cells")
     return result_rows(table, "expression/cell_quality")
 
 
 # Which share each cell type has of a donor's cells, against face age beside age.
-
-
-HALF_A_CELL = 0.5  # added to every number of cells, because no logarithm is of zero
-QUESTION = "cell composition"
-MEASURE = "log2 fold change of the share"  # against the mean of all cell types
-MODEL = "centred log-ratio, least squares, HC3"
 
 
 def cell_numbers(profiles: pd.DataFrame) -> pd.DataFrame:
@@ -273,8 +259,7 @@ def composition_table(
             f"{', '.join(map(str, people.columns))}. Expected some of these. Correct the name, or add the column to the clinical table."
         )
     numbers = cell_numbers(profiles)
-    if AGE_GAP not in people and FACE_AGE in people:
-        people = people.assign(**{AGE_GAP: people[FACE_AGE] - people[AGE]})
+    people = with_gap(people)
     gap = [AGE_GAP] if AGE_GAP in people else []
     known = people.dropna(subset=[AGE_ACCELERATION, AGE, *gap, *others]).set_index(SUBJECT)
     known = known[known.index.isin(numbers.index[numbers.sum(axis=1) >= min_cells])]
@@ -283,37 +268,21 @@ def composition_table(
     shares = numbers.div(numbers.sum(axis=1), axis=0).mean()
     compared = [name for name in numbers if seen[name] >= min_donors]
     ratios = centred_log_ratio(numbers[compared])
-    models = ages_of(people, others)
     rows = []
     for name in numbers:
-        base = {"term": name, "mean_share": shares[name], "n_with_cells": int(seen[name]), "n": len(known)}
-        try:
+
+        def level(name=name) -> pd.Series:
             if name not in compared:
                 raise FitError("too_few_donors", n_donors=int(seen[name]), n=len(known), needed=min_donors)
             if len(compared) < 2:
                 raise FitError("one_cell_type")
-            fits = [fit_ages(known, ratios[name], columns, per_years) for columns, _ in models]
-        except FitError as error:
-            rows += [base | held | {"reason": error.reason} for _, exposures in models for held in exposures]
-            continue
-        for fitted, (_, exposures) in zip(fits, models, strict=True):
-            for held in exposures:
-                found = fitted[held["exposure"]]
-                rows.append(
-                    base | found | held | {"detectable": smallest_detectable(found["standard_error"])}
-                )
-    table = pd.DataFrame(rows)
-    table = table.reindex(columns=[*dict.fromkeys([*table, "exposure", "p_value"])])
-    table["q_value"] = table.groupby("exposure")["p_value"].transform(
-        lambda p: benjamini_hochberg(p.to_numpy(dtype=float))
-    )
-    told = {
-        COHORT: cohort,
-        "question": QUESTION,
-        "outcome": "share of cells",
-        "measure": MEASURE,
-        "family": "cell types",
-        "per": f"{per_years:g} years",
-        "model": MODEL,
-    }
-    return result_rows(table.assign(**told), "expression/composition")
+            return ratios[name]
+
+        base = {"term": name, "mean_share": shares[name], "n_with_cells": int(seen[name]), "n": len(known)}
+        for row in rows_of_ages(base, known, level, others, per_years):
+            found = "standard_error" in row
+            rows.append(row | ({"detectable": smallest_detectable(row["standard_error"])} if found else {}))
+    label = {COHORT: cohort, "question": QUESTION, "outcome": "share of cells", "measure": MEASURE}
+    label |= {"family": "cell types", "per": f"{per_years:g} years", "model": MODEL}
+    table = pd.DataFrame(rows, columns=None if rows else ["exposure"]).assign(**label)
+    return result_rows(table.assign(q_value=q_values(table, "exposure")), "expression/composition")

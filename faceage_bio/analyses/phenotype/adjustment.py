@@ -1,8 +1,10 @@
-"""Adjustment sets: the role of each covariate, declared sets, missing values imputed or excluded, E-values."""
+"""Adjustment sets: the role of each covariate, declared sets, missing values imputed or excluded, E-values; and specification
+curves: one association under every reasonable choice of definition, adjustment set and exclusion.
+"""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -19,14 +21,15 @@ from faceage_bio.analyses.phenotype.contrasts import (
 from faceage_bio.analyses.phenotype.people import (
     POOLED,
     SAME,
-    Frame,
     as_words,
     claims,
+    in_units,
     levels_in,
     levels_of,
     make_frame,
+    unit_of,
 )
-from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE, UNITS
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, result_rows
@@ -41,6 +44,15 @@ DIRECT = ("confounder", "precision")
 MINIMAL, WITHOUT_MEDIATORS, FULL = "minimal", "without mediators", "full"
 COMPLETE, IMPUTED = "complete cases", "multiple imputation"
 NOT_STATED = "not stated"
+GAP = "age gap"
+LINE = "face age adjusted for age"
+CURVE = "face age adjusted for a spline of age"
+RESIDUALS = (AGE_ACCELERATION, "acceleration_")  # how columns of residuals in years begin
+RESIDUAL_ADJUSTED = "acceleration_adjusted"
+OTHER_UNITS = ("_sd", "_z", "_centile")
+AGE_ONLY = "age"
+NONE = "none"
+ALPHA = 0.05
 
 
 @dataclass(frozen=True)
@@ -126,11 +138,9 @@ def compare_adjustments(
                 COMPLETE: _complete(people, exposure, name, covariates),
                 IMPUTED: _imputed(people, exposure, name, covariates, filled[cohort]),
             }
-            rows += [
-                shared | {"adjustment_set": name, "missing": missing} | row
-                for missing, found in both.items()
-                for row in found
-            ]
+            for missing, found in both.items():
+                about = shared | {"adjustment_set": name, "missing": missing}
+                rows += [about | row for row in found]
         roles += _roles(exposure, plan, sets)
     table_roles = pd.DataFrame(roles, columns=columns_of("phenotype/roles"))
     return Adjustments(
@@ -138,58 +148,45 @@ def compare_adjustments(
     )
 
 
-def _roles(exposure: str, plan: Plan, sets: Mapping[str, Sequence[str]]) -> list[dict]:
-    names = [name for name in dict.fromkeys([*plan.minimal, *plan.full]) if name not in (exposure, AGE)]
-    return [
-        {
-            "exposure": exposure, "covariate": name, "role": plan.of(name).role_for(exposure),
-            "reason": plan.of(name).reason, "sets": ", ".join(key for key, held in sets.items() if name in held) or "none",
-        }
-        for name in names
-    ]  # fmt: skip
+def _roles(exposure: str, plan: Plan, sets: Mapping[str, Sequence[str]]) -> Iterator[dict]:
+    for name in dict.fromkeys([*plan.minimal, *plan.full]):
+        if name not in (exposure, AGE):
+            within = ", ".join(key for key, held in sets.items() if name in held) or "none"
+            role, why = plan.of(name).role_for(exposure), plan.of(name).reason
+            yield {"exposure": exposure, "covariate": name, "role": role, "reason": why, "sets": within}
 
 
-def _terms(people: pd.DataFrame, exposure: str, levels: Mapping) -> list[tuple[str, dict]]:
+def _terms(people: pd.DataFrame, exposure: str, levels: Sequence[str]) -> list[tuple[str, dict]]:
     """(column of the design, what the rows say of it) for each contrast of an exposure."""
     if pd.api.types.is_numeric_dtype(people[exposure]):
-        return [(exposure, {"term": exposure, "per": UNITS.get(exposure, (1.0, "1 unit"))[1]})]
-    first, *others = levels[exposure]
+        return [(exposure, {"term": exposure, "per": unit_of(exposure)[1]})]
+    first, *others = levels
     return [(f"{exposure}: {level}", contrast(exposure, level, first)) for level in others]
 
 
-def _design(people: pd.DataFrame, columns: Sequence[str], exposure: str, levels: Mapping) -> pd.DataFrame:
-    design = build_design(people, columns, levels).matrix
-    unit = UNITS.get(exposure, (1.0, ""))[0]
-    return design.assign(**{exposure: design[exposure] / unit}) if exposure in design else design
-
-
-def _numbers(fit: LinearFit, column: str) -> dict:
-    return numbers(fit.terms, column) | {"model": LEAST_SQUARES}
+def _e_value(row: dict, sigma: float) -> dict:
+    value = e_value_of_difference(row["estimate"], row["standard_error"], sigma)
+    return {"e_value": value.estimate, "e_value_interval": value.interval}
 
 
 def _complete(people: pd.DataFrame, exposure: str, name: str, covariates: Sequence[str]) -> list[dict]:
     frame = make_frame(people, exposure, covariates)
-    shared = {"n": len(frame.people), "reason": frame.remarks}
-    if frame.why_not:
-        return raw_and_adjusted(
-            shared | {"term": exposure}, frame.covariates, frame.why_not, frame.why_not, name
-        )
-    unit = UNITS.get(exposure, (1.0, ""))[0]
-    design = frame.design
-    if exposure in design:
-        design = design.assign(**{exposure: design[exposure] / unit})
+    if why := frame.why_not:
+        return raw_and_adjusted(frame.about, frame.covariates, why, why, name)
+    design, model = in_units(frame.design, exposure), {"model": LEAST_SQUARES}
+
+    def raw(column: str) -> dict:
+        return numbers(fit_linear(frame.people[AGE_GAP], design[frame.own]).terms, column) | model
+
+    def adjusted(column: str) -> dict:
+        fit = fit_linear(frame.people[FACE_AGE], design)
+        row = numbers(fit.terms, column) | model
+        return row | _e_value(row, fit.sigma)
+
     result = []
-    for column, more in _terms(frame.people, exposure, {exposure: frame.levels}):
-
-        def raw(column=column) -> dict:
-            return _numbers(fit_linear(frame.people[AGE_GAP], design[frame.own]), column)
-
-        def adjusted(column=column) -> dict:
-            fit = fit_linear(frame.people[FACE_AGE], design)
-            value = e_value_of_difference(*fit.terms.loc[column, ["estimate", "standard_error"]], fit.sigma)
-            return _numbers(fit, column) | {"e_value": value.estimate, "e_value_interval": value.interval}
-
-        result += raw_and_adjusted(shared | more, frame.covariates, raw, adjusted, name)
+    for column, more in _terms(frame.people, exposure, frame.levels):
+        both = (partial(raw, column), partial(adjusted, column))
+        result += raw_and_adjusted(frame.about | more, frame.covariates, *both, name)
     return result
 
 
@@ -211,8 +208,12 @@ def _fill(
 
 
 def _imputed(
-    people: pd.DataFrame, exposure: str, name: str, covariates: Sequence[str], tables: list[pd.DataFrame] | FitError
-) -> list[dict]:  # fmt: skip
+    people: pd.DataFrame,
+    exposure: str,
+    name: str,
+    covariates: Sequence[str],
+    tables: list[pd.DataFrame] | FitError,
+) -> list[dict]:
     known = people[people[AGE_GAP].notna()]
     held = [one for one in covariates if known[one].notna().any() and known[one].nunique() > 1]
     shared = {"n": len(known), "term": exposure}
@@ -238,19 +239,18 @@ def _imputed(
             return [_fit(tables[0], use, exposure, levels, outcome)] * len(tables)
         return [_fit(one, use, exposure, levels, outcome) for one in tables]
 
+    def raw(column: str) -> dict:
+        return _pool(fits(AGE_GAP), column)
+
+    def adjusted(column: str) -> dict:
+        row = _pool(fits(FACE_AGE), column)
+        return row | _e_value(row, float(np.mean([fit.sigma for fit in fits(FACE_AGE)])))
+
     result = []
-    for column, more in _terms(tables[0], exposure, levels):
-
-        def raw(column=column) -> dict:
-            return _pool(fits(AGE_GAP), column)[0]
-
-        def adjusted(column=column) -> dict:
-            found, value = _pool(fits(FACE_AGE), column)
-            return found | {"e_value": value.estimate, "e_value_interval": value.interval}
-
-        result += raw_and_adjusted(
-            {"n": len(tables[0]), "reason": [gaps, *remarks]} | more, ("age", *held), raw, adjusted, name
-        )
+    for column, more in _terms(tables[0], exposure, levels.get(exposure, ())):
+        shared = {"n": len(tables[0]), "reason": [gaps, *remarks]} | more
+        both = (partial(raw, column), partial(adjusted, column))
+        result += raw_and_adjusted(shared, ("age", *held), *both, name)
     return result
 
 
@@ -273,39 +273,18 @@ def _fit(
     people: pd.DataFrame, columns: Sequence[str], exposure: str, levels: Mapping, outcome: str
 ) -> LinearFit:
     years = people[FACE_AGE] - people[AGE] if outcome == AGE_GAP else people[FACE_AGE]
-    return fit_linear(years, _design(people, columns, exposure, levels))
+    return fit_linear(years, in_units(build_design(people, columns, levels).matrix, exposure))
 
 
-def _pool(fits: Sequence[LinearFit], column: str):
+def _pool(fits: Sequence[LinearFit], column: str) -> dict:
     if any(column not in fit.terms.index for fit in fits):
         raise FitError("empty_level_imputed")
-    terms = [fit.terms.loc[column] for fit in fits]
-    found = pool(
-        [row["estimate"] for row in terms], [row["standard_error"] for row in terms], df_complete=fits[0].df
-    )
-    value = e_value_of_difference(
-        found.estimate, found.standard_error, float(np.mean([fit.sigma for fit in fits]))
-    )
-    row = {
-        "estimate": found.estimate, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper, "p_value": found.p_value,
-        "standard_error": found.standard_error, "statistic": found.estimate / found.standard_error,
-        "missing_information": found.missing_information, "model": f"{LEAST_SQUARES}, Rubin pooling of {len(fits)}",
-    }  # fmt: skip
-    return row, value
-
-
-# One association under every reasonable choice: definitions of age acceleration, adjustment sets, exclusions.
-
-
-GAP = "age gap"
-LINE = "face age adjusted for age"
-CURVE = "face age adjusted for a spline of age"
-RESIDUALS = (AGE_ACCELERATION, "acceleration_")  # how columns of residuals in years begin
-RESIDUAL_ADJUSTED = "acceleration_adjusted"
-OTHER_UNITS = ("_sd", "_z", "_centile")
-AGE_ONLY = "age"
-NONE = "none"
-ALPHA = 0.05
+    terms = pd.DataFrame([fit.terms.loc[column] for fit in fits])
+    found = pool(terms["estimate"].tolist(), terms["standard_error"].tolist(), df_complete=fits[0].df)
+    model = {"model": f"{LEAST_SQUARES}, Rubin pooling of {len(fits)}"}
+    same = ("estimate", "ci_lower", "ci_upper", "p_value", "standard_error", "missing_information")
+    row = {name: getattr(found, name) for name in same}
+    return row | model | {"statistic": found.estimate / found.standard_error}
 
 
 @dataclass(frozen=True)
@@ -350,12 +329,11 @@ def vary_specifications(
         residuals = residual_columns(people, cohort == POOLED and people[COHORT].nunique() > 1)
         if not adjusted_for or any(plan.is_part(name, exposure) for name in adjusted_for):
             residuals = [name for name in residuals if not name.startswith(RESIDUAL_ADJUSTED)]
-        found = _one_claim(people, exposure, plan, residuals)
-        table_rows = result_rows(
-            [shared | {"question": "specification"} | row for row in found], "phenotype/specifications"
-        )
-        rows.append(table_rows)
-        summary += [shared | {"question": "specification summary"} | row for row in _summarise(table_rows)]
+        about = shared | {"question": "specification"}
+        found = [about | row for row in _one_claim(people, exposure, plan, residuals)]
+        rows.append(result_rows(found, "phenotype/specifications"))
+        about = shared | {"question": "specification summary"}
+        summary += [about | row for row in _summarise(rows[-1])]
     return SpecificationCurve(
         pd.concat(rows, ignore_index=True) if rows else result_rows([], "phenotype/specifications"),
         result_rows(summary, "phenotype/specification_summary"),
@@ -388,10 +366,8 @@ def exclusions(table: pd.DataFrame) -> dict[str, pd.Series]:
     known = table[AGE_GAP].notna()
     keep = {name: mask for name, mask in keep.items() if not mask[known].all()}
     if len(keep) > 1:
-        keep["all of these"] = np.logical_and.reduce(list(keep.values()))
-    return {NONE: pd.Series(True, index=table.index)} | {
-        name: pd.Series(mask, index=table.index) for name, mask in keep.items()
-    }
+        keep["all of these"] = pd.concat(keep.values(), axis=1).all(axis=1)
+    return {NONE: pd.Series(True, index=table.index)} | keep
 
 
 def _one_claim(people: pd.DataFrame, exposure: str, plan: Plan, residuals: Sequence[str]) -> list[dict]:
@@ -404,28 +380,15 @@ def _one_claim(people: pd.DataFrame, exposure: str, plan: Plan, residuals: Seque
         for covariates, set_name in sets.items():
             frame = make_frame(people[keep], exposure, covariates)
             found = find_headline(frame, whole)
-            base = found.shared | {"adjustment_set": set_name, "excluded": excluded}
-            definitions = [LINE, CURVE, *residuals]
-            for definition in definitions:
-                raw, adjusted = _specify(frame, found, definition, base, set_name)
-                if (
-                    definition == LINE and not covariates
-                ):  # the raw gap knows no covariates: once in each exclusion
+            about = {"adjustment_set": set_name, "excluded": excluded}
+            found = replace(found, shared=found.shared | about)
+            for definition in (LINE, CURVE, *residuals):
+                raw, adjusted = found.rows(partial(_estimate, frame.people, found, definition), set_name)
+                if definition == LINE and not covariates:
+                    # the raw gap knows no covariates: once in each exclusion
                     result.append(raw | {"definition": GAP, "adjustment_set": RAW})
                 result.append(adjusted | {"definition": definition})
     return result
-
-
-def _specify(frame: Frame, found: Headline, definition: str, base: dict, adjustment: str) -> list[dict]:
-    if found.why_not:
-        return raw_and_adjusted(base, frame.covariates, found.why_not, found.why_not, adjustment)
-    return raw_and_adjusted(
-        base,
-        frame.covariates,
-        lambda: found.estimate(frame.people[AGE_GAP], found.design[found.own]),
-        lambda: _estimate(frame.people, found, definition),
-        adjustment,
-    )
 
 
 def _estimate(people: pd.DataFrame, found: Headline, definition: str) -> dict:
@@ -443,21 +406,22 @@ def _estimate(people: pd.DataFrame, found: Headline, definition: str) -> dict:
 
 def _summarise(table: pd.DataFrame) -> list[dict]:
     estimates = table["estimate"]
-    shared = {"measure": "median", "unit": "years"} | table.iloc[0][
-        ["term", "level", "reference", "per"]
-    ].to_dict()
+    same = table.iloc[0][["term", "level", "reference", "per"]].to_dict()
+    shared = same | {"measure": "median", "unit": "years"}
 
-    def describe(part: pd.DataFrame, values: pd.Series, sign: float) -> dict:
-        known = values.notna()
-        if not known.any():
+    def describe(part: pd.DataFrame, sign: float) -> dict:
+        known = part[part["estimate"].notna()]
+        if known.empty:
             return {"reason": part["reason"].iloc[0]}
-        same = np.sign(values[known]) == sign
+        same = np.sign(known["estimate"]) == sign
         return {
-            "estimate": float(values[known].median()), "n": int(part.loc[known, "n"].max()),
-            "n_specifications": int(known.sum()), "n_not_estimated": int((~known).sum()),
+            "estimate": float(known["estimate"].median()),
+            "n": int(known["n"].max()),
+            "n_specifications": len(known),
+            "n_not_estimated": len(part) - len(known),
             "share_same_sign": float(same.mean()),
-            "share_significant": float((same & (part.loc[known, "p_value"] < ALPHA)).mean()),
-        }  # fmt: skip
+            "share_significant": float((same & (known["p_value"] < ALPHA)).mean()),
+        }
 
     raw = table["adjustment"] == RAW
     first = table.index[(table["definition"] == LINE) & estimates.notna()]
@@ -465,6 +429,5 @@ def _summarise(table: pd.DataFrame) -> list[dict]:
     place = next(iter([*minimal, *first]), None)
     sign = np.nan if place is None else float(np.sign(estimates[place]))
     return raw_and_adjusted(
-        shared, ("age",),
-        lambda: describe(table[raw], estimates[raw], sign), lambda: describe(table[~raw], estimates[~raw], sign),
-    )  # fmt: skip
+        shared, ("age",), lambda: describe(table[raw], sign), lambda: describe(table[~raw], sign)
+    )

@@ -2,19 +2,27 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.phenotype.people import DISEASE, POOLED, Frame, make_frame, no_disease
-from faceage_bio.core.columns import AGE_GAP, COHORT, FACE_AGE, UNITS
+from faceage_bio.analyses.phenotype.people import (
+    DISEASE,
+    POOLED,
+    Frame,
+    in_units,
+    make_frame,
+    no_disease,
+    unit_of,
+)
+from faceage_bio.core.columns import AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.design import build_design
-from faceage_bio.stats.linear import Estimate, fit_linear, least_squares, welch
+from faceage_bio.stats.linear import Estimate, fit_linear, welch
 from faceage_bio.stats.minimum_sizes import IN_GROUP
-from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.stats.multiplicity import q_values
 
 RAW, ADJUSTED = "unadjusted", "minimal"
 LEAST_SQUARES = "least squares, HC3 (t)"
@@ -38,11 +46,9 @@ def contrast_exposures(
         estimated keeps its rows, with the reason.
     """
     rows = [row for exposure in exposures for row in unadjusted_and_adjusted(table, exposure, adjust_for)]
-    shared = {
-        COHORT: str(table[COHORT].iloc[0]) if len(table) else "", "question": "phenotype",
-        "family": "exposures of a cohort",
-    }  # fmt: skip
-    return with_q([shared | row for row in rows], "phenotype/phenotypes")
+    cohort = str(table[COHORT].iloc[0]) if len(table) else ""
+    shared = {COHORT: cohort, "question": "phenotype", "family": "exposures of a cohort"}
+    return _one_family([shared | row for row in rows], "phenotype/phenotypes")
 
 
 def compare_groups(table: pd.DataFrame, adjust_for: Sequence[str]) -> pd.DataFrame:
@@ -57,18 +63,15 @@ def compare_groups(table: pd.DataFrame, adjust_for: Sequence[str]) -> pd.DataFra
     else:
         rows = unadjusted_and_adjusted(table, DISEASE, adjust_for)
     shared = {COHORT: POOLED, "question": "groups", "family": "cancer against controls"}
-    return with_q([shared | row for row in rows], "phenotype/groups")
+    return _one_family([shared | row for row in rows], "phenotype/groups")
 
 
-def with_q(rows: list[dict], name: str) -> pd.DataFrame:
-    """Result rows of one family: q values over its adjusted rows."""
+def _one_family(rows: list[dict], name: str) -> pd.DataFrame:
+    """Result rows of one family, which are the adjusted ones."""
     table = result_rows(rows, name)
     adjusted = table["adjustment"] != RAW
-    table["family"] = table["family"].where(adjusted, "")
-    table.loc[adjusted, "q_value"] = benjamini_hochberg(
-        table.loc[adjusted, "p_value"].to_numpy(dtype=np.float64)
-    )
-    return table
+    q = q_values(table[adjusted], COHORT)
+    return table.assign(family=table["family"].where(adjusted, ""), q_value=q)
 
 
 def raw_and_adjusted(
@@ -92,8 +95,8 @@ def raw_and_adjusted(
     list of two rows
         A FitError of either function becomes its row's reason.
     """
-    held = "age" if tuple(covariates) == ("age",) else adjustment
-    kinds = ((RAW, (), "age gap", raw), (held, covariates, "face age", adjusted))
+    word = word_of(covariates, adjustment)
+    kinds = ((RAW, (), "age gap", raw), (word, covariates, "face age", adjusted))
     rows = []
     for word, names, outcome, compute in kinds:
         row = {"measure": "mean difference", "outcome": outcome} | shared
@@ -106,6 +109,22 @@ def raw_and_adjusted(
     return rows
 
 
+def word_of(covariates: Sequence[str], adjustment: str = ADJUSTED) -> str:
+    """The closed word of what a row is adjusted for."""
+    return "age" if tuple(covariates) == ("age",) else adjustment
+
+
+def of_gap_and_face(
+    frame: Frame, shared: dict, compute: Callable[[pd.Series, pd.DataFrame], dict]
+) -> list[dict]:
+    """`raw_and_adjusted` with one function of the outcome and of the design of what is adjusted for."""
+    gap, face = frame.people[AGE_GAP], frame.people[FACE_AGE]
+    rest = frame.design.drop(columns=frame.own)
+    return raw_and_adjusted(
+        shared, frame.covariates, lambda: compute(gap, rest[[]]), lambda: compute(face, rest)
+    )
+
+
 def unadjusted_and_adjusted(table: pd.DataFrame, exposure: str, adjust_for: Sequence[str]) -> list[dict]:
     """For each contrast of an exposure a row of the age gap, unadjusted, and one adjusted for age and more.
 
@@ -114,8 +133,7 @@ def unadjusted_and_adjusted(table: pd.DataFrame, exposure: str, adjust_for: Sequ
     frame = make_frame(table, exposure, adjust_for)
     lonely = [row for level in frame.lonely for row in _lonely(frame, level)]
     if frame.why_not:
-        shared = {"term": exposure, "exposure": exposure, "n": len(frame.people)}
-        return lonely or raw_and_adjusted(shared, frame.covariates, frame.why_not, frame.why_not)
+        return lonely or raw_and_adjusted(frame.about, frame.covariates, frame.why_not, frame.why_not)
     rows = _levels(frame) if frame.levels else _slope(frame)
     return rows + lonely
 
@@ -132,9 +150,19 @@ def _lonely(frame: Frame, level: str) -> list[dict]:
 
 def contrast(exposure: str, level: str, reference: str) -> dict:
     """What the rows of one group against another say of them."""
-    return {
-        "term": f"{exposure}: {level} vs {reference}", "exposure": exposure, "level": level, "reference": reference,
-    }  # fmt: skip
+    term = {"term": f"{exposure}: {level} vs {reference}", "exposure": exposure}
+    return term | {"level": level, "reference": reference}
+
+
+def contrasted(frame: Frame, level: str, reference: str) -> dict:
+    """`contrast` with the participants of both groups."""
+    n = {"n_exposed": int(frame.members(level).sum()), "n_reference": int(frame.members(reference).sum())}
+    return frame.about | contrast(frame.exposure, level, reference) | n
+
+
+def coefficient(outcome: pd.Series, design: pd.DataFrame, term: str) -> dict:
+    """A term of a linear model as its numbers stand in a result row."""
+    return numbers(fit_linear(outcome, design).terms, term)
 
 
 def numbers(terms: pd.DataFrame, term: str) -> dict:
@@ -143,38 +171,28 @@ def numbers(terms: pd.DataFrame, term: str) -> dict:
 
 
 def _slope(frame: Frame) -> list[dict]:
-    exposure = frame.exposure
-    unit, per = UNITS.get(exposure, (1.0, "1 unit"))
-    scaled = frame.design.assign(**{exposure: frame.design[exposure] / unit})
-    shared = {
-        "term": exposure, "exposure": exposure, "n": len(frame.people), "per": per, "model": LEAST_SQUARES,
-        "reason": frame.remarks,
-    }  # fmt: skip
-    return raw_and_adjusted(
-        shared, frame.covariates,
-        lambda: numbers(least_squares(frame.people[AGE_GAP], scaled[[exposure]]), exposure),
-        lambda: numbers(least_squares(frame.people[FACE_AGE], scaled), exposure),
-    )  # fmt: skip
+    amount = in_units(frame.design, frame.exposure)[[frame.exposure]]
+    return of_gap_and_face(
+        frame,
+        frame.about | {"per": unit_of(frame.exposure)[1], "model": LEAST_SQUARES},
+        lambda outcome, others: coefficient(outcome, amount.join(others), frame.exposure),
+    )
 
 
 def _levels(frame: Frame) -> list[dict]:
     reference, *others = frame.levels
     gap, face = frame.people[AGE_GAP], frame.people[FACE_AGE]
+
+    def compare(level: str) -> dict:
+        return {"model": "Welch"} | vars(welch(gap[frame.members(level)], gap[frame.members(reference)]))
+
+    def fit(level: str) -> dict:
+        return {"model": LEAST_SQUARES} | coefficient(face, frame.design, f"{frame.exposure}: {level}")
+
     result = []
     for level in others:
-        exposed, unexposed, indicator = frame.members(level), frame.members(reference), frame.column(level)
-        shared = contrast(frame.exposure, level, reference) | {
-            "n": len(frame.people), "reason": frame.remarks, "n_exposed": int(exposed.sum()),
-            "n_reference": int(unexposed.sum()),
-        }  # fmt: skip
-
-        def compare(exposed=exposed, unexposed=unexposed) -> dict:
-            return {"model": "Welch"} | vars(welch(gap[exposed], gap[unexposed]))
-
-        def fit(indicator=indicator) -> dict:
-            return {"model": LEAST_SQUARES} | numbers(least_squares(face, frame.design), indicator)
-
-        result += raw_and_adjusted(shared, frame.covariates, compare, fit)
+        shared = contrasted(frame, level, reference)
+        result += raw_and_adjusted(shared, frame.covariates, partial(compare, level), partial(fit, level))
     return result
 
 
@@ -185,15 +203,29 @@ def _levels(frame: Frame) -> list[dict]:
 class Headline:
     """What a result row says of the contrast, its column of ``design``, the exposure's columns, or why there is none."""
 
+    frame: Frame
     shared: dict
     column: str
     design: pd.DataFrame
     own: list[str]
-    why_not: Reason | None
+    why_not: Reason | None = None
 
     def estimate(self, outcome: pd.Series, design: pd.DataFrame) -> dict:
         """The contrast's numbers for an outcome."""
-        return numbers(fit_linear(outcome, design).terms, self.column)
+        return coefficient(outcome, design, self.column)
+
+    def rows(self, adjusted: Callable[[], dict] | None = None, adjustment: str = ADJUSTED) -> list[dict]:
+        """The contrast unadjusted and adjusted, the latter by another function if one is given."""
+        people, covariates = self.frame.people, self.frame.covariates
+        if self.why_not:
+            return raw_and_adjusted(self.shared, covariates, self.why_not, self.why_not, adjustment)
+        return raw_and_adjusted(
+            self.shared,
+            covariates,
+            lambda: self.estimate(people[AGE_GAP], self.design[self.own]),
+            adjusted or (lambda: self.estimate(people[FACE_AGE], self.design)),
+            adjustment,
+        )
 
 
 def find_headline(frame: Frame, whole: Frame | None = None) -> Headline:
@@ -206,34 +238,16 @@ def find_headline(frame: Frame, whole: Frame | None = None) -> Headline:
         All participants, if ``frame`` holds some of them: their groups say which contrast is meant, and which is the reference.
     """
     levels, exposure = (whole or frame).levels, frame.exposure
-    unit, per = UNITS.get(exposure, (1.0, "1 unit"))
-    shared = {"n": len(frame.people), "model": LEAST_SQUARES, "reason": frame.remarks}
+    model = {"model": LEAST_SQUARES}
     if len(levels) < 2:
-        design = frame.design
-        if not frame.why_not and not frame.levels:
-            design = design.assign(**{exposure: design[exposure] / unit})
-        shared |= {"term": exposure, "exposure": exposure, "per": "" if frame.levels else per}
-        return Headline(shared, exposure, design, [exposure], frame.why_not)
+        shared = frame.about | model | {"per": "" if frame.levels else unit_of(exposure)[1]}
+        return Headline(frame, shared, exposure, in_units(frame.design, exposure), [exposure], frame.why_not)
     first, last = levels[0], levels[-1]
-    exposed, unexposed = int(frame.members(last).sum()), int(frame.members(first).sum())
-    shared |= contrast(exposure, last, first) | {"n_exposed": exposed, "n_reference": unexposed}
-    if frame.why_not or min(exposed, unexposed) < IN_GROUP:
-        why = frame.why_not or reason("small_group", needed=IN_GROUP)
-        return Headline(shared, "", frame.design, [], why)
+    shared = contrasted(frame, last, first) | model
+    few = min(shared["n_exposed"], shared["n_reference"]) < IN_GROUP
+    if why := frame.why_not or (reason("small_group", needed=IN_GROUP) if few else None):
+        return Headline(frame, shared, "", frame.design, [], why)
     order = {exposure: [first, *(level for level in frame.levels if level != first)]}
     own = build_design(frame.people, [exposure], order).matrix
     design = own.join(frame.design.drop(columns=frame.own))
-    return Headline(shared, f"{exposure}: {last}", design, list(own), None)
-
-
-def headline(frame: Frame, whole: Frame | None = None) -> list[dict]:
-    """The headline contrast, unadjusted and adjusted."""
-    found = find_headline(frame, whole)
-    if found.why_not:
-        return raw_and_adjusted(found.shared, frame.covariates, found.why_not, found.why_not)
-    return raw_and_adjusted(
-        found.shared,
-        frame.covariates,
-        lambda: found.estimate(frame.people[AGE_GAP], found.design[found.own]),
-        lambda: found.estimate(frame.people[FACE_AGE], found.design),
-    )
+    return Headline(frame, shared, f"{exposure}: {last}", design, list(own))

@@ -7,10 +7,18 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from faceage_bio.analyses.phenotype.contrasts import ADJUSTED, LEAST_SQUARES, RAW, numbers, raw_and_adjusted
+from faceage_bio.analyses.phenotype.contrasts import (
+    LEAST_SQUARES,
+    RAW,
+    coefficient,
+    numbers,
+    of_gap_and_face,
+    raw_and_adjusted,
+    word_of,
+)
 from faceage_bio.analyses.phenotype.group_means import wald_numbers
-from faceage_bio.analyses.phenotype.people import Frame, claims, make_frame
-from faceage_bio.core.columns import AGE_GAP, AMOUNTS, COHORT, FACE_AGE, UNITS
+from faceage_bio.analyses.phenotype.people import Frame, claims, make_frame, unit_of
+from faceage_bio.core.columns import AGE_GAP, AMOUNTS, COHORT, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, result_rows
@@ -70,47 +78,42 @@ def _why_not(frame: Frame) -> Reason | None:
 
 def _rows(frame: Frame) -> list[dict]:
     exposure = frame.exposure
-    shared = {
-        "term": exposure, "exposure": exposure, "n": len(frame.people), "model": LEAST_SQUARES, "reason": frame.remarks,
-    }  # fmt: skip
+    shared = frame.about | {"model": LEAST_SQUARES}
     if why := _why_not(frame):
         return [
             row
             for measure in (LINE, CURVATURE, QUADRATIC, LOWEST)
             for row in raw_and_adjusted(shared | {"measure": measure}, frame.covariates, why, why)
         ]
-    unit, per = UNITS.get(exposure, (1.0, "1 unit"))
-    gap, face = frame.people[AGE_GAP], frame.people[FACE_AGE]
+    unit, per = unit_of(exposure)
     x = frame.design[exposure]
-    rest = frame.design.drop(columns=exposure)
-    nothing = rest[[]]
 
     def line(outcome: pd.Series, others: pd.DataFrame) -> dict:
-        return numbers(fit_linear(outcome, (x / unit).to_frame().join(others)).terms, exposure)
+        return coefficient(outcome, (x / unit).to_frame().join(others), exposure)
 
     def curvature(outcome: pd.Series, others: pd.DataFrame) -> dict:
         basis = _spline(x, place_knots(x.to_numpy(), SPLINE_DF))
         test = fit_linear(outcome, basis.join(others)).wald(list(basis)[1:])
         return wald_numbers(test) | {"estimate": test.f_statistic}
 
-    pairs = [
-        (LINE, {"per": per}, line),
-        (CURVATURE, {"model": f"natural spline, {SPLINE_DF} df, HC3 Wald"}, curvature),
-        (
-            QUADRATIC,
-            {"per": f"({per}) squared"},
-            lambda y, others: numbers(quadratic(y, x / unit, others)[0], "square"),
-        ),
-        (LOWEST, {"unit": AMOUNTS.get(exposure, "")}, lambda y, others: lowest_point(y, x, others)),
-    ]
+    def square(outcome: pd.Series, others: pd.DataFrame) -> dict:
+        return numbers(quadratic(outcome, x / unit, others)[0], "square")
+
+    def lowest(outcome: pd.Series, others: pd.DataFrame) -> dict:
+        return lowest_point(outcome, x, others)
+
+    spline = {"model": f"natural spline, {SPLINE_DF} df, HC3 Wald"}
+    measures = {
+        LINE: ({"per": per}, line),
+        CURVATURE: (spline, curvature),
+        QUADRATIC: ({"per": f"({per}) squared"}, square),
+        LOWEST: ({"unit": AMOUNTS.get(exposure, "")}, lowest),
+    }
     return [
         row
-        for measure, more, compute in pairs
-        for row in raw_and_adjusted(
-            shared | {"measure": measure} | more, frame.covariates,
-            lambda compute=compute: compute(gap, nothing), lambda compute=compute: compute(face, rest),
-        )
-    ]  # fmt: skip
+        for measure, (more, compute) in measures.items()
+        for row in of_gap_and_face(frame, shared | {"measure": measure} | more, compute)
+    ]
 
 
 def _spline(x: pd.Series, knots: Knots) -> pd.DataFrame:
@@ -149,13 +152,8 @@ def lowest_point(outcome: pd.Series, x: pd.Series, others: pd.DataFrame) -> dict
     slope = np.array([-1 / (2 * square), line / (2 * square**2)])
     error = float(np.sqrt(slope @ covariance.to_numpy() @ slope))
     half = stats.t.ppf(0.975, df) * error
-    return {
-        "estimate": place, "ci_lower": place - half, "ci_upper": place + half, "p_value": p_value, "standard_error": error,
-    }  # fmt: skip
-
-
-def _adjusted(frame: Frame) -> str:
-    return "age" if frame.covariates == ("age",) else ADJUSTED
+    interval = {"estimate": place, "ci_lower": place - half, "ci_upper": place + half}
+    return interval | {"p_value": p_value, "standard_error": error}
 
 
 def _curves(frame: Frame) -> list[pd.DataFrame]:
@@ -169,7 +167,7 @@ def _curves(frame: Frame) -> list[pd.DataFrame]:
         basis = _spline(x, knots)
         fits = {
             RAW: fit_linear(frame.people[AGE_GAP], basis),
-            _adjusted(frame): fit_linear(frame.people[FACE_AGE], basis.join(rest)),
+            word_of(frame.covariates): fit_linear(frame.people[FACE_AGE], basis.join(rest)),
         }
     except FitError:
         return []  # the rows say why

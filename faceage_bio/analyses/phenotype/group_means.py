@@ -8,7 +8,14 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.phenotype.contrasts import LEAST_SQUARES, RAW, contrast, numbers, raw_and_adjusted
+from faceage_bio.analyses.phenotype.contrasts import (
+    LEAST_SQUARES,
+    RAW,
+    coefficient,
+    contrasted,
+    of_gap_and_face,
+    raw_and_adjusted,
+)
 from faceage_bio.analyses.phenotype.people import MAX_LEVELS, Frame, ascending, claims, make_frame
 from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.core.results.reasons import reason
@@ -25,9 +32,13 @@ from faceage_bio.stats.linear import (
     welch,
 )
 from faceage_bio.stats.minimum_sizes import IN_GROUP
-from faceage_bio.stats.multiplicity import benjamini_hochberg, holm
+from faceage_bio.stats.multiplicity import holm, q_values
 
 MARGINS = "marginal mean, HC3 (t)"
+MEAN, DIFFERENCE = "mean", "mean difference"
+DIFFER = "partial omega squared"
+TREND = "linear trend"
+BEYOND = "departure from linear trend"
 
 
 @dataclass(frozen=True)
@@ -57,35 +68,26 @@ def compare_levels(table: pd.DataFrame, factors: Sequence[str], adjust_for: Sequ
         ``effect_size`` in standard deviations (raw: Hedges' g; adjusted: of the residuals). Tests: ``q_value`` over the factors
         of a cohort.
     """
-    means, pairs, tests = [], [], []
-    for cohort, rows, factor in claims(table, factors):
-        own = _one_factor(rows, factor, adjust_for)
-        for store, found in zip((means, pairs, tests), own, strict=True):
-            store += [{COHORT: cohort, "factor": factor} | row for row in found]
-    tables = [
-        result_rows([{"question": question, "family": family} | row for row in rows], f"phenotype/{name}")
-        for rows, name, question, family in (
-            (means, "means", "means", ""), (pairs, "pairs", "pairs", "pairs of a factor"),
-            (tests, "tests", "factors", "factors of a cohort"),
-        )
-    ]  # fmt: skip
-    for (_, _, _), place in tables[1].groupby([COHORT, "factor", tables[1].adjustment == RAW]).groups.items():
-        p_values = tables[1].loc[place, "p_value"].to_numpy(dtype=np.float64)
-        tables[1].loc[place, "p_holm"] = holm(p_values)
-        tables[1].loc[place, "q_value"] = benjamini_hochberg(p_values)
-    adjusted = tables[2][(tables[2].adjustment != RAW) & (tables[2].measure == DIFFER)]
-    for _, place in adjusted.groupby(COHORT).groups.items():
-        tables[2].loc[place, "q_value"] = benjamini_hochberg(
-            tables[2].loc[place, "p_value"].to_numpy(dtype=np.float64)
-        )
-    tables[2]["family"] = tables[2]["family"].where(tables[2]["q_value"].notna(), "")
-    return Comparison(*tables)
-
-
-MEAN, DIFFERENCE = "mean", "mean difference"
-DIFFER = "partial omega squared"
-TREND = "linear trend"
-BEYOND = "departure from linear trend"
+    rows: dict[str, list[dict]] = {"means": [], "pairs": [], "tests": []}
+    for cohort, people, factor in claims(table, factors):
+        found = _one_factor(people, factor, adjust_for)
+        for name, part in zip(rows, found, strict=True):
+            rows[name] += [{COHORT: cohort, "factor": factor} | row for row in part]
+    about = {
+        "means": {"question": "means", "family": ""},
+        "pairs": {"question": "pairs", "family": "pairs of a factor"},
+        "tests": {"question": "factors", "family": "factors of a cohort"},
+    }
+    means, pairs, tests = (
+        result_rows([about[name] | row for row in part], f"phenotype/{name}") for name, part in rows.items()
+    )
+    family = [COHORT, "factor", "adjustment"]
+    p_values = pairs["p_value"].astype("float64").groupby([pairs[name] for name in family])
+    pairs["p_holm"] = p_values.transform(lambda part: holm(part.to_numpy()))
+    pairs["q_value"] = q_values(pairs, *family)
+    tests["q_value"] = q_values(tests[(tests.adjustment != RAW) & (tests.measure == DIFFER)], COHORT)
+    tests["family"] = tests["family"].where(tests["q_value"].notna(), "")
+    return Comparison(means, pairs, tests)
 
 
 def _one_factor(rows: pd.DataFrame, factor: str, adjust_for: Sequence[str]) -> tuple[list, list, list]:
@@ -97,25 +99,18 @@ def _one_factor(rows: pd.DataFrame, factor: str, adjust_for: Sequence[str]) -> t
     lonely = [
         row
         for level in frame.lonely
-        for row in raw_and_adjusted(
-            {"term": f"{factor}: {level}", "exposure": factor, "level": level, "n": 1, "measure": MEAN},
-            frame.covariates, alone, alone,
-        )
-    ]  # fmt: skip
+        for row in raw_and_adjusted(_mean_of(frame, level) | {"n": 1}, frame.covariates, alone, alone)
+    ]
     if why:
-        shared = {"n": len(frame.people), "term": factor, "exposure": factor}
-        none = [
-            raw_and_adjusted(shared | {"measure": measure}, frame.covariates, why, why)
+        means, pairs, tests = (
+            raw_and_adjusted(frame.about | {"measure": measure}, frame.covariates, why, why)
             for measure in (MEAN, DIFFERENCE, DIFFER)
-        ]
-        return none[0] + lonely, none[1], none[2]
-    adjusted = cache(lambda: fit_linear(frame.people[FACE_AGE], frame.design))
-    margins = cache(
-        lambda: marginal_means(
-            adjusted(), frame.design, {level: frame.column(level) for level in shown_order(frame)}
         )
-    )
-    return _means(frame, margins) + lonely, _pairs(frame, adjusted, margins), _tests(frame, adjusted)
+        return means + lonely, pairs, tests
+    indicators = {level: frame.column(level) for level in shown_order(frame)}
+    adjusted = cache(lambda: fit_linear(frame.people[FACE_AGE], frame.design))
+    margins = cache(lambda: marginal_means(adjusted(), frame.design, indicators))
+    return _means(frame, margins) + lonely, _pairs(frame, adjusted, margins), _tests(frame)
 
 
 def shown_order(frame: Frame) -> tuple[str, ...]:
@@ -139,12 +134,13 @@ def _means(frame: Frame, margins: Callable[[], Margins]) -> list[dict]:
             untested = {"p_value": np.nan, "statistic": np.nan, "model": "mean (t)"}
             return vars(mean_interval(gap[mine])) | untested
 
-        shared = {
-            "term": f"{frame.exposure}: {level}", "exposure": frame.exposure, "level": level, "measure": MEAN, "n": int(mine.sum()),
-            "reason": frame.remarks,
-        }  # fmt: skip
+        shared = _mean_of(frame, level) | {"n": int(mine.sum())}
         rows += raw_and_adjusted(shared, frame.covariates, mean, margin)
     return rows
+
+
+def _mean_of(frame: Frame, level: str) -> dict:
+    return frame.about | {"term": f"{frame.exposure}: {level}", "level": level, "measure": MEAN}
 
 
 def _pairs(frame: Frame, adjusted: Callable[[], LinearFit], margins: Callable[[], Margins]) -> list[dict]:
@@ -165,31 +161,21 @@ def _pairs(frame: Frame, adjusted: Callable[[], LinearFit], margins: Callable[[]
             size = {"effect_size": d.estimate, "effect_lower": d.ci_lower, "effect_upper": d.ci_upper}
             return vars(Estimate.of(row)) | size | {"model": MARGINS}
 
-        shared = contrast(frame.exposure, second, first) | {
-            "n": len(frame.people), "n_exposed": int(one.sum()), "n_reference": int(other.sum()), "reason": frame.remarks,
-        }  # fmt: skip
-        rows += raw_and_adjusted(shared, frame.covariates, crude, difference)
+        rows += raw_and_adjusted(contrasted(frame, second, first), frame.covariates, crude, difference)
     return rows
 
 
-def _tests(frame: Frame, adjusted: Callable[[], LinearFit]) -> list[dict]:
+def _tests(frame: Frame) -> list[dict]:
     """Whether the groups differ at all; of ordered groups also a trend, and what they tell beyond it."""
-    gap, face = frame.people[AGE_GAP], frame.people[FACE_AGE]
     own = frame.design[frame.own]
-    rest = frame.design.drop(columns=frame.own)
-    shared = {
-        "term": frame.exposure, "exposure": frame.exposure, "n": len(frame.people), "model": LEAST_SQUARES, "reason": frame.remarks,
-    }  # fmt: skip
+    shared = frame.about | {"model": LEAST_SQUARES}
 
-    def differ(fit: LinearFit, without: LinearFit) -> dict:
-        test, share = fit.wald(frame.own), variance_share(without, fit)
+    def differ(outcome: pd.Series, others: pd.DataFrame) -> dict:
+        fit = fit_linear(outcome, own.join(others))
+        test, share = fit.wald(frame.own), variance_share(fit_linear(outcome, others), fit)
         return wald_numbers(test) | {"estimate": share.omega_squared, "eta_squared": share.eta_squared}
 
-    rows = raw_and_adjusted(
-        shared | {"measure": DIFFER}, frame.covariates,
-        lambda: differ(fit_linear(gap, own), fit_linear(gap, own[[]])),
-        lambda: differ(adjusted(), fit_linear(face, rest)),
-    )  # fmt: skip
+    rows = of_gap_and_face(frame, shared | {"measure": DIFFER}, differ)
     order = ascending(frame.levels, frame.exposure)
     if len(order) < 3:
         return rows
@@ -199,26 +185,17 @@ def _tests(frame: Frame, adjusted: Callable[[], LinearFit]) -> list[dict]:
     beyond = score.join(own[own.columns[:-1]])
 
     def trend(outcome: pd.Series, others: pd.DataFrame) -> dict:
-        return numbers(fit_linear(outcome, score.join(others)).terms, "score")
+        return coefficient(outcome, score.join(others), "score")
 
     def departure(outcome: pd.Series, others: pd.DataFrame) -> dict:
         test = fit_linear(outcome, beyond.join(others)).wald(list(beyond)[1:])
         return wald_numbers(test) | {"estimate": test.f_statistic}
 
-    none = rest[[]]
-    return [
-        *rows,
-        *raw_and_adjusted(
-            shared | {"measure": TREND, "per": "1 step"}, frame.covariates, lambda: trend(gap, none), lambda: trend(face, rest)
-        ),
-        *raw_and_adjusted(
-            shared | {"measure": BEYOND}, frame.covariates, lambda: departure(gap, none), lambda: departure(face, rest)
-        ),
-    ]  # fmt: skip
+    rows += of_gap_and_face(frame, shared | {"measure": TREND, "per": "1 step"}, trend)
+    return rows + of_gap_and_face(frame, shared | {"measure": BEYOND}, departure)
 
 
 def wald_numbers(test: WaldTest) -> dict:
     """F, its degrees of freedom and its p as they stand in a result row."""
-    return {
-        "statistic": test.f_statistic, "df": test.df_terms, "df_residual": test.df_residual, "p_value": test.p_value,
-    }  # fmt: skip
+    df = {"df": test.df_terms, "df_residual": test.df_residual}
+    return {"statistic": test.f_statistic, "p_value": test.p_value} | df

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.phenotype.contrasts import RAW, contrast, numbers, raw_and_adjusted
+from faceage_bio.analyses.phenotype.contrasts import RAW, coefficient, contrasted, raw_and_adjusted
 from faceage_bio.analyses.phenotype.people import POOLED, Frame, as_words, make_frame, no_disease, order_of
 from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.stats.linear import fit_linear, welch
+from faceage_bio.stats.linear import welch
 from faceage_bio.stats.matching import common_spread, match_nearest, standardised_difference
 from faceage_bio.stats.minimum_sizes import PAIRS
 
@@ -66,11 +66,8 @@ def match_groups(
     reference, exposed_level = frame.levels
     exposed = frame.members(exposed_level)
     pairs = match_nearest(exposed, frame.people[AGE], frame.people[list(exact)], caliper)
-    shared = contrast(group, exposed_level, reference) | {
-        "n_exposed": int(exposed.sum()), "n_reference": int((~exposed).sum()), "reason": frame.remarks,
-    }  # fmt: skip
     rows = raw_and_adjusted(
-        shared | {"n": len(frame.people)},
+        contrasted(frame, exposed_level, reference),
         held,
         lambda: _crude(frame, exposed),
         lambda: _paired(frame.people, pairs, caliper),
@@ -101,8 +98,7 @@ def paired_difference(people: pd.DataFrame, pairs: pd.DataFrame) -> dict:
     one, other = people.loc[pairs["exposed"]], people.loc[pairs["unexposed"]]
     difference = pd.Series(one[FACE_AGE].to_numpy() - other[FACE_AGE].to_numpy())
     age = pd.DataFrame({"age": one[AGE].to_numpy() - other[AGE].to_numpy()})
-    fit = fit_linear(difference, age if age["age"].nunique() > 1 else age[[]])
-    return numbers(fit.terms, "intercept")
+    return coefficient(difference, age if age["age"].nunique() > 1 else age[[]], "intercept")
 
 
 def _tidy(rows: list[dict]) -> pd.DataFrame:
@@ -146,13 +142,11 @@ def _one_balance(row: dict, values: pd.Series, exposed: pd.Series, used: np.ndar
         return _both(row | {"reason": error.reason})
     rows = []
     for one, counted in zip(_both(row), (np.ones(len(values), dtype=bool), used), strict=True):
-        mine = values[counted]
-        one |= {
-            "n": int(mine.notna().sum()), "exposed_mean": mine[exposed[counted]].mean(),
-            "reference_mean": mine[~exposed[counted]].mean(),
-        }  # fmt: skip
+        mine, is_exposed = values[counted], exposed[counted]
+        means = {"exposed_mean": mine[is_exposed].mean(), "reference_mean": mine[~is_exposed].mean()}
+        one |= means | {"n": int(mine.notna().sum())}
         try:
-            one["estimate"] = standardised_difference(mine, exposed[counted], spread)
+            one["estimate"] = standardised_difference(mine, is_exposed, spread)
         except FitError as error:
             one["reason"] = error.reason
         rows.append(one)
@@ -160,9 +154,5 @@ def _one_balance(row: dict, values: pd.Series, exposed: pd.Series, used: np.ndar
 
 
 def _balance_table(rows: list[dict]) -> pd.DataFrame:
-    shared = {
-        COHORT: POOLED,
-        "question": "balance",
-        "measure": "standardised difference",
-    }
+    shared = {COHORT: POOLED, "question": "balance", "measure": "standardised difference"}
     return result_rows([shared | row for row in rows], "phenotype/balance")

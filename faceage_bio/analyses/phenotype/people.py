@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE, LEVELS, POOLED
+from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE, LEVELS, POOLED, UNITS
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.minimum_sizes import IN_GROUP
@@ -17,6 +17,7 @@ ORDERED = {"bmi_class": BMI_CLASSES, "smoking": LEVELS["smoking"]}  # beside col
 REFERENCES = LEVELS | {"bmi_class": ("18.5 to 25", "under 18.5", "25 to 30", "30 and over")}
 SAME = {"bmi_class": "bmi", "bmi": "bmi_class"}  # one made of the other: never held constant against it
 MAX_LEVELS = 12  # of a column whose groups are compared in pairs
+DISEASE = "group"  # cancer or reference; a clinical table may lack it
 
 
 def gather(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
@@ -51,11 +52,9 @@ def claims(table: pd.DataFrame, exposures: Sequence[str]) -> Iterator[tuple[str,
     (cohort or "pooled", its rows, exposure)
     """
     for name, rows in table.groupby(COHORT, sort=False):
-        for exposure in exposures:
-            if exposure != "group":
-                yield str(name), rows, exposure
-    if "group" in exposures:
-        yield POOLED, table, "group"
+        yield from ((str(name), rows, exposure) for exposure in exposures if exposure != DISEASE)
+    if DISEASE in exposures:
+        yield POOLED, table, DISEASE
 
 
 @dataclass(frozen=True)
@@ -83,15 +82,36 @@ class Frame:
         return name if name in self.design else None
 
     @property
+    def about(self) -> dict:
+        """What every row of the comparison says of it."""
+        shared = {"term": self.exposure, "exposure": self.exposure}
+        return shared | {"n": len(self.people), "reason": self.remarks}
+
+    @property
     def own(self) -> list[str]:
         """The exposure's columns of the design."""
-        return [
-            name for name in self.design if name == self.exposure or name.startswith(f"{self.exposure}: ")
-        ]
+        return columns_of(self.design, self.exposure)
 
     def members(self, level: str) -> pd.Series:
         """Who belongs to a level."""
         return self.people[self.exposure] == level
+
+
+def columns_of(design: pd.DataFrame, name: str) -> list[str]:
+    """The columns of a design that a number, or the levels of a factor, have."""
+    return [column for column in design if column == name or column.startswith(f"{name}: ")]
+
+
+def unit_of(exposure: str) -> tuple[float, str]:
+    """What the years of an amount are given for: size and words."""
+    return UNITS.get(exposure, (1.0, "1 unit"))
+
+
+def in_units(design: pd.DataFrame, exposure: str) -> pd.DataFrame:
+    """The design with an exposure that is an amount in its unit."""
+    if exposure not in design:
+        return design
+    return design.assign(**{exposure: design[exposure] / unit_of(exposure)[0]})
 
 
 def make_frame(
@@ -128,18 +148,14 @@ def make_frame(
     first_levels = levels_in(known[exposure], exposure, people[exposure]) if exposure in words else ()
     while True:  # leaving one group out may leave another with one person
         small = {name: _small_levels(people[name]) for name in words}
-        keep = ~np.logical_or.reduce(
-            [people[name].isin(small[name]) for name in words] or [np.zeros(len(people), bool)]
-        )
-        remarks += [
-            reason("without_single", column=name, level=level)
-            for name in words
-            if name != exposure
-            for level in small[name]
-        ]
-        if keep.all():
+        alone = pd.Series(False, index=people.index)
+        for name, levels in small.items():
+            alone |= people[name].isin(levels)
+            if name != exposure:
+                remarks += [reason("without_single", column=name, level=level) for level in levels]
+        if not alone.any():
             break
-        people = people[keep].reset_index(drop=True)
+        people = people[~alone].reset_index(drop=True)
     levels = tuple(level for level in first_levels if (people[exposure] == level).any())
     lonely = tuple(level for level in first_levels if level not in levels)
     # those left out must not change which group is the reference
@@ -149,12 +165,7 @@ def make_frame(
     why_not = None
     if len(people) == 0 or exposure in design.constant:
         why_not = _nothing_to_compare(people[exposure], lonely)
-    return Frame(
-        exposure, people, design.matrix, levels, lonely, ("age", *held), tuple(remarks), why_not
-    )  # fmt: skip
-
-
-DISEASE = "group"  # cancer or reference; a clinical table may lack it
+    return Frame(exposure, people, design.matrix, levels, lonely, ("age", *held), tuple(remarks), why_not)
 
 
 def no_disease(table: pd.DataFrame, group: str = DISEASE) -> Reason | None:

@@ -7,12 +7,19 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.phenotype.contrasts import LEAST_SQUARES, RAW, headline, numbers, raw_and_adjusted
+from faceage_bio.analyses.phenotype.contrasts import (
+    LEAST_SQUARES,
+    RAW,
+    find_headline,
+    numbers,
+    raw_and_adjusted,
+)
 from faceage_bio.analyses.phenotype.group_means import wald_numbers
 from faceage_bio.analyses.phenotype.people import (
     MAX_LEVELS,
     Frame,
     claims,
+    columns_of,
     fixed_order,
     levels_of,
     make_frame,
@@ -22,7 +29,7 @@ from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.linear import LinearFit, fit_linear
 from faceage_bio.stats.minimum_sizes import IN_GROUP
-from faceage_bio.stats.multiplicity import benjamini_hochberg
+from faceage_bio.stats.multiplicity import q_values
 
 INTERACTION, PRODUCT = "interaction F", "difference of mean differences"
 UNITS_OF = {AGE: (10.0, "10 years of age")} | UNITS
@@ -66,23 +73,14 @@ def compare_subgroups(
             if modifier == exposure:
                 continue
             shared = {COHORT: cohort, "exposure": exposure, "modifier": modifier}
-            tests += [
-                shared | {"question": "interaction", "family": "interactions of a cohort"} | row
-                for row in _interaction(rows, exposure, modifier, adjust_for)
-            ]
-            forest += [
-                shared | {"question": "subgroup"} | row
-                for row in _forest(rows, exposure, modifier, adjust_for, split_age)
-            ]
-    interactions = result_rows(tests, "phenotype/interactions")
+            tests += [shared | row for row in _interaction(rows, exposure, modifier, adjust_for)]
+            forest += [shared | row for row in _forest(rows, exposure, modifier, adjust_for, split_age)]
+    shared = {"question": "interaction", "family": "interactions of a cohort"}
+    interactions = result_rows([shared | row for row in tests], "phenotype/interactions")
     tested = interactions.measure == INTERACTION
-    adjusted = interactions[tested & (interactions.adjustment != RAW)]
-    for _, place in adjusted.groupby(COHORT).groups.items():
-        interactions.loc[place, "q_value"] = benjamini_hochberg(
-            interactions.loc[place, "p_value"].to_numpy(dtype=np.float64)
-        )
+    interactions["q_value"] = q_values(interactions[tested & (interactions.adjustment != RAW)], COHORT)
     interactions["family"] = interactions["family"].where(interactions["q_value"].notna(), "")
-    table_forest = result_rows(forest, "phenotype/subgroups")
+    table_forest = result_rows([{"question": "subgroup"} | row for row in forest], "phenotype/subgroups")
     keys = [COHORT, "exposure", "modifier", "adjustment"]
     # a subgroup may be adjusted for less than all participants are
     found = interactions[tested].assign(adjustment=interactions.adjustment == RAW).set_index(keys)
@@ -95,14 +93,9 @@ def compare_subgroups(
 def _interaction(rows: pd.DataFrame, exposure: str, modifier: str, adjust_for: Sequence[str]) -> list[dict]:
     modified = [] if modifier == AGE else [modifier]
     frame = make_frame(rows, exposure, [*adjust_for, *modified])
-    shared = {
-        "term": f"{exposure} x {modifier}", "measure": INTERACTION, "n": len(frame.people), "model": "product terms, HC3 Wald",
-        "reason": frame.remarks,
-    }  # fmt: skip
-    columns = [
-        name for name in frame.design
-        if name not in frame.own and (name == modifier or name.startswith(f"{modifier}: "))
-    ]  # fmt: skip
+    about = {"term": f"{exposure} x {modifier}", "measure": INTERACTION, "model": "product terms, HC3 Wald"}
+    shared = frame.about | about
+    columns = [name for name in columns_of(frame.design, modifier) if name not in frame.own]
     why = frame.why_not
     if not why and not columns:
         why = reason("constant_or_unknown", column=modifier)
@@ -131,11 +124,13 @@ def _interaction(rows: pd.DataFrame, exposure: str, modifier: str, adjust_for: S
         shared, frame.covariates, lambda: test(AGE_GAP, False), lambda: test(FACE_AGE, True)
     )
     for name, pair in pairs.items():
+        about = {"model": LEAST_SQUARES, "measure": PRODUCT, "term": name}
         rows += raw_and_adjusted(
-            shared | {"model": LEAST_SQUARES, "measure": PRODUCT, "term": name} | _contrasted(frame, modifier, pair), frame.covariates,
+            shared | about | _contrasted(frame, modifier, pair),
+            frame.covariates,
             lambda name=name: numbers(fit(AGE_GAP, False).terms, name),
             lambda name=name: numbers(fit(FACE_AGE, True).terms, name),
-        )  # fmt: skip
+        )
     return rows
 
 
@@ -166,11 +161,8 @@ def _contrasted(frame: Frame, modifier: str, pair: tuple[str, str]) -> dict:
         level.append(column.removeprefix(f"{name}: "))
         reference.append(levels[0])
         of_levels.append((own == level[-1], own == reference[-1]))
-    said = {
-        "level": " and ".join(level),
-        "reference": " and ".join(reference),
-        "per": ", for each ".join(per),
-    }
+    said = {"level": " and ".join(level), "reference": " and ".join(reference)}
+    said["per"] = ", for each ".join(per)
     if of_levels:
         members, others = (pd.concat(part, axis=1).all(axis=1).sum() for part in zip(*of_levels, strict=True))
         said |= {"n_exposed": int(members), "n_reference": int(others)}
@@ -181,11 +173,10 @@ def _forest(
     rows: pd.DataFrame, exposure: str, modifier: str, adjust_for: Sequence[str], split_age: float
 ) -> list[dict]:
     if modifier == AGE:
-        words = rows[AGE].map(
-            lambda age: f"under {split_age:g}" if age < split_age else f"{split_age:g} and over"
-        )
-        groups = words.where(rows[AGE].notna(), None)
         order = [f"under {split_age:g}", f"{split_age:g} and over"]
+        groups = pd.Series(np.where(rows[AGE] < split_age, *order), index=rows.index).where(
+            rows[AGE].notna(), None
+        )
     else:
         groups = rows[modifier]
         order = list(levels_of(rows, [modifier]).get(modifier, sorted(groups.dropna().unique())))
@@ -196,8 +187,6 @@ def _forest(
     for level in order:
         frame = make_frame(rows[groups == level], exposure, [name for name in adjust_for if name != modifier])
         name = f"{modifier}: {level:g}" if isinstance(level, float) else f"{modifier}: {level}"
-        result += [
-            {"subgroup": name} | row | {"p_value": np.nan, "statistic": np.nan}
-            for row in headline(frame, whole)
-        ]
+        about = {"subgroup": name, "p_value": np.nan, "statistic": np.nan}
+        result += [row | about for row in find_headline(frame, whole).rows()]
     return result

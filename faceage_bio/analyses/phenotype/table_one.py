@@ -1,4 +1,5 @@
-"""Table 1: characteristics of the participants of a cohort by age acceleration, missing values and standardised differences.
+"""Table 1: characteristics of the participants of a cohort by age acceleration, missing values and standardised differences; and how
+age acceleration is spread, by group as quantiles and against age as counts in squares.
 
 Without p-values: they would ask whether a difference seen in a sample is chance, and not whether it is large enough to matter.
 """
@@ -21,6 +22,9 @@ TERTILES = "tertiles"
 OF_NUMBERS, OF_SHARES = "standardised difference", "standardised difference of shares"
 AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
 
+QUANTILES = {"q10": 0.10, "q25": 0.25, "q50": 0.50, "q75": 0.75, "q90": 0.90}
+WIDTH = 5.0  # of a square, years
+
 Rule = Sequence[float] | str
 
 
@@ -35,14 +39,14 @@ class Parted:
 
 def part_by_acceleration(values: pd.Series, rule: Rule) -> Parted:
     """Thirds, or the classes between declared cut-points (years); a value at a cut-point belongs to the lower one."""
-    nobody = Parted(pd.Series(None, index=values.index, dtype=object), ())
+    nobody = pd.Series(None, index=values.index, dtype=object)
     known = values.dropna()
     if not len(known):
-        return Parted(nobody.groups, (), reason("no_groups"))
+        return Parted(nobody, (), reason("no_groups"))
     if isinstance(rule, str):
         edges, names = np.quantile(known, [1 / 3, 2 / 3]).tolist(), list(THIRDS)
         if known.min() > edges[0] or edges[0] >= edges[1] or known.max() <= edges[1]:
-            return Parted(nobody.groups, (), reason("no_tertiles"))
+            return Parted(nobody, (), reason("no_tertiles"))
     else:
         edges = sorted(rule)
         middle = [f"{low:+g} to {high:+g} years" for low, high in pairwise(edges)]
@@ -72,30 +76,18 @@ def table_one(
     """
     parted = part_by_acceleration(people[AGE_ACCELERATION], rule)
     people = people[people[AGE_ACCELERATION].notna()]
-    parts = [(ALL, people)] + [
-        (level, people[parted.groups[people.index] == level]) for level in parted.levels
-    ]
-    rows = [
-        {
-            "term": "participants", "measure": "participants", "group": name, "n": len(part), "estimate": float(len(part)),
-            "reason": [parted.remark],
-        }
-        for name, part in parts
-    ]  # fmt: skip
+    groups = parted.groups[people.index]
+    parts = [(ALL, people), *((level, people[groups == level]) for level in parted.levels)]
+    about = {"term": "participants", "measure": "participants", "reason": [parted.remark]}
+    rows = [about | {"group": name, "n": len(part), "estimate": float(len(part))} for name, part in parts]
     for column in dict.fromkeys(columns):
         if column not in people or not people[column].notna().any():
-            nobody = people.assign(**{column: np.nan})
-            rows += [
-                row | {"estimate": np.nan, "reason": reason("no_value")}
-                for row in _missing(column, [(ALL, nobody)])
-            ]
+            (row,) = _missing(column, [(ALL, people.assign(**{column: np.nan}))])
+            rows.append(row | {"estimate": np.nan, "reason": reason("no_value")})
             continue
         numbers = pd.api.types.is_numeric_dtype(people[column]) and column not in factors
-        describe = _numbers if numbers else _levels
-        rows += [
-            {"term": column, "variable": column, "unit": AMOUNTS.get(column, "")} | row
-            for row in describe(column, people[column], parts)
-        ]
+        about = {"term": column, "variable": column, "unit": AMOUNTS.get(column, "")}
+        rows += [about | row for row in (_numbers if numbers else _levels)(column, parts)]
         rows += _missing(column, parts)
     shared = {COHORT: cohort, "question": "table one"}
     return result_rows([shared | row for row in rows], "phenotype/table_one")
@@ -109,7 +101,7 @@ def _missing(column: str, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator
         yield {"term": column, "variable": column, "measure": "missing", "group": name, "n": n} | share
 
 
-def _numbers(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:
+def _numbers(column: str, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:
     found = [part[column].dropna().to_numpy(float) for _, part in parts]
     for (name, _), mine in zip(parts, found, strict=True):
         base = {"group": name, "n": len(mine)}
@@ -119,12 +111,8 @@ def _numbers(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataF
         spread = float(mine.std(ddof=1)) if len(mine) > 1 else np.nan
         lower, middle, upper = np.quantile(mine, [0.25, 0.5, 0.75]).tolist()
         yield base | {"measure": "mean", "estimate": float(mine.mean()), "standard_deviation": spread}
-        yield base | {
-            "measure": "median",
-            "estimate": middle,
-            "lower_quartile": lower,
-            "upper_quartile": upper,
-        }
+        quartiles = {"lower_quartile": lower, "upper_quartile": upper}
+        yield base | {"measure": "median", "estimate": middle} | quartiles
     yield from _differences(
         [name for name, _ in parts[1:]],
         all_pairs(found[1:], difference_of_numbers),
@@ -133,19 +121,17 @@ def _numbers(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataF
     )
 
 
-def _levels(column: str, values: pd.Series, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:
-    words = as_words(values.dropna())
-    levels = order_of(words, column)
+def _levels(column: str, parts: Sequence[tuple[str, pd.DataFrame]]) -> Iterator[dict]:
+    words = [as_words(part[column].dropna()) for _, part in parts]
+    levels = order_of(words[0], column)
     levels = ascending(levels, column) or levels
-    counts = [
-        as_words(part[column].dropna()).value_counts().reindex(list(levels), fill_value=0).to_numpy()
-        for _, part in parts
-    ]
+    counts = [part.value_counts().reindex(list(levels), fill_value=0).to_numpy() for part in words]
     for place, level in enumerate(levels):
+        about = {"term": f"{column}: {level}", "level": level, "measure": "share", "unit": ""}
         for (name, _), mine in zip(parts, counts, strict=True):
-            yield {
-                "term": f"{column}: {level}", "level": level, "measure": "share", "group": name, "n": int(mine[place]), "unit": "",
-            } | ({"estimate": float(mine[place] / mine.sum())} if mine.sum() else {"reason": reason("no_value")})  # fmt: skip
+            n, known = int(mine[place]), mine.sum()
+            share = {"estimate": float(n / known)} if known else {"reason": reason("no_value")}
+            yield about | {"group": name, "n": n} | share
     yield from _differences(
         [name for name, _ in parts[1:]],
         all_pairs(counts[1:], difference_of_shares),
@@ -171,13 +157,6 @@ def _differences(
         yield base | {"group": f"{one} vs {other}", "n": min(n), "estimate": float(value)}
 
 
-# How face age and age acceleration are spread: by group as quantiles, and against age as counts in squares.
-
-
-QUANTILES = {"q10": 0.10, "q25": 0.25, "q50": 0.50, "q75": 0.75, "q90": 0.90}
-WIDTH = 5.0  # of a square, years
-
-
 def distributions(people: pd.DataFrame, factors: Sequence[str], cohort: str) -> pd.DataFrame:
     """Quantiles of age acceleration in each group of each factor, and among all.
 
@@ -192,8 +171,7 @@ def distributions(people: pd.DataFrame, factors: Sequence[str], cohort: str) -> 
         Result rows with ``factor``, ``group``, ``standard_deviation``, ``q10`` ... ``q90`` (years); measure: mean.
     """
     known = people[people[AGE_ACCELERATION].notna()]
-    everybody = _spread(known[AGE_ACCELERATION])
-    rows: list[dict] = [{"term": "all", "factor": "all", "group": "all"} | everybody]
+    rows: list[dict] = [{"term": ALL, "factor": ALL, "group": ALL} | _spread(known[AGE_ACCELERATION])]
     for factor in dict.fromkeys(factors):
         if factor not in known or not known[factor].notna().any():
             rows.append({"term": factor, "factor": factor, "group": "", "reason": reason("no_value")})
@@ -203,9 +181,7 @@ def distributions(people: pd.DataFrame, factors: Sequence[str], cohort: str) -> 
         for group in ascending(order, factor) or order:
             row: dict = {"term": f"{factor}: {group}", "factor": factor, "group": group}
             rows.append(row | _spread(known.loc[words.index[words == group], AGE_ACCELERATION]))
-    shared = {
-        COHORT: cohort, "question": "distribution", "outcome": "age acceleration", "measure": "mean",
-    }  # fmt: skip
+    shared = {COHORT: cohort, "question": "distribution", "outcome": "age acceleration", "measure": "mean"}
     return result_rows([shared | row for row in rows], "phenotype/distributions")
 
 
@@ -213,11 +189,8 @@ def _spread(values: pd.Series) -> dict:
     n = len(values)
     if not n:
         return {"n": 0, "reason": reason("no_value")}
-    row = {
-        "n": n,
-        "estimate": float(values.mean()),
-        "standard_deviation": float(values.std(ddof=1)) if n > 1 else np.nan,
-    }
+    spread = float(values.std(ddof=1)) if n > 1 else np.nan
+    row = {"n": n, "estimate": float(values.mean()), "standard_deviation": spread}
     return row | {name: float(values.quantile(share)) for name, share in QUANTILES.items()}
 
 
@@ -231,8 +204,7 @@ def age_histogram(people: pd.DataFrame, cohort: str) -> pd.DataFrame:
     """
     known = people[people[AGE].notna() & people[FACE_AGE].notna()]
     columns = [COHORT, "age_lower", "face_age_lower", "width", "n"]
-    cut = pd.DataFrame({
-        "age_lower": np.floor(known[AGE] / WIDTH) * WIDTH, "face_age_lower": np.floor(known[FACE_AGE] / WIDTH) * WIDTH,
-    })  # fmt: skip
+    cut = np.floor(known[[AGE, FACE_AGE]] / WIDTH) * WIDTH
+    cut = cut.set_axis(["age_lower", "face_age_lower"], axis=1)
     counted = cut.value_counts().rename("n").reset_index().assign(**{COHORT: cohort, "width": WIDTH})
     return counted[columns].sort_values(columns[1:3], ignore_index=True)

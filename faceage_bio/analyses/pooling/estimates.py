@@ -78,13 +78,9 @@ def pool_rows(rows: pd.DataFrame, choices: Choices) -> Pooled:
     pooled = _pool_alike({k: usable[k] for k in taken}, choices)
     made: list[dict] = []
     for k, head in enumerate(heads):
-        if why_not[k]:
-            made.append(head | {"reason": why_not[k]})
-        else:
-            made.append(
-                head | pooled[k] | {"reason": _remarks(groups[k], usable[k], choices, pooled[k]["tau2"])}
-            )
-        made += _cohort_rows(groups[k], usable[k], pooled[k]["tau2"] if k in pooled else None)
+        found, tau2 = pooled.get(k, {}), pooled[k]["tau2"] if k in pooled else None
+        reasons = why_not[k] or _remarks(groups[k], usable[k], choices, tau2)
+        made += [head | found | {"reason": reasons}, *_cohort_rows(groups[k], usable[k], tau2)]
     estimates = _with_q(pd.DataFrame(made), rows)
     further = [row for k in taken for row in _sensitivity(heads[k], usable[k], choices)]
     return Pooled(_declared(estimates, ESTIMATES), _declared(pd.DataFrame(further), SENSITIVITY))
@@ -106,9 +102,8 @@ def _head(group: pd.DataFrame) -> dict:
     first = group.iloc[0]
     role = next((name for name in ROLES if (group["role"] == name).any()), None)
     model = group["model"].iloc[0] if group["model"].nunique(dropna=False) == 1 else ""
-    return {name: first[name] for name in PLACE if name in group} | {
-        COHORT: POOLED, "role": role, "model": model, "scale": first["scale"],
-    }  # fmt: skip
+    same = {name: first[name] for name in (*PLACE, "scale") if name in group}
+    return same | {COHORT: POOLED, "role": role, "model": model}
 
 
 def _why_not(group: pd.DataFrame, usable: pd.DataFrame, choices: Choices) -> list[Reason]:
@@ -132,14 +127,8 @@ def _why_not(group: pd.DataFrame, usable: pd.DataFrame, choices: Choices) -> lis
 def _overlap(usable: pd.DataFrame, choices: Choices) -> list[str]:
     """Cohorts of this estimate that share participants or controls, as declared."""
     names = set(usable[COHORT])
-    shared = [
-        one
-        for cohorts in choices.overlapping
-        if len(names & set(cohorts)) > 1
-        for one in cohorts
-        if one in names
-    ]
-    return list(dict.fromkeys(shared))
+    shared = [[one for one in cohorts if one in names] for cohorts in choices.overlapping]
+    return list(dict.fromkeys(one for cohorts in shared if len(set(cohorts)) > 1 for one in cohorts))
 
 
 def _remarks(group: pd.DataFrame, usable: pd.DataFrame, choices: Choices, tau2: float) -> list[Reason]:
@@ -150,14 +139,15 @@ def _remarks(group: pd.DataFrame, usable: pd.DataFrame, choices: Choices, tau2: 
     sparse = ["all cohorts"] if len(sparse) == len(usable) else sparse
     shared = _overlap(usable, choices)
     random = len(usable) >= COHORTS_RANDOM and not group["genes"].iloc[0] and choices.method != "EE"
-    return [
-        *([reason("sparse_cohorts", cohorts=sparse)] if sparse else []),
-        *([reason("two_cohorts")] if len(usable) < COHORTS_RANDOM else []),
-        *([reason("no_between_variance")] if random and tau2 == 0 else []),
-        *([reason("without_cohorts", cohorts=lost)] if lost else []),
-        *([differ] if differ else []),
-        *([reason("overlapping_cohorts", cohorts=shared)] if shared else []),
-    ]
+    remarks = (
+        sparse and reason("sparse_cohorts", cohorts=sparse),
+        len(usable) < COHORTS_RANDOM and reason("two_cohorts"),
+        random and tau2 == 0 and reason("no_between_variance"),
+        lost and reason("without_cohorts", cohorts=lost),
+        differ,
+        shared and reason("overlapping_cohorts", cohorts=shared),
+    )
+    return [one for one in remarks if one]
 
 
 def method_words(method: meta.Method, test: meta.Test) -> str:
@@ -181,9 +171,8 @@ def _pool_alike(groups: Mapping[int, pd.DataFrame], choices: Choices) -> dict[in
         numbers = _numbers(pooled, scales, null, common=method == "EE")
         numbers["cohorts"] = pooled.k
         if method != "EE":
-            numbers |= {
-                name: getattr(spread, name) for name in ("tau2_lower", "tau2_upper", "i2_lower", "i2_upper")
-            }
+            limits = ("tau2_lower", "tau2_upper", "i2_lower", "i2_upper")
+            numbers |= {name: getattr(spread, name) for name in limits}
         for place, k in enumerate(members):
             words = {"method": method_words(method, test)}
             found[k] = {name: values[place] for name, values in numbers.items()} | _counts(groups[k]) | words
@@ -192,10 +181,10 @@ def _pool_alike(groups: Mapping[int, pd.DataFrame], choices: Choices) -> dict[in
 
 def _counts(group: pd.DataFrame) -> dict:
     """Participants and events of all cohorts, and of the smallest: by it the release rule knows what may leave."""
-    own = {name: group[name] for name in ("n", "n_events")}
-    return {name: values.sum(min_count=len(group)) for name, values in own.items()} | {
-        f"{name}_smallest": values.min() for name, values in own.items()
-    }
+    counts = {}
+    for name in ("n", "n_events"):
+        counts |= {name: group[name].sum(min_count=len(group)), f"{name}_smallest": group[name].min()}
+    return counts
 
 
 def _matrices(groups: Sequence[pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
@@ -212,36 +201,27 @@ def _numbers(
 ) -> dict[str, np.ndarray]:
     """Columns of result rows, back on the scale of the estimates; no test where there is no value without an association (``null``)."""
     statistic, p_value = meta.against(pooled, null)
-    told = {
-        name: on_scale(values, scales, BACK)
-        for name, values in (
-            ("estimate", pooled.estimate),
-            ("ci_lower", pooled.ci_lower),
-            ("ci_upper", pooled.ci_upper),
-        )
-    }
-    told |= {
-        "standard_error": pooled.standard_error, "statistic": statistic, "p_value": p_value,
-        "df": np.where(np.isinf(pooled.df), np.nan, pooled.df), "i2": pooled.i2, "heterogeneity_q": pooled.q, "heterogeneity_p": pooled.q_p_value,
-        "tau2": np.full_like(pooled.tau2, np.nan) if common else pooled.tau2,
-    }  # fmt: skip
+    natural = {name: getattr(pooled, name) for name in ("estimate", "ci_lower", "ci_upper")}
     if not common:
-        told |= {
-            name: on_scale(values, scales, BACK)
-            for name, values in (("pi_lower", pooled.prediction_lower), ("pi_upper", pooled.prediction_upper))
-        }
-    return told
+        natural |= {"pi_lower": pooled.prediction_lower, "pi_upper": pooled.prediction_upper}
+    return {name: on_scale(values, scales, BACK) for name, values in natural.items()} | {
+        "standard_error": pooled.standard_error,
+        "statistic": statistic,
+        "p_value": p_value,
+        "df": np.where(np.isinf(pooled.df), np.nan, pooled.df),
+        "i2": pooled.i2,
+        "heterogeneity_q": pooled.q,
+        "heterogeneity_p": pooled.q_p_value,
+        "tau2": np.full_like(pooled.tau2, np.nan) if common else pooled.tau2,
+    }
 
 
 def _cohort_rows(group: pd.DataFrame, usable: pd.DataFrame, tau2: float | None) -> list[dict]:
     """The rows of the cohorts as they are, with their share of the weight where they are pooled."""
     weight = (1 / (usable["se"] ** 2 + np.nan_to_num(tau2 or 0))).reindex(group.index)
     shares = np.nan if tau2 is None else 100 * weight / weight.sum()
-    names = [
-        name for name in columns_of(ESTIMATES) if name in group and name not in ("standard_error", "role")
-    ]
-    rows = group[names].assign(standard_error=group["se"], weight=shares, role=group["role"])
-    return rows.to_dict("records")
+    names = [name for name in columns_of(ESTIMATES) if name in group]
+    return group[names].assign(standard_error=group["se"], weight=shares).to_dict("records")
 
 
 def _with_q(made: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
@@ -256,9 +236,6 @@ def _with_q(made: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     for _, members in whole[family.notna()].groupby(scope, dropna=False):
         made.loc[members.index, "q_value"] = benjamini_hochberg(members["p_value"].to_numpy(dtype=float))
     return made
-
-
-# ------------------------------------------------------------------------------ sensitivity
 
 
 def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator[dict]:
@@ -281,26 +258,19 @@ def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
             own = {name: values[place] for name, values in numbers.items() if name != "heterogeneity_q"}
             yield shared | own | {"variant": variant, "method": words, "cohorts": int(pooled.k[place])}
 
-    others: list[tuple[meta.Method, meta.Test]] = [("REML", "z")] + (
-        [("REML", "adhoc")] if k >= COHORTS_OF_GENES else []
-    )
-    if not genes:
-        others = [("EE", "z"), ("REML" if main == "EE" else main, "z")]
+    others: list[tuple[meta.Method, meta.Test]] = [("EE", "z"), ("REML" if main == "EE" else main, "z")]
+    if genes:
+        others = [("REML", "z"), ("REML", "adhoc")] if k >= COHORTS_OF_GENES else [("REML", "z")]
     for other, by in others:
         if (other, by) != (main, test):
             yield from told(meta.pool(y, se, other, by, **further), ["other model"], method_words(other, by))
     # of two cohorts the between-cohort variance is not estimated, here as elsewhere
     without = (main, test) if k > COHORTS_RANDOM else ("EE", "z")
-    left = list(
-        told(
-            meta.leave_one_out(y, se, *without, **further),
-            [f"without {name}" for name in names],
-            method_words(*without),
-        )
-    )
-    yield from (
-        _with_influence(left, y, se, main, test) if k >= COHORTS_FOR_DIAGNOSTICS and not genes else left
-    )
+    variants = [f"without {name}" for name in names]
+    left = list(told(meta.leave_one_out(y, se, *without, **further), variants, method_words(*without)))
+    if k >= COHORTS_FOR_DIAGNOSTICS and not genes:
+        left = _with_influence(left, y, se, main, test)
+    yield from left
     if genes:
         return
     years = choices.moderators.get("year", {})
@@ -314,29 +284,23 @@ def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
         yield from _diagnostics(shared, usable, choices)
 
 
-def _with_influence(rows: list[dict], y: np.ndarray, se: np.ndarray, method: meta.Method, test: meta.Test) -> Iterator[dict]:  # fmt: skip
+def _with_influence(
+    rows: list[dict], y: np.ndarray, se: np.ndarray, method: meta.Method, test: meta.Test
+) -> list[dict]:
     moved = meta.influence(y, se, method, test)
-    for place, row in enumerate(rows):
-        yield row | {
-            "rstudent": moved.rstudent[place], "dffits": moved.dffits[place], "cook_distance": moved.cook[place],
-            "covariance_ratio": moved.covariance_ratio[place], "hat": moved.hat[place], "influential": float(moved.marked[place]),
-        }  # fmt: skip
+    measures = {"cook_distance": moved.cook, "influential": moved.marked.astype(float)}
+    measures |= {name: getattr(moved, name) for name in ("rstudent", "dffits", "covariance_ratio", "hat")}
+    return [
+        row | {name: values[place] for name, values in measures.items()} for place, row in enumerate(rows)
+    ]
 
 
 def _diagnostics(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator[dict]:
     """Egger's test, and meta-regression on each declared moderator with its p by permutation."""
-    y, se, method = (
-        usable["y"].to_numpy(),
-        usable["se"].to_numpy(),
-        "REML" if choices.method == "EE" else choices.method,
-    )
-    asymmetry = head | {
-        "measure": "Egger's test",
-        "variant": "funnel plot asymmetry",
-        "method": "regression on the standard error, t",
-        "unit": "",
-        "per": "",
-    }
+    y, se = usable["y"].to_numpy(), usable["se"].to_numpy()
+    method = "REML" if choices.method == "EE" else choices.method
+    asymmetry = head | {"measure": "Egger's test", "variant": "funnel plot asymmetry", "unit": "", "per": ""}
+    asymmetry["method"] = "regression on the standard error, t"
     try:
         found = meta.egger(y, se, "EE", "knha")
         tested = {"estimate": found.statistic[0, 1], "df": found.df[0], "p_value": found.p_value[0, 1]}
@@ -344,12 +308,8 @@ def _diagnostics(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
         tested = {"reason": error.reason}
     yield asymmetry | tested | {"cohorts": len(y)}
     for name, values in choices.moderators.items():
-        about = head | {
-            "measure": "meta-regression coefficient",
-            "variant": f"meta-regression on {name}",
-            "unit": "",
-            "per": f"1 unit of {name}",
-        }
+        about = head | {"measure": "meta-regression coefficient", "variant": f"meta-regression on {name}"}
+        about |= {"unit": "", "per": f"1 unit of {name}"}
         known = usable[COHORT].isin(values).to_numpy()
         x = np.array([values.get(cohort, np.nan) for cohort in usable[COHORT]])[known, None]
         try:
@@ -358,9 +318,7 @@ def _diagnostics(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
             yield about | {"reason": error.reason}
             continue
         chance = meta.permutation_p(y[known], se[known], x, method, "knha", permutations=PERMUTATIONS)[1]
-        yield about | {
-            "estimate": fit.estimate[0, 1], "ci_lower": fit.ci_lower[0, 1], "ci_upper": fit.ci_upper[0, 1],
-            "standard_error": fit.standard_error[0, 1], "statistic": fit.statistic[0, 1], "df": fit.df[0], "p_value": fit.p_value[0, 1],
-            "permutation_p": chance, "tau2": fit.tau2[0], "cohorts": int(known.sum()),
-            "method": method_words(method, "knha"),
-        }  # fmt: skip
+        terms = ("estimate", "ci_lower", "ci_upper", "standard_error", "statistic", "p_value")
+        found = {term: getattr(fit, term)[0, 1] for term in terms} | {"df": fit.df[0], "tau2": fit.tau2[0]}
+        about |= {"cohorts": int(known.sum()), "method": method_words(method, "knha")}
+        yield about | found | {"permutation_p": chance}

@@ -14,9 +14,6 @@ from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import Reason, decode, reason
 from faceage_bio.core.results.row import by_cell
 
-# Scales on which estimates are pooled, and standard errors there from those of result rows or from 95% CIs.
-
-
 NORMAL_975 = float(norm.ppf(0.975))
 AS_IT_IS = "identity"
 TO = {AS_IT_IS: np.asarray, "log": np.log, "logit": logit, "fisher z": np.arctanh}
@@ -26,6 +23,9 @@ SLOPES = {
     AS_IT_IS: np.ones_like, "log": lambda x: 1 / x, "logit": lambda x: 1 / (x * (1 - x)), "fisher z": lambda x: 1 / (1 - x**2),
 }  # fmt: skip
 LIMITS = {"log": (0.0, np.inf), "logit": (0.0, 1.0), "fisher z": (-1.0, 1.0)}  # of estimates, open
+# what an estimate is of
+IDENTITY = ("question", "outcome", "exposure", "term", "level", "reference", "subgroup", "horizon", "measure")
+COMPARABLE = ("unit", "per", "adjustment", "definition", "model_id")  # what cohorts must share
 
 
 def pooling_scale(measures: pd.Series) -> pd.Series:
@@ -60,20 +60,20 @@ def errors_on_scale(rows: pd.DataFrame, scales: pd.Series) -> np.ndarray:
     error = rows["standard_error"].to_numpy(dtype=float)
     slopes = on_scale(rows["estimate"], scales, SLOPES)
     moved = np.where(own == scales, error, error * slopes)
+    return np.where(np.isfinite(moved), moved, error_of_interval(rows, scales))
+
+
+def error_of_interval(rows: pd.DataFrame, scales: pd.Series | str) -> np.ndarray:
+    """Standard errors on the pooling scale, from the 95% CI."""
     with np.errstate(invalid="ignore"):
         width = on_scale(rows["ci_upper"], scales) - on_scale(rows["ci_lower"], scales)
-    return np.where(np.isfinite(moved), moved, width / (2 * NORMAL_975))
+    return width / (2 * NORMAL_975)
 
 
 def with_scale(rows: pd.DataFrame) -> pd.DataFrame:
     """Result rows with the ``scale`` on which they are pooled, and estimate ``y`` and standard error ``se`` there."""
     scale = pooling_scale(rows["measure"])
     return rows.assign(scale=scale, y=on_scale(rows["estimate"], scale), se=errors_on_scale(rows, scale))
-
-
-# what an estimate is of
-IDENTITY = ("question", "outcome", "exposure", "term", "level", "reference", "subgroup", "horizon", "measure")
-COMPARABLE = ("unit", "per", "adjustment", "definition", "model_id")  # what cohorts must share
 
 
 def headline_rows(
@@ -103,11 +103,7 @@ def headline_rows(
         for table in tables[name]:
             rows = table[source.wanted(table) & ~table[COHORT].isin([POOLED, *reference_cohorts])]
             if len(rows):
-                keys = (
-                    rows[list(source.keys)].fillna("").astype(str)
-                    if source.keys
-                    else pd.DataFrame(index=rows.index)
-                )
+                keys = rows[list(source.keys)].fillna("").astype(str)
                 words = keys.apply(lambda row: ", ".join(filter(None, row)), axis=1) if source.keys else ""
                 parts.append(rows.assign(source=name, analysis=words, genes=source.genes))
     if not parts:
@@ -126,9 +122,8 @@ def as_fitted(rows: pd.DataFrame) -> pd.DataFrame:
         for own, lost in zip(names, missing, strict=True)
     ]
     held = pd.Series(kept, index=rows.index)
-    return rows.assign(
-        covariates=held, adjustment=rows["adjustment"].mask((held == "") & (names != ""), "unadjusted")
-    )
+    adjustment = rows["adjustment"].mask((held == "") & (names != ""), "unadjusted")
+    return rows.assign(covariates=held, adjustment=adjustment)
 
 
 def _shared(rows: pd.DataFrame) -> dict[str, pd.Series]:
@@ -155,19 +150,14 @@ def alike(rows: pd.DataFrame) -> pd.DataFrame:
 def why_different(rows: pd.DataFrame, without: Sequence[str] = ()) -> Reason | None:
     """The columns of `differing` and what each cohort has there; None where cohorts do not differ. ``without``: those not pooled."""
     found = differing(rows)
-    cells = zip(*found.values(), strict=True)
-    told = [
-        f"{name}: {'; '.join(one or 'none' for one in cell)}"
-        for name, cell in zip(rows[COHORT], cells, strict=False)
-    ]
     if not found:
         return None
+    cells = zip(rows[COHORT], *found.values(), strict=True)
+    told = [f"{name}: {'; '.join(one or 'none' for one in cell)}" for name, *cell in cells]
     what = {"columns": [*found], "values": " | ".join(told)}
-    return (
-        reason("without_differing", cohorts=[*without], **what)
-        if len(without)
-        else reason("cohorts_differ", **what)
-    )
+    if len(without):
+        return reason("without_differing", cohorts=[*without], **what)
+    return reason("cohorts_differ", **what)
 
 
 def _missing(cell: str) -> str:

@@ -3,6 +3,8 @@
 import difflib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from faceage_bio.analyses.pooling.headlines import (
     NORMAL_975,
     check_once,
     differing,
+    error_of_interval,
     identity,
     null_on_scale,
     on_scale,
@@ -34,14 +37,8 @@ from faceage_bio.intake.schemas import NUMBER, TEXT, column, read_user_table
 NUMBERS = ("estimate", "ci_lower", "ci_upper", "standard_error", "n", "n_events")
 INTERNAL = ("scale", "y", "se", "genes", "same")  # columns that pooling adds
 SOURCE_OF = ("participants", "controls")  # columns that name where a cohort has them from
-# columns of words
-WORDS = (
-    COHORT,
-    *(name for name in (*IDENTITY, *COMPARABLE) if name != "measure"),
-    "covariates",
-    "model",
-    *SOURCE_OF,
-)
+ABOUT = [name for name in (*IDENTITY, *COMPARABLE) if name != "measure"]
+WORDS = (COHORT, *ABOUT, "covariates", "model", *SOURCE_OF)  # columns of words
 _COUNT = pa.Check(
     lambda n: (n >= 0) & (n % 1 == 0),
     error="Expected a whole number of participants. Correct it, or leave the cell empty.",
@@ -54,27 +51,69 @@ ESTIMATES = pa.DataFrameSchema({
 })  # fmt: skip
 TOLERANCE = 0.05  # share of a standard error by which CI and p-value, or CI and standard error, may disagree
 USUAL = (
-    "hazard ratio",
-    "odds ratio",
-    "risk ratio",
-    "mean difference",
-    "correlation",
-    "Harrell's C",
-    "AUC",
-    "log2 fold change",
-)
+    "hazard ratio", "odds ratio", "risk ratio", "mean difference", "correlation", "Harrell's C", "AUC", "log2 fold change",
+)  # fmt: skip
 OFF_MIDDLE = 0.25  # standard errors by which an estimate may lie off the middle of its CI
-LARGEST, LARGEST_MOVED = (
-    1e12,
-    25.0,
-)  # of a fit that converged: as it is; on a log, logit or z scale (a ratio of 7e10)
+# of a fit that converged: as it is; on a log, logit or z scale (a ratio of 7e10)
+LARGEST, LARGEST_MOVED = 1e12, 25.0
 SMALLEST_ERROR = 1e-12
 SMALLER = re.compile(r"<\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)")
 
 
+@dataclass(frozen=True)
+class _Estimates:
+    """The table as read: ``rows`` of numbers, their ``cells`` as typed, by line; the measure's scale, and where problems go."""
+
+    rows: pd.DataFrame
+    cells: pd.DataFrame
+    scale: str
+    source: str
+    problems: Problems
+
+    def tell(self, bad: pd.Series, column: str, advice: str) -> None:
+        """Cells that are wrong."""
+        for line in self.rows.index[bad]:
+            self.problems.cell(self.source, line, column, self.cells[column][line] or None, advice)
+
+    @property
+    def has_interval(self) -> pd.Series:
+        return self.rows[["ci_lower", "ci_upper"]].notna().all(axis=1)
+
+    def on_scale(self, name: str) -> np.ndarray:
+        return on_scale(self.rows[name], self.scale)
+
+    def typed(self, name: str) -> pd.Series:
+        """Where a cell holds something."""
+        if name not in self.cells:
+            return pd.Series(False, index=self.cells.index)
+        return ~parse.is_missing(self.cells[name])
+
+    @property
+    def where(self) -> str:
+        """The scale in words."""
+        return "scale of the measure" if self.scale == AS_IT_IS else f"{self.scale} scale"
+
+    def rounding(self, name: str) -> pd.Series:
+        """By how much the rounding of a printed number may have moved it on the scale."""
+        values = self.rows[name].to_numpy(dtype=float)
+        moved = np.abs(on_scale(values + self.half_units(name), self.scale) - self.on_scale(name))
+        return pd.Series(np.nan_to_num(moved), index=self.cells.index)
+
+    def half_units(self, name: str) -> pd.Series:
+        """Half a unit of the last digit of each number as typed."""
+        if name not in self.cells:
+            return pd.Series(0.0, index=self.cells.index)
+        return self.cells[name].map(_half_unit)
+
+
 def read_cohorts(
-    path: Path | str, measure: str, *, reference_cohorts: Sequence[str] = (), overlapping: Sequence[Sequence[str]] = (), moderators: Sequence[str] = ()
-) -> pd.DataFrame:  # fmt: skip
+    path: Path | str,
+    measure: str,
+    *,
+    reference_cohorts: Sequence[str] = (),
+    overlapping: Sequence[Sequence[str]] = (),
+    moderators: Sequence[str] = (),
+) -> pd.DataFrame:
     """Estimates of cohorts from a plain table.
 
     Parameters
@@ -102,187 +141,135 @@ def read_cohorts(
     RunError
         A measure that is not known or cannot be pooled.
     """
-    known = MEASURES.get(measure)
-    if known is None or known.kind in (TEST, COUNT, EXTREME):
-        able = [name for name, one in MEASURES.items() if one.kind not in (TEST, COUNT, EXTREME)]
-        near = difflib.get_close_matches(measure.lower(), able, n=3)
-        raise RunError(
-            f"--measure is {measure!r}; expected what estimates are called in result tables. Write for example {', '.join(near or USUAL)}."
-        )
+    scale = _scale_of(measure)
     taken = {*columns_of("meta_analysis/estimates"), *WORDS, *INTERNAL} - {"n", "n_events"}
     if reserved := [name for name in moderators if name in taken]:
         raise RunError(
             f"--moderator {', '.join(reserved)}: a column of result tables. Expected a column of numbers with a name of its own, or n or n_events. Name it otherwise."
         )
-    moderators = list(dict.fromkeys(moderators))
-    source, problems = str(path), Problems(plain=True)
-    read = read_user_table(
-        path,
-        ESTIMATES.add_columns({name: column(NUMBER) for name in moderators if name not in NUMBERS}),
-        problems,
+    found = _read(path, scale, reference_cohorts, list(dict.fromkeys(moderators)))
+    rows, problems = found.rows.assign(measure=measure), found.problems
+    found.tell(rows[COHORT] == "", COHORT, "Expected the cohort's name. Write it, or leave the row out.")
+    found.tell(
+        rows[COHORT] == POOLED,
+        COHORT,
+        "The pooled row is called so. Expected a cohort. Name it otherwise, or leave the row out.",
     )
+    _check_numbers(found)
+    problems.stop_if_any()
+    null = null_on_scale(measure)
+    rows = _with_intervals(rows, scale, null)
+    if not np.isnan(null):
+        _check_p_values(found, rows, null)
+    _check_cohorts(rows, found.source, overlapping, problems)
+    problems.stop_if_any()
+    blank = [name for name in columns_of("meta_analysis/estimates") if name not in rows]
+    made = dict.fromkeys(blank, np.nan) | dict.fromkeys(("source", "analysis", "reason"), "")
+    made |= {"status": OK, "unit": rows.get("unit", ""), "genes": False}
+    made |= {"scale": scale, "y": on_scale(rows["estimate"], scale), "se": rows["standard_error"]}
+    return check_once(rows.assign(**made).reset_index(drop=True))
+
+
+def _scale_of(measure: str) -> str:
+    """The scale on which a measure is pooled; refuses one that is not known or cannot be pooled."""
+    able = {name: one for name, one in MEASURES.items() if one.kind not in (TEST, COUNT, EXTREME)}
+    if measure in able:
+        return able[measure].pooling_scale
+    near = difflib.get_close_matches(measure.lower(), able, n=3)
+    raise RunError(
+        f"--measure is {measure!r}; expected what estimates are called in result tables. Write for example {', '.join(near or USUAL)}."
+    )
+
+
+def _read(
+    path: Path | str, scale: str, reference_cohorts: Sequence[str], moderators: Sequence[str]
+) -> _Estimates:
+    source, problems = str(path), Problems(plain=True)
+    further = {name: column(NUMBER) for name in moderators if name not in NUMBERS}
+    read = read_user_table(path, ESTIMATES.add_columns(further), problems)
     if read is None:
         problems.stop_if_any()
     # digits as typed tell how a number was rounded
-    table = read.cells.apply(lambda cells: cells if cells.name in WORDS else cells.str.replace(",", "."))
-    if absent := [name for name in (COHORT, "estimate", *moderators) if name not in table]:
+    cells = read.cells.apply(lambda cells: cells if cells.name in WORDS else cells.str.replace(",", "."))
+    if absent := [name for name in (COHORT, "estimate", *moderators) if name not in cells]:
         problems.other(
-            f"{source}: the table has no column {', '.join(map(repr, absent))}; it has {', '.join(table.columns)}. Expected cohort and "
+            f"{source}: the table has no column {', '.join(map(repr, absent))}; it has {', '.join(cells.columns)}. Expected cohort and "
             "estimate, with ci_lower and ci_upper or standard_error. Name the columns so."
         )
         problems.stop_if_any()
-    table = table[~table[COHORT].isin(reference_cohorts)]
-    rows = (
-        read.values.loc[table.index]
-        .reindex(columns=list(dict.fromkeys([*NUMBERS, *moderators])))
-        .astype("float64")
-    )
-    rows = rows.replace([np.inf, -np.inf], np.nan)  # which are told
-    rows = rows.join(table[[name for name in WORDS if name in table]])
-    rows["measure"] = measure
-    for line in rows.index[rows[COHORT] == ""]:
-        problems.cell(
-            source, line, COHORT, None, "Expected the cohort's name. Write it, or leave the row out."
-        )
-    for line in rows.index[rows[COHORT] == POOLED]:
-        problems.cell(
-            source,
-            line,
-            COHORT,
-            POOLED,
-            "The pooled row is called so. Expected a cohort. Name it otherwise, or leave the row out.",
-        )
-    _check_numbers(rows, table, known.pooling_scale, source, problems)
-    problems.stop_if_any()
-    null = null_on_scale(measure)
-    rows = _with_intervals(rows, known.pooling_scale, null)
-    if not np.isnan(null):
-        _check_p_values(rows, table, known.pooling_scale, null, source, problems)
-    _check_cohorts(rows, source, overlapping, problems)
-    problems.stop_if_any()
-    blank = [name for name in columns_of("meta_analysis/estimates") if name not in rows]
-    told = {
-        "source": "",
-        "analysis": "",
-        "status": OK,
-        "reason": "",
-        "unit": rows.get("unit", ""),
-    }
-    scaled = {
-        "scale": known.pooling_scale,
-        "y": on_scale(rows["estimate"], known.pooling_scale),
-        "se": rows["standard_error"],
-    }
-    return check_once(
-        rows.assign(**dict.fromkeys(blank, np.nan))
-        .assign(**told, **scaled, genes=False)
-        .reset_index(drop=True)
-    )
+    cells = cells[~cells[COHORT].isin(reference_cohorts)]
+    numbers = read.values.reindex(cells.index, columns=list(dict.fromkeys([*NUMBERS, *moderators])))
+    rows = numbers.astype("float64").replace([np.inf, -np.inf], np.nan)  # which are told
+    rows = rows.join(cells[[name for name in WORDS if name in cells]])
+    return _Estimates(rows, cells, scale, source, problems)
 
 
-def _check_numbers(
-    rows: pd.DataFrame, table: pd.DataFrame, scale: str, source: str, problems: Problems
-) -> None:
+def _check_numbers(found: _Estimates) -> None:
     """Each row by itself: a positive error, or a CI with its estimate inside."""
-    has_interval = rows[["ci_lower", "ci_upper"]].notna().all(axis=1)
+    rows, cells, tell = found.rows, found.cells, found.tell
+    has_interval, estimated = found.has_interval, rows["estimate"].notna()
     half = rows[["ci_lower", "ci_upper"]].notna().any(axis=1) & ~has_interval
-    low, high = LIMITS.get(scale, (-np.inf, np.inf))
-
-    def tell(bad: pd.Series, column: str, advice: str) -> None:
-        for line in rows.index[bad]:
-            problems.cell(source, line, column, table[column][line] or None, advice)
-
-    lacks = rows["estimate"].isna() & table["estimate"].str.lower().isin(parse.MISSING)
+    lacks = ~estimated & cells["estimate"].str.lower().isin(parse.MISSING)
     tell(
         lacks & has_interval, "estimate", "Expected the estimate of this CI. Write it, or leave the row out."
     )
     tell(lacks & ~has_interval, "estimate", "Expected a number. Write it, or leave the row out.")
-    if "ci_lower" in table and "ci_upper" in table:
+    if "ci_lower" in cells and "ci_upper" in cells:
         tell(half, "ci_lower", "Expected both ends of the CI. Write both, or leave the row out.")
-        outside = has_interval & (
-            (rows["estimate"] < rows["ci_lower"]) | (rows["estimate"] > rows["ci_upper"])
-        )
-        tell(
-            outside,
-            "estimate",
-            "Expected an estimate within its CI. Check the three numbers; the ends may be swapped.",
-        )
-        beyond = has_interval & ((rows["ci_lower"] <= low) | (rows["ci_upper"] >= high))
-        tell(
-            beyond,
-            "ci_lower",
-            f"Expected a CI within {low:g} and {high:g}. Write the CI of the measure, not of its logarithm or logit.",
-        )
-        tell(
-            has_interval & (rows["ci_lower"] == rows["ci_upper"]),
-            "ci_lower",
-            "Expected a CI with a length. Write more digits.",
-        )
-        natural = has_interval & ~outside & ~beyond
-        middle = (on_scale(rows["ci_lower"], scale) + on_scale(rows["ci_upper"], scale)) / 2
-        error = (on_scale(rows["ci_upper"], scale) - on_scale(rows["ci_lower"], scale)) / (2 * NORMAL_975)
-        slack = sum(_rounding(table, rows, name, scale) for name in ("estimate", "ci_lower", "ci_upper"))
-        off = np.abs(on_scale(rows["estimate"], scale) - middle) > OFF_MIDDLE * error + slack
-        if scale != "fisher z":
-            tell(
-                natural & off,
-                "estimate",
-                f"Expected an estimate in the middle of its CI on the {_scale_words(scale)}. Check the three numbers.",
-            )
-        if "standard_error" in table:
-            slack = sum(_rounding(table, rows, name, scale) for name in ("ci_lower", "ci_upper"))
-            slack = slack / (2 * NORMAL_975) + _half_units(table, "standard_error")
-            error = pd.Series(error, index=rows.index)
-            apart = (rows["standard_error"] - error).abs() > TOLERANCE * error + slack
-            for line in rows.index[natural & apart]:
-                problems.cell(
-                    source, line, "standard_error", table["standard_error"][line],
-                    f"Its CI gives a standard error of {error[line]:.3g} on the {_scale_words(scale)}. Expected both to agree within 5%. "
-                    "Correct one of them, or leave one out.",
-                )  # fmt: skip
-    wanted = ~has_interval & ~half & rows["estimate"].notna()
-    if "standard_error" in table:
-        tell(
-            wanted & parse.is_missing(table["standard_error"]),
-            "standard_error",
-            "Expected a CI or a standard error. Write one of them, or leave the row out.",
-        )
+        _check_intervals(found)
+    wanted = ~has_interval & ~half & estimated
+    if "standard_error" in cells:
+        unknown = wanted & parse.is_missing(cells["standard_error"])
+        advice = "Expected a CI or a standard error. Write one of them, or leave the row out."
+        tell(unknown, "standard_error", advice)
     elif wanted.any():
-        tell(
-            wanted,
-            "estimate",
-            "Expected its CI (ci_lower, ci_upper) or its standard_error. Add them, or leave the row out.",
-        )
-    most = LARGEST if scale == AS_IT_IS else LARGEST_MOVED
-    y = np.where(has_interval, on_scale(rows["estimate"], scale), rows["estimate"])
-    width = on_scale(rows["ci_upper"], scale) - on_scale(rows["ci_lower"], scale)
-    error = np.where(has_interval, width / (2 * NORMAL_975), rows["standard_error"])
+        advice = "Expected its CI (ci_lower, ci_upper) or its standard_error. Add them, or leave the row out."
+        tell(wanted, "estimate", advice)
+    most = LARGEST if found.scale == AS_IT_IS else LARGEST_MOVED
+    y = np.where(has_interval, found.on_scale("estimate"), rows["estimate"])
+    error = np.where(has_interval, error_of_interval(rows, found.scale), rows["standard_error"])
     extreme = (np.abs(y) > most) | (error > most) | ((error > 0) & (error < SMALLEST_ERROR))
     tell(
-        rows["estimate"].notna() & extreme,
+        estimated & extreme,
         "estimate",
-        f"Expected an estimate up to {most:g} and a standard error of {SMALLEST_ERROR:g} to {most:g} on the {_scale_words(scale)}; a model "
+        f"Expected an estimate up to {most:g} and a standard error of {SMALLEST_ERROR:g} to {most:g} on the {found.where}; a model "
         "that did not converge gives others. Check the numbers, or leave the row out.",
     )
 
 
-def _scale_words(scale: str) -> str:
-    return "scale of the measure" if scale == AS_IT_IS else f"{scale} scale"
-
-
-def _rounding(table: pd.DataFrame, rows: pd.DataFrame, name: str, scale: str) -> pd.Series:
-    """By how much the rounding of a printed number may have moved it on the scale."""
-    unit, values = _half_units(table, name).to_numpy(), rows[name].to_numpy(dtype=float)
-    moved = np.abs(on_scale(values + unit, scale) - on_scale(values, scale))
-    return pd.Series(np.nan_to_num(moved), index=table.index)
-
-
-def _typed(table: pd.DataFrame, name: str) -> pd.Series:
-    return ~parse.is_missing(table[name]) if name in table else pd.Series(False, index=table.index)
-
-
-def _half_units(table: pd.DataFrame, name: str) -> pd.Series:
-    return table[name].map(_half_unit) if name in table else pd.Series(0.0, index=table.index)
+def _check_intervals(found: _Estimates) -> None:
+    """CIs of a length, within the limits of the measure, with the estimate in their middle, that agree with the standard error."""
+    rows, has_interval, tell = found.rows, found.has_interval, found.tell
+    low, high = LIMITS.get(found.scale, (-np.inf, np.inf))
+    outside = has_interval & ~rows["estimate"].between(rows["ci_lower"], rows["ci_upper"])
+    outside &= rows["estimate"].notna()
+    advice = "Expected an estimate within its CI. Check the three numbers; the ends may be swapped."
+    tell(outside, "estimate", advice)
+    beyond = has_interval & ((rows["ci_lower"] <= low) | (rows["ci_upper"] >= high))
+    advice = f"Expected a CI within {low:g} and {high:g}. Write the CI of the measure, not of its logarithm or logit."
+    tell(beyond, "ci_lower", advice)
+    pointed = has_interval & (rows["ci_lower"] == rows["ci_upper"])
+    tell(pointed, "ci_lower", "Expected a CI with a length. Write more digits.")
+    natural = has_interval & ~outside & ~beyond
+    ends = found.rounding("ci_lower") + found.rounding("ci_upper")
+    error = pd.Series(error_of_interval(rows, found.scale), index=rows.index)
+    if found.scale != "fisher z":
+        middle = (found.on_scale("ci_lower") + found.on_scale("ci_upper")) / 2
+        slack = found.rounding("estimate") + ends
+        off = np.abs(found.on_scale("estimate") - middle) > OFF_MIDDLE * error + slack
+        advice = (
+            f"Expected an estimate in the middle of its CI on the {found.where}. Check the three numbers."
+        )
+        tell(natural & off, "estimate", advice)
+    if "standard_error" in found.cells:
+        slack = ends / (2 * NORMAL_975) + found.half_units("standard_error")
+        apart = (rows["standard_error"] - error).abs() > TOLERANCE * error + slack
+        for line in rows.index[natural & apart]:
+            found.problems.cell(
+                found.source, line, "standard_error", found.cells["standard_error"][line],
+                f"Its CI gives a standard error of {error[line]:.3g} on the {found.where}. Expected both to agree within 5%. "
+                "Correct one of them, or leave one out.",
+            )  # fmt: skip
 
 
 def _half_unit(cell: str) -> float:
@@ -297,9 +284,9 @@ def _half_unit(cell: str) -> float:
 
 def _with_intervals(rows: pd.DataFrame, scale: str, null: float) -> pd.DataFrame:
     """All rows with estimate and CI as the measure is, the standard error on the scale, and the test against ``null`` there."""
-    lower, upper = on_scale(rows["ci_lower"], scale), on_scale(rows["ci_upper"], scale)
-    natural = np.isfinite(lower) & np.isfinite(upper)
-    error = np.where(natural, (upper - lower) / (2 * NORMAL_975), rows["standard_error"])
+    of_interval = error_of_interval(rows, scale)
+    natural = np.isfinite(of_interval)
+    error = np.where(natural, of_interval, rows["standard_error"])
     y = rows["estimate"].where(~natural, on_scale(rows["estimate"], scale)).to_numpy(dtype=float)
     statistic = (y - null) / error
     ends = {"estimate": y, "ci_lower": y - NORMAL_975 * error, "ci_upper": y + NORMAL_975 * error}
@@ -309,38 +296,31 @@ def _with_intervals(rows: pd.DataFrame, scale: str, null: float) -> pd.DataFrame
     )
 
 
-def _check_p_values(
-    rows: pd.DataFrame, table: pd.DataFrame, scale: str, null: float, source: str, problems: Problems
-) -> None:
-    """A p-value that another standard error than the CI's would give, by more than 5 % and more than rounding."""
-    if "p_value" not in table:
+def _check_p_values(found: _Estimates, rows: pd.DataFrame, null: float) -> None:
+    """A p-value that another standard error than the CI's would give, by more than 5% and more than rounding."""
+    cells = found.cells
+    if "p_value" not in cells:
         return
-    natural = _typed(table, "ci_lower") & _typed(table, "ci_upper")
-    ends = sum(_rounding(table, rows, name, scale) for name in ("ci_lower", "ci_upper") if name in table)
-    slack = (ends / (2 * NORMAL_975)) * natural + (_half_units(table, "standard_error") * ~natural)
-    moved = _rounding(table, rows, "estimate", scale) * natural + _half_units(table, "estimate") * ~natural
-    for line, cell in table["p_value"].items():
+    natural = found.typed("ci_lower") & found.typed("ci_upper")
+    ends = found.rounding("ci_lower") + found.rounding("ci_upper")
+    slack = (ends / (2 * NORMAL_975)).where(natural, found.half_units("standard_error"))
+    moved = found.rounding("estimate").where(natural, found.half_units("estimate"))
+    distances = on_scale(rows["estimate"], found.scale) - null
+    tell = partial(found.problems.cell, found.source)
+    for (line, cell), y in zip(cells["p_value"].items(), np.abs(distances), strict=True):
         told = _p_range(cell)
         if told is None:
             if cell.lower() not in parse.MISSING:
-                problems.cell(
-                    source,
-                    line,
-                    "p_value",
-                    cell,
-                    "Expected a number from 0 to 1, or < and a number. Write the p-value.",
-                )
+                advice = "Expected a number from 0 to 1, or < and a number. Write the p-value."
+                tell(line, "p_value", cell, advice)
             continue
-        error, y = (
-            rows["standard_error"][line],
-            float(on_scale(rows.loc[[line], "estimate"], scale)[0]) - null,
-        )
-        least = max(abs(y) - moved[line], 0) / (error + slack[line]) / (1 + TOLERANCE)
-        most = (abs(y) + moved[line]) / max(error - slack[line], 1e-12) * (1 + TOLERANCE)
+        error = rows["standard_error"][line]
+        least = max(y - moved[line], 0) / (error + slack[line]) / (1 + TOLERANCE)
+        most = (y + moved[line]) / max(error - slack[line], 1e-12) * (1 + TOLERANCE)
         low, high = norm.isf(told[1] / 2), norm.isf(told[0] / 2)
         if low > most or high < least:
-            problems.cell(
-                source, line, "p_value", cell,
+            tell(
+                line, "p_value", cell,
                 f"Its CI or standard error gives p = {rows['p_value'][line]:.2g}. Expected both to agree within 5% of the standard error. "
                 "Look up estimate, CI and p again; a digit may be lost.",
             )  # fmt: skip

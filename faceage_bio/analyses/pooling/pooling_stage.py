@@ -31,6 +31,13 @@ from faceage_bio.stats import meta_analysis as meta
 from faceage_bio.stats.minimum_sizes import COHORTS_OF_GENES, COHORTS_RANDOM
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
+GENES = "meta_analysis/genes"
+FAMILY = ("question", "exposure", "model", "measure")
+# what all genes of a cohort share
+SHARED = (*FAMILY, "outcome", "unit", "per", "adjustment", "covariates", "definition", "model_id")
+NUMBERS = ("estimate", "ci_lower", "ci_upper", "standard_error", "n")
+COLUMNS = (COHORT, *SHARED, "reason", "term", "gene_id", *NUMBERS)  # what of a gene table is read
+
 
 def pool_tables(
     paths: Sequence[Path], measure: str | None, settings: Pooling, fit_in: str, columns: Sequence[str] = ()
@@ -50,17 +57,19 @@ def pool_tables(
     CohortError
         What `read_cohorts` and `headline_rows` refuse.
     """
+    same = ("method", "test", "prediction_df", "overlapping", "moderators")
     choices = Choices(
-        settings.method, settings.test, settings.prediction_df, settings.overlapping, settings.moderators, fit_in == "reference"
-    )  # fmt: skip
+        **{name: getattr(settings, name) for name in same}, shared_controls=fit_in == "reference"
+    )
     if measure is not None:
         if len(paths) > 1:
             raise RunError(
                 f"--measure is of one plain table, but {len(paths)} were given. Expected one --table. Put the cohorts into one table."
             )
+        left_out, overlapping = settings.reference_cohorts, settings.overlapping
         rows = read_cohorts(
-            paths[0], measure, reference_cohorts=settings.reference_cohorts, overlapping=settings.overlapping, moderators=columns
-        )  # fmt: skip
+            paths[0], measure, reference_cohorts=left_out, overlapping=overlapping, moderators=columns
+        )
         known = {name: dict(zip(rows[COHORT], rows[name], strict=True)) for name in columns}
         return pool_rows(rows, replace(choices, moderators={**choices.moderators, **known}))
     tables: dict[str, list[pd.DataFrame]] = {}
@@ -87,34 +96,11 @@ def sentences(estimates: pd.DataFrame, measure: str | None) -> Iterator[str]:
             yield f"{measure}: {in_words(row.reason)}"
             continue
         spread = f", I2 {row.i2:.0f}%" if not math.isnan(row.i2) else ""
-        beyond = (
-            f", 95% prediction interval {row.pi_lower:.3f} to {row.pi_upper:.3f}"
-            if not math.isnan(row.pi_lower)
-            else ""
-        )
+        beyond = f", 95% prediction interval {row.pi_lower:.3f} to {row.pi_upper:.3f}"
         yield (
             f"{measure} {row.estimate:.3f} (95% CI {row.ci_lower:.3f} to {row.ci_upper:.3f}), {int(row.cohorts)} cohorts, {row.method}; "
-            f"Q p {row.heterogeneity_p:.3f}{spread}{beyond}"
-        )  # fmt: skip
-
-
-# All genes pooled over cohorts: many estimates at once.
-
-
-GENES = "meta_analysis/genes"
-FAMILY = ("question", "exposure", "model", "measure")
-SHARED = (
-    *FAMILY,
-    "outcome",
-    "unit",
-    "per",
-    "adjustment",
-    "covariates",
-    "definition",
-    "model_id",
-)  # of all genes of a cohort
-NUMBERS = ("estimate", "ci_lower", "ci_upper", "standard_error", "n")
-COLUMNS = (COHORT, *SHARED, "reason", "term", "gene_id", *NUMBERS)  # what of a gene table is read
+            f"Q p {row.heterogeneity_p:.3f}{spread}{'' if math.isnan(row.pi_lower) else beyond}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,15 +157,18 @@ def _pool_family(cohorts: Sequence[_OfCohort]) -> pd.DataFrame:
         np.column_stack([one.genes[name].reindex(terms) for one in cohorts]) for name in ("y", "se", "n")
     )
     names = pd.concat([one.genes["gene_id"] for one in cohorts])
+    about |= {"family": "all genes", "method": method_words("EE", "z")}
     made = _columns(y, se, MEASURES[about["measure"]].pooling_scale).assign(
-        term=terms, gene_id=names[~names.index.duplicated()].reindex(terms).to_numpy(), n=np.nansum(n, axis=1),
-        n_smallest=np.nanmin(n, axis=1), family="all genes", method=method_words("EE", "z"), **about,
-    )  # fmt: skip
+        term=terms,
+        gene_id=names[~names.index.duplicated()].reindex(terms).to_numpy(),
+        n=np.nansum(n, axis=1),
+        n_smallest=np.nanmin(n, axis=1),
+        **about,
+    )
     made["q_value"] = benjamini_hochberg(made["p_value"].to_numpy())
     of_two, others = reason("two_cohorts").encoded, differ.encoded if differ else ""
-    made["reason"] = np.where(
-        made["cohorts"] < COHORTS_RANDOM, "; ".join(filter(None, (of_two, others))), others
-    )
+    both = "; ".join(filter(None, (of_two, others)))
+    made["reason"] = np.where(made["cohorts"] < COHORTS_RANDOM, both, others)
     return made.sort_values("p_value", kind="stable")
 
 
@@ -190,18 +179,11 @@ def _columns(y: np.ndarray, se: np.ndarray, scale: str) -> pd.DataFrame:
     told |= {"heterogeneity_q": common.q, "heterogeneity_p": common.q_p_value, "cohorts": common.k}
     random = meta.pool(y, se, "REML", "z")
     enough = common.k >= COHORTS_RANDOM
-    further = {
-        "random_estimate": random.estimate,
-        "random_lower": random.ci_lower,
-        "random_upper": random.ci_upper,
-    }
-    told |= {name: np.where(enough, BACK[scale](values), np.nan) for name, values in further.items()}
-    told |= {
-        name: np.where(enough, values, np.nan)
-        for name, values in (("random_p", random.p_value), ("tau2", random.tau2))
-    }
-    tested = (
-        meta.pool(y, se, "REML", "adhoc").p_value if (common.k >= COHORTS_OF_GENES).any() else random.p_value
-    )
-    told["hartung_knapp_p"] = np.where(common.k >= COHORTS_OF_GENES, tested, np.nan)
+    natural = {"estimate": random.estimate, "lower": random.ci_lower, "upper": random.ci_upper}
+    further = {f"random_{name}": BACK[scale](values) for name, values in natural.items()}
+    further |= {"random_p": random.p_value, "tau2": random.tau2}
+    told |= {name: np.where(enough, values, np.nan) for name, values in further.items()}
+    many = common.k >= COHORTS_OF_GENES
+    tested = meta.pool(y, se, "REML", "adhoc").p_value if many.any() else random.p_value
+    told["hartung_knapp_p"] = np.where(many, tested, np.nan)
     return pd.DataFrame(told)

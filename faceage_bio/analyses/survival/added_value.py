@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.cox_models import Choices, counts, of_question
+from faceage_bio.analyses.survival.cox_models import Choices, counted, counts, of_question
 from faceage_bio.analyses.survival.predictions import (
     AGES,
     AUC,
@@ -25,7 +25,7 @@ from faceage_bio.analyses.survival.predictions import (
     measure,
     questions,
 )
-from faceage_bio.core.columns import EVENT, FACE_AGE
+from faceage_bio.core.columns import FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows, tested
@@ -86,15 +86,13 @@ def added_value(
     """
     rows, calibration, decisions = [], [], []
     for question, known in questions(usable, choices):
-        about = of_question(cohort, "added value") | {
-            "exposure": FACE_AGE, "comparison": question, "n": len(usable), "n_events": int(usable[EVENT].sum()),
-        }  # fmt: skip
+        about = of_question(cohort, "added value") | counted(usable)
+        about |= {"exposure": FACE_AGE, "comparison": question}
         try:
             asked = ask(usable, choices, question, known, sorted(set(times)))
         except FitError as error:
-            rows.append(
-                about | {"kind": "test", "term": FACE_AGE, "measure": LIKELIHOOD, "reason": error.reason}
-            )
+            untested = {"kind": "test", "term": FACE_AGE, "measure": LIKELIHOOD, "reason": error.reason}
+            rows.append(about | untested)
             done(bootstraps)
             continue
         about |= counts(asked.frame)
@@ -132,11 +130,8 @@ def _flattery(
 
 
 def _tests(asked: Asked) -> list[dict]:
-    return [
-        asked.held | tested(LIKELIHOOD, test)
-        | {"kind": "test", "term": words, "method": "likelihood ratio of two Cox models"}
-        for words, test in asked.tests
-    ]  # fmt: skip
+    about = asked.held | {"kind": "test", "method": "likelihood ratio of two Cox models"}
+    return [about | tested(LIKELIHOOD, test) | {"term": words} for words, test in asked.tests]
 
 
 def _measures(asked: Asked, flattery: dict[tuple[str, float], np.ndarray]) -> list[dict]:
@@ -153,11 +148,14 @@ def _measures(asked: Asked, flattery: dict[tuple[str, float], np.ndarray]) -> li
             continue
         excess = flattery.get((name, time), np.full(2, np.nan))
         for place, model in enumerate(asked.names):
-            about = {"kind": "model", "term": model, "model": model}
-            one = value.of(place)
-            rows.append(
-                base | about | _numbers(one, value.error(place), excess[place]) | {"p_value": np.nan}
-            )  # of chance, not asked for
+            of_chance = {
+                "kind": "model",
+                "term": model,
+                "model": model,
+                "p_value": np.nan,
+            }  # is not asked for
+            numbers = _numbers(value.of(place), value.error(place), excess[place])
+            rows.append(base | numbers | of_chance)
         numbers = _numbers(value.difference(1, 0), value.error_of_difference(1, 0), excess[1] - excess[0])
         rows.append(base | apart | {"model": f"{second} less {first}"} | numbers)
     return rows
@@ -175,7 +173,5 @@ def _of_scaled(
 
 
 def _numbers(found: Estimate, error: float, excess: float) -> dict:
-    return {
-        "estimate": found.estimate, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper, "standard_error": error,
-        "p_value": found.p_value, "optimism": excess, "corrected": found.estimate - excess,
-    }  # fmt: skip
+    same = {name: getattr(found, name) for name in ("estimate", "ci_lower", "ci_upper", "p_value")}
+    return same | {"standard_error": error, "optimism": excess, "corrected": found.estimate - excess}

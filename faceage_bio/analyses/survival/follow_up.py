@@ -1,4 +1,4 @@
-"""Time: where it starts, where it ends, and who is followed within it; all participants else leaves with a reason."""
+"""Time: where it starts, where it ends, and who is followed within it; all other participants leave with a reason."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -32,6 +32,8 @@ from faceage_bio.stats.minimum_sizes import FOR_LINE
 PHOTO_DATE = "photo_date"
 REASON = "follow_up_reason"  # column of a prepared table: why somebody is not followed, "" for those who are
 NO_ACCELERATION = "no_acceleration"  # reason, and how many have it, kept with the usable rows
+NEEDED = (FACE_AGE, AGE, FOLLOWUP, EVENT)  # of a plain table
+MOST_LEVELS = 20  # of a column whose levels are looked at
 IN_YEARS = (FACE_AGE, AGE, AGE_ACCELERATION)
 
 
@@ -59,9 +61,8 @@ class Time:
             value = getattr(self, name)
             if value is not None and not 0 < value < np.inf:
                 raise ConfigError(f"survival.{name} is {value:g}. Expected a number above 0. Write one.")
-        if self.end_date is not None and pd.isna(
-            pd.to_datetime(self.end_date, format="%Y-%m-%d", errors="coerce")
-        ):
+        day = pd.to_datetime(self.end_date, format="%Y-%m-%d", errors="coerce")
+        if self.end_date is not None and pd.isna(day):
             raise ConfigError(
                 f"survival.end_date is {self.end_date!r}, which is no day. Expected YYYY-MM-DD. Write it so."
             )
@@ -202,10 +203,6 @@ def survival_ledger(table: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFr
 # A table of participants as a user gives it: everything that is wrong with it, reported at once, and what will not work.
 
 
-NEEDED = (FACE_AGE, AGE, FOLLOWUP, EVENT)
-MOST_LEVELS = 20  # of a column whose levels are looked at
-
-
 def read_people(path: Path | str, units: Mapping[str, str] | None = None) -> pd.DataFrame:
     """A cohort's analysis table, or a plain table with the same columns, checked.
 
@@ -220,32 +217,23 @@ def read_people(path: Path | str, units: Mapping[str, str] | None = None) -> pd.
         All its problems: file, column, line, value and what to write.
     """
     path = Path(path)
-    return complete(read_plain(path, NEEDED, check=_check_times, units=units), path.stem)
+    return complete(read_plain(path, NEEDED, check=_check_names, units=units), path.stem)
 
 
-def _check_times(table: pd.DataFrame, source: str, problems: Problems) -> None:
-    """Times and events that no analysis can take; the index is the line."""
-
-    def tell(column: str, bad: pd.Series, advice: str) -> None:
-        for line in table.index[bad]:
-            value = table.at[line, column]
-            problems.cell(source, line, column, None if pd.isna(value) else _plain(value), advice)
-
+def _check_names(table: pd.DataFrame, source: str, problems: Problems) -> None:
+    """One cohort, and an identifier of each participant; the index is the line."""
     if COHORT in table and table[COHORT].nunique() > 1:
         names = ", ".join(map(str, table[COHORT].unique()))
         problems.other(
             f"{source}: column 'cohort' holds {names}. Expected one name. Give one cohort at a time."
         )
     if SUBJECT in table:
-        tell(SUBJECT, table[SUBJECT].isna(), NAMELESS)
-
-
-def _plain(value: object) -> object:
-    """A cell without its numpy type."""
-    return value.item() if isinstance(value, np.generic) else value
+        for line in table.index[table[SUBJECT].isna()]:
+            problems.cell(source, line, SUBJECT, None, NAMELESS)
 
 
 def _shown(value: object) -> str:
+    value = value.item() if isinstance(value, np.generic) else value
     return f"{value:g}" if isinstance(value, (int, float)) else repr(value)
 
 
@@ -295,7 +283,7 @@ def hints(table: pd.DataFrame, usable: pd.DataFrame, covariates: Sequence[str], 
             )
         elif len(values) and values.nunique() == 1:
             found.append(
-                f"{source}: column '{name}': all {len(values)} participants have {_shown(_plain(values.iloc[0]))}; a constant tells nothing "
+                f"{source}: column '{name}': all {len(values)} participants have {_shown(values.iloc[0])}; a constant tells nothing "
                 "and the models go without it. Take it out of the covariates, or look for a mistake."
             )
     for name in names:

@@ -108,19 +108,23 @@ def gene_survival(
     CohortError
         A covariate or stratum is in neither table.
     """
-    about, levels = (
-        levels[list(ABOUT)].assign(**{ROW: np.arange(len(levels))}),
-        levels.drop(columns=list(ABOUT)),
-    )
-    parts = [
-        _analysis(followed, mine, levels, name, covariates, panel, strata, zero, landmark_years, year_days)
-        for name, mine in about.groupby(ANALYSIS, sort=False)
-    ]
-    genes, declared = (
-        pd.concat([part[place] for part in parts], ignore_index=True) if parts else pd.DataFrame()
-        for place in (0, 1)
-    )
+    # the levels are too large to be joined with others
+    about = levels[list(ABOUT)].assign(**{ROW: np.arange(len(levels))})
+    levels, followed = levels.drop(columns=list(ABOUT)), followed.drop(columns="batch", errors="ignore")
+    parts: list[list[pd.DataFrame]] = [[], []]
+    for analysis, mine in about.groupby(ANALYSIS, sort=False):
+        rows = mine[ROW].to_numpy()
+        names = [name for name in levels if levels[name].iloc[rows].notna().any()]
+        measured = levels if len(names) == levels.shape[1] else levels[names]
+        people = followed.merge(mine, on=SUBJECT, suffixes=("", "_of_sample"))
+        people, remarks = _at_risk_from_sample(people, zero, landmark_years, year_days)
+        for part, found in zip(
+            parts, _analysis(people, remarks, measured, covariates, strata, panel), strict=True
+        ):
+            part.append(found.assign(question=question_of(analysis)))
     label = {COHORT: cohort, "outcome": "death", "exposure": "expression"}
+    label |= {"measure": "hazard ratio", "per": "doubling", "model": METHOD}
+    genes, declared = (pd.concat(part, ignore_index=True) if part else pd.DataFrame() for part in parts)
     return (
         result_rows(genes.assign(**label, family="all genes"), "survival/genes"),
         result_rows(declared.assign(**label, family="prespecified panel"), "survival/gene_panel"),
@@ -128,27 +132,20 @@ def gene_survival(
 
 
 def _analysis(
-    followed: pd.DataFrame, about: pd.DataFrame, levels: pd.DataFrame, analysis: str, covariates: Sequence[str], panel: Sequence[str],
-    strata: Sequence[str], zero: str, landmark_years: float | None, year_days: float,
-) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
-    """``about``: the columns `ABOUT` of this analysis, and the `ROW` of ``levels``, which are too large to be joined with others."""
-    measured = about[ROW].to_numpy()
-    names = [name for name in levels if levels[name].iloc[measured].notna().any()]
-    levels = levels if len(names) == levels.shape[1] else levels[names]
-    base = {"question": question_of(analysis), "measure": "hazard ratio", "per": "doubling", "model": METHOD}
-    people = followed.drop(columns="batch", errors="ignore").merge(
-        about, on=SUBJECT, suffixes=("", "_of_sample")
-    )
-    people, remarks = _at_risk_from_sample(people, zero, landmark_years, year_days)
+    people: pd.DataFrame,
+    remarks: list[Reason],
+    levels: pd.DataFrame,
+    covariates: Sequence[str],
+    strata: Sequence[str],
+    panel: Sequence[str],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All genes and the panel; the column `ROW` of ``people`` is the row of ``levels``."""
     _check_columns(people, [*covariates, *strata])
     design = build_design(people, [*covariates, *strata], LEVELS)
     people = people.drop(index=design.missing.index)
-    base |= {"n": len(people), "n_events": int(people[EVENT].sum())}
     held = [name for name in covariates if name not in strata]
-    base |= adjusted_for([*held, *strata]) | {
-        "covariates": adjusted_for(held)["covariates"],
-        "strata": ", ".join(strata),
-    }
+    base = {"n": len(people), "n_events": int(people[EVENT].sum()), "strata": ", ".join(strata)}
+    base |= adjusted_for([*held, *strata]) | {"covariates": adjusted_for(held)["covariates"]}
     matrix = build_design(people, [name for name in held if name not in design.constant], LEVELS).matrix
     if dropped := [name for name in held if name in design.constant]:
         remarks.append(reason("without_constant", columns=dropped))
@@ -163,27 +160,36 @@ def _analysis(
             people[FOLLOWUP], people[EVENT], levels, matrix, entry, strata=labels, rows=rows
         )
     except FitError as error:
-        return pd.DataFrame(), pd.DataFrame({"term": list(panel), "reason": error.reason.encoded}).assign(
-            **base
-        )
+        why = pd.DataFrame({"term": list(panel), "reason": error.reason.encoded})
+        return pd.DataFrame(), why.assign(**base)
     terms = 1 + matrix.shape[1]
     if base["n_events"] < EVENTS_PER_TERM * terms:
         remarks.append(
             reason("few_events_per_variable", n_events=base["n_events"], terms=terms, needed=EVENTS_PER_TERM)
         )
-    table = pd.DataFrame({
-        "term": found.index, "estimate": found.hazard_ratio.to_numpy(), "ci_lower": found.ci_lower.to_numpy(),
-        "ci_upper": found.ci_upper.to_numpy(), "standard_error": found.standard_error.to_numpy(),
-        "statistic": (found.log_hazard_ratio / found.standard_error).to_numpy(), "p_value": found.p_value.to_numpy(),
-        "mean_level": [levels[name].iloc[rows].mean() for name in names], "reason": found.reason.where(found.reason != "", encode(remarks)).to_numpy(),
-    }).assign(**base)  # fmt: skip
-    declared = table.set_index("term").reindex(list(panel)).assign(**base).rename_axis("term").reset_index()
+    table = found.drop(columns="log_hazard_ratio").assign(
+        statistic=found["log_hazard_ratio"] / found["standard_error"],
+        mean_level=[levels[name].iloc[rows].mean() for name in levels],
+        reason=found["reason"].where(found["reason"] != "", encode(remarks)),
+        **base,
+    )
+    table = table.rename(columns={"hazard_ratio": "estimate"}).rename_axis("term")
+    declared = table.reindex(list(panel)).assign(**base)
     declared["reason"] = declared["reason"].fillna("gene_absent_or_low")
+
+    def hazards_p_value(gene: str) -> float:
+        """P-value of the test whether the gene's hazard ratio changes; NaN where the deaths cannot tell."""
+        level = levels[[gene]].iloc[rows].set_axis(people.index)
+        try:
+            design = pd.concat([level, matrix], axis=1)
+            fit = fit_cox(people[FOLLOWUP], people[EVENT], design, entry, strata=labels)
+            return float(proportional_hazards_test(fit).p_value[0])
+        except FitError:
+            return np.nan
+
+    fitted = declared["estimate"].notna()
     declared["hazards_p_value"] = [
-        _proportional(people, levels[[gene]].iloc[rows].set_axis(people.index), matrix, entry, labels)
-        if not np.isnan(estimate)
-        else np.nan
-        for gene, estimate in zip(declared.term, declared.estimate, strict=True)
+        hazards_p_value(gene) if known else np.nan for gene, known in fitted.items()
     ]
     return _corrected(table), _corrected(declared)
 
@@ -207,26 +213,10 @@ def _at_risk_from_sample(
     return people[~sampled_after], remarks
 
 
-def _proportional(
-    people: pd.DataFrame,
-    gene: pd.DataFrame,
-    matrix: pd.DataFrame,
-    entry: pd.Series | None,
-    labels: pd.Series | None,
-) -> float:
-    """P-value of the test whether the gene's hazard ratio changes; NaN where the deaths cannot tell."""
-    try:
-        fit = fit_cox(
-            people[FOLLOWUP], people[EVENT], pd.concat([gene, matrix], axis=1), entry, strata=labels
-        )
-        return float(proportional_hazards_test(fit).p_value[0])
-    except FitError:
-        return np.nan
-
-
 def _corrected(table: pd.DataFrame) -> pd.DataFrame:
     p_values = table["p_value"].to_numpy(dtype=np.float64)
-    return table.assign(q_value=benjamini_hochberg(p_values), p_bonferroni=bonferroni(p_values))
+    corrected = table.assign(q_value=benjamini_hochberg(p_values), p_bonferroni=bonferroni(p_values))
+    return corrected.reset_index()
 
 
 def _check_columns(people: pd.DataFrame, names: Sequence[str]) -> None:

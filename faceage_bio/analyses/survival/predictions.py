@@ -1,6 +1,6 @@
 """What Cox models predict for participants, and how good it is: C, AUC(t), Brier scores and slope at the times that can be told."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,7 @@ from faceage_bio.stats.calibration import (
 from faceage_bio.stats.concordance import concordance, uno_concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, linear_predictor, survival_at
+from faceage_bio.stats.linear import Estimate
 from faceage_bio.stats.minimum_sizes import EVENTS_OF_PREDICTION, PER_RISK_GROUP
 from faceage_bio.stats.prediction_accuracy import Measured, against, brier, censored_auc, integrated
 
@@ -38,6 +39,13 @@ GRID = 20  # times of the integrated Brier score
 HARRELL, UNO, AUC, BRIER, SCALED, INTEGRATED, SLOPE = (
     "Harrell's C", "Uno's C", "AUC", "Brier score", "scaled Brier score", "integrated Brier score", "calibration slope",
 )  # fmt: skip
+AGES = "face age against age"
+CURVE_POINTS = 41
+INNER = (0.025, 0.975)  # share of the people whose predictions the curve spans
+THRESHOLD_STEP = 0.01
+SPAN = (0.05, 0.95)  # of the predicted risks, between which thresholds lie
+RATIO, OBSERVED = "observed/expected ratio", "observed risk"
+SMOOTHED, DISTANCE = "smoothed observed risk", "integrated calibration index"
 DIFFERENCES = {name: f"difference of {name}" for name in (HARRELL, UNO, AUC, BRIER, SCALED, INTEGRATED)}
 
 
@@ -193,28 +201,23 @@ def estimate_optimism(
     times = [] if outcome.entry is not None else list(times)
     keys = [(HARRELL, np.nan), (SLOPE, np.nan), *((name, time) for time in times for name in (AUC, BRIER))]
 
+    def at(score: Callable[..., Measured], marks_at: np.ndarray, seen: Outcome, time: float) -> np.ndarray:
+        """A measure, or NaN where a sample reaches no such time."""
+        try:
+            return score(marks_at, *seen.seen, time).value
+        except FitError:
+            return np.full(marks_at.shape[1], np.nan)
+
     def values(
         fits: Sequence[CoxFit], rows: Sequence[pd.DataFrame], seen: Outcome, apparent: bool
     ) -> np.ndarray:
-        predictions = predict(fits, rows, times, seen) if times else predict(fits, rows, [0.0], seen)
+        predictions = predict(fits, rows, times or [0.0], seen)
         found = [concordance(*seen.seen, predictions.line, seen.entry, strata=seen.strata).value]
-        found.append(
-            np.ones(len(fits))
-            if apparent
-            else np.array([_slope_of(line, seen) for line in predictions.line.T])
-        )
+        slopes = [1.0 if apparent else _slope_of(line, seen).estimate for line in predictions.line.T]
+        found.append(np.array(slopes))
         for number, time in enumerate(times):
-            found.append(
-                _value(
-                    lambda t, m: censored_auc(m, *seen.seen, t),
-                    time,
-                    marks(predictions, number, seen),
-                    len(fits),
-                )
-            )
-            found.append(
-                _value(lambda t, m: brier(m, *seen.seen, t), time, predictions.risk[:, :, number], len(fits))
-            )
+            found.append(at(censored_auc, marks(predictions, number, seen), seen, time))
+            found.append(at(brier, predictions.risk[:, :, number], seen, time))
         return np.array(found)
 
     def of_sample(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -227,22 +230,11 @@ def estimate_optimism(
     return dict(zip(keys, found.mean, strict=True)), found
 
 
-def _slope_of(line: np.ndarray, outcome: Outcome) -> float:
-    return calibration_slope(line, *outcome.seen, outcome.entry, strata=outcome.strata).estimate
-
-
-def _value(how, time: float, marks_at: np.ndarray, k: int) -> np.ndarray:
-    """A measure, or NaN where a sample reaches no such time."""
-    try:
-        return how(time, marks_at).value
-    except FitError:
-        return np.full(k, np.nan)
+def _slope_of(line: np.ndarray, outcome: Outcome, **options) -> Estimate:
+    return calibration_slope(line, *outcome.seen, outcome.entry, strata=outcome.strata, **options)
 
 
 # The questions that two models of the same participants answer: what face age tells beyond what is known without it.
-
-
-AGES = "face age against age"
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,17 +288,15 @@ def ask(
         designs, names = [both[[AGE]], both[[FACE_AGE]]], [WORDS[AGE], WORDS[FACE_AGE]]
     else:
         designs, names = [both.drop(columns=FACE_AGE), both], [name_of(held), name_of([*held, FACE_AGE])]
+    both_held = adjusted_for([] if question == AGES else held, choices)
+    if question != AGES and set(held) == {AGE, "sex"}:
+        both_held["adjustment"] = "minimal"
     designs = [design.reset_index(drop=True) for design in designs]
     fits = fit_all(designs, outcome)
     return Asked(
         question, frame, names, designs, fits, _tests(question, fits, both, outcome), outcome, list(times),
-        predict(fits, designs, times, outcome), _held([] if question == AGES else held, choices),
+        predict(fits, designs, times, outcome), both_held,
     )  # fmt: skip
-
-
-def _held(columns: list[str], choices: Choices) -> dict:
-    minimal = {"adjustment": "minimal"} if set(columns) == {AGE, "sex"} else {}
-    return adjusted_for(columns, choices) | minimal
 
 
 def _tests(
@@ -322,18 +312,6 @@ def _tests(
 
 
 # Rows of two models' predictions: calibration, and net benefit of acting on them.
-
-
-CURVE_POINTS = 41
-INNER = (0.025, 0.975)  # share of the people whose predictions the curve spans
-THRESHOLD_STEP = 0.01
-SPAN = (0.05, 0.95)  # of the predicted risks, between which thresholds lie
-RATIO, OBSERVED, SMOOTHED, DISTANCE = (
-    "observed/expected ratio",
-    "observed risk",
-    "smoothed observed risk",
-    "integrated calibration index",
-)
 
 
 def calibration_rows(asked: Asked, flattery: dict[tuple[str, float], np.ndarray], groups: int) -> list[dict]:
@@ -358,46 +336,36 @@ def calibration_rows(asked: Asked, flattery: dict[tuple[str, float], np.ndarray]
 
 
 def _slope(asked: Asked, number: int, flattery: dict[tuple[str, float], np.ndarray]) -> dict:
-    outcome = asked.outcome
-    found = calibration_slope(
-        asked.predictions.line[:, number],
-        *outcome.seen,
-        outcome.entry,
-        strata=outcome.strata,
-        cluster=outcome.cluster,
-    )
+    found = _slope_of(asked.predictions.line[:, number], asked.outcome, cluster=asked.outcome.cluster)
     excess = flattery[SLOPE, np.nan][number] if flattery else np.nan
-    return {
-        "kind": "slope", "measure": SLOPE, "estimate": found.estimate, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper,
-        "optimism": excess, "corrected": found.estimate - excess, "method": "Cox model of the linear predictor",
-    }  # fmt: skip
+    about = {"kind": "slope", "measure": SLOPE, "method": "Cox model of the linear predictor"}
+    return about | _interval(found) | {"optimism": excess, "corrected": found.estimate - excess}
+
+
+def _interval(found: Estimate) -> dict:
+    return {name: getattr(found, name) for name in ("estimate", "ci_lower", "ci_upper")}
 
 
 def _at(risk: np.ndarray, outcome: Outcome, time: float, groups: int) -> list[dict]:
     seen = (risk, *outcome.seen, time, outcome.entry)
     large = calibration_in_the_large(*seen)
-    rows = [{
-        "kind": "in the large", "measure": RATIO, "estimate": large.estimate, "ci_lower": large.ci_lower,
-        "ci_upper": large.ci_upper, "predicted": risk.mean(), "method": "Kaplan-Meier, log-log interval",
-    }]  # fmt: skip
+    kaplan_meier = {"method": "Kaplan-Meier, log-log interval"}
+    about = {"kind": "in the large", "measure": RATIO, "predicted": risk.mean()}
+    rows = [about | _interval(large) | kaplan_meier]
     n_groups = max(1, min(groups, len(risk) // PER_RISK_GROUP))
     for row in calibration_groups(*seen, n_groups=n_groups).to_dict("records"):
         if row["observed"] == 0:  # limits of 0 and 0 would claim that nobody ever dies
             row |= {"ci_lower": np.nan, "ci_upper": np.nan}
-        rows.append({
-            "kind": "group", "measure": OBSERVED, "estimate": row.pop("observed"),
-            "method": "Kaplan-Meier, log-log interval",
-        } | row)  # fmt: skip
+        about = {"kind": "group", "measure": OBSERVED, "estimate": row.pop("observed")}
+        rows.append(about | kaplan_meier | row)
     method = "Cox model of the predicted risk (complementary log-log, natural spline)"
     grid = np.linspace(*np.quantile(risk, INNER), CURVE_POINTS)
     try:
         smooth = calibration_curve(*seen, grid=grid)
     except FitError as error:
         return [*rows, {"kind": "distance", "measure": DISTANCE, "reason": [error.reason]}]
-    for row in smooth.curve.to_dict("records"):
-        rows.append(
-            {"kind": "curve", "measure": SMOOTHED, "estimate": row.pop("observed"), "method": method} | row
-        )
+    about = {"kind": "curve", "measure": SMOOTHED, "method": method}
+    rows += [about | row for row in smooth.curve.rename(columns={"observed": "estimate"}).to_dict("records")]
     distances = {
         DISTANCE: smooth.mean_distance, "median calibration error": smooth.median_distance,
         "90th percentile of the calibration error": smooth.distance_90,
@@ -419,24 +387,16 @@ def decision_rows(asked: Asked) -> list[dict]:
         risk = asked.predictions.risk[:, :, place]
         # where neither nearly everybody nor hardly anybody would be treated
         first, last = (int(end / THRESHOLD_STEP) for end in np.quantile(risk, SPAN))
-        thresholds = [
-            round(THRESHOLD_STEP * number, 10) for number in range(max(first, 1), max(last, first, 1) + 1)
-        ]
+        steps = range(max(first, 1), max(last, first, 1) + 1)
+        thresholds = [round(THRESHOLD_STEP * step, 10) for step in steps]
         for number, name in enumerate(asked.names):
             found = net_benefit(risk[:, number], *outcome.seen, time, thresholds, outcome.entry)
+            lines = {name: found[["threshold", "net_benefit", "n_high"]]}
             if not number:
-                rows += _lines(
-                    base | {"term": "treat all"}, found.assign(net_benefit=found["everybody"]), False
-                )
-                rows += _lines(base | {"term": "treat none"}, found.assign(net_benefit=0.0), False)
-            rows += _lines(base | {"term": name, "model": name}, found, True)
+                all_treated = found[["threshold"]].assign(net_benefit=found["everybody"])
+                lines = {"treat all": all_treated, "treat none": all_treated.assign(net_benefit=0.0)} | lines
+            for term, line in lines.items():
+                of_line = base | {"term": term} | ({"model": name} if term == name else {})
+                points = line.rename(columns={"net_benefit": "estimate"}).to_dict("records")
+                rows += [of_line | point for point in points]
     return rows
-
-
-def _lines(base: dict, found: pd.DataFrame, tell_n: bool) -> list[dict]:
-    return [
-        base
-        | {"threshold": row.threshold, "estimate": row.net_benefit}
-        | ({"n_high": row.n_high} if tell_n else {})
-        for row in found.itertuples()
-    ]

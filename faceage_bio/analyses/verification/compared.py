@@ -45,14 +45,9 @@ TINY = 1e-300  # both p-values may be smaller than a number can be
 # how far apart a known difference may be: robust errors differ by 0.3%, with ties or late entry by more, C with late entry by 0.07
 KNOWN = {"lifelines_robust_errors": 0.01, "lifelines_late_concordance": 0.07}
 HALF = 1e-9  # a survival so near one half is one half
-COX, CURVE, LOG_RANK, CONTRAST, GENES, POOLING = (
-    "Cox models",
-    "Kaplan-Meier curves",
-    "log-rank tests",
-    "adjusted contrasts",
-    "gene expression",
-    "pooled estimates",
-)
+COX, CURVE, LOG_RANK = "Cox models", "Kaplan-Meier curves", "log-rank tests"
+CONTRAST, GENES, POOLING = "adjusted contrasts", "gene expression", "pooled estimates"
+LIMITS = {"ci_lower": "lower 95% limit", "ci_upper": "upper 95% limit"}
 
 
 def compare_cox(models: Iterable[Model]) -> list[dict]:
@@ -60,11 +55,7 @@ def compare_cox(models: Iterable[Model]) -> list[dict]:
     rows = []
     for model in models:
         row = model.coefficients[0].row
-        about = _about(model.cohort, COX, "lifelines", row) | {
-            "model": row["model"],
-            "term": row["term"],
-            "per": row["per"],
-        }
+        about = _about(model.cohort, COX, "lifelines", row, "model", "term", "per")
         try:
             theirs = _attempt("lifelines", cox_by_lifelines, model)
         except FitError as error:
@@ -72,14 +63,13 @@ def compare_cox(models: Iterable[Model]) -> list[dict]:
             continue
         robust = _known("lifelines_robust_errors") if model.has(CLUSTER) else None
         late = _known("lifelines_late_concordance") if model.has(ENTERED) else None
-        error = row["standard_error"]
-        rows += [
-            about | _pair("log hazard ratio", "standard errors", np.log(row["estimate"]), theirs, error=error),
-            about | _pair("standard error", "relative", error, theirs, known=robust),
-            about | _pair("p-value", "z", row["p_value"], theirs, known=robust),
-            about | _pair("log-likelihood", "relative", row["log_likelihood"], theirs),
-            about | _pair("Harrell's C", "absolute", row["concordance"], theirs, known=late),
-        ]  # fmt: skip
+        ours = row | {"estimate": np.log(row["estimate"])}
+        pairs = [
+            *_estimate("log hazard ratio", ours, theirs, known=robust),
+            _pair("log-likelihood", "relative", row["log_likelihood"], theirs),
+            _pair("Harrell's C", "absolute", row["concordance"], theirs, known=late),
+        ]
+        rows += [about | pair for pair in pairs]
     return rows
 
 
@@ -88,8 +78,7 @@ def compare_contrasts(models: Iterable[Model]) -> list[dict]:
     rows = []
     for model in models:
         shared = [
-            _about(model.cohort, CONTRAST, "statsmodels", one.row)
-            | {name: one.row[name] for name in ("term", "per")}
+            _about(model.cohort, CONTRAST, "statsmodels", one.row, "term", "per")
             for one in model.coefficients
         ]
         try:
@@ -98,12 +87,7 @@ def compare_contrasts(models: Iterable[Model]) -> list[dict]:
             rows += [one | {"reason": error.reason} for one in shared]
             continue
         for one, about, theirs in zip(model.coefficients, shared, found, strict=True):
-            row = one.row
-            rows += [
-                about | _pair("difference", "standard errors", row["estimate"], theirs, error=row["standard_error"]),
-                about | _pair("standard error", "relative", row["standard_error"], theirs),
-                about | _pair("p-value", "z", row["p_value"], theirs),
-            ]  # fmt: skip
+            rows += [about | pair for pair in _estimate("difference", one.row, theirs)]
     return rows
 
 
@@ -121,19 +105,16 @@ def compare_curves(curves: Iterable[Curves]) -> list[dict]:
 
 def _curve(curves: Curves, group: str, ours: pd.DataFrame) -> list[dict]:
     summary = curves.summary[curves.summary["group"] == group]
-    medians = summary[summary["measure"] == "median survival"].to_dict("records")
-    about = _about(curves.cohort, CURVE, "lifelines", medians[0]) | {
-        "term": medians[0]["term"],
-        "measure": "survival",
-    }
+    first = summary[summary["measure"] == "median survival"].to_dict("records")[0]
+    about = _about(curves.cohort, CURVE, "lifelines", first, "term") | {"measure": "survival"}
     try:
         theirs, median = _attempt("lifelines", curve_by_lifelines, curves, group)
     except FitError as error:
         return [about | {"reason": error.reason}]
     theirs = theirs.reindex(ours["years"], method="nearest", tolerance=1e-9)
     rows = []
-    columns = ["survival"] if (ours["interval"] != "log-log").any() else ["survival", "ci_lower", "ci_upper"]
-    for column in columns:
+    limits = {} if (ours["interval"] != "log-log").any() else LIMITS
+    for column, name in {"survival": "survival", **limits}.items():
         mine, other = ours[column].to_numpy(), theirs[column].to_numpy()
         apart = np.abs(mine - other)
         if column == "survival":
@@ -141,13 +122,9 @@ def _curve(curves: Curves, group: str, ours: pd.DataFrame) -> list[dict]:
         elif np.isnan(apart).all():
             continue  # at survival 1 and 0 limits are missing, or the estimate itself
         worst = int(np.nanargmax(apart))
-        name = {"survival": "survival", "ci_lower": "lower 95% limit", "ci_upper": "upper 95% limit"}[column]
-        rows.append(
-            about
-            | _pair(name, "absolute", mine[worst], other[worst])
-            | {"horizon": ours["years"].iloc[worst]}
-        )
-    if len(columns) == 1:
+        pair = _pair(name, "absolute", mine[worst], other[worst])
+        rows.append(about | pair | {"horizon": ours["years"].iloc[worst]})
+    if not limits:
         rows.append(about | {"quantity": "95% limits", "reason": reason("lifelines_log_log")})
     half = np.flatnonzero(np.abs(ours["survival"] - 0.5) < HALF)
     known = None
@@ -155,7 +132,7 @@ def _curve(curves: Curves, group: str, ours: pd.DataFrame) -> list[dict]:
         first, last = ours["years"].iloc[[half[0], min(half[-1] + 1, len(ours) - 1)]]
         known = reason("lifelines_median"), (last - first) / 2 + TOLERANCE
     row = about | {"measure": "median survival"}
-    return [*rows, row | _pair("median survival", "absolute", medians[0]["estimate"], median, known=known)]
+    return [*rows, row | _pair("median survival", "absolute", first["estimate"], median, known=known)]
 
 
 def _log_rank(curves: Curves) -> list[dict]:
@@ -166,7 +143,7 @@ def _log_rank(curves: Curves) -> list[dict]:
             continue
         stratified = STRATUM in curves.people
         software = "statsmodels" if stratified else "lifelines"
-        about = _about(curves.cohort, LOG_RANK, software, row) | {"term": row["term"], "model": row["model"]}
+        about = _about(curves.cohort, LOG_RANK, software, row, "term", "model")
         if ENTERED in curves.people:
             rows.append(about | {"reason": reason("no_late_log_rank")})
             continue
@@ -190,10 +167,9 @@ def compare_genes(genes: Genes, seed: int) -> list[dict]:
     random = np.random.default_rng(seed)
     further = random.choice(others, size=min(FURTHER_GENES, len(others)), replace=False)
     names = [*declared, *further]
-    about = {
-        COHORT: genes.cohort, "question": genes.question, "analysis": GENES, "software": "pydeseq2", "version": version("pydeseq2"),
-        "measure": "log2 fold change", "per": genes.panel["per"].iloc[0], "tolerance": GENES_TOLERANCE,
-    }  # fmt: skip
+    first = {"measure": "log2 fold change", "per": genes.panel["per"].iloc[0], "n": np.nan}
+    about = _about(genes.cohort, GENES, "pydeseq2", first, "per")
+    about |= {"question": genes.question, "tolerance": GENES_TOLERANCE}
     counts, design, factors = genes.take(names), genes.design.to_numpy(), genes.size_factors
     contrast = contrast_of(genes.design, [AGE_ACCELERATION])
     try:
@@ -214,8 +190,7 @@ def compare_pools(pools: Iterable[Pool]) -> list[dict]:
     rows = []
     for pool in pools:
         row, software = pool.row, SOFTWARE.get(pool.method, "statsmodels")
-        about = _about(row[COHORT], POOLING, software, row)
-        about |= {name: row[name] for name in ("term", "per")} | {"model": row["analysis"]}
+        about = _about(row[COHORT], POOLING, software, row, "term", "per") | {"model": row["analysis"]}
         if pool.method not in SOFTWARE:
             rows.append(about | {"reason": reason("not_pooled_again", method=row["method"])})
             continue
@@ -225,12 +200,8 @@ def compare_pools(pools: Iterable[Pool]) -> list[dict]:
         except FitError as error:
             rows.append(about | {"reason": error.reason})
             continue
-        estimate, error = on_scale([row["estimate"]], row["scale"])[0], row["standard_error"]
-        rows += [
-            about | _pair("pooled estimate", "standard errors", estimate, theirs, error=error),
-            about | _pair("standard error", "relative", error, theirs),
-            about | _pair("p-value", "z", row["p_value"], theirs),
-        ]
+        ours = row | {"estimate": on_scale([row["estimate"]], row["scale"])[0]}
+        rows += [about | pair for pair in _estimate("pooled estimate", ours, theirs)]
     return rows
 
 
@@ -255,27 +226,57 @@ def agreement_table(numbers: pd.DataFrame) -> pd.DataFrame:
         judged = compared[~excused]
         agreeing = int((judged["difference"] <= judged["tolerance"]).sum())
         needed = GENES_NEEDED if analysis == GENES else 1.0
-        rows.append({
-            COHORT: cohort, "analysis": analysis, "software": software, "version": own["version"].iloc[0], "numbers": len(judged),
-            "agreeing": agreeing, "known": int((excused & ~beyond).sum()), "beyond": int(beyond.sum()), "largest": judged["difference"].max(),
-            "tolerance": own["tolerance"].dropna().iloc[0] if own["tolerance"].notna().any() else TOLERANCE,
-            "agrees": bool(agreeing >= needed * len(judged)) if len(judged) else None,
-            "reason": "; ".join(dict.fromkeys(cell for cell in own["reason"] if cell)),
-        })  # fmt: skip
+        about = {
+            COHORT: cohort,
+            "analysis": analysis,
+            "software": software,
+            "version": own["version"].iloc[0],
+        }
+        rows.append(
+            about
+            | {
+                "numbers": len(judged),
+                "agreeing": agreeing,
+                "known": int((excused & ~beyond).sum()),
+                "beyond": int(beyond.sum()),
+                "largest": judged["difference"].max(),
+                "tolerance": own["tolerance"].iloc[0],
+                "agrees": bool(agreeing >= needed * len(judged)) if len(judged) else None,
+                "reason": "; ".join(dict.fromkeys(cell for cell in own["reason"] if cell)),
+            }
+        )
     return result_rows(rows, "verification/agreement")
 
 
-def _about(cohort: str, analysis: str, software: str, row: Mapping) -> dict:
-    return {
-        COHORT: cohort, "analysis": analysis, "software": software, "version": version(software), "measure": row["measure"],
-        "n": row["n"], "n_events": row.get("n_events"), "tolerance": TOLERANCE,
-    }  # fmt: skip
+def _about(cohort: str, analysis: str, software: str, row: Mapping, *same: str) -> dict:
+    """What the rows of a comparison share; ``same``: further fields that they have of our row."""
+    about = {COHORT: cohort, "analysis": analysis, "software": software, "version": version(software)}
+    about |= {name: row[name] for name in ("measure", "n", *same)}
+    return about | {"n_events": row.get("n_events"), "tolerance": TOLERANCE}
+
+
+def _estimate(
+    quantity: str, row: Mapping, theirs: Mapping[str, float], known: tuple[Reason, float] | None = None
+) -> list[dict]:
+    """An estimate, its standard error and its p-value by both; ``known``: a difference of the errors."""
+    error = row["standard_error"]
+    return [
+        _pair(quantity, "standard errors", row["estimate"], theirs, error=error),
+        _pair("standard error", "relative", error, theirs, known=known),
+        _pair("p-value", "z", row["p_value"], theirs, known=known),
+    ]
 
 
 def _pair(
-    quantity: str, scale: str, ours: float, theirs: Mapping[str, float] | float, *, error: float = 1.0,
-    known: tuple[Reason, float] | None = None, tolerance: float = TOLERANCE,
-) -> dict:  # fmt: skip
+    quantity: str,
+    scale: str,
+    ours: float,
+    theirs: Mapping[str, float] | float,
+    *,
+    error: float = 1.0,
+    known: tuple[Reason, float] | None = None,
+    tolerance: float = TOLERANCE,
+) -> dict:
     """One number by both, and how far they are apart on a scale.
 
     A known difference, and the most that is known of it, are said only where it is more than the tolerance.
@@ -300,10 +301,9 @@ def _known(code: str) -> tuple[Reason, float]:
 
 
 def _apart(scale: str, ours: float, theirs: float, error: float) -> float:
-    if not (
-        np.isfinite(ours) and np.isfinite(theirs)
-    ):  # not reached, or no test: NaN of the one may be infinity of the other
-        return np.inf if np.isfinite(ours) or np.isfinite(theirs) else 0.0
+    finite = np.isfinite([ours, theirs])
+    if not finite.all():  # not reached, or no test: NaN of the one may be infinity of the other
+        return np.inf if finite.any() else 0.0
     if scale == "log10":
         logs = np.log10(max(ours, TINY)), np.log10(max(theirs, TINY))
         return abs(logs[0] - logs[1]) / max(1.0, abs(logs[0]) / SMALL_P)

@@ -32,17 +32,8 @@ from faceage_bio.stats.meta_analysis import METHODS, TESTS
 
 GROUP, STRATUM, CLUSTER, ENTERED = "group", "stratum", "cluster", "entered"
 OWN = {FOLLOWUP, EVENT, STRATUM, CLUSTER, ENTERED}
-R_WORDS = {
-    "function",
-    "next",
-    "repeat",
-    "TRUE",
-    "FALSE",
-    "NULL",
-    "Inf",
-    "NaN",
-    "NA",
-}  # those that Python has not too
+# those that Python has not too
+R_WORDS = {"function", "next", "repeat", "TRUE", "FALSE", "NULL", "Inf", "NaN", "NA"}
 
 
 @dataclass(frozen=True)
@@ -107,11 +98,7 @@ def cox_models(usable: pd.DataFrame, cox: pd.DataFrame, choices: Choices, cohort
 
 
 def _cox(frame: ModelFrame, row: Mapping, choices: Choices, cohort: str) -> Model:
-    factors = {}
-    for name in frame.columns:
-        if own := [column for column in frame.design if column.startswith(f"{name}: ")]:
-            reference = frame.contrast(own[0])["reference"]
-            factors[name] = (reference, *(column.partition(": ")[2] for column in own))
+    factors = _factors(frame.people, frame.design, frame.columns)
     people, names = _ready(frame.people, frame.columns, factors)
     people[FOLLOWUP] = frame.people[FOLLOWUP].round(8)  # R takes nearly equal times for ties
     people[EVENT] = frame.people[EVENT].astype(int)
@@ -119,7 +106,19 @@ def _cox(frame: ModelFrame, row: Mapping, choices: Choices, cohort: str) -> Mode
         if values is not None:
             people[column] = values.round(8) if column == ENTERED else values.astype(str)
     first = Coefficient(names[FACE_AGE], "", choices.per_years, row)
-    return Model(cohort, str(row["step"]), "survival/cox", people, tuple(names[name] for name in frame.columns), (first,))  # fmt: skip
+    return Model(cohort, str(row["step"]), "survival/cox", people, tuple(names.values()), (first,))
+
+
+def _factors(
+    people: pd.DataFrame, design: pd.DataFrame, columns: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """The levels of each column of words, the reference, which has no column of the design, first."""
+    factors = {}
+    for name in columns:
+        if levels := [column.partition(": ")[2] for column in design if column.startswith(f"{name}: ")]:
+            (reference,) = set(people[name].astype(str)) - set(levels)
+            factors[name] = (reference, *levels)
+    return factors
 
 
 def contrasts(
@@ -135,12 +134,7 @@ def contrasts(
     adjusted = rows[(rows["adjustment"] != RAW) & rows["estimate"].notna()]
     for exposure, own in adjusted.groupby("exposure", sort=False):
         frame = make_frame(table, str(exposure), adjust_for)
-        factors = {}
-        for name in (frame.exposure, *frame.covariates[1:]):
-            levels = [column.partition(": ")[2] for column in frame.design if column.startswith(f"{name}: ")]
-            if levels:
-                reference = (set(frame.people[name].astype(str)) - set(levels)).pop()
-                factors[name] = (reference, *levels)
+        factors = _factors(frame.people, frame.design, (frame.exposure, *frame.covariates[1:]))
         columns = [frame.exposure, AGE, *frame.covariates[1:]]
         people, names = _ready(frame.people, columns, factors)
         people[FACE_AGE] = frame.people[FACE_AGE]
@@ -149,12 +143,17 @@ def contrasts(
             Coefficient(names[exposure], row["level"] if exposure in factors else "", unit, row)
             for row in own.to_dict("records")
         )
-        yield Model(cohort, str(exposure), source, people, tuple(names[name] for name in columns), found)
+        yield Model(cohort, str(exposure), source, people, tuple(names.values()), found)
 
 
 def curves(
-    usable: pd.DataFrame, groupings: Sequence[Grouping], strata: Sequence[str], curve: pd.DataFrame, summary: pd.DataFrame, cohort: str
-) -> Iterator[Curves]:  # fmt: skip
+    usable: pd.DataFrame,
+    groupings: Sequence[Grouping],
+    strata: Sequence[str],
+    curve: pd.DataFrame,
+    summary: pd.DataFrame,
+    cohort: str,
+) -> Iterator[Curves]:
     """All participants, and the groups of each grouping that could be made.
 
     Raises
@@ -273,20 +272,13 @@ def gene_models(
     panel : result rows of expression/panel
     settings : of the section ``expression``
     """
-    own = panel[
-        (panel["question"] == question)
-        & (panel["model"] == TOGETHER)
-        & (panel["exposure"] == AGE_ACCELERATION)
-        & panel["estimate"].notna()
-    ]
+    asked = panel["question"].eq(question) & panel["model"].eq(TOGETHER)
+    own = panel[asked & panel["exposure"].eq(AGE_ACCELERATION) & panel["estimate"].notna()]
     if not len(own) or data.people[SUBJECT].duplicated().any():
         return
     design = design_of(data.people, (AGE_ACCELERATION, AGE), settings.covariates, settings.per_years)
     counts = data.counts.loc[:, tested_genes(data.counts, settings.min_count, settings.min_samples)]
     yield Genes(cohort, question, counts, design, *size_factors_of(counts.to_numpy()), own)
-
-
-# The headline models of a study, from its tables and settings.
 
 
 @dataclass(frozen=True)
@@ -319,21 +311,18 @@ def headline_of(paths: Iterable[Path], settings: Config) -> Headline:
         found.setdefault(path.parent.parent.name, {})[f"{path.parent.name}/{path.stem}"] = path
     _check_complete(found)
     headline = Headline()
-    people = {
-        cohort: read_table(own["acceleration/acceleration"])
-        for cohort, own in found.items()
-        if "acceleration/acceleration" in own
-    }
+    place = "acceleration/acceleration"
+    people = {cohort: read_table(own[place]) for cohort, own in found.items() if place in own}
     for cohort, own in found.items():
-        if cohort == POOLED:
-            everybody = gather(list(people.values()), list(people))
-            headline.contrasts.extend(_contrasts(everybody, own, settings, cohort, "phenotype/groups"))
-            if "meta_analysis/estimates" in own:
-                headline.pools.extend(pools(read_table(own["meta_analysis/estimates"])))
-            continue
-        headline.contrasts.extend(
-            _contrasts(gather([people[cohort]], [cohort]), own, settings, cohort, "phenotype/phenotypes")
+        pooled = cohort == POOLED
+        cohorts, source = (
+            (people, "phenotype/groups") if pooled else ({cohort: people[cohort]}, "phenotype/phenotypes")
         )
+        if source in own:
+            table, rows = gather(list(cohorts.values()), list(cohorts)), read_table(own[source])
+            headline.contrasts.extend(contrasts(table, rows, settings.phenotype.adjust_for, cohort, source))
+        if pooled and "meta_analysis/estimates" in own:
+            headline.pools.extend(pools(read_table(own["meta_analysis/estimates"])))
         if "survival/follow_up" in own:
             _survival(headline, own, settings.survival, cohort)
         if "expression/panel" in own:
@@ -364,13 +353,6 @@ def _check_complete(found: Mapping[str, Mapping[str, Path]]) -> None:
         )
 
 
-def _contrasts(
-    table: pd.DataFrame, own: Mapping[str, Path], settings: Config, cohort: str, source: str
-) -> Iterator[Model]:
-    if source in own:
-        yield from contrasts(table, read_table(own[source]), settings.phenotype.adjust_for, cohort, source)
-
-
 def _survival(headline: Headline, own: Mapping[str, Path], settings: Config, cohort: str) -> None:
     usable, _ = prepare(read_table(own["survival/follow_up"]))
     if "survival/cox" in own:
@@ -388,8 +370,6 @@ def _genes(people: pd.DataFrame, own: Mapping[str, Path], settings: Config, coho
     judged = read_table(own["expression/sample_quality"])
     panel = read_table(own["expression/panel"])
     for question, (counts, samples) in inputs.items():
-        data = choose_samples(
-            people, counts, samples, settings.covariates, settings.repeated_samples, settings.tissue,
-            verdicts_of(judged, question),
-        )  # fmt: skip
+        chosen = (settings.covariates, settings.repeated_samples, settings.tissue)
+        data = choose_samples(people, counts, samples, *chosen, verdicts_of(judged, question))
         yield from gene_models(data, panel, settings, cohort, question)

@@ -1,4 +1,5 @@
-"""The headline by other software: lifelines (Davidson-Pilon 2019, doi:10.21105/joss.01317), then statsmodels.
+"""The headline by other software: lifelines (Davidson-Pilon 2019, doi:10.21105/joss.01317), then statsmodels (Seabold and Perktold
+2010), models given as formulas, and scipy.
 
 lifelines' default precision leaves 1e-5 in a coefficient; it is asked for more. Known differences from R, which ours equals: robust
 errors, and C with delayed entry; it has log-log intervals alone, and no log-rank test with strata or delayed entry.
@@ -19,6 +20,8 @@ from faceage_bio.analyses.verification.headline_input import (
 from faceage_bio.core.columns import EVENT, FACE_AGE, FOLLOWUP
 
 PRECISION = {"precision": 1e-12}
+# of pooled estimates by method; others are pooled again by reproduce.R alone
+SOFTWARE = {"EE": "statsmodels", "REML": "scipy"}
 
 
 def cox_by_lifelines(model: Model) -> dict[str, float]:
@@ -36,9 +39,12 @@ def cox_by_lifelines(model: Model) -> dict[str, float]:
     first = model.coefficients[0]
     row = fit.summary.loc[first.term]
     return {
-        "log hazard ratio": first.unit * row["coef"], "standard error": first.unit * row["se(coef)"], "p-value": row["p"],
-        "Harrell's C": fit.concordance_index_, "log-likelihood": fit.log_likelihood_,
-    }  # fmt: skip
+        "log hazard ratio": first.unit * row["coef"],
+        "standard error": first.unit * row["se(coef)"],
+        "p-value": row["p"],
+        "Harrell's C": fit.concordance_index_,
+        "log-likelihood": fit.log_likelihood_,
+    }
 
 
 def curve_by_lifelines(curves: Curves, group: str) -> tuple[pd.DataFrame, float]:
@@ -61,9 +67,6 @@ def log_rank_by_lifelines(curves: Curves) -> dict[str, float]:
     return {"chi-square": float(test.test_statistic), "p-value": float(np.squeeze(test.p_value))}
 
 
-# Adjusted contrasts and stratified log-rank tests by statsmodels (Seabold and Perktold 2010), models given as formulas.
-
-
 def contrasts_by_statsmodels(model: Model) -> list[dict[str, float]]:
     """Of each coefficient times its unit: difference in face age, its HC3 standard_error, p_value (t)."""
     from statsmodels.formula.api import ols
@@ -71,11 +74,12 @@ def contrasts_by_statsmodels(model: Model) -> list[dict[str, float]]:
     fit = ols(f"{FACE_AGE} ~ {model.formula}", model.people).fit(cov_type="HC3", use_t=True)
     return [
         {
-            "difference": one.unit * fit.params[one.term], "standard error": one.unit * fit.bse[one.term],
+            "difference": one.unit * fit.params[one.term],
+            "standard error": one.unit * fit.bse[one.term],
             "p-value": fit.pvalues[one.term],
         }
         for one in model.coefficients
-    ]  # fmt: skip
+    ]
 
 
 def log_rank_by_statsmodels(curves: Curves) -> dict[str, float]:
@@ -83,16 +87,9 @@ def log_rank_by_statsmodels(curves: Curves) -> dict[str, float]:
     from statsmodels.duration.survfunc import survdiff
 
     people = curves.people.dropna(subset=[STRATUM])
-    chi_square, p = survdiff(
-        people[FOLLOWUP].to_numpy(), people[EVENT].to_numpy(), people[GROUP].to_numpy(), strata=people[STRATUM].to_numpy()
-    )  # fmt: skip
+    years, event, group, strata = (people[name].to_numpy() for name in (FOLLOWUP, EVENT, GROUP, STRATUM))
+    chi_square, p = survdiff(years, event, group, strata=strata)
     return {"chi-square": float(chi_square), "p-value": float(p)}
-
-
-# Pooled estimates again: a common effect by statsmodels, REML by the zero of its score (Viechtbauer 2005, doi:10.3102/10769986030003261).
-
-
-SOFTWARE = {"EE": "statsmodels", "REML": "scipy"}  # by method; others are pooled again by reproduce.R alone
 
 
 def pooled_by_statsmodels(pool: Pool) -> dict[str, float]:
@@ -102,13 +99,13 @@ def pooled_by_statsmodels(pool: Pool) -> dict[str, float]:
 
     found = combine_effects(pool.y, pool.se**2, method_re="chi2", use_t=False)
     estimate, error = found.mean_effect_fe, found.sd_eff_w_fe
-    return {
-        "pooled estimate": estimate, "standard error": error, "p-value": 2 * norm.sf(abs(estimate / error)),
-    }  # fmt: skip
+    p_value = 2 * norm.sf(abs(estimate / error))
+    return {"pooled estimate": estimate, "standard error": error, "p-value": p_value}
 
 
 def pooled_by_scipy(pool: Pool) -> dict[str, float]:
-    """The same with REML's between-cohort variance, by z or (ad hoc) Hartung-Knapp."""
+    """The same with REML's between-cohort variance, the zero of its score (Viechtbauer 2005, doi:10.3102/10769986030003261), by z or
+    (ad hoc) Hartung-Knapp."""
     from scipy.optimize import brentq
     from scipy.stats import norm, t
 

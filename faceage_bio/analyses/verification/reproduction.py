@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from faceage_bio.analyses.expression.gene_models import DESEQ2, VOOM
 from faceage_bio.analyses.survival.curves import ALL
 from faceage_bio.analyses.verification.compared import HALF
 from faceage_bio.analyses.verification.headline_input import (
@@ -29,6 +30,7 @@ from faceage_bio.stats.negative_binomial import trimmed_mean_of_m
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN = ("+ age", "full")  # steps of the Cox models
+METHODS = {DESEQ2: "deseq2", VOOM: "voom"}  # how the columns of a method begin
 
 
 def write_scripts(headline: Headline, folder: Path) -> pd.DataFrame:
@@ -132,23 +134,13 @@ def _genes(genes: Genes, folder: Path, own: list[dict]) -> dict:
     write_table(samples, folder / f"{name}_samples.tsv")
     first = _genes_id({"cohort": genes.cohort, "question": genes.question, "per": genes.panel["per"].iloc[0]})
     for row in genes.panel.to_dict("records"):
-        for label, columns in METHODS.items():
-            _note(
-                own,
-                f"{first}{row['term']}, {label}",
-                {key: row.get(column) for key, column in columns.items()},
-            )
+        for label, method in METHODS.items():
+            numbers = {key: row.get(f"{method}_{key}") for key in ("estimate", "p_value")}
+            _note(own, f"{first}{row['term']}, {label}", numbers)
     return {
         "cohort": genes.cohort, "about": genes.question, "counts": f"{name}_counts.tsv.gz", "samples": f"{name}_samples.tsv",
         "columns": list(design), "panel": list(genes.panel["term"]), "id": first, "sparse": genes.sparse, "known": str(reason("pydeseq2_dispersions")),
     }  # fmt: skip
-
-
-LIMMA = "limma-voom"
-METHODS = {
-    "DESeq2": {"estimate": "deseq2_estimate", "p_value": "deseq2_p_value"},
-    LIMMA: {"estimate": "voom_estimate", "p_value": "voom_p_value"},
-}
 
 
 def _pool(pool: Pool, known: Collection[str], own: list[dict]) -> dict | None:
@@ -157,13 +149,13 @@ def _pool(pool: Pool, known: Collection[str], own: list[dict]) -> dict | None:
         "survival/cox": _cox_id,
         "phenotype/phenotypes": _contrast_id,
         "expression/panel": lambda row: (
-            f"{_genes_id(row)}{row['term']}, {LIMMA if row['method'].startswith('limma') else 'DESeq2'}"
+            f"{_genes_id(row)}{row['term']}, {VOOM if row['method'].startswith(VOOM) else DESEQ2}"
         ),
     }.get(pool.row["source"])
     ids = [label(row) for row in pool.cohorts] if label else []
     if not ids or not known.issuperset(ids):
         return None
-    name = f"meta-analysis: {ids[0].partition(': ')[2].removesuffix(f', {LIMMA}').removesuffix(', DESeq2')}"
+    name = f"meta-analysis: {ids[0].partition(': ')[2].removesuffix(f', {VOOM}').removesuffix(f', {DESEQ2}')}"
     _note(own, name, pool.row)
     return {
         "about": f"{pool.row['term']}: {pool.row['method']}", "id": name, "ids": ids, "ratio": pool.row["scale"] == "log",
