@@ -259,7 +259,7 @@ def test_what_cannot_be_estimated_says_why(change, term, message):
 def test_nobody_is_compared_at_the_same_age_without_ages():
     known = pd.DataFrame({"group": ["a", "a", "b", "b"], "age": np.nan, "error": range(4)})
     with pytest.raises(FitError, match="no age is known"):
-        adjusted_difference(known, "error", Factor("sex", known["group"], ("a", "b")), "b")
+        adjusted_difference("error", known, Factor("sex", known["group"], ("a", "b")), "b")
 
 
 def test_no_sex_column_keeps_a_row_that_says_so():

@@ -177,6 +177,13 @@ def test_what_cannot_be_corrected_says_why(change, why):
     assert rows.estimate.isna().all()
 
 
+def test_an_outcome_that_the_table_lacks_keeps_its_rows():
+    _, people, _ = accelerated(60)
+    rows = attenuation_table(people, 3.0, 50, ["waist"], ["sex"], 10, False)
+    assert told(rows).str.contains("waist is no column of the table").all()
+    assert (rows.n == 0).all()
+
+
 def test_a_covariate_that_no_participant_has_is_left_out_and_said():
     faces, people, _ = accelerated(200)
     bare, without = people.assign(sex=None), people.drop(columns="sex")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -14,14 +15,14 @@ from faceage_bio.stats.group_differences import correlation_difference, sd_ratio
 from faceage_bio.stats.linear import Estimate, least_squares, welch
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
-# Groups of participants, and which numbers are sparse.
-
-
 AGE_BAND = "age band"
 MOST_GROUPS = 20  # of one column; more are no groups but numbers or names
 CONTROLS = "controls"
 ALL_PARTICIPANTS = "all participants"
 ALL = "all"
+NUMBERS = ("estimate", "ci_lower", "ci_upper", "p_value")
+FAMILY = "age-adjusted differences that are not sparse"
+BY_AGE = reason("groups_of_age")
 
 
 @dataclass(frozen=True)
@@ -57,21 +58,20 @@ def factor_of(table: pd.DataFrame, column: str) -> Factor:
 
     The declared reference level comes first, otherwise the most frequent group.
     """
-    nobody = pd.Series(None, index=table.index, dtype=object)
+
+    def none(code: str, **parameters) -> Factor:
+        nobody = pd.Series(None, index=table.index, dtype=object)
+        return Factor(column, nobody, (), why_not=reason(code, column=column, **parameters))
+
     if column not in table:
-        return Factor(column, nobody, (), why_not=reason("no_column_of_groups", column=column))
+        return none("no_column_of_groups")
     values = table[column]
     if not values.notna().any():
-        return Factor(column, nobody, (), why_not=reason("no_value_of", column=column))
+        return none("no_value_of")
     words = values.map(_word, na_action="ignore").astype(object)
     counts = words.value_counts()
     if len(counts) > MOST_GROUPS:
-        return Factor(
-            column,
-            nobody,
-            (),
-            why_not=reason("not_groups", column=column, values=len(counts)),
-        )
+        return none("not_groups", values=len(counts))
     declared = [word for word in LEVELS.get(column, ()) if word in counts]
     others = sorted(set(counts.index) - set(declared), key=lambda word: (-counts[word], word))
     return Factor(column, words.where(words.notna(), None), tuple([*declared, *others]))
@@ -148,11 +148,6 @@ def known_age(table: pd.DataFrame) -> pd.Series:
     return table[AGE].astype("float64") if AGE in table else pd.Series(np.nan, index=table.index)
 
 
-NUMBERS = ("estimate", "ci_lower", "ci_upper", "p_value")
-FAMILY = "age-adjusted differences that are not sparse"
-BY_AGE = reason("groups_of_age")
-
-
 @dataclass(frozen=True)
 class Comparison:
     """What is compared between a group and the reference group.
@@ -195,13 +190,11 @@ def compare(
     rows = []
     for level in present[1:]:
         mine = known[known["group"] == level]
-        row = {
-            "factor": factor.name, "group": f"{level} vs {first}", "within": within,
-            "term": f"{factor.name}: {level} vs {first}{f', {within}' if within else ''}", "level": level, "reference": first,
-            "measure": comparison.measure, "outcome": comparison.outcome, "exposure": factor.name, "adjustment": "age",
-            "covariates": "age", "model": comparison.model, "n": len(mine) + len(reference), "n_exposed": len(mine),
-            "n_reference": len(reference),
-        }  # fmt: skip
+        versus = f"{level} vs {first}"
+        row = _compared(factor, comparison) | {"group": versus, "within": within, "model": comparison.model}
+        row["term"] = f"{factor.name}: {versus}{f', {within}' if within else ''}"
+        row |= {"level": level, "reference": first, "n": len(mine) + len(reference)}
+        row |= {"n_exposed": len(mine), "n_reference": len(reference)}
         raw = attempt({}, comparison.raw, mine, reference)
         row |= {f"raw_{name}": raw.get(name, np.nan) for name in NUMBERS}
         row["raw_reason"] = encode([raw.get("reason")])
@@ -217,16 +210,19 @@ def compare(
     return rows
 
 
+def _compared(factor: Factor, comparison: Comparison) -> dict:
+    about = {"factor": factor.name, "exposure": factor.name, "adjustment": "age", "covariates": "age"}
+    return about | {"measure": comparison.measure, "outcome": comparison.outcome}
+
+
 def difference_of_means(column: str, measure: str, outcome: str) -> Comparison:
     """Of a column of years."""
 
     def raw(mine: pd.DataFrame, reference: pd.DataFrame) -> Estimate:
         return welch(mine[column], reference[column])
 
-    def adjusted(known: pd.DataFrame, factor: Factor, level: str) -> Estimate:
-        return adjusted_difference(known, column, factor, level)
-
-    return Comparison(measure, outcome, "least squares with age, HC3 (t); raw: Welch", raw, adjusted)
+    model = "least squares with age, HC3 (t); raw: Welch"
+    return Comparison(measure, outcome, model, raw, partial(adjusted_difference, column))
 
 
 def difference_of_shares(column: str, measure: str, outcome: str) -> Comparison:
@@ -236,10 +232,8 @@ def difference_of_shares(column: str, measure: str, outcome: str) -> Comparison:
         events = (int(mine[column].sum()), int(reference[column].sum()))
         return share_difference(events, (len(mine), len(reference)))
 
-    def adjusted(known: pd.DataFrame, factor: Factor, level: str) -> Estimate:
-        return adjusted_difference(known, column, factor, level)
-
     model = "least squares with age, HC3 (t); raw: Newcombe's interval, Fisher's exact test"
+    adjusted = partial(adjusted_difference, column)
     return Comparison(measure, outcome, model, raw, adjusted, what="photos", events=column)
 
 
@@ -268,12 +262,12 @@ def difference_of_correlations(one: str, other: str, measure: str, outcome: str)
     return Comparison(measure, outcome, "raw: Zou's interval, Fisher's z test", raw, why_not=why)
 
 
-def adjusted_difference(known: pd.DataFrame, outcome: str, factor: Factor, level: str) -> Estimate:
+def adjusted_difference(outcome: str, known: pd.DataFrame, factor: Factor, level: str) -> Estimate:
     """A group's mean minus the first group's at the same age: least squares on groups and age, HC3, t."""
     return _with_age(known, outcome, factor, _first(known, factor), level)
 
 
-def adjusted_mean(known: pd.DataFrame, outcome: str, factor: Factor, level: str) -> Estimate:
+def adjusted_mean(outcome: str, known: pd.DataFrame, factor: Factor, level: str) -> Estimate:
     """A group's mean at the mean age of all groups: from the same model as `adjusted_difference`."""
     return _with_age(known, outcome, factor, level, "intercept")
 
@@ -295,10 +289,10 @@ def _with_age(known: pd.DataFrame, outcome: str, factor: Factor, reference: str,
     y = known[outcome].astype("float64")
     if y.nunique() < 2:
         raise FitError("all_alike", n=len(y))
-    others = [level for level in usable if level != reference]
-    design = pd.DataFrame(
-        {level: (known["group"] == level).astype("float64") for level in others}, index=y.index
-    )
+    indicators = {
+        level: (known["group"] == level).astype("float64") for level in usable if level != reference
+    }
+    design = pd.DataFrame(indicators, index=y.index)
     if known["age"].nunique() > 1:
         design["age"] = known["age"] - known["age"].mean()
     return Estimate.of(least_squares(y, design).loc[term])
@@ -307,18 +301,14 @@ def _with_age(known: pd.DataFrame, outcome: str, factor: Factor, reference: str,
 def uncompared(factor: Factor, n: int, comparison: Comparison) -> dict:
     """The row that says why the groups of a factor are not compared."""
     why = factor.why_not or reason("one_level", n=n)
-    return {
-        "factor": factor.name, "group": "", "within": "", "term": factor.name, "exposure": factor.name, "measure": comparison.measure,
-        "outcome": comparison.outcome, "adjustment": "age", "covariates": "age", "n": n, "reason": why, "raw_reason": why.encoded,
-    }  # fmt: skip
+    reasons = {"n": n, "reason": why, "raw_reason": why.encoded}
+    return _compared(factor, comparison) | {"group": "", "within": "", "term": factor.name} | reasons
 
 
 def with_q(rows: Sequence[dict]) -> list[dict]:
     """q-values over the age-adjusted tests (Benjamini and Hochberg), without those that are not to be interpreted."""
-    p_values = np.array(
-        [np.nan if _is_sparse(row) else row.get("p_value", np.nan) for row in rows], dtype=np.float64
-    )
-    q_values = benjamini_hochberg(p_values)
+    p_values = [np.nan if _is_sparse(row) else row.get("p_value", np.nan) for row in rows]
+    q_values = benjamini_hochberg(np.array(p_values, dtype=np.float64))
     return [row | {"q_value": float(q), "family": FAMILY} for row, q in zip(rows, q_values, strict=True)]
 
 

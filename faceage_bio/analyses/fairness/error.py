@@ -107,10 +107,8 @@ def assess_fairness(
     for population, members in populations(people).items():
         table = _errors_of(members)
         judged = None if photos is None else judge_photos(members, photos)
-        factors = [
-            *(factor_of(members, column) for column in by),
-            age_bands(known_age(members), age_cut_points),
-        ]
+        bands = age_bands(known_age(members), age_cut_points)
+        factors = [*(factor_of(members, column) for column in by), bands]
         groups = _group_rows(table, judged, members, factors, min_n)
         differences = _difference_rows(table, judged, factors, min_n)
         shared = {COHORT: cohort, "population": population}
@@ -143,14 +141,12 @@ def judge_photos(people: pd.DataFrame, photos: pd.DataFrame) -> pd.DataFrame:
             "Give the tables that compute-acceleration and predict-face-age write."
         )
     reason = photos["reason"].fillna("").astype(str)
-    read = photos[
-        ~reason.isin(NOT_JUDGED) & ~(reason.str.contains(SAME_PHOTO) & (photos["status"] == "excluded"))
-    ]
-    reason, excluded = reason[read.index], read["status"] == "excluded"
+    excluded = photos["status"] == "excluded"
+    read = photos[~reason.isin(NOT_JUDGED) & ~(reason.str.contains(SAME_PHOTO) & excluded)]
+    reason, excluded = reason[read.index], excluded[read.index]
     owner = pd.Series(people.index, index=people[SUBJECT].astype(str))
-    table = pd.DataFrame(
-        {"person": read[SUBJECT].astype(str).map(owner[~owner.index.duplicated()]), "failed": excluded}
-    )
+    person = read[SUBJECT].astype(str).map(owner[~owner.index.duplicated()])
+    table = pd.DataFrame({"person": person, "failed": excluded})
     table["without_face"] = excluded & reason.isin(NO_FACE)
     table["low_quality"] = excluded & ~reason.isin(NO_FACE)
     table = table[table["person"].notna()].astype({"person": "int64"}).reset_index(drop=True)
@@ -176,38 +172,31 @@ def _one_group(
 ) -> list[dict]:
     known = table.assign(group=factor.groups.reindex(table.index))
     group = known[known["group"] == level]
-    rows = []
-    base = {
-        "factor": factor.name, "crossed": factor.crossed, "group": level, "within": "", "term": term_of(factor, level), "level": level,
-        "outcome": ERROR, "adjustment": "unadjusted", "n": len(group),
-    }  # fmt: skip
-    on_age = {"exposure": AGE}
-    measures = (
-        (MEAN, {}, "t interval", lambda: mean_interval(group["error"])),
-        (ABSOLUTE, {}, "t interval", lambda: _untested(mean_interval(group["absolute"]))),
-        (SQUARED, {}, "percentile bootstrap", lambda: root_mean_square(group["error"])),
-        ("standard deviation", {}, "percentile bootstrap", lambda: standard_deviation(group["error"])),
-        ("correlation", on_age | {"outcome": FACE}, "Fisher's interval", lambda: correlation(group["face"], group["age"])),
-        ("slope", on_age | {"per": "10 years"}, "least squares, HC3 (t)", lambda: _slope(group)),
-    )  # fmt: skip
-    for measure, more, model, compute in measures:
-        rows.append(attempt(base | more | {"measure": measure, "model": model}, compute))
+    error, face, age = group["error"], group["face"], group["age"]
+    base = {"factor": factor.name, "crossed": factor.crossed, "group": level, "level": level, "within": ""}
+    base |= {"term": term_of(factor, level), "outcome": ERROR, "adjustment": "unadjusted", "n": len(group)}
+    of_face = {"exposure": AGE, "outcome": FACE}
+    slope = {"exposure": AGE, "per": "10 years"}
+    rows = [
+        attempt(base | more | {"measure": measure, "model": model}, compute)
+        for measure, more, model, compute in (
+            (MEAN, {}, "t interval", lambda: mean_interval(error)),
+            (ABSOLUTE, {}, "t interval", lambda: _untested(mean_interval(group["absolute"]))),
+            (SQUARED, {}, "percentile bootstrap", lambda: root_mean_square(error)),
+            ("standard deviation", {}, "percentile bootstrap", lambda: standard_deviation(error)),
+            ("correlation", of_face, "Fisher's interval", lambda: correlation(face, age)),
+            ("slope", slope, "least squares, HC3 (t)", lambda: _slope(group)),
+        )
+    ]
     if not factor.is_age and factor.name != ALL:
-        row = base | {
-            "measure": MEAN,
-            "adjustment": "age",
-            "covariates": "age",
-            "model": "least squares with age, HC3 (t)",
-        }
-        rows.insert(1, attempt(row, adjusted_mean, known[known["group"].notna()], "error", factor, level))
+        row = base | {"measure": MEAN, "adjustment": "age", "covariates": "age"}
+        row["model"] = "least squares with age, HC3 (t)"
+        rows.insert(1, attempt(row, adjusted_mean, "error", known[known["group"].notna()], factor, level))
     rows = [noted(row, too_small(len(group), min_n)) for row in rows]
     if judged is not None:
-        rows += _failures(judged[judged["person"].map(factor.groups) == level], base, min_n)
+        photos = judged[judged["person"].map(factor.groups) == level]
+        rows += [shares(base | {"outcome": what}, photos[column], min_n) for column, what in LOST.items()]
     return rows
-
-
-def _failures(photos: pd.DataFrame, base: dict, min_n: int) -> list[dict]:
-    return [shares(base | {"outcome": outcome}, photos[column], min_n) for column, outcome in LOST.items()]
 
 
 def _untested(found: Estimate) -> Estimate:

@@ -58,9 +58,8 @@ def summarise_stress(
     if cohort is None:
         cohort = str(changes[COHORT].iloc[0]) if COHORT in changes and len(changes) else ""
     photos = changes.drop_duplicates("photo")
-    base = {
-        "condition": AS_IT_IS, "term": AS_IT_IS, "factor": ALL, "group": ALL, "outcome": FAILED, "adjustment": "unadjusted",
-    }  # fmt: skip
+    base = {"condition": AS_IT_IS, "term": AS_IT_IS, "factor": ALL, "group": ALL}
+    base |= {"outcome": FAILED, "adjustment": "unadjusted"}
     rows = [shares(base, photos["condition"].isna(), min_n)]
     usable = photos[photos["condition"].notna()]
     factors = [*(factor_of(usable, column) for column in by), age_bands(known_age(usable), age_cut_points)]
@@ -68,18 +67,15 @@ def summarise_stress(
     known = changes[changes["condition"].notna()]
     for (condition, unit, step), part in known.groupby(["condition", "unit", "step"], sort=False):
         what = {"condition": condition, "condition_unit": unit, "step": step}
+        where = f"{condition} {step:g}"
         part = part.assign(age=known_age(part)).set_index("photo")
         for factor in (all_of(usable), *factors):
-            groups = _by_photo(factor, usable)
+            groups = replace(factor, groups=factor.groups.set_axis(usable["photo"].to_numpy()))
             for level in groups.levels:
-                rows += [
-                    what | row for row in _one_group(part, groups, level, f"{condition} {step:g}", min_n)
-                ]
+                rows += [what | row for row in _one_group(part, groups, level, where, min_n)]
             if factor.name != ALL:
                 aged = part[part["change"].notna()]
-                differences += [
-                    what | row for row in compare(aged, groups, COMPARISON, min_n, f"{condition} {step:g}")
-                ]
+                differences += [what | row for row in compare(aged, groups, COMPARISON, min_n, where)]
     shared = {COHORT: cohort}
     rows = [shared | {"question": "stress"} | row for row in rows]
     rows += [shared | {"question": "stress differences"} | row for row in with_q(differences)]
@@ -99,21 +95,15 @@ def summarise_cohorts(
     return pd.concat(parts, ignore_index=True) if parts else result_rows([], "fairness/stress")
 
 
-def _by_photo(factor: Factor, photos: pd.DataFrame) -> Factor:
-    return replace(factor, groups=factor.groups.set_axis(photos["photo"].to_numpy()))
-
-
 def _one_group(part: pd.DataFrame, factor: Factor, level: str, where: str, min_n: int) -> list[dict]:
     group = part[factor.groups.reindex(part.index) == level]
     change = group["change"].dropna()
-    base = {
-        "factor": factor.name, "group": level, "within": where, "outcome": CHANGE, "adjustment": "unadjusted", "n": len(change),
-        "term": where if factor.name == ALL else f"{where}, {term_of(factor, level)}",
-    }  # fmt: skip
+    base = {"factor": factor.name, "group": level, "within": where, "n": len(change)}
+    base["term"] = where if factor.name == ALL else f"{where}, {term_of(factor, level)}"
+    base |= {"outcome": CHANGE, "adjustment": "unadjusted"}
     mean = attempt(base | {"measure": "mean change", "model": "t interval"}, mean_interval, change)
-    spread = attempt(
-        base | {"measure": "standard deviation", "model": "percentile bootstrap"}, standard_deviation, change
-    )  # fmt: skip
+    about = {"measure": "standard deviation", "model": "percentile bootstrap"}
+    spread = attempt(base | about, standard_deviation, change)
     without_face = group["lost"].isin(NO_FACE)
     rejected = (group["lost"] != "") & ~without_face
     small = too_small(len(change), min_n)

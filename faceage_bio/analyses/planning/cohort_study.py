@@ -1,7 +1,10 @@
-"""How many events and participants a cohort study of face age needs, and what those at hand can show."""
+"""Plans of studies, as tables: how many events and participants a cohort study of face age needs, and what those at hand can show; two
+groups; and a randomised trial with a log-rank test, and what selecting or adjusting by a marker would change.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
@@ -12,11 +15,12 @@ from faceage_bio.core.columns import EVENT, FOLLOWUP
 from faceage_bio.core.errors import RunError
 from faceage_bio.stats.sample_size import CoxDesign, LogRankTrial, PiecewiseSurvival, spearman_brown
 
-# The table of a plan: what was assumed, what follows, curves, remarks, and R code with the same numbers.
-
-
 ASSUMPTION, RESULT, CURVE, REMARK, CODE = "assumption", "result", "curve", "remark", "R code"
 COLUMNS = ("design", "part", "quantity", "value", "unit", "at", "at_unit", "text")
+EVENTS_SHOWN = (25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000)  # of the curves
+WORTH = 0.05  # saving of events below which a trial is not worth a marker
+SHORTEST_ACCRUAL = 1e-7  # years: rpact gives NaN where all patients start at once
+
 Said = tuple[str, float, str]  # quantity, value, unit
 
 
@@ -42,20 +46,17 @@ def plan_table(
     DataFrame
         design, part ("assumption", "result", "curve", "remark", "R code"), quantity, value, unit, at, at_unit, text.
     """
+    said = {ASSUMPTION: assumptions, RESULT: results}
     rows = [
-        *(
-            {"part": ASSUMPTION, "quantity": name, "value": value, "unit": unit}
-            for name, value, unit in assumptions
-        ),
-        *({"part": RESULT, "quantity": name, "value": value, "unit": unit} for name, value, unit in results),
-        *(
-            {"part": CURVE, "quantity": name, "value": value, "unit": "", "at": at, "at_unit": unit}
-            for name, points, unit in curves
-            for at, value in points
-        ),
-        *({"part": REMARK, "quantity": "remark", "text": text} for text in remarks),
-        *([{"part": CODE, "quantity": "code", "text": code}] if code else []),
+        {"part": part, "quantity": name, "value": value, "unit": unit}
+        for part, numbers in said.items()
+        for name, value, unit in numbers
     ]
+    for name, points, unit in curves:
+        curve = {"part": CURVE, "quantity": name, "unit": "", "at_unit": unit}
+        rows += [curve | {"at": at, "value": value} for at, value in points]
+    rows += [{"part": REMARK, "quantity": "remark", "text": text} for text in remarks]
+    rows += [{"part": CODE, "quantity": "code", "text": code}] if code else []
     return pd.DataFrame(rows).assign(design=design).reindex(columns=list(COLUMNS))
 
 
@@ -68,9 +69,11 @@ def observation(
         for start, hazard in zip(survival.starts, survival.hazards, strict=True)
     ]
     return [
-        *hazards, ("accrual", accrual, "years"), ("follow-up after the last participant", follow_up, "years"),
+        *hazards,
+        ("accrual", accrual, "years"),
+        ("follow-up after the last participant", follow_up, "years"),
         ("share lost each year", float(-np.expm1(-drop_out)), ""),
-    ]  # fmt: skip
+    ]
 
 
 def extrapolation(survival: PiecewiseSurvival, accrual: float, follow_up: float) -> list[str]:
@@ -92,9 +95,6 @@ def remarks_of(table: pd.DataFrame) -> list[str]:
 def value_of(table: pd.DataFrame, quantity: str) -> float:
     """A result of a plan."""
     return float(table.loc[table["part"].eq(RESULT) & table["quantity"].eq(quantity), "value"].iloc[0])
-
-
-EVENTS_SHOWN = (25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000)  # of the curves
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,11 @@ class Photos:
                     f"--{name.replace('_', '-')} {value}: expected more than 0 and at most 1. Give for example the intraclass correlation 0.8."
                 )
         needing = {
-            "--photos": self.photos != 1, "--published-reliability": self.published_reliability is not None,
-            "--hr-scale": self.hr_scale != "observed", "--sd-scale": self.sd_scale != "observed",
-        }  # fmt: skip
+            "--photos": self.photos != 1,
+            "--published-reliability": self.published_reliability is not None,
+            "--hr-scale": self.hr_scale != "observed",
+            "--sd-scale": self.sd_scale != "observed",
+        }
         if self.reliability is None and any(needing.values()):
             raise RunError(
                 f"{', '.join(name for name, given in needing.items() if given)} without --reliability. Expected the reliability of one photo in the study planned. "
@@ -228,26 +230,25 @@ class CohortPlan:
         results = [("events", ceil(events), "events")]
         if self.event_share is not None:
             results.append(("participants", ceil(events / self.event_share), "participants"))
-        curves = [
-            ("power", [(n, design.power(self.hazard_ratio, n / factor)) for n in EVENTS_SHOWN], "events"),
-            ("detectable hazard ratio", [(n, design.detectable(n / factor, self.power)) for n in EVENTS_SHOWN], "events"),
-        ]  # fmt: skip
-        return plan_table(
-            self.name, [*self._assumptions(), *observed], results, curves, self.r_code(), remarks
-        )
+        power = [(n, design.power(self.hazard_ratio, n / factor)) for n in EVENTS_SHOWN]
+        ratio = [(n, design.detectable(n / factor, self.power)) for n in EVENTS_SHOWN]
+        curves = [("power", power, "events"), ("detectable hazard ratio", ratio, "events")]
+        assumptions = [*self._assumptions(), *observed]
+        return plan_table(self.name, assumptions, results, curves, self.r_code(), remarks)
 
     @property
     def name(self) -> str:
         return "interaction" if self.modifier_share else "cohort study"
 
     def _assumptions(self) -> list[Said]:
+        ratio = "hazard ratio" if self.modifier_share is None else "ratio of hazard ratios"
         said = [
-            ("hazard ratio" if self.modifier_share is None else "ratio of hazard ratios", self.hazard_ratio, f"per {self.per:g} years"),
+            (ratio, self.hazard_ratio, f"per {self.per:g} years"),
             ("SD of the exposure", self.sd, "years"),
             ("R squared on the covariates", self.r_squared, ""),
             ("planned power", self.power, ""),
             ("type I error", self.alpha, f"{self.sides}-sided"),
-        ]  # fmt: skip
+        ]
         if self.modifier_share is not None:
             said.append(("share in one subgroup", self.modifier_share, ""))
         if self.photos.reliability is not None and self.photos.factor != 1:
@@ -262,11 +263,8 @@ class CohortPlan:
 
     def r_code(self) -> str:
         """The same numbers in R, without a package."""
-        share = (
-            ""
-            if self.modifier_share is None
-            else f" * {self.modifier_share:.10g} * {1 - self.modifier_share:.10g}"
-        )
+        inside = self.modifier_share
+        share = "" if inside is None else f" * {inside:.10g} * {1 - inside:.10g}"
         code = (
             f"events <- {self.photos.factor:.10g} * (qnorm(1 - {self.alpha:g} / {self.sides}) + qnorm({self.power:.10g}))^2 / "
             f"(log({self.hazard_ratio:.10g})^2 * ({self.sd:.10g} / {self.per:.10g})^2{share} * (1 - {self.r_squared:.10g})); ceiling(events)"
@@ -311,13 +309,19 @@ def group_difference(
         f"t <- qt(1 - {alpha:g} / 2, df); pt(t, df, shift, lower.tail = FALSE) + pt(-t, df, shift) }}; "
         f"n <- uniroot(function(n) power(n) - {power:.10g}, c(2, 1e7), tol = 1e-8)$root; ceiling(n); ceiling(n * {allocation:.10g})"
     )
-    return plan_table(
-        "two groups",
-        [("difference of means", difference, "years"), ("SD within a group", sd, "years"), ("planned power", power, ""), ("type I error", alpha, "2-sided"), ("second group per participant of the first", allocation, "")],
-        [("participants, first group", ceil(first), "participants"), ("participants, second group", ceil(first * allocation), "participants")],
-        [("power", curve, "participants in the first group")],
-        code,
-    )  # fmt: skip
+    assumptions = [
+        ("difference of means", difference, "years"),
+        ("SD within a group", sd, "years"),
+        ("planned power", power, ""),
+        ("type I error", alpha, "2-sided"),
+        ("second group per participant of the first", allocation, ""),
+    ]
+    results = [
+        ("participants, first group", ceil(first), "participants"),
+        ("participants, second group", ceil(first * allocation), "participants"),
+    ]
+    curves = [("power", curve, "participants in the first group")]
+    return plan_table("two groups", assumptions, results, curves, code)
 
 
 def check_hazard_ratio(value: float, option: str = "--hazard-ratio") -> None:
@@ -335,13 +339,6 @@ def check_shares(**shares: float) -> None:
             raise RunError(
                 f"--{name.replace('_', '-')} {value:g}: expected more than 0 and less than 1. Give for example 0.8."
             )
-
-
-# How many patients a randomised trial with a log-rank test needs, and what selecting or adjusting by a marker would change.
-
-
-WORTH = 0.05  # saving of events below which a trial is not worth a marker
-SHORTEST_ACCRUAL = 1e-7  # years: rpact gives NaN where all patients start at once
 
 
 @dataclass(frozen=True)
@@ -404,15 +401,14 @@ class TrialPlan:
         assumptions = [
             ("hazard ratio", trial.hazard_ratio, "treatment v control"),
             *observation(trial.control, trial.accrual, trial.follow_up, trial.drop_out[1], " under control"),
-            ("treatment per patient under control", trial.allocation, ""), ("planned power", self.power, ""),
+            ("treatment per patient under control", trial.allocation, ""),
+            ("planned power", self.power, ""),
             ("type I error", trial.alpha, f"{trial.sides}-sided"),
-        ]  # fmt: skip
+        ]
         around = [ceil(events * share) for share in (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2)]
         curves = [("power", [(one, trial.power(one)) for one in around], "events")]
-        beyond = extrapolation(trial.control, trial.accrual, trial.follow_up)
-        return plan_table(
-            "trial", assumptions, [*results, *more], curves, self.rpact_call(), [*beyond, *remarks]
-        )
+        remarks = [*extrapolation(trial.control, trial.accrual, trial.follow_up), *remarks]
+        return plan_table("trial", assumptions, [*results, *more], curves, self.rpact_call(), remarks)
 
     def rpact_call(self) -> str:
         """R code with the same answer; group-sequential designs start from it (``design =``)."""
@@ -420,16 +416,11 @@ class TrialPlan:
         if len(pieces.starts) == 1:
             survival = f"lambda2 = {pieces.hazards[0]:.10g}"
         else:
-            ends = [
-                f"{start:g} - <{end:g}"
-                for start, end in zip(pieces.starts[:-1], pieces.starts[1:], strict=True)
-            ]
+            ends = [f"{start:g} - <{end:g}" for start, end in pairwise(pieces.starts)]
             names = [*ends, f">={pieces.starts[-1]:g}"]
-            survival = "piecewiseSurvivalTime = list({})".format(
-                ", ".join(
-                    f'"{name}" = {hazard:.10g}' for name, hazard in zip(names, pieces.hazards, strict=True)
-                )
-            )
+            named = zip(names, pieces.hazards, strict=True)
+            hazards = ", ".join(f'"{name}" = {hazard:.10g}' for name, hazard in named)
+            survival = f"piecewiseSurvivalTime = list({hazards})"
         lost = [1 - np.exp(-hazard) for hazard in trial.drop_out]
         return (
             f"rpact::getSampleSizeSurvival(alpha = {trial.alpha:g}, sided = {trial.sides}, beta = {1 - self.power:.10g}, "
@@ -463,15 +454,12 @@ class TrialPlan:
         selected = replace(self.trial, control=self.trial.control.times(hazard_ratio_of_selected))
         randomised, everyone = selected.participants(self.power), self.trial.participants(self.power)
         screened = randomised / share
+        cost = (randomised + cost_ratio * screened) / everyone
         return [
             ("share with an event after selection", selected.event_share(), ""),
             ("randomised after selection", ceil(randomised), "participants"),
             ("screened for selection", ceil(screened), "participants"),
-            (
-                "cost after selection",
-                (randomised + cost_ratio * screened) / everyone,
-                "of the trial in all patients",
-            ),
+            ("cost after selection", cost, "of the trial in all patients"),
             ("patients to whom the result does not apply", 1 - share, ""),
         ]
 

@@ -7,15 +7,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as t_distribution
 
-from faceage_bio.analyses.planning.cohort_study import plan_table
+from faceage_bio.analyses.planning.cohort_study import Said, plan_table
 from faceage_bio.core.errors import RunError
 from faceage_bio.stats.minimum_sizes import SAMPLES_OF_PILOT
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 from faceage_bio.stats.negative_binomial import positive_counts
 from faceage_bio.stats.sample_size import samples_for_exposure, samples_per_group
-
-# How many RNA samples find genes that change: counts simulated with the means and dispersions of a pilot.
-
 
 LEAST_MEAN = 5.0
 SIZES = (10, 20, 30, 50, 75, 100, 150, 200, 300, 500)
@@ -54,9 +51,17 @@ def means_and_dispersions(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def simulated_discovery(
-    genes: pd.DataFrame, fold_change: float, *, sd: float | None = None, changed: float = 0.05, fdr: float = 0.05, sizes: Sequence[int] = SIZES,
-    repeats: int = 20, most_genes: int = 1000, seed: int = 1,
-) -> pd.DataFrame:  # fmt: skip
+    genes: pd.DataFrame,
+    fold_change: float,
+    *,
+    sd: float | None = None,
+    changed: float = 0.05,
+    fdr: float = 0.05,
+    sizes: Sequence[int] = SIZES,
+    repeats: int = 20,
+    most_genes: int = 1000,
+    seed: int = 1,
+) -> pd.DataFrame:
     """Share of the changed genes that are found by number of samples.
 
     Counts are negative binomial. Each gene's log count per size factor is regressed on the exposure (least squares, t-test), and genes with
@@ -114,15 +119,24 @@ def samples_for_power(simulated: pd.DataFrame, power: float) -> float:
     return float(low["n"] + (power - low["power"]) / (high["power"] - low["power"]) * (high["n"] - low["n"]))
 
 
+def _exposure(fold_change: float, sd: float | None) -> list[Said]:
+    change = ("fold change", fold_change, "between two groups" if sd is None else "per unit")
+    return [change, ("SD of the exposure", sd, "units")] if sd else [change]
+
+
 def one_gene(
     fold_change: float, depth: float, cv: float, sd: float | None, *, power: float, alpha: float
 ) -> pd.DataFrame:
     """A plan for one gene; ``sd``: of a continuous exposure, None for two groups."""
+    change, *spread = _exposure(fold_change, sd)
     assumptions = [
-        ("fold change", fold_change, "between two groups" if sd is None else "per unit"), ("mean count", depth, ""),
-        ("biological coefficient of variation", cv, ""), *([("SD of the exposure", sd, "units")] if sd else []),
-        ("planned power", power, ""), ("type I error", alpha, "2-sided"),
-    ]  # fmt: skip
+        change,
+        ("mean count", depth, ""),
+        ("biological coefficient of variation", cv, ""),
+        *spread,
+        ("planned power", power, ""),
+        ("type I error", alpha, "2-sided"),
+    ]
     z = f"(qnorm(1 - {alpha:g} / 2) + qnorm({power:.10g}))^2 * (1 / {depth:.10g} + {cv:.10g}^2)"
     if sd is None:
         group = ceil(samples_per_group(fold_change, depth, cv, power=power, alpha=alpha))
@@ -142,19 +156,19 @@ def pilot_genes(
     found = simulated_discovery(genes, fold_change, sd=sd, changed=changed, fdr=fdr)
     n = samples_for_power(found, power)
     assumptions = [
-        ("fold change", fold_change, "between two groups" if sd is None else "per unit"),
-        *([("SD of the exposure", sd, "units")] if sd else []), ("genes of the pilot", len(genes), "genes"),
-        ("median count", float(genes["mean"].median()), ""), ("median dispersion", float(genes["dispersion"].median()), ""),
-        ("share of genes that change", changed, ""), ("planned share found", power, ""), ("false discovery rate", fdr, ""),
-    ]  # fmt: skip
+        *_exposure(fold_change, sd),
+        ("genes of the pilot", len(genes), "genes"),
+        ("median count", float(genes["mean"].median()), ""),
+        ("median dispersion", float(genes["dispersion"].median()), ""),
+        ("share of genes that change", changed, ""),
+        ("planned share found", power, ""),
+        ("false discovery rate", fdr, ""),
+    ]
     at = found[found["n"] >= n]["false_discoveries"]
     results = [
         ("samples", n if n == float("inf") else ceil(n), "samples"),
         *([("false discoveries among those found", float(at.iloc[0]), "")] if len(at) else []),
     ]
-    curve = (
-        "share of the changed genes found",
-        list(zip(found["n"], found["power"], strict=True)),
-        "samples",
-    )
-    return plan_table("all genes of a pilot", assumptions, results, [curve])
+    points = list(zip(found["n"], found["power"], strict=True))
+    curves = [("share of the changed genes found", points, "samples")]
+    return plan_table("all genes of a pilot", assumptions, results, curves)

@@ -1,6 +1,9 @@
-"""How wide confidence intervals would be in a larger study: samples with replacement from pilot rows."""
+"""What pilot rows tell of a larger study: how wide its confidence intervals would be, from samples with replacement, and which events a
+trial saves by adjusting for a prognostic score.
+"""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from math import ceil
 
 import numpy as np
@@ -11,13 +14,13 @@ from faceage_bio.core.columns import ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError, RunError
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_fit import nelson_aalen
+from faceage_bio.stats.cox_fit import NORMAL_975, nelson_aalen
 from faceage_bio.stats.minimum_sizes import EVENTS_OF_PILOT
 
-# Pilot rows: participants whose follow-up is known, checked before anything is planned on them.
-
-
 AGE_ECOG_STAGE = ("chronological_age", "ecog", "stage")  # what a trial knows of its patients anyway
+MULTIPLES = (1, 2, 4)  # of the pilot's size, at which the interval's width is simulated
+C_INDEX, DIFFERENCE, HAZARD_RATIO = "c-index", "difference", "hazard-ratio"
+FOLDS = 10
 
 
 def usable_rows(pilot: pd.DataFrame, columns: Sequence[str], source: str) -> pd.DataFrame:
@@ -49,14 +52,12 @@ def usable_rows(pilot: pd.DataFrame, columns: Sequence[str], source: str) -> pd.
 
 def design_matrix(rows: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     """Numbers as they are and words as indicators of their levels, shape (n, p), without an intercept and without what does not vary."""
-    parts = [pd.get_dummies(rows[name], drop_first=True) if rows[name].dtype == object else rows[[name]] for name in columns]  # fmt: skip
+    parts = [
+        pd.get_dummies(rows[name], drop_first=True) if rows[name].dtype == object else rows[[name]]
+        for name in columns
+    ]
     matrix = pd.concat(parts, axis=1).to_numpy(dtype=float) if parts else np.empty((len(rows), 0))
     return matrix[:, matrix.std(axis=0) > 0]
-
-
-Z = 1.959963984540054
-MULTIPLES = (1, 2, 4)  # of the pilot's size, at which the interval's width is simulated
-C_INDEX, DIFFERENCE, HAZARD_RATIO = "c-index", "difference", "hazard-ratio"
 
 
 def interval_widths(
@@ -87,10 +88,13 @@ def interval_widths(
     years, event = rows[FOLLOWUP], rows[EVENT]
     others = pd.DataFrame(design_matrix(rows, columns)).add_prefix("x")
     design = pd.concat([rows[FACE_AGE] / per, others], axis=1)
-    scores = [design.to_numpy() @ fit_cox(years, event, design).terms["log_hazard_ratio"].to_numpy()]
-    if measure == DIFFERENCE:
-        scores.append(others.to_numpy() @ fit_cox(years, event, others).terms["log_hazard_ratio"].to_numpy())
-    scores = np.column_stack(scores)
+    models = [design, others] if measure == DIFFERENCE else [design]
+    scores = np.column_stack(
+        [
+            model.to_numpy() @ fit_cox(years, event, model).terms["log_hazard_ratio"].to_numpy()
+            for model in models
+        ]
+    )
 
     def once(n: int) -> float:
         chosen = random.integers(0, len(rows), n)
@@ -105,16 +109,12 @@ def interval_widths(
     for n in (int(len(rows) * factor) for factor in MULTIPLES):
         drawn = []
         for _ in range(repeats):
-            try:
+            with suppress(FitError):  # a sample in which, say, no participant of a group died
                 drawn.append(once(n))
-            except FitError:  # a sample in which, say, no participant of a group died
-                continue
         if len(drawn) < repeats / 2:
             continue
-        spread = 2 * Z * np.std(drawn, ddof=1)
-        wide = np.exp(spread) if measure == HAZARD_RATIO else spread
-        middle = np.exp(np.mean(drawn)) if measure == HAZARD_RATIO else np.mean(drawn)
-        found.append({"n": n, "estimate": middle, "width": wide})
+        both = np.array([np.mean(drawn), 2 * NORMAL_975 * np.std(drawn, ddof=1)])
+        found.append((n, *(np.exp(both) if measure == HAZARD_RATIO else both)))
     return pd.DataFrame(found, columns=["n", "estimate", "width"])
 
 
@@ -155,12 +155,6 @@ def participants_for_width(widths: pd.DataFrame, width: float, measure: str) -> 
     return ceil((constant / (np.log(width) if ratio else width)) ** 2)
 
 
-# Events that a trial saves by adjusting for a prognostic score, estimated on pilot rows.
-
-
-FOLDS = 10
-
-
 def prognostic_gain(
     rows: pd.DataFrame, scores: Mapping[str, Sequence[str]], *, repeats: int = 500, seed: int = 1
 ) -> pd.DataFrame:
@@ -192,31 +186,27 @@ def prognostic_gain(
 
     found = savings(np.arange(len(rows)))
     drawn = np.array([savings(random.integers(0, len(rows), len(rows))) for _ in range(repeats)])
-    ends = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
-    more_ends = np.nanpercentile(drawn - drawn[:, :1], [2.5, 97.5], axis=0)
-    return pd.DataFrame({
-        "score": list(scores), "saving": found, "ci_lower": ends[0], "ci_upper": ends[1],
-        "increment": found - found[0], "increment_lower": more_ends[0], "increment_upper": more_ends[1],
-    })  # fmt: skip
+    table = pd.DataFrame({"score": list(scores), "saving": found, "increment": found - found[0]})
+    table["ci_lower"], table["ci_upper"] = np.nanpercentile(drawn, [2.5, 97.5], axis=0)
+    increments = np.nanpercentile(drawn - drawn[:, :1], [2.5, 97.5], axis=0)
+    table["increment_lower"], table["increment_upper"] = increments
+    return table
 
 
 def gain_rows(found: pd.DataFrame, known: Sequence[str], n: int) -> list[Said]:
     """The savings as results of a plan: with the base alone, with face age, and the increment, each with its 95% CI."""
     base = ", ".join(name.replace("_", " ") for name in known) or "nothing"
-    both = found.iloc[1]
-    said = [(f"saving by {base}", found.iloc[0], ""), (f"saving by {base} and face age", both, "")]
-    rows = [
-        (f"{name}{end}", float(row[column]), f"of the events; {n} pilot rows")
-        for name, row, _ in said
-        for end, column in (("", "saving"), (", 95% CI from", "ci_lower"), (", 95% CI to", "ci_upper"))
-    ]
-    return rows + [
-        (f"increment by face age{end}", float(both[column]), "of the events")
-        for end, column in (
-            ("", "increment"),
-            (", 95% CI from", "increment_lower"),
-            (", 95% CI to", "increment_upper"),
-        )
+    ends = ("", ", 95% CI from", ", 95% CI to")
+
+    def of(name: str, row: pd.Series, columns: Sequence[str], unit: str) -> list[Said]:
+        return [(f"{name}{end}", float(row[column]), unit) for end, column in zip(ends, columns, strict=True)]
+
+    saving, unit = ("saving", "ci_lower", "ci_upper"), f"of the events; {n} pilot rows"
+    increment = ("increment", "increment_lower", "increment_upper")
+    return [
+        *of(f"saving by {base}", found.iloc[0], saving, unit),
+        *of(f"saving by {base} and face age", found.iloc[1], saving, unit),
+        *of("increment by face age", found.iloc[1], increment, "of the events"),
     ]
 
 

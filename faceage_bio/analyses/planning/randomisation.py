@@ -15,13 +15,10 @@ import pandas as pd
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.tables import OWNER_ONLY, write_text
 
-NUMBER, GROUP = (
-    "redcap_randomization_number",
-    "redcap_randomization_group",
-)  # columns of REDCap's allocation tables
-MINIMISATION_PROBABILITY = (
-    0.8  # of the arm that lessens the imbalance (Pocock and Simon 1975, doi:10.2307/2529712)
-)
+# columns of REDCap's allocation tables
+NUMBER, GROUP = "redcap_randomization_number", "redcap_randomization_group"
+# of the arm that lessens the imbalance (Pocock and Simon 1975, doi:10.2307/2529712)
+MINIMISATION_PROBABILITY = 0.8
 OTHERS = 0o077  # permissions of the group and of everyone
 
 
@@ -263,13 +260,10 @@ def simulate_balance(
             for place, values in zip(drawn, levels.values(), strict=True):
                 for level in range(len(values)):
                     worst = np.maximum(worst, np.abs(np.where(place == level, beyond, 0).sum(axis=1)))
-        worst = worst if drawn else overall
-        rows.append(
-            {
-                "method": method, "overall_mean": overall.mean(), "overall_p95": np.percentile(overall, 95),
-                "level_mean": worst.mean(), "level_p95": np.percentile(worst, 95),
-            }
-        )  # fmt: skip
+        row = {"method": method}
+        for name, deviation in (("overall", overall), ("level", worst if drawn else overall)):
+            row |= {f"{name}_mean": deviation.mean(), f"{name}_p95": np.percentile(deviation, 95)}
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

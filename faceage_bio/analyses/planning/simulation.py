@@ -46,9 +46,8 @@ def simulated_power(
     random = np.random.default_rng(seed)
     x = random.standard_normal((repeats, n))
     inside = np.ones((repeats, n)) if modifier_share is None else random.random((repeats, n)) < modifier_share
-    event_times = survival_times(
-        survival, random.exponential(size=(repeats, n)) / np.exp(log_hazard_ratio * x * inside)
-    )
+    cumulative = random.exponential(size=(repeats, n)) / np.exp(log_hazard_ratio * x * inside)
+    event_times = survival_times(survival, cumulative)
     end = follow_up + accrual * random.random((repeats, n))
     if drop_out > 0:
         end = np.minimum(end, random.exponential(1 / drop_out, (repeats, n)))
@@ -57,11 +56,8 @@ def simulated_power(
         z = score_statistics(x, time, event)
     else:
         z = np.array([_interaction_z(*one) for one in zip(x, inside, time, event, strict=True)])
-    found = (
-        np.abs(z) > norm.isf(alpha / 2)
-        if sides == 2
-        else z * np.sign(log_hazard_ratio or 1) > norm.isf(alpha)
-    )
+    towards = np.abs(z) if sides == 2 else z * np.sign(log_hazard_ratio or 1)
+    found = towards > norm.isf(alpha / sides)
     power = float(found.mean())
     return power, float(np.sqrt(power * (1 - power) / repeats))
 
@@ -82,9 +78,8 @@ def survival_times(survival: PiecewiseSurvival, cumulative: np.ndarray) -> np.nd
     reached = np.concatenate([[0], np.cumsum(np.diff(starts) * hazards[:-1])])
     piece = np.searchsorted(reached, cumulative, side="right") - 1
     with np.errstate(divide="ignore", invalid="ignore"):
-        return starts[piece] + np.where(
-            hazards[piece] > 0, (cumulative - reached[piece]) / hazards[piece], np.inf
-        )
+        beyond = (cumulative - reached[piece]) / hazards[piece]
+    return starts[piece] + np.where(hazards[piece] > 0, beyond, np.inf)
 
 
 def score_statistics(x: np.ndarray, time: np.ndarray, event: np.ndarray) -> np.ndarray:

@@ -32,6 +32,10 @@ from faceage_bio.stats.prediction_accuracy import CHANCE
 
 SIGNED_RANK = "Wilcoxon signed rank, exact (legacy)"
 AUC, GAIN = "AUC", "difference of AUC"
+VERDICTS = {"too young": -1.0, "same decade": 0.0, "too old": 1.0}
+BIAS, MAE = "mean error", "mean absolute error"
+ALONE = "FaceAge alone"
+UNTESTED = {"p_value": np.nan, "statistic": np.nan}
 
 
 def estimate_areas(study: Study) -> list[dict]:
@@ -47,18 +51,14 @@ def estimate_areas(study: Study) -> list[dict]:
             for name, readers in study.groups.items():
                 rows.append(_group_area(study, name, readers, condition, how))
     read = study.model.dropna().to_frame()
-    for how in (KNOWN, WEIGHTED):
-        rows.append(
-            _area(study, read, how) | {"term": study.model_name, "rater": "model", "condition": "model alone"}
-        )
+    alone = {"term": study.model_name, "rater": "model", "condition": "model alone"}
+    rows += [_area(study, read, how) | alone for how in (KNOWN, WEIGHTED)]
     return [row | {"question": "areas", "measure": AUC} for row in rows]
 
 
 def _area(study: Study, ratings: pd.DataFrame, how: str) -> dict:
-    base = {
-        "censoring": how,
-        "model": DELONG if how != WEIGHTED else "area weighted by the inverse of censoring",
-    }
+    model = DELONG if how != WEIGHTED else "area weighted by the inverse of censoring"
+    base = {"censoring": how, "model": model}
     try:
         areas = study.outcome.areas(ratings, how)
     except FitError as error:
@@ -71,12 +71,7 @@ def _area(study: Study, ratings: pd.DataFrame, how: str) -> dict:
 
 
 def _group_area(study: Study, name: str, readers: list[str], condition: str, how: str) -> dict:
-    base = group_row(name) | {
-        "condition": condition,
-        "censoring": how,
-        "model": OBUCHOWSKI,
-        "random": RANDOM["both"],
-    }
+    base = group_row(name) | _of_groups(how, condition=condition)
     ratings, remarks = study.crossed("rating", readers, [condition])
     try:
         areas = study.outcome.areas(ratings, how)
@@ -87,6 +82,10 @@ def _group_area(study: Study, name: str, readers: list[str], condition: str, how
     if found.estimate.ci_upper < CHANCE:
         remarks = [*remarks, reason("below_chance")]
     return row | {"reason": remarks}
+
+
+def _of_groups(how: str, random: str = "both", **about) -> dict:
+    return {"censoring": how, "model": OBUCHOWSKI, "random": RANDOM[random]} | about
 
 
 def compare_conditions(study: Study) -> list[dict]:
@@ -110,7 +109,7 @@ def compare_conditions(study: Study) -> list[dict]:
 
 
 def _gain(study: Study, ratings: pd.DataFrame, how: str, random: str, remarks: list[Reason]) -> dict:
-    base = {"censoring": how, "random": RANDOM[random], "model": OBUCHOWSKI}
+    base = _of_groups(how, random)
     try:
         areas = study.outcome.areas(ratings, how)
         found = ReaderStudy(areas.area.reshape(2, -1), areas.covariance).difference(0, 1, random)
@@ -121,12 +120,7 @@ def _gain(study: Study, ratings: pd.DataFrame, how: str, random: str, remarks: l
 
 def _signed_ranks(study: Study, ratings: pd.DataFrame, how: str) -> dict:
     """The study's test: the readers' areas in pairs, as if the cases were the only ones meant."""
-    base = {
-        "censoring": how,
-        "random": RANDOM["readers"],
-        "model": SIGNED_RANK,
-        "measure": "sum of positive ranks",
-    }
+    base = _of_groups(how, "readers") | {"model": SIGNED_RANK, "measure": "sum of positive ranks"}
     try:
         areas = study.outcome.areas(ratings, how)
         gains = areas.area[: len(areas.area) // 2] - areas.area[len(areas.area) // 2 :]
@@ -134,15 +128,12 @@ def _signed_ranks(study: Study, ratings: pd.DataFrame, how: str) -> dict:
     except FitError as error:
         return base | not_estimated(error)
     remark = reason("fixed_cases", readers=found.n, smallest_p=f"{found.smallest_p:.2g}")
-    return (
-        base
-        | {"estimate": found.statistic, "p_value": found.p_value, "n_readers": found.n, "reason": remark}
-        | counts(areas)
-    )
+    test = {"estimate": found.statistic, "p_value": found.p_value, "n_readers": found.n, "reason": remark}
+    return base | test | counts(areas)
 
 
 def _paired(study: Study, ratings: pd.DataFrame) -> dict:
-    base = {"censoring": KNOWN, "random": RANDOM["cases"], "model": DELONG}
+    base = _of_groups(KNOWN, "cases") | {"model": DELONG}
     try:
         areas = study.outcome.areas(ratings, KNOWN)
     except FitError as error:
@@ -151,20 +142,16 @@ def _paired(study: Study, ratings: pd.DataFrame) -> dict:
 
 
 def _all_conditions(study: Study, name: str, readers: list[str]) -> dict:
-    base = group_row(name) | {
-        "condition": "all", "censoring": KNOWN, "random": RANDOM["both"], "model": OBUCHOWSKI, "measure": "F of equal conditions",
-    }  # fmt: skip
+    base = group_row(name) | _of_groups(KNOWN, condition="all", measure="F of equal conditions")
     ratings, remarks = study.crossed("rating", readers, study.conditions)
     try:
         areas = study.outcome.areas(ratings, KNOWN)
         test = ReaderStudy(areas.area.reshape(len(study.conditions), -1), areas.covariance).test()
     except FitError as error:
         return base | not_estimated(error, remarks)
-    n_readers = len(areas.area) // len(study.conditions)
-    return base | {
-        "estimate": test.statistic, "p_value": test.p_value, "df": test.df_conditions, "df_residual": test.df_error,
-        "n_readers": n_readers, "reason": remarks,
-    } | counts(areas)  # fmt: skip
+    found = {"estimate": test.statistic, "p_value": test.p_value, "reason": remarks}
+    found |= {"df": test.df_conditions, "df_residual": test.df_error}
+    return base | found | counts(areas) | {"n_readers": len(areas.area) // len(study.conditions)}
 
 
 def compare_with_model(study: Study) -> list[dict]:
@@ -178,21 +165,15 @@ def compare_with_model(study: Study) -> list[dict]:
             if len(together) < len(ratings):
                 remarks = [*remarks, reason("rated_by_model", n=len(together), n_judged=len(ratings))]
             for how in (KNOWN, WEIGHTED):
-                base = group_row(name) | {
-                    "condition": condition, "against": study.model_name, "censoring": how, "random": RANDOM["both"], "model": OBUCHOWSKI,
-                }  # fmt: skip
+                base = group_row(name) | _of_groups(how, condition=condition, against=study.model_name)
                 try:
                     areas = study.outcome.areas(together, how)
                     found = against_standard(areas.area[:-1], areas.area[-1], areas.covariance)
                 except FitError as error:
                     rows.append(base | not_estimated(error, remarks))
                     continue
-                rows.append(
-                    base
-                    | inference(found)
-                    | counts(areas)
-                    | {"n_readers": len(areas.area) - 1, "reason": remarks}
-                )
+                readers_too = {"n_readers": len(areas.area) - 1, "reason": remarks}
+                rows.append(base | inference(found) | counts(areas) | readers_too)
     return [row | {"question": "against the model", "measure": GAIN} for row in rows]
 
 
@@ -206,7 +187,7 @@ def judge_decisions(study: Study) -> list[dict]:
     return [
         row | {"question": "decisions", "measure": measure, "censoring": KNOWN}
         for measure, kind in kinds.items()
-        for row in shares(study, "dead", _right(status, kind))
+        for row in shares(study, "dead", _right(status, kind), study.conditions)
     ]
 
 
@@ -225,7 +206,7 @@ def shares(
     study: Study,
     value: str,
     judged: Callable[[pd.DataFrame], pd.DataFrame],
-    conditions: Sequence[str] | None = None,
+    conditions: Sequence[str],
 ) -> list[dict]:
     """The share of readings of which something is true: each reader with Wilson's interval, each group as a sample of readers.
 
@@ -235,7 +216,7 @@ def shares(
         From answers (rows cases, columns readers) to yes or no, of the cases that count.
     """
     rows = []
-    for condition in conditions or study.conditions:
+    for condition in conditions:
         for reader in study.readers:
             said = study.of_reader(reader, condition, value)
             if not len(said):
@@ -245,9 +226,8 @@ def shares(
             rows.append(base | share(true.to_numpy().ravel()))
         for name, readers in study.groups.items():
             answers, remarks = study.crossed(value, readers, [condition])
-            rows.append(
-                group_row(name) | {"condition": condition} | group_mean(judged(answers), remarks, 0.0, 1.0)
-            )
+            base = group_row(name) | {"condition": condition}
+            rows.append(base | group_mean(judged(answers), remarks, 0.0, 1.0))
     return rows
 
 
@@ -272,17 +252,10 @@ def group_mean(
         found = mean_accuracy(table.mean(axis=0), mean_covariance(table))
     except FitError as error:
         return base | not_estimated(error, remarks)
-    return (
-        base | cut(inference(found), low, high) | {"reason": remarks, "p_value": np.nan, "statistic": np.nan}
-    )
+    return base | cut(inference(found), low, high) | UNTESTED | {"reason": remarks}
 
 
 # Accuracy of the ages that readers give: by decade, as the study counted, and in years; FaceAge by the same binning.
-
-
-VERDICTS = {"too young": -1.0, "same decade": 0.0, "too old": 1.0}
-BIAS, MAE = "mean error", "mean absolute error"
-ALONE = "FaceAge alone"
 
 
 def judge_ages(study: Study, cases: pd.DataFrame) -> list[dict]:
@@ -303,13 +276,11 @@ def judge_ages(study: Study, cases: pd.DataFrame) -> list[dict]:
 
         return judged
 
-    with_decades = _answered(study, "decade")
-    rows = [
-        row | {"measure": "share", "level": name}
-        for name, wanted in VERDICTS.items()
-        for row in shares(study, "decade", verdict(wanted), with_decades)
-        if with_decades
-    ]
+    rows: list[dict] = []
+    if with_decades := _answered(study, "decade"):
+        for name, wanted in VERDICTS.items():
+            found = shares(study, "decade", verdict(wanted), with_decades)
+            rows += [row | {"measure": "share", "level": name} for row in found]
     rows += _errors(study, age)
     rows += _of_face_age(cases) if rows else []
     return [row | {"question": "ages", "outcome": "age"} for row in rows]
@@ -333,11 +304,8 @@ def _errors(study: Study, age: pd.Series) -> list[dict]:
             said, remarks = study.crossed("years", readers, [condition])
             error = said.sub(age.reindex(said.index), axis=0).dropna()
             for measure, values in ((BIAS, error), (MAE, error.abs())):
-                rows.append(
-                    group_row(name)
-                    | {"condition": condition, "measure": measure}
-                    | group_mean(values, remarks)
-                )
+                base = group_row(name) | {"condition": condition, "measure": measure}
+                rows.append(base | group_mean(values, remarks))
     return rows
 
 
@@ -346,9 +314,7 @@ def _bias_and_size(error: pd.Series) -> list[dict]:
     for measure, values in ((BIAS, error), (MAE, error.abs())):
         base = {"measure": measure, "model": "t interval", "n": len(error)}
         try:
-            rows.append(
-                base | vars(mean_interval(values.to_numpy())) | {"p_value": np.nan, "statistic": np.nan}
-            )
+            rows.append(base | vars(mean_interval(values.to_numpy())) | UNTESTED)
         except FitError as problem:
             rows.append(base | not_estimated(problem))
     return rows
@@ -359,10 +325,8 @@ def _of_face_age(cases: pd.DataFrame) -> list[dict]:
     known = cases[[AGE, FACE_AGE]].dropna()
     base = {"term": ALONE, "rater": "model", "condition": "model alone"}
     sides = np.sign(np.floor(known[FACE_AGE] / 10) - np.floor(known[AGE] / 10))
+    shared = base | {"measure": "share", "model": "Wilson interval"}
     rows = [
-        base
-        | {"measure": "share", "level": name, "model": "Wilson interval"}
-        | share((sides == wanted).to_numpy())
-        for name, wanted in VERDICTS.items()
+        shared | {"level": name} | share((sides == wanted).to_numpy()) for name, wanted in VERDICTS.items()
     ]
     return rows + [base | row for row in _bias_and_size(known[FACE_AGE] - known[AGE])]

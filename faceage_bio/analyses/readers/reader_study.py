@@ -13,11 +13,18 @@ from faceage_bio.intake.observation import is_followed
 from faceage_bio.stats.multi_reader import Inference
 from faceage_bio.stats.prediction_accuracy import Areas, censored_areas, delong, status_at
 
-# What became of the cases by the horizon, in the three ways in which censored follow-up is dealt with.
-
-
+# the three ways in which censored follow-up is dealt with
 KNOWN, WEIGHTED, DEAD_ONLY = "status known", "weighted for censoring", "dead only (legacy)"
 CENSORINGS = (KNOWN, WEIGHTED, DEAD_ONLY)
+RANDOM = {"both": "readers and cases", "cases": "cases", "readers": "readers"}  # who is a sample of others
+DELONG = "Mann-Whitney area, DeLong"
+OBUCHOWSKI = "Obuchowski-Rockette, Hillis' degrees of freedom"
+VALUES = ("rating", "dead", "years", "decade")
+ALWAYS = (
+    "read",
+    "died by the horizon",
+    "alive at the horizon",
+)  # counts of cases that are shown if there is none
 
 
 @dataclass(frozen=True)
@@ -69,24 +76,20 @@ def count_cases(cases: pd.DataFrame, outcome: Outcome) -> list[dict]:
     """How many cases were read, and what is known of them; rows of question "cases"."""
     status, seen = outcome.status, outcome.years.notna()
     late = cases[ENTRY] > 0
-    numbers = {
-        "read": len(cases), "died by the horizon": int((status == 1).sum()), "alive at the horizon": int((status == 0).sum()),
-        "lost before the horizon": int((seen & status.isna()).sum()), "entered after the photo": int(late.sum()),
-        "no follow-up": int((~seen & ~late).sum()),
-    }  # fmt: skip
+    counted = {
+        "read": pd.Series(True, index=cases.index),
+        "died by the horizon": status == 1,
+        "alive at the horizon": status == 0,
+        "lost before the horizon": seen & status.isna(),
+        "entered after the photo": late,
+        "no follow-up": ~seen & ~late,
+    }
+    numbers = {term: int(held.sum()) for term, held in counted.items()}
     return [
         {"question": "cases", "term": term, "measure": "cases", "estimate": float(n), "n": n}
         for term, n in numbers.items()
-        if n or term in ("read", "died by the horizon", "alive at the horizon")
-    ]  # fmt: skip
-
-
-RANDOM = {"both": "readers and cases", "cases": "cases", "readers": "readers"}  # who is a sample of others
-DELONG = "Mann-Whitney area, DeLong"
-OBUCHOWSKI = "Obuchowski-Rockette, Hillis' degrees of freedom"
-
-
-VALUES = ("rating", "dead", "years", "decade")
+        if n or term in ALWAYS
+    ]
 
 
 @dataclass(frozen=True)

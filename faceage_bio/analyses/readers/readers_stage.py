@@ -51,9 +51,8 @@ def read_study(
     problems = Problems()
     forms = forms or {}
     known = read_cases(cases, model_column, problems, forms.get("cases"))
-    read = read_readings(
-        readings, conditions, types, rating_of, known[SUBJECT], problems, forms.get("readings")
-    )
+    form = forms.get("readings")
+    read = read_readings(readings, conditions, types, rating_of, known[SUBJECT], problems, form)
     problems.stop_if_any()
     return read, known[known[SUBJECT].isin(read["case_id"])].set_index(SUBJECT)
 
@@ -73,14 +72,12 @@ def check_study(settings: Readers, people: Sequence[str]) -> int:
     CohortError, TableError
         As `read_study`.
     """
+    declared = (settings.conditions, settings.types, settings.rating_of)
     if settings.cases:
-        study = (settings.readings, [settings.cases], settings.conditions, settings.types)
-        return len(read_study(*study, settings.rating_of, settings.model_column, settings.tables)[0])
-    problems = Problems()
-    read = read_readings(
-        settings.readings, settings.conditions, settings.types, settings.rating_of, people, problems,
-        settings.tables.get("readings"),
-    )  # fmt: skip
+        files, column = (settings.readings, [settings.cases]), settings.model_column
+        return len(read_study(*files, *declared, column, settings.tables)[0])
+    problems, form = Problems(), settings.tables.get("readings")
+    read = read_readings(settings.readings, *declared, people, problems, form)
     problems.stop_if_any()
     return len(read)
 
@@ -122,31 +119,27 @@ def compare_readers(
     rows += judge_decisions(study) + judge_ages(study, cases)
     _add_q_values(rows)
     cohorts = cases[COHORT].dropna().unique()
-    shared = {
-        COHORT: cohorts[0] if len(cohorts) == 1 else POOLED, "outcome": "death", "horizon": horizon,
-        "adjustment": "unadjusted",
-    }  # fmt: skip
-    return result_rows(
-        [
-            shared
-            | ({"horizon": np.nan} if row["question"] == "ages" else {})
-            | ({"exposure": model_column} if row.get("rater") == "model" else {})
-            | row
-            for row in rows
-        ],
-        "readers/readers",
-    )
+    shared = {COHORT: cohorts[0] if len(cohorts) == 1 else POOLED, "outcome": "death"}
+    shared["adjustment"] = "unadjusted"
+
+    def about(row: dict) -> dict:
+        exposure = {"exposure": model_column} if row.get("rater") == "model" else {}
+        return shared | exposure | {"horizon": np.nan if row["question"] == "ages" else horizon}
+
+    return result_rows([about(row) | row for row in rows], "readers/readers")
 
 
 def _add_q_values(rows: list[dict]) -> None:
     """q-values (Benjamini and Hochberg) of the main contrasts: all groups and pairs of conditions, and all against the model."""
     for question in ("conditions", "against the model"):
-        family = [
-            row
-            for row in rows
-            if (row["question"], row["measure"], row.get("rater")) == (question, GAIN, "group")
-            and (row.get("censoring"), row.get("random")) == (KNOWN, RANDOM["both"])
-        ]
+        main = {
+            "question": question,
+            "measure": GAIN,
+            "rater": "group",
+            "censoring": KNOWN,
+            "random": RANDOM["both"],
+        }
+        family = [row for row in rows if main.items() <= row.items()]
         found = benjamini_hochberg(np.array([row.get("p_value", np.nan) for row in family]))
         for row, q_value in zip(family, found, strict=True):
             row |= {"q_value": q_value, "family": f"readers, {question}"}

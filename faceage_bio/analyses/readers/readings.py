@@ -96,16 +96,17 @@ def read_readings(
     decade = decade.where(decade.notna(), np.floor(years / 10))
     silent = answer.isna() & rating.isna() & decade.isna()
     written = given.cells.get(RATING, table[ALIVE])
+    advice = "Expected an answer, but this reading holds none. Take the row out."
     for line in table.index[silent & parse.is_missing(table[ALIVE]) & parse.is_missing(written)]:
-        problems.cell(
-            file, line, ALIVE, None, "Expected an answer, but this reading holds none. Take the row out."
-        )
-    readings = pd.DataFrame({
-        "reader": _pseudonyms(table), TYPE: table[TYPE], CASE: table[CASE], CONDITION: table[CONDITION],
-        "rating": rating.where(rating.notna(), answer),
-        "dead": answer.where(answer.notna(), (rating >= HALF).astype(float).where(rating.notna())),
-        "years": years, "decade": decade,
-    })  # fmt: skip
+        problems.cell(file, line, ALIVE, None, advice)
+    predicted = (rating >= HALF).astype(float).where(rating.notna())
+    readings = table[[TYPE, CASE, CONDITION]].assign(
+        reader=_pseudonyms(table),
+        rating=rating.where(rating.notna(), answer),
+        dead=answer.where(answer.notna(), predicted),
+        years=years,
+        decade=decade,
+    )
     order = {kind: place for place, kind in enumerate(types)}
     number = readings["reader"].str.rsplit(" ", n=1).str[-1].astype(int)
     keys = readings.assign(kind=readings[TYPE].map(order), number=number)
@@ -136,15 +137,10 @@ def _one_type_each(table: pd.DataFrame, file: str, problems: Problems) -> None:
 
 def _no_doubles(table: pd.DataFrame, file: str, problems: Problems) -> None:
     keys = [READER, CASE, CONDITION]
+    advice = "This reader has judged it already. Expected one reading of each case under a condition. Keep one of them."
     for line in table.index[table.duplicated(keys) & (table[READER] != "") & (table[CASE] != "")]:
         found = f"{table.at[line, CASE]} under {table.at[line, CONDITION]}"
-        problems.cell(
-            file,
-            line,
-            CASE,
-            found,
-            "This reader has judged it already. Expected one reading of each case under a condition. Keep one of them.",
-        )
+        problems.cell(file, line, CASE, found, advice)
 
 
 def _answers(table: pd.DataFrame, file: str, problems: Problems) -> pd.Series:
@@ -178,14 +174,9 @@ def _decades(table: pd.DataFrame, file: str, problems: Problems) -> pd.Series:
     """The decade's number: 6 for 6, 60s and 60-69."""
     cells = table[DECADE].str.lower().str.replace(" ", "").str.replace("–", "-")
     values = cells.map(SPELT_DECADES)
+    advice = "Expected a decade of life. Write it as 6, 60s or 60-69."
     for line in cells.index[values.isna() & ~parse.is_missing(cells)]:
-        problems.cell(
-            file,
-            line,
-            DECADE,
-            table.at[line, DECADE],
-            "Expected a decade of life. Write it as 6, 60s or 60-69.",
-        )
+        problems.cell(file, line, DECADE, table.at[line, DECADE], advice)
     return values.astype("float64")
 
 
@@ -239,10 +230,8 @@ def read_cases(
 
 
 def _plain_cases(path: Path | str, model_column: str, problems: Problems, form: SheetForm) -> pd.DataFrame:
-    file = str(path)
-    columns = {
-        SUBJECT if ours == CASE else ours: theirs for ours, theirs in ({CASE: CASE} | form.columns).items()
-    }
+    file, named = str(path), {CASE: CASE} | form.columns
+    columns = {SUBJECT if ours == CASE else ours: theirs for ours, theirs in named.items()}
     given = read_user_table(path, PARTICIPANTS, problems, form.model_copy(update={"columns": columns}))
     if given is None:
         return pd.DataFrame(columns=[SUBJECT])

@@ -1,4 +1,6 @@
-"""From a clinical table to points, totals and groups; numbers are compared as numbers, and what is missing is never a zero."""
+"""From a clinical table to points, totals and groups; numbers are compared as numbers, and what is missing is never a zero. And the
+same score with chronological age, and with face age in its place: at the same cut, at a matched cut, and without cuts.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +17,8 @@ from faceage_bio.core.results.row import result_rows
 
 COMPARISONS = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal}
 NO_SCORE, PARTICIPANTS = "no score", "participants"
+BY_AGE, FIXED, MATCHED = "age", "face age, fixed cut", "face age, matched cut"
+CONTINUOUS_AGE, CONTINUOUS_FACE = "age, continuous", "face age, continuous"
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,11 @@ class Answers:
 
 def absent_columns(table: pd.DataFrame, score: Score) -> list[str]:
     """Columns that the score needs and the table does not have, or has for no participant."""
-    return [
-        name for name in score.columns if name not in table or parse.is_missing(_cells(table[name])).all()
-    ]
+
+    def is_empty(name: str) -> bool:
+        return name not in table or parse.is_missing(_cells(table[name])).all()
+
+    return list(filter(is_empty, score.columns))
 
 
 def renamed(table: pd.DataFrame, columns: Sequence[str], source: str) -> pd.DataFrame:
@@ -86,9 +92,8 @@ def read_answers(table: pd.DataFrame, score: Score, source: str, lines: Sequence
         read = _words if item.is_words else _numbers
         values[item.label], unclear = read(cells, item, source, problems)
         known = values[item.label].notna().to_numpy()
-        reasons.append(
-            np.where(known, "", np.where(unclear, f"{item.column} does not tell", f"{item.column} not known"))
-        )
+        why = np.where(unclear, f"{item.column} does not tell", f"{item.column} not known")
+        reasons.append(np.where(known, "", why))
     problems.stop_if_any()
     lacks = ["; ".join(dict.fromkeys(filter(None, row))) for row in zip(*reasons, strict=True)]
     frame = pd.DataFrame({label: column.to_numpy() for label, column in values.items()}, index=table.index)
@@ -145,35 +150,29 @@ def score_people(
     points = item_points(answers, score)
     totals, groups = totals_and_groups(points, score)
     keys = table[[name for name in (COHORT, SUBJECT) if name in table]].assign(line=list(lines))
-    return keys.assign(
-        definition=name,
-        **{f"points: {label}": points[label] for label in points},
-        total=totals, group=groups, reason=answers.lacks,
-    )  # fmt: skip
+    keys = keys.assign(definition=name).join(points.add_prefix("points: "))
+    return keys.assign(total=totals, group=groups, reason=answers.lacks)
 
 
 def summarise_scores(scored: pd.DataFrame, score: Score, name: str, cohort: str) -> pd.DataFrame:
     """The definition, how many have each point, each group and no score for which reason, as result rows."""
     base = _head(score, name, cohort)
     rows = [base | _about(score)]
+    base["measure"] = PARTICIPANTS
     for item in score.items:
         points = scored[f"points: {item.label}"]
-        rows.append(base | {
-            "question": "items", "term": item.label, "measure": PARTICIPANTS, "n": int(points.notna().sum()),
-            "estimate": int(points.fillna(0).ne(0).sum()), "rule": item.shown_rule, "column": item.column,
-            "points": item.points,
-        })  # fmt: skip
+        counted = {"n": int(points.notna().sum()), "estimate": int(points.fillna(0).ne(0).sum())}
+        about = {"question": "items", "term": item.label, "column": item.column, "points": item.points}
+        rows.append(base | about | counted | {"rule": item.shown_rule})
     n_scored = int(scored["group"].notna().sum())
     for group in score.groups:
-        rows.append(base | {
-            "question": "groups", "term": group.name, "measure": PARTICIPANTS, "n": n_scored,
-            "estimate": int((scored["group"] == group.name).sum()), "rule": f"{group.points[0]:g} to {group.points[1]:g} points",
-        })  # fmt: skip
+        counted = {"n": n_scored, "estimate": int((scored["group"] == group.name).sum())}
+        rule = f"{group.points[0]:g} to {group.points[1]:g} points"
+        rows.append(base | {"question": "groups", "term": group.name, "rule": rule} | counted)
     without = scored.loc[scored["group"].isna(), "reason"]
     for lacks, count in without.value_counts().sort_index().items():
-        rows.append(base | {
-            "question": NO_SCORE, "term": lacks, "measure": PARTICIPANTS, "n": len(scored), "estimate": int(count),
-        })  # fmt: skip
+        counted = {"n": len(scored), "estimate": int(count)}
+        rows.append(base | {"question": NO_SCORE, "term": lacks} | counted)
     return result_rows(rows, "scores/scored")
 
 
@@ -195,14 +194,8 @@ def _head(score: Score, name: str, cohort: str) -> dict:
 
 def _about(score: Score) -> dict:
     cited = f"{score.citation}, doi:{score.doi}" if score.doi else score.citation
-    return {
-        "question": "definition",
-        "term": score.name,
-        "measure": "items",
-        "estimate": len(score.items),
-        "citation": cited,
-        "published": score.published,
-    }
+    about = {"question": "definition", "term": score.name, "measure": "items", "estimate": len(score.items)}
+    return about | {"citation": cited, "published": score.published}
 
 
 def _cells(column: pd.Series) -> pd.Series:
@@ -244,13 +237,6 @@ def _words(cells: pd.Series, item: Item, source: str, problems: Problems) -> tup
     return folded.where(known, None), (unclear & ~missing).to_numpy()
 
 
-# The same score with chronological age, and with face age in its place: at the same cut, at a matched cut, and without cuts.
-
-
-BY_AGE, FIXED, MATCHED = "age", "face age, fixed cut", "face age, matched cut"
-CONTINUOUS_AGE, CONTINUOUS_FACE = "age, continuous", "face age, continuous"
-
-
 @dataclass(frozen=True)
 class Version:
     """A score computed with one of the ages.
@@ -288,9 +274,7 @@ def swap_ages(people: pd.DataFrame, answers: Answers, score: Score) -> Swap:
     labels = [item.label for item in items]
     faces = people[FACE_AGE].astype("float64")
 
-    def version(
-        name: str, replaced: dict[str, pd.Series] | None, cuts: dict[str, float], remark: Reason | None = None
-    ) -> Version:
+    def version(name: str, replaced: dict | None, cuts: dict, remark: Reason | None = None) -> Version:
         points = item_points(answers, score, replaced)
         totals, groups = totals_and_groups(points, score)
         return Version(name, totals, groups, points[labels].sum(axis=1), cuts, remark)

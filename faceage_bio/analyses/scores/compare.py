@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -31,26 +32,26 @@ from faceage_bio.stats.kaplan_meier import kaplan_meier, median
 from faceage_bio.stats.minimum_sizes import check_events
 from faceage_bio.stats.resampling import areas, concordances, draw_counts, percentile_interval
 
-# What became of the groups of a score: survival of each, hazard ratios between them, and who moves when the age is swapped.
-
-
 MONTHS = 12  # in a year
 MEDIAN, PARTICIPANTS, CHI_SQUARE = "median survival", "participants", "likelihood-ratio chi-square"
 INTERVAL = "Kaplan-Meier, log-log interval"
 COX = "Cox, Efron ties, Wald interval"
 EMPTY, CANNOT = reason("empty_group"), reason("impossible_move")
 KEPT, NEVER, GAINED, LOST = "points both ways", "points neither way", "gained points", "lost points"
+HARRELL, AUC = "Harrell's C", "AUC"
+MOST_LOST = 0.05  # share of resamples without a number from which on the row says so
+TABLE, DEATH = "scores/comparison", "death"
+OTHERS = "other items"  # the term of their points in models without cuts
+
+
+def counted(people: pd.DataFrame) -> dict:
+    """How many participants there are, and how many of them died."""
+    return {"n": len(people), "n_events": int(people[EVENT].sum())}
 
 
 def median_months(people: pd.DataFrame) -> dict:
     """Counts and median survival of some participants as fields of a result row."""
-    row = {
-        "measure": MEDIAN,
-        "unit": "months",
-        "n": len(people),
-        "n_events": int(people[EVENT].sum()),
-        "method": INTERVAL,
-    }
+    row = counted(people) | {"measure": MEDIAN, "unit": "months", "method": INTERVAL}
     if not len(people):
         return row | {"reason": EMPTY}
     found = median(kaplan_meier(people[FOLLOWUP], people[EVENT], people[ENTRY]))
@@ -60,18 +61,19 @@ def median_months(people: pd.DataFrame) -> dict:
 
 def group_rows(people: pd.DataFrame, version: Version, score: Score) -> list[dict]:
     """Median survival per group."""
+    base = {"question": "groups", "version": version.name}
     return [
-        {"question": "groups", "version": version.name, "term": name}
-        | median_months(people[version.groups == name])
-        for name in score.group_names
+        base | {"term": name} | median_months(people[version.groups == name]) for name in score.group_names
     ]
+
+
+def _of_cox(version: str) -> dict:
+    return {"question": "cox", "version": version, "measure": "hazard ratio", "method": COX}
 
 
 def hazard_rows(people: pd.DataFrame, version: Version, score: Score, reference: str) -> list[dict]:
     """Hazard ratios of the groups against the declared one."""
-    base = {
-        "question": "cox", "version": version.name, "measure": "hazard ratio", "reference": reference, "method": COX, "n": len(people), "n_events": int(people[EVENT].sum()),
-    }  # fmt: skip
+    base = _of_cox(version.name) | counted(people) | {"reference": reference}
     sizes = version.groups.value_counts()
     others = [name for name in score.group_names if name != reference]
     present = [name for name in others if sizes.get(name, 0)]
@@ -100,22 +102,19 @@ def hazard_rows(people: pd.DataFrame, version: Version, score: Score, reference:
 def move_rows(people: pd.DataFrame, before: Version, after: Version, score: Score) -> list[dict]:
     """Who goes from which group to which, and who gains or loses points for age; survival of each."""
     rows, possible = [], score.moves_between(AGE)
-    for one in score.group_names:
-        for other in score.group_names:
-            chosen = people[(before.groups == one) & (after.groups == other)]
-            rows.append(
-                {"question": "movers", "term": f"{one} to {other}", "from_group": one, "to_group": other}
-                | median_months(chosen)
-                | ({} if (one, other) in possible else {"reason": CANNOT})
-            )
+    for one, other in product(score.group_names, repeat=2):
+        row = {"question": "movers", "term": f"{one} to {other}", "from_group": one, "to_group": other}
+        row |= median_months(people[(before.groups == one) & (after.groups == other)])
+        rows.append(row if (one, other) in possible else row | {"reason": CANNOT})
     change = after.age_points - before.age_points
     kinds = {
-        KEPT: (change == 0) & (before.age_points != 0), NEVER: (change == 0) & (before.age_points == 0),
-        GAINED: change > 0, LOST: change < 0,
-    }  # fmt: skip
-    rows += [
-        {"question": "points", "term": kind} | median_months(people[chosen]) for kind, chosen in kinds.items()
-    ]
+        KEPT: (change == 0) & (before.age_points != 0),
+        NEVER: (change == 0) & (before.age_points == 0),
+        GAINED: change > 0,
+        LOST: change < 0,
+    }
+    for kind, chosen in kinds.items():
+        rows.append({"question": "points", "term": kind} | median_months(people[chosen]))
     return [row | {"version": after.name} for row in rows]
 
 
@@ -125,21 +124,13 @@ def cut_rows(swap: Swap, n: int) -> list[dict]:
     by_age = int(first.age_points.ne(0).sum())
     for version in swap.versions:
         base = {"question": "cut", "version": version.name, "n": n, "reason": version.reason}
-        rows += [
-            base | {"term": label, "measure": "cut-point", "estimate": cut}
-            for label, cut in version.cuts.items()
-        ]
+        cut_point = base | {"measure": "cut-point"}
+        rows += [cut_point | {"term": label, "estimate": cut} for label, cut in version.cuts.items()]
         count = int(version.age_points.ne(0).sum())
-        rows.append(base | {"term": "points for age", "measure": PARTICIPANTS, "estimate": count})
+        base["term"] = "points for age"
+        rows.append(base | {"measure": PARTICIPANTS, "estimate": count})
         if version is not first:
-            rows.append(
-                base
-                | {
-                    "term": "points for age",
-                    "measure": f"difference in {PARTICIPANTS}",
-                    "estimate": count - by_age,
-                }
-            )
+            rows.append(base | {"measure": f"difference in {PARTICIPANTS}", "estimate": count - by_age})
     return rows
 
 
@@ -152,14 +143,19 @@ def continuous_fits(people: pd.DataFrame, swap: Swap, per_years: float) -> dict[
         One of them cannot be fitted.
     """
     check_events(people[EVENT])
-    terms = {"other items": swap.other_points} if swap.other_points.nunique() > 1 else {}
-    ages = {AGE: people[AGE] / per_years, FACE_AGE: people[FACE_AGE] / per_years}
+    values = _without_cuts(people, swap.other_points, per_years)
+    others = [OTHERS] if swap.other_points.nunique() > 1 else []
 
     def fit(*names: str) -> CoxFit:
-        design = pd.DataFrame(terms | {name: ages[name] for name in names}, index=people.index)
+        design = values[[*others, *names]]
         return fit_cox(people[FOLLOWUP], people[EVENT], design, entry_of(people))
 
     return {CONTINUOUS_AGE: fit(AGE), CONTINUOUS_FACE: fit(FACE_AGE), "both": fit(AGE, FACE_AGE)}
+
+
+def _without_cuts(people: pd.DataFrame, other_points: pd.Series, per_years: float) -> pd.DataFrame:
+    """The columns of the models without cuts."""
+    return (people[[AGE, FACE_AGE]] / per_years).assign(**{OTHERS: other_points})
 
 
 def continuous_rows(fits: dict[str, CoxFit], per_years: float) -> list[dict]:
@@ -167,30 +163,18 @@ def continuous_rows(fits: dict[str, CoxFit], per_years: float) -> list[dict]:
     rows = []
     for name in (CONTINUOUS_AGE, CONTINUOUS_FACE):
         fit = fits[name]
-        for term in fit.terms.index:
-            per = "point" if term == "other items" else f"{per_years:g} years"
-            rows.append({
-                "question": "cox", "version": name, "term": term, "measure": "hazard ratio", "per": per, "method": COX,
-                "n": fit.n, "n_events": fit.n_events, "reason": fit.reasons,
-            } | numbers(fit.terms.loc[term]))  # fmt: skip
+        base = _of_cox(name) | {"n": fit.n, "n_events": fit.n_events, "reason": fit.reasons}
+        for term, row in fit.terms.iterrows():
+            per = "point" if term == OTHERS else f"{per_years:g} years"
+            rows.append(base | {"term": term, "per": per} | numbers(row))
     both = fits["both"]
     base = {"question": "likelihood ratio", "n": both.n, "n_events": both.n_events}
     for name, added in ((CONTINUOUS_AGE, "face age"), (CONTINUOUS_FACE, "age")):
         known = "age" if name == CONTINUOUS_AGE else "face age"
         row = base | {"term": f"{added}, added to the other items and {known}"}
         rows.append(row | tested(CHI_SQUARE, likelihood_ratio_test(fits[name], both)))
-    rows.append(base | {
-        "term": "age against face age, with or without cuts", "measure": CHI_SQUARE,
-        "reason": reason("models_not_nested"),
-    })  # fmt: skip
-    return rows
-
-
-# Which age makes the better score: concordance and areas at horizons, with intervals and paired differences by bootstrap.
-
-
-HARRELL, AUC = "Harrell's C", "AUC"
-MOST_LOST = 0.05  # share of resamples without a number from which on the row says so
+    not_nested = {"measure": CHI_SQUARE, "reason": reason("models_not_nested")}
+    return [*rows, base | not_nested | {"term": "age against face age, with or without cuts"}]
 
 
 def discrimination_rows(
@@ -215,7 +199,7 @@ def discrimination_rows(
     """
     years, event = people[FOLLOWUP].to_numpy(), people[EVENT].to_numpy()
     method = f"{resamples} paired bootstrap resamples of participants, percentile interval, seed {seed}"
-    base = {"question": "discrimination", "n": len(people), "n_events": int(event.sum()), "method": method}
+    base = {"question": "discrimination", "n": len(people), "method": method}
     counts = np.vstack([np.ones(len(people)), draw_counts(len(people), resamples, seed)])
     entry = entry_of(people)
     rows = []
@@ -230,16 +214,12 @@ def discrimination_rows(
     for (measure, horizon), compute in measures.items():
         told = base | {"horizon": horizon, "n_events": _deaths_by(years, event, horizon)}
         found = {name: compute(risk.to_numpy(dtype=np.float64)) for name, risk in risks.items()}
-        rows += [
-            told | {"term": name, "measure": measure} | _estimate(values) for name, values in found.items()
-        ]
-        rows += [
-            told
-            | {"term": f"{other} minus {first}", "measure": f"difference of {measure}"}
-            | _estimate(found[other] - found[first])
-            for other, first in pairs
-            if other in found and first in found
-        ]
+        for name, values in found.items():
+            rows.append(told | {"term": name, "measure": measure} | _estimate(values))
+        for other, first in pairs:
+            if other in found and first in found:
+                difference = {"term": f"{other} minus {first}", "measure": f"difference of {measure}"}
+                rows.append(told | difference | _estimate(found[other] - found[first]))
     return rows
 
 
@@ -255,9 +235,6 @@ def _estimate(values: np.ndarray) -> dict:
     lost = int((~np.isfinite(values[1:])).sum())
     remark = reason("lost_resamples", lost=lost) if lost > MOST_LOST * (len(values) - 1) else None
     return {"estimate": values[0], "ci_lower": low, "ci_upper": high, "reason": remark}
-
-
-TABLE, DEATH = "scores/comparison", "death"
 
 
 @dataclass(frozen=True)
@@ -303,9 +280,8 @@ def compare_score(
         The reference group is none of the score's.
     """
     reference = _reference(score, choices)
-    base = {
-        COHORT: cohort, "outcome": DEATH, "score": name, "model": score.title, "adjustment": "unadjusted",
-    }  # fmt: skip
+    base = {COHORT: cohort, "outcome": DEATH, "score": name, "model": score.title}
+    base["adjustment"] = "unadjusted"
     if why := _impossible(followed, score):
         return result_rows([base | _nothing(why)], TABLE)
     answers = read_answers(followed, score, source, lines).of(followed[FACE_AGE].notna())
@@ -319,28 +295,19 @@ def compare_score(
         rows += hazard_rows(people, version, score, reference)
         if version.name != BY_AGE:
             rows += move_rows(people, swap.versions[0], version, score)
-    rows += [
-        {
-            "question": "groups",
-            "version": version,
-            "term": "all",
-            "measure": MEDIAN,
-            "reason": why,
-        }
-        for version, why in swap.failed.items()
-    ]
+    rows += [_nothing(why, version) | {"n": np.nan} for version, why in swap.failed.items()]
     sign = 1 if score.more_points == "worse" else -1
     risks = {version.name: sign * version.totals for version in swap.versions}
     try:
         fits = continuous_fits(people, swap, choices.per_years)
         rows += continuous_rows(fits, choices.per_years)
         for version in (CONTINUOUS_AGE, CONTINUOUS_FACE):
-            risks[version] = linear_predictor(fits[version], people, swap.other_points, choices.per_years)
+            terms = fits[version].terms["log_hazard_ratio"]
+            values = _without_cuts(people, swap.other_points, choices.per_years)[terms.index]
+            risks[version] = values.mul(terms).sum(axis=1)
     except FitError as error:
-        rows.append({
-            "question": "cox", "version": CONTINUOUS_FACE, "term": FACE_AGE, "measure": "hazard ratio",
-            "n": len(people), "n_events": int(people[EVENT].sum()), "reason": error.reason,
-        })  # fmt: skip
+        row = {"question": "cox", "version": CONTINUOUS_FACE, "term": FACE_AGE, "measure": "hazard ratio"}
+        rows.append(row | counted(people) | {"reason": error.reason})
     rows += discrimination_rows(
         people, risks, [(FIXED, BY_AGE), (MATCHED, BY_AGE), (CONTINUOUS_FACE, CONTINUOUS_AGE)],
         horizons_months=choices.horizons_months, resamples=choices.bootstraps, seed=choices.seed,
@@ -349,16 +316,6 @@ def compare_score(
     return result_rows(
         [base | {"exposure": exposures.get(row.get("version"), FACE_AGE)} | row for row in rows], TABLE
     )
-
-
-def linear_predictor(fit, people: pd.DataFrame, other_points: pd.Series, per_years: float) -> pd.Series:
-    """Log hazard of each person by a model without cuts, up to a constant."""
-    columns = {
-        "other items": other_points,
-        AGE: people[AGE] / per_years,
-        FACE_AGE: people[FACE_AGE] / per_years,
-    }
-    return sum(columns[term] * beta for term, beta in fit.terms["log_hazard_ratio"].items())
 
 
 def _impossible(followed: pd.DataFrame, score: Score) -> Reason | None:
@@ -370,11 +327,9 @@ def _impossible(followed: pd.DataFrame, score: Score) -> Reason | None:
     return None
 
 
-def _nothing(why: Reason) -> dict:
-    """The only row of a score that cannot be compared."""
-    return {
-        "question": "groups", "version": BY_AGE, "term": "all", "measure": MEDIAN, "n": 0, "reason": why,
-    }  # fmt: skip
+def _nothing(why: Reason, version: str = BY_AGE) -> dict:
+    """The only row of a score that cannot be compared, or of a version of it."""
+    return {"question": "groups", "version": version, "term": "all", "measure": MEDIAN, "n": 0, "reason": why}
 
 
 def _reference(score: Score, choices: Choices) -> str:

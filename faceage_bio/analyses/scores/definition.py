@@ -5,6 +5,7 @@ The shipped ones lie in ``definitions/``; a file of the user's own has the same 
 
 import difflib
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -127,16 +128,19 @@ class Score(Closed):
 
     def group_of(self, total: float) -> str:
         """The group that a total falls into."""
-        return next(g.name for g in self.groups if g.points[0] - TINY <= total <= g.points[1] + TINY)
+        return self._groups_of(total)[0]
+
+    def _groups_of(self, total: float) -> list[str]:
+        return [g.name for g in self.groups if g.points[0] - TINY <= total <= g.points[1] + TINY]
 
     def moves_between(self, column: str) -> set[tuple[str, str]]:
         """Pairs of groups (from, to) between which participants can move if only the points for one column change."""
         own = _totals([item.points for item in self.items if item.column == column])
         others = _totals([item.points for item in self.items if item.column != column])
+        changes = product(others, own, own)
         return {
-            (self.group_of(other + before), self.group_of(other + after))
-            for other in others for before in own for after in own
-        }  # fmt: skip
+            (self.group_of(other + before), self.group_of(other + after)) for other, before, after in changes
+        }
 
     @model_validator(mode="after")
     def _complete(self) -> "Score":
@@ -150,7 +154,7 @@ class Score(Closed):
                 f"reference_group: {self.reference_group!r} is none of the groups ({', '.join(self.group_names)})"
             )
         for total in _totals([item.points for item in self.items]):
-            found = [g.name for g in self.groups if g.points[0] - TINY <= total <= g.points[1] + TINY]
+            found = self._groups_of(total)
             if len(found) != 1:
                 where = f"the groups {' and '.join(found)}" if found else "no group"
                 raise ValueError(

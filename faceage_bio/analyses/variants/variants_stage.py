@@ -1,7 +1,10 @@
-"""Variants of the declared genes against age acceleration, and against chronological age as negative control."""
+"""Variants of the declared genes against age acceleration, and against chronological age as negative control: which variants and
+participants are analysed, with a count of everything that is left out; the tests; and the stage's inputs as files.
+"""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +26,7 @@ from faceage_bio.intake.plain import read_plain
 from faceage_bio.intake.schemas import ANCESTRY, VARIANT_SAMPLES, check_components, component_names
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.linear import fit_linear
-from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni
+from faceage_bio.stats.multiplicity import bonferroni, q_values
 from faceage_bio.stats.rare_variants import (
     Burden,
     allele_frequency,
@@ -34,11 +37,12 @@ from faceage_bio.stats.rare_variants import (
     skat,
 )
 
-# Which variants and participants are analysed: call rates, frequencies, and a count of everything that is left out.
-
-
 RARE, COMMON = "rare", "common"
 HARDY_WEINBERG_BELOW = 1e-6  # p of variants that are counted as out of proportion; none is left out for it
+PER = {"carriers": "carrier", "alleles": "minor allele", "weighted": "minor allele of the rarest kind"}
+OUTCOMES = (AGE_ACCELERATION, AGE)
+BURDEN, SKAT, ADDITIVE = "burden", "SKAT", "additive"
+IN_YEARS = {"measure": "mean difference", "unit": "years"}
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,13 @@ class Analysed:
 
 
 def choose(
-    genotypes: Genotypes, people: pd.DataFrame, needed: Collection[str], panel: Collection[str], max_maf: float, min_call_rate: float
-) -> Analysed:  # fmt: skip
+    genotypes: Genotypes,
+    people: pd.DataFrame,
+    needed: Collection[str],
+    panel: Collection[str],
+    max_maf: float,
+    min_call_rate: float,
+) -> Analysed:
     """Variants of the panel and participants that fulfil the filters.
 
     First participants whose call rate over the panel's variants is too low are left out, then variants whose call rate in the others
@@ -88,43 +97,48 @@ def choose(
     fate[~(variant_rate >= min_call_rate)] = "call rate too low"
     used = np.isin(fate, (RARE, COMMON))
     variants = variants.assign(
-        frequency=frequency, carriers=(values > 0).sum(axis=0), call_rate=variant_rate, hardy_weinberg_p=hardy_weinberg(values),
-        turned=turned & used, fate=fate, filled=np.where(used, np.isnan(values).sum(axis=0), 0),
-    )  # fmt: skip
-    flow = [
-        ("participants", "with genotypes", len(rows)), ("participants", "without age acceleration", len(rows) - len(accelerated)),
-        ("participants", "call rate too low", len(accelerated) - len(called)),
-        ("participants", "a covariate or ancestry component is not known", len(called) - len(complete)), ("participants", "analysed", len(complete)),
-    ]  # fmt: skip
-    counts = pd.DataFrame(
-        flow + _variant_counts(genotypes, variants), columns=["measure", "term", "estimate"]
+        frequency=frequency,
+        carriers=(values > 0).sum(axis=0),
+        call_rate=variant_rate,
+        hardy_weinberg_p=hardy_weinberg(values),
+        turned=turned & used,
+        fate=fate,
+        filled=np.where(used, np.isnan(values).sum(axis=0), 0),
     )
-    return Analysed(
-        variants, pd.DataFrame(values, index=complete, columns=variants.index).loc[:, used], counts
-    )
+    flow = {
+        "with genotypes": len(rows),
+        "without age acceleration": len(rows) - len(accelerated),
+        "call rate too low": len(accelerated) - len(called),
+        "a covariate or ancestry component is not known": len(called) - len(complete),
+        "analysed": len(complete),
+    }
+    counts = {"participants": flow} | _variant_counts(genotypes, variants)
+    counted = [(measure, *one) for measure, numbers in counts.items() for one in numbers.items()]
+    copies = pd.DataFrame(values, index=complete, columns=variants.index).loc[:, used]
+    return Analysed(variants, copies, pd.DataFrame(counted, columns=["measure", "term", "estimate"]))
 
 
-def _variant_counts(genotypes: Genotypes, variants: pd.DataFrame) -> list[tuple[str, str, int]]:
+def _variant_counts(genotypes: Genotypes, variants: pd.DataFrame) -> dict[str, dict[str, int]]:
     used = variants[variants["fate"].isin((RARE, COMMON))]
-    left_out = [("variants", why, n) for why, n in genotypes.left_out.items()]
     outside = len(genotypes.variants) - len(variants)
     fates = variants["fate"].value_counts()
-    gone = [("variants", str(why), int(n)) for why, n in fates.items() if why not in (RARE, COMMON)]
-    return [
-        ("variants", "alleles in the file", sum(genotypes.left_out.values()) + len(genotypes.variants)), *left_out,
-        *([("variants", "in no gene of the panel", outside)] if outside else []), *gone,
-        ("variants", "analysed as rare", int(fates.get(RARE, 0))), ("variants", "analysed as common", int(fates.get(COMMON, 0))),
-        ("variants", "of them from sites with several alternative alleles", int(used["split"].sum())),
-        ("variants", "of them with the other allele counted, since it is the rarer one", int(used["turned"].sum())),
-        ("variants", f"of them with Hardy-Weinberg p below {HARDY_WEINBERG_BELOW:g} (kept)", int((used["hardy_weinberg_p"] < HARDY_WEINBERG_BELOW).sum())),
-        ("genotypes", "half known, taken as missing", int(variants["half_calls"].sum())),
-        ("genotypes", "missing, filled with the variant's mean", int(used["filled"].sum())),
-    ]  # fmt: skip
-
-
-PER = {"carriers": "carrier", "alleles": "minor allele", "weighted": "minor allele of the rarest kind"}
-OUTCOMES = (AGE_ACCELERATION, AGE)
-BURDEN, SKAT, ADDITIVE = "burden", "SKAT", "additive"
+    out_of_proportion = used["hardy_weinberg_p"] < HARDY_WEINBERG_BELOW
+    of_variants = {
+        "alleles in the file": sum(genotypes.left_out.values()) + len(genotypes.variants),
+        **genotypes.left_out,
+        **({"in no gene of the panel": outside} if outside else {}),
+        **{str(why): int(n) for why, n in fates.items() if why not in (RARE, COMMON)},
+        "analysed as rare": int(fates.get(RARE, 0)),
+        "analysed as common": int(fates.get(COMMON, 0)),
+        "of them from sites with several alternative alleles": int(used["split"].sum()),
+        "of them with the other allele counted, since it is the rarer one": int(used["turned"].sum()),
+        f"of them with Hardy-Weinberg p below {HARDY_WEINBERG_BELOW:g} (kept)": int(out_of_proportion.sum()),
+    }
+    of_genotypes = {
+        "half known, taken as missing": int(variants["half_calls"].sum()),
+        "missing, filled with the variant's mean": int(used["filled"].sum()),
+    }
+    return {"variants": of_variants, "genotypes": of_genotypes}
 
 
 def variant_tables(
@@ -174,15 +188,11 @@ def variant_tables(
     rows = people.set_index(SUBJECT).loc[analysed.copies.index]
     label = {COHORT: cohort, "question": "variants"}
     shared = label | {"n": len(rows)}
-    designs = {
-        outcome: build_design(rows, others if outcome == AGE else [AGE, *others], LEVELS).matrix
-        for outcome in OUTCOMES
-    }
     genes, singles = [], []
     for outcome in OUTCOMES:
         held = others if outcome == AGE else [AGE, *others]
         base = shared | {"outcome": outcome, "components": len(components)} | adjusted_for(held)
-        y, design = rows[outcome], designs[outcome]
+        y, design = rows[outcome], build_design(rows, held, LEVELS).matrix
         for gene in panel:
             genes += [base | row for row in _gene_rows(gene, analysed, y, design, burden, min_carriers)]
         if common:
@@ -195,14 +205,15 @@ def variant_tables(
     }
 
 
-def _gene_rows(gene: str, analysed: Analysed, y: pd.Series, design: pd.DataFrame, burden: Burden, min_carriers: int) -> list[dict]:  # fmt: skip
+def _gene_rows(
+    gene: str, analysed: Analysed, y: pd.Series, design: pd.DataFrame, burden: Burden, min_carriers: int
+) -> list[dict]:
     mine = analysed.variants[analysed.variants[GENE].map(lambda genes: gene in genes.split(GENE_SEPARATOR))]
     rare = mine.index[mine["fate"] == RARE]
     copies = analysed.copies[rare].to_numpy()
     carriers = int((copies > 0).any(axis=1).sum())
-    told = {
-        "term": gene, "n_variants": len(rare), "n_alleles": int(np.nansum(copies)), "n_carriers": carriers,
-    }  # fmt: skip
+    told = {"term": gene, "exposure": "rare variants", "n_variants": len(rare)}
+    told |= {"n_alleles": int(np.nansum(copies)), "n_carriers": carriers}
     why = None
     if not len(mine):
         why = reason("no_variant")
@@ -210,37 +221,27 @@ def _gene_rows(gene: str, analysed: Analysed, y: pd.Series, design: pd.DataFrame
         why = reason("no_rare_variant")
     elif carriers < min_carriers:
         why = reason("too_few_carriers", needed=min_carriers)
-    first = told | {
-        "exposure": "rare variants", "test": BURDEN, "measure": "mean difference", "unit": "years", "per": PER[burden],
-        "model": "burden, least squares, HC3",
-    }  # fmt: skip
-    second = told | {
-        "exposure": "rare variants",
-        "test": SKAT,
-        "measure": "SKAT statistic",
-        "model": "SKAT, weights of Beta(1, 25)",
-    }
+    first = {"test": BURDEN, "per": PER[burden], "model": "burden, least squares, HC3"} | IN_YEARS
+    second = {"test": SKAT, "measure": "SKAT statistic", "model": "SKAT, weights of Beta(1, 25)"}
     return [
-        first | _attempt(why, lambda: _slope(y, design, burden_score(copies, burden))),
-        second | _attempt(why, lambda: _skat(y, design, copies)),
+        told | first | _attempt(why, lambda: _slope(y, design, burden_score(copies, burden))),
+        told | second | _attempt(why, lambda: _skat(y, design, copies)),
     ]
 
 
-def _common_rows(analysed: Analysed, y: pd.Series, design: pd.DataFrame, min_carriers: int) -> list[dict]:  # fmt: skip
+def _common_rows(analysed: Analysed, y: pd.Series, design: pd.DataFrame, min_carriers: int) -> list[dict]:
+    base = {"exposure": "variant", "test": ADDITIVE, "per": "minor allele"} | IN_YEARS
+    base["model"] = "additive, least squares, HC3"
     rows = []
     for place, variant in analysed.variants[analysed.variants["fate"] == COMMON].iterrows():
         copies = analysed.copies[[place]].to_numpy()
-        why = (
-            reason("too_few_carriers_of_variant", needed=min_carriers)
-            if variant["carriers"] < min_carriers
-            else None
-        )
-        rows.append({
-            "term": variant[VARIANT], "gene": variant[GENE], "exposure": "variant", "test": ADDITIVE, "measure": "mean difference",
-            "unit": "years", "per": "minor allele",
-            "model": "additive, least squares, HC3", "frequency": variant["frequency"], "hardy_weinberg_p": variant["hardy_weinberg_p"],
-            "n_alleles": int(np.nansum(copies)), "n_carriers": int(variant["carriers"]),
-        } | _attempt(why, lambda copies=copies: _slope(y, design, filled_with_mean(copies)[:, 0])))  # fmt: skip
+        few = variant["carriers"] < min_carriers
+        why = reason("too_few_carriers_of_variant", needed=min_carriers) if few else None
+        row = base | {"term": variant[VARIANT], "gene": variant[GENE]}
+        row |= {name: variant[name] for name in ("frequency", "hardy_weinberg_p")}
+        row |= {"n_alleles": int(np.nansum(copies)), "n_carriers": int(variant["carriers"])}
+        fit = partial(_slope, y, design, filled_with_mean(copies)[:, 0])
+        rows.append(row | _attempt(why, fit))
     return rows
 
 
@@ -270,13 +271,10 @@ def _families(rows: list[dict], name: str, **label: str) -> pd.DataFrame:
     if len(table):
         table = table.reindex(columns=[*dict.fromkeys([*table, "p_value"])])
         families = table.groupby(["outcome", "test"])["p_value"]
-        table["q_value"] = families.transform(lambda values: benjamini_hochberg(values.to_numpy(dtype=float)))
+        table["q_value"] = q_values(table, "outcome", "test")
         table["p_bonferroni"] = families.transform(lambda values: bonferroni(values.to_numpy(dtype=float)))
         table["n_tests"] = families.transform("count")
     return result_rows(table.assign(**label), f"variants/{name}")
-
-
-# The stage's inputs as files: participants, genotypes under their names, and ancestry components beside them.
 
 
 def read_inputs(
