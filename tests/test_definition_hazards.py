@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.acceleration.hazards import definition_hazards
+from faceage_bio.analyses.acceleration.definitions import definition_hazards
 from faceage_bio.analyses.fairness.error import assess_fairness
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, TableError

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.acceleration.hazards import definition_hazards
+from faceage_bio.analyses.acceleration.definitions import definition_hazards
 from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.sequential_models import compare_ages, sequential_cox_models
 from faceage_bio.analyses.survival.subgroups import compare_sites, subgroup_hazards

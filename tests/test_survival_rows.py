@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.acceleration.hazards import definition_hazards
+from faceage_bio.analyses.acceleration.definitions import definition_hazards
 from faceage_bio.analyses.scores.calculate import matched_cut, not_scored, score_people, summarise_scores
 from faceage_bio.analyses.scores.compare import Choices as Comparison
 from faceage_bio.analyses.scores.compare import compare_score

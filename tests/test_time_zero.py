@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.acceleration.hazards import definition_hazards
+from faceage_bio.analyses.acceleration.definitions import definition_hazards
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
 from faceage_bio.analyses.acceleration.repeats import ageing_rates
 from faceage_bio.analyses.readers.reader_study import followed

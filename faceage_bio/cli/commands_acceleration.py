@@ -95,7 +95,7 @@ def tabulate_definitions(
     Example: faceage-bio tabulate-definitions --participants acceleration.parquet --followed follow_up.parquet --results results
     """
     from faceage_bio.analyses.acceleration.acceleration_stage import describe
-    from faceage_bio.analyses.acceleration.hazards import definition_hazards
+    from faceage_bio.analyses.acceleration.definitions import definition_hazards
     from faceage_bio.core.results.row import identified
     from faceage_bio.core.tables import cohort_of, read_table, write_table
 
@@ -138,7 +138,7 @@ def define_acceleration(
     import pandas as pd
 
     from faceage_bio.analyses.acceleration.acceleration_stage import describe, plain_people
-    from faceage_bio.analyses.acceleration.hazards import definition_hazards
+    from faceage_bio.analyses.acceleration.definitions import definition_hazards
     from faceage_bio.core.tables import write_table
     from faceage_bio.intake.observation import parse_units
     from faceage_bio.intake.plain import read_plain
