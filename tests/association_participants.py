@@ -9,10 +9,10 @@ from faceage_bio.analyses.phenotype.adjustment import (
     compare_adjustments,
     vary_specifications,
 )
+from faceage_bio.analyses.phenotype.comparison_frame import gather
 from faceage_bio.analyses.phenotype.dose import fit_dose_response
 from faceage_bio.analyses.phenotype.group_means import compare_levels
 from faceage_bio.analyses.phenotype.matched import match_groups
-from faceage_bio.analyses.phenotype.people import gather
 from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
 
 ROLES = {

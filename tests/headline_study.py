@@ -5,8 +5,8 @@ import pandas as pd
 
 from faceage_bio.analyses.expression.counts import choose_samples
 from faceage_bio.analyses.expression.expression_stage import result_tables
+from faceage_bio.analyses.phenotype.comparison_frame import gather
 from faceage_bio.analyses.phenotype.contrasts import contrast_exposures
-from faceage_bio.analyses.phenotype.people import gather
 from faceage_bio.analyses.survival.cox_models import Choices, grouped
 from faceage_bio.analyses.survival.curves import Reading, curves_by_group, part, summarise
 from faceage_bio.analyses.survival.sequential_models import sequential_cox_models

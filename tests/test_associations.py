@@ -16,11 +16,11 @@ from faceage_bio.analyses.phenotype.adjustment import (
     compare_adjustments,
     vary_specifications,
 )
+from faceage_bio.analyses.phenotype.comparison_frame import BMI_CLASSES, gather
 from faceage_bio.analyses.phenotype.contrasts import RAW, contrast_exposures
 from faceage_bio.analyses.phenotype.dose import CURVATURE, LINE, LOWEST, fit_dose_response, lowest_point
 from faceage_bio.analyses.phenotype.group_means import BEYOND, DIFFER, TREND, compare_levels
 from faceage_bio.analyses.phenotype.matched import match_groups, paired_difference
-from faceage_bio.analyses.phenotype.people import BMI_CLASSES, gather
 from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, FitError, TableError

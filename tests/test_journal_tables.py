@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from docx import Document
 
-from faceage_bio.analyses.phenotype.people import gather
+from faceage_bio.analyses.phenotype.comparison_frame import gather
 from faceage_bio.analyses.phenotype.table_one import table_one
 from faceage_bio.core.records import read_record, record_of
 from faceage_bio.core.results.reasons import reason

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.phenotype.people import gather
+from faceage_bio.analyses.phenotype.comparison_frame import gather
 from faceage_bio.analyses.phenotype.table_one import table_one
 from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.curves import (

@@ -16,11 +16,11 @@ from faceage_bio.analyses.acceleration.repeats import (
 from faceage_bio.analyses.fairness.error import assess_fairness
 from faceage_bio.analyses.fairness.image_degradation import summarise_stress
 from faceage_bio.analyses.phenotype.adjustment import Plan, compare_adjustments, vary_specifications
+from faceage_bio.analyses.phenotype.comparison_frame import gather
 from faceage_bio.analyses.phenotype.contrasts import compare_groups, contrast_exposures
 from faceage_bio.analyses.phenotype.dose import fit_dose_response
 from faceage_bio.analyses.phenotype.group_means import compare_levels
 from faceage_bio.analyses.phenotype.matched import match_groups
-from faceage_bio.analyses.phenotype.people import gather
 from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
 from faceage_bio.analyses.phenotype.table_one import age_histogram, distributions, table_one
 from faceage_bio.analyses.readers.readers_stage import compare_readers

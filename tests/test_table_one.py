@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceage_bio.analyses.phenotype.people import gather
+from faceage_bio.analyses.phenotype.comparison_frame import gather
 from faceage_bio.analyses.phenotype.table_one import (
     AVERAGE,
     LARGEST,

@@ -20,7 +20,7 @@ Participants = Annotated[
 
 def _gathered(paths: Sequence[Path], unit: Sequence[str], *needed: str, cohort: str = ""):
     """The tables below each other; a plain table is called by its file's name, or as ``cohort`` says."""
-    from faceage_bio.analyses.phenotype.people import gather
+    from faceage_bio.analyses.phenotype.comparison_frame import gather
     from faceage_bio.intake.observation import parse_units
     from faceage_bio.intake.plain import read_plain
 

@@ -9,16 +9,7 @@ from functools import cache, partial
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.phenotype.contrasts import (
-    LEAST_SQUARES,
-    RAW,
-    Headline,
-    contrast,
-    find_headline,
-    numbers,
-    raw_and_adjusted,
-)
-from faceage_bio.analyses.phenotype.people import (
+from faceage_bio.analyses.phenotype.comparison_frame import (
     POOLED,
     SAME,
     as_words,
@@ -28,6 +19,15 @@ from faceage_bio.analyses.phenotype.people import (
     levels_of,
     make_frame,
     unit_of,
+)
+from faceage_bio.analyses.phenotype.contrasts import (
+    LEAST_SQUARES,
+    RAW,
+    Headline,
+    contrast,
+    find_headline,
+    numbers,
+    raw_and_adjusted,
 )
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.core.errors import FitError

@@ -6,7 +6,7 @@ from functools import partial
 
 import pandas as pd
 
-from faceage_bio.analyses.phenotype.people import (
+from faceage_bio.analyses.phenotype.comparison_frame import (
     DISEASE,
     POOLED,
     Frame,

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from faceage_bio.analyses.phenotype.comparison_frame import Frame, claims, make_frame, unit_of
 from faceage_bio.analyses.phenotype.contrasts import (
     LEAST_SQUARES,
     RAW,
@@ -17,7 +18,6 @@ from faceage_bio.analyses.phenotype.contrasts import (
     word_of,
 )
 from faceage_bio.analyses.phenotype.group_means import wald_numbers
-from faceage_bio.analyses.phenotype.people import Frame, claims, make_frame, unit_of
 from faceage_bio.core.columns import AGE_GAP, AMOUNTS, COHORT, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason

@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from faceage_bio.analyses.phenotype.comparison_frame import MAX_LEVELS, Frame, ascending, claims, make_frame
 from faceage_bio.analyses.phenotype.contrasts import (
     LEAST_SQUARES,
     RAW,
@@ -16,7 +17,6 @@ from faceage_bio.analyses.phenotype.contrasts import (
     of_gap_and_face,
     raw_and_adjusted,
 )
-from faceage_bio.analyses.phenotype.people import MAX_LEVELS, Frame, ascending, claims, make_frame
 from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows

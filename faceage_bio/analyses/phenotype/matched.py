@@ -6,8 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from faceage_bio.analyses.phenotype.comparison_frame import (
+    POOLED,
+    Frame,
+    as_words,
+    make_frame,
+    no_disease,
+    order_of,
+)
 from faceage_bio.analyses.phenotype.contrasts import RAW, coefficient, contrasted, raw_and_adjusted
-from faceage_bio.analyses.phenotype.people import POOLED, Frame, as_words, make_frame, no_disease, order_of
 from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason

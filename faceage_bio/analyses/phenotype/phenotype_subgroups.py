@@ -7,15 +7,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.phenotype.contrasts import (
-    LEAST_SQUARES,
-    RAW,
-    find_headline,
-    numbers,
-    raw_and_adjusted,
-)
-from faceage_bio.analyses.phenotype.group_means import wald_numbers
-from faceage_bio.analyses.phenotype.people import (
+from faceage_bio.analyses.phenotype.comparison_frame import (
     MAX_LEVELS,
     Frame,
     claims,
@@ -24,6 +16,14 @@ from faceage_bio.analyses.phenotype.people import (
     levels_of,
     make_frame,
 )
+from faceage_bio.analyses.phenotype.contrasts import (
+    LEAST_SQUARES,
+    RAW,
+    find_headline,
+    numbers,
+    raw_and_adjusted,
+)
+from faceage_bio.analyses.phenotype.group_means import wald_numbers
 from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE, UNITS
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows

@@ -11,7 +11,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.phenotype.people import as_words, ascending, order_of
+from faceage_bio.analyses.phenotype.comparison_frame import as_words, ascending, order_of
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AMOUNTS, COHORT, FACE_AGE, THIRDS
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows

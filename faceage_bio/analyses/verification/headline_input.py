@@ -14,8 +14,8 @@ from faceage_bio.analyses.expression.formula import design_of
 from faceage_bio.analyses.expression.gene_models import TOGETHER, size_factors_of, tested_genes
 from faceage_bio.analyses.expression.inputs import read_inputs
 from faceage_bio.analyses.expression.quality import verdicts_of
+from faceage_bio.analyses.phenotype.comparison_frame import gather, make_frame
 from faceage_bio.analyses.phenotype.contrasts import RAW
-from faceage_bio.analyses.phenotype.people import gather, make_frame
 from faceage_bio.analyses.pooling.estimates import method_words
 from faceage_bio.analyses.pooling.headlines import on_scale
 from faceage_bio.analyses.survival.cox_models import Choices, ModelFrame, grouped, model_frame
@@ -128,7 +128,7 @@ def contrasts(
 
     Parameters
     ----------
-    table : of `people.gather`
+    table : of `comparison_frame.gather`
     rows : result rows of ``source``, phenotype/phenotypes or phenotype/groups
     """
     adjusted = rows[(rows["adjustment"] != RAW) & rows["estimate"].notna()]
