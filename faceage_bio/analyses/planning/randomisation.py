@@ -260,7 +260,7 @@ def simulate_balance(
             for place, values in zip(drawn, levels.values(), strict=True):
                 for level in range(len(values)):
                     worst = np.maximum(worst, np.abs(np.where(place == level, beyond, 0).sum(axis=1)))
-        row = {"method": method}
+        row: dict = {"method": method}
         for name, deviation in (("overall", overall), ("level", worst if drawn else overall)):
             row |= {f"{name}_mean": deviation.mean(), f"{name}_p95": np.percentile(deviation, 95)}
         rows.append(row)

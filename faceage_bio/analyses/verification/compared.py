@@ -105,8 +105,8 @@ def compare_curves(curves: Iterable[Curves]) -> list[dict]:
 
 def _curve(curves: Curves, group: str, ours: pd.DataFrame) -> list[dict]:
     summary = curves.summary[curves.summary["group"] == group]
-    first = summary[summary["measure"] == "median survival"].to_dict("records")[0]
-    about = _about(curves.cohort, CURVE, "lifelines", first, "term") | {"measure": "survival"}
+    reported = summary[summary["measure"] == "median survival"].to_dict("records")[0]
+    about = _about(curves.cohort, CURVE, "lifelines", reported, "term") | {"measure": "survival"}
     try:
         theirs, median = _attempt("lifelines", curve_by_lifelines, curves, group)
     except FitError as error:
@@ -132,7 +132,7 @@ def _curve(curves: Curves, group: str, ours: pd.DataFrame) -> list[dict]:
         first, last = ours["years"].iloc[[half[0], min(half[-1] + 1, len(ours) - 1)]]
         known = reason("lifelines_median"), (last - first) / 2 + TOLERANCE
     row = about | {"measure": "median survival"}
-    return [*rows, row | _pair("median survival", "absolute", first["estimate"], median, known=known)]
+    return [*rows, row | _pair("median survival", "absolute", reported["estimate"], median, known=known)]
 
 
 def _log_rank(curves: Curves) -> list[dict]:
