@@ -229,7 +229,7 @@ def test_trial_tells_that_a_weak_marker_saves_nothing(tmp_path, capsys):
         trial --hazard-ratio 0.7 | --median-survival and --survival-table: expected one of them
         trial --hazard-ratio 0.7 --median-survival 1 --selected-share 0.3 | expected both or none
         study --hazard-ratio 1.2 --sd 8 --event-share 0 | --event-share 0: expected
-        study --hazard-ratio 1.2 --sd 8 --median-survival 4 | --accrual 0 --follow-up 0: no participant is followed
+        study --hazard-ratio 1.2 --sd 8 --median-survival 4 --follow-up 0 | --accrual 0 --follow-up 0: no participant is followed
         study --hazard-ratio 1.2 --sd 8 --event-share 0.4 --median-survival 4 | --event-share 0.4 and survival: expected one of them
     """),
 )
