@@ -190,22 +190,16 @@ def agreement(bands: pd.DataFrame, rows: pd.DataFrame) -> Picture:
 def _agreement_of(alt, term: str, bands: pd.DataFrame, rows: pd.DataFrame):
     limits = "limits of agreement"
     kinds = {"bias": "bias", "lower limit of agreement": limits, "upper limit of agreement": limits}
-    lines = pd.DataFrame(
-        [
-            {"y": row.estimate, "low": row.ci_lower, "high": row.ci_upper, "kind": kinds[row.measure]}
-            for row in rows.itertuples()
-            if row.measure in kinds
-        ],
-        columns=["y", "low", "high", "kind"],
-    )
+    lines = rows.assign(kind=rows["measure"].map(kinds)).dropna(subset="kind")
+    lines = lines.rename(columns={"estimate": "y", "ci_lower": "low", "ci_upper": "high"})
+    lines = lines[["y", "low", "high", "kind"]]
     colour = coloured("kind", {"bias": VERMILLION, limits: VIOLET}, symbolType="square", symbolOpacity=1)
     x = alt.X("mean_age:Q", title="Mean of both models, years", scale=alt.Scale(zero=False, padding=18))
     points = alt.Chart(bands).encode(x=x, y="mean_difference:Q")
     numbered = alt.Chart(bands.dropna(subset=["n"])).encode(x=x, y="mean_difference:Q")
+    axis = {"title": "Difference, years", "scale": alt.Scale(nice=True, padding=8)}
     return alt.layer(
-        reference_line(
-            0, opacity=0.4, dash=(2, 3), title="Difference, years", scale=alt.Scale(nice=True, padding=8)
-        ),
+        reference_line(0, opacity=0.4, dash=(2, 3), **axis),
         alt.Chart(lines).mark_rect(opacity=0.15).encode(y="low:Q", y2="high:Q", color=colour),
         alt.Chart(lines).mark_rule(strokeWidth=2).encode(y="y:Q", color=colour),
         points.mark_point(filled=True, size=60, color=INK, opacity=1),
@@ -274,11 +268,8 @@ def forest(
             if shaded:
                 shades.append(_shade(row, top, width))
             one, middle = shown.loc[row.number], top + 10
-            parts.append(
-                plot.text(2, middle + 4, plot.shortened(row.name, left - 12), italic=italic)
-                if row.name
-                else ""
-            )
+            if row.name:
+                parts.append(plot.text(2, middle + 4, plot.shortened(row.name, left - 12), italic=italic))
             parts.append(_interval(one, across, middle, dict(colours)[one[kind]]))
             cells += [plot.text(edges[each.head], middle + 4, each.cells[row.number]) for each in columns]
         top += ROW
@@ -293,17 +284,8 @@ def forest(
     return plot.svg(f"Estimates with 95% CIs: {title}", width, bottom + 46, drawn, shown[told])
 
 
-COUNTED = (
-    "n",
-    "n_events",
-    "estimate",
-    "ci_lower",
-    "ci_upper",
-    "p_value",
-    "q_value",
-    "pi_lower",
-    "pi_upper",
-)  # data of the figure
+# data of the figure
+COUNTED = ("n", "n_events", "estimate", "ci_lower", "ci_upper", "p_value", "q_value", "pi_lower", "pi_upper")
 ROW = 20  # units between lines
 
 
@@ -330,7 +312,9 @@ class _Column:
         return max(map(plot.text_width, [self.head + " ", *self.cells])) + 18
 
 
-def _lines(shown: pd.DataFrame, label: str, colour: str, section: str | None, colours: Sequence[tuple[str, str]]) -> list[_Row]:  # fmt: skip
+def _lines(
+    shown: pd.DataFrame, label: str, colour: str, section: str | None, colours: Sequence[tuple[str, str]]
+) -> list[_Row]:
     """Sections, names and colours in order; a name stands at the first of its lines."""
     rank = {name: place for place, (name, _) in enumerate(colours)}
     several = shown[colour].nunique() > 1
@@ -349,18 +333,25 @@ def _lines(shown: pd.DataFrame, label: str, colour: str, section: str | None, co
     return rows
 
 
-def _columns(shown: pd.DataFrame, measure: str, digits: int, p: Callable, further: tuple[str, str] | None, width: float) -> list[_Column]:  # fmt: skip
+def _columns(
+    shown: pd.DataFrame,
+    measure: str,
+    digits: int,
+    p: Callable,
+    further: tuple[str, str] | None,
+    width: float,
+) -> list[_Column]:
     """The columns of text that hold anything."""
-
-    def given(name: str) -> pd.Series:
-        return shown[name] if name in shown else pd.Series(np.nan, index=shown.index)
-
-    counted = [("n", "n"), ("Events", "n_events")] if width >= 700 else []
-    columns = [_Column(head, [count(n) for n in given(name)], True) for head, name in counted if given(name).notna().any()]  # fmt: skip
-    both = zip(shown["estimate"], given("ci_lower"), given("ci_upper"), strict=True)
+    given = shown.reindex(columns=[*shown, *(name for name in COUNTED if name not in shown)])
+    known = {name for name in COUNTED if given[name].notna().any()}
+    counted = {"n": "n", "Events": "n_events"} if width >= 700 else {}
+    columns = [
+        _Column(head, [*map(count, given[name])], True) for head, name in counted.items() if name in known
+    ]
+    both = zip(shown["estimate"], given["ci_lower"], given["ci_upper"], strict=True)
     columns.append(_Column(f"{measure} (95% CI)", [with_ci(*one, digits) for one in both]))
-    tests = [("p", "p_value"), ("q", "q_value")]
-    columns += [_Column(head, [p(one) for one in given(name)]) for head, name in tests if given(name).notna().any()]  # fmt: skip
+    tests = {"p": "p_value", "q": "q_value"}
+    columns += [_Column(head, [*map(p, given[name])]) for head, name in tests.items() if name in known]
     if further:
         columns.append(_Column(further[1], shown[further[0]].fillna("").tolist()))
     return columns
@@ -370,10 +361,8 @@ def _key(kinds: Sequence[tuple[str, str]], width: float) -> tuple[str, float]:
     """The legend where there are several kinds, and the height at which what follows begins."""
     if len(kinds) < 2:
         return "", 12.0
-    marks = [
-        (f'<path d="M-9 0h18" stroke="{shade}" stroke-width="2"/>{_box(0, 0, shade)}', name)
-        for name, shade in kinds
-    ]
+    mark = '<path d="M-9 0h18" stroke="{}" stroke-width="2"/>{}'
+    marks = [(mark.format(shade, _box(0, 0, shade)), name) for name, shade in kinds]
     drawn, high = plot.legend(marks, 2, 12, width)
     return drawn, 16.0 + high
 
@@ -395,8 +384,8 @@ def _frame(shown: pd.DataFrame, reference: float, ratio: bool) -> tuple[float, f
     """Ends of the axis: all estimates and the reference, and CIs as far as three times the usual half width."""
     scale, back = (np.log, math.exp) if ratio else (np.asarray, float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ends = {name: scale(shown[name].to_numpy(float)) if name in shown else np.full(len(shown), np.nan) for name in ("estimate", "ci_lower", "ci_upper")}  # fmt: skip
-    middle, lower, upper = (np.where(np.isfinite(one), one, np.nan) for one in ends.values())
+        ends = scale(shown.reindex(columns=["estimate", "ci_lower", "ci_upper"]).to_numpy(float)).T
+    middle, lower, upper = np.where(np.isfinite(ends), ends, np.nan)
     half = (upper - lower) / 2
     usual = float(np.nanmedian(half)) if np.isfinite(half).any() else 0.0
     no_association = float(scale(np.asarray(reference, float)))
@@ -416,9 +405,8 @@ def _interval(row: pd.Series, across: plot.Scale, y: float, colour: str) -> str:
         drawn = plot.line(f"M{across(start):.1f} {y:g}H{across(end):.1f}", colour, 2)
         for leaves, x, way in ((lower < across.low, across.start, -1), (upper > across.high, across.end, 1)):
             if leaves:
-                drawn += (
-                    f'<path class="arrow" d="M{x + 4 * way:.1f} {y:g}l{-8 * way} -5v10z" fill="{colour}"/>'
-                )
+                d = f"M{x + 4 * way:.1f} {y:g}l{-8 * way} -5v10z"
+                drawn += f'<path class="arrow" d="{d}" fill="{colour}"/>'
     return drawn + _box(across(row["estimate"]), y, colour)
 
 
@@ -428,9 +416,8 @@ def _diamond(row: pd.Series, across: plot.Scale, y: float, colour: str) -> str:
     if pd.notna(row.get("pi_lower")) and pd.notna(row.get("pi_upper")):
         ends = [row["pi_lower"], row["pi_upper"]]
         start, end = (across(min(max(one, across.low), across.high)) for one in ends)
-        inside = "".join(
-            f"M{across(one):.1f} {y - 3:g}v6" for one in ends if across.low <= one <= across.high
-        )
+        within = (across(one) for one in ends if across.low <= one <= across.high)
+        inside = "".join(f"M{x:.1f} {y - 3:g}v6" for x in within)
         drawn = plot.line(f"M{start:.1f} {y:g}H{end:.1f}{inside}", colour, 1)
     if pd.isna(row["ci_lower"]):
         return drawn + _box(middle, y, colour)

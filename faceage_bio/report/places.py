@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 INDEX, ASSOCIATION, SURVIVAL, PHOTOS = "index.html", "association.html", "survival.html", "photos.html"
-PAGES = {
-    INDEX: "Summary", ASSOCIATION: "Associations", SURVIVAL: "Survival", PHOTOS: "Photo quality",
-}  # fmt: skip
+PAGES = {INDEX: "Summary", ASSOCIATION: "Associations", SURVIVAL: "Survival", PHOTOS: "Photo quality"}
 NOT_RUN = "not-run"
 VERIFICATION = f"{INDEX}#verification"
 
@@ -116,17 +114,11 @@ def not_run(link: str) -> str:
 
 def shown(sections: Sequence[Section], content: dict) -> tuple[list[Section], list[Section]]:
     """Those with something to show, and the others."""
-    has = [section.has_content(content) for section in sections]
-    return (
-        [section for section, full in zip(sections, has, strict=True) if full],
-        [section for section, full in zip(sections, has, strict=True) if not full],
-    )
+    full = [section for section in sections if section.has_content(content)]
+    return full, [section for section in sections if section not in full]
 
 
-# Which analyses run under `report.sections: core`, and which only under `full`.
-
-
-# heading on the pages: tables of the steps that nothing else needs
+# what only `report.sections: full` runs: heading on the pages, tables of the steps that nothing else needs
 FULL_ONLY: dict[str, tuple[str, ...]] = {
     "Reliability of one photo": ("acceleration/reliability", "acceleration/attenuation"),
     "Face ageing rate": ("acceleration/ageing_rate",),
@@ -140,11 +132,7 @@ FULL_ONLY: dict[str, tuple[str, ...]] = {
     "Sensitivity of prespecified genes": ("expression/sensitivity", "expression/partial_residuals"),
     "Cell composition": ("expression/composition",),
     "DNA variants": ("variants/genes", "variants/common", "variants/quality"),
-    "Hazard curve": (
-        "survival/hazard_curve_tests",
-        "survival/hazard_curve",
-        "survival/hazard_curve_histogram",
-    ),
+    "Hazard curve": tuple(f"survival/hazard_curve{ending}" for ending in ("_tests", "", "_histogram")),
     "Subgroups of the hazard ratio": ("survival/subgroups",),
     "Sensitivity of the hazard ratio": ("survival/sensitivity", "survival/imputed"),
 }
@@ -158,10 +146,9 @@ def runs(table: str, sections: str) -> bool:
 
 def not_in_core(page: str, config: dict) -> list[str]:
     """Headings of what this config's `report.sections` leaves out of a page."""
-    return [
-        heading for heading, tables in FULL_ONLY.items()
-        if config["report"]["sections"] != "full" and _page_of(tables) == page
-    ]  # fmt: skip
+    if config["report"]["sections"] == "full":
+        return []
+    return [heading for heading, tables in FULL_ONLY.items() if _page_of(tables) == page]
 
 
 def _page_of(tables: tuple[str, ...]) -> str:

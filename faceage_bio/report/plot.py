@@ -78,8 +78,13 @@ def apart(values: Sequence[float], scale: "Scale") -> list[float]:
 
 def text_width(words: str, size: float = 12) -> float:
     """About the width of words in the broadest of the usual sans-serif fonts."""
-    units = (0.36 if letter in NARROW else 0.92 if letter in BROAD else 0.7 if letter.isupper() else 0.62 for letter in words)  # fmt: skip
-    return size * sum(units)
+    return size * sum(map(_units, words))
+
+
+def _units(letter: str) -> float:
+    if letter in NARROW:
+        return 0.36
+    return 0.92 if letter in BROAD else 0.7 if letter.isupper() else 0.62
 
 
 def shortened(words: str, room: float) -> str:
@@ -90,45 +95,62 @@ def shortened(words: str, room: float) -> str:
 
 
 def text(
-    x: float, y: float, words: str, anchor: str = "start", *, size: float = 12, bold: bool = False, italic: bool = False,
-    soft: bool = False, halo: bool = False, colour: str = "currentColor", turned: bool = False,
-) -> str:  # fmt: skip
+    x: float,
+    y: float,
+    words: str,
+    anchor: str = "start",
+    *,
+    size: float = 12,
+    bold: bool = False,
+    italic: bool = False,
+    soft: bool = False,
+    halo: bool = False,
+    turned: bool = False,
+) -> str:
     """A text element; ``halo``: on a seam of the paper's colour."""
-    style = "".join((
-        f' fill="{colour}"' if colour != "currentColor" else "", f' font-size="{size:g}"' if size != 12 else "", ' font-weight="600"' if bold else "", ' font-style="italic"' if italic else "",
-        ' opacity=".75"' if soft else "", f' text-anchor="{anchor}"' if anchor != "start" else "",
-        ' stroke="var(--paper,#fff)" stroke-width="3" paint-order="stroke"' if halo else "",
-    ))  # fmt: skip
+    style = (
+        f' font-size="{size:g}"' * (size != 12)
+        + ' font-weight="600"' * bold
+        + ' font-style="italic"' * italic
+    )
+    style += ' opacity=".75"' * soft + f' text-anchor="{anchor}"' * (anchor != "start")
+    style += ' stroke="var(--paper,#fff)" stroke-width="3" paint-order="stroke"' * halo
     place = f'transform="translate({x:.5g} {y:.5g}) rotate(-90)"' if turned else f'x="{x:.5g}" y="{y:.5g}"'
     return f"<text {place}{style}>{escape(words)}</text>"
 
 
 def line(d: str, colour: str = "currentColor", width: float = 1, opacity: float = 1, dash: str = "") -> str:
     """A stroke along a path."""
-    further = (f' opacity="{opacity:g}"' if opacity != 1 else "") + (
-        f' stroke-dasharray="{dash}"' if dash else ""
-    )
+    further = f' opacity="{opacity:g}"' * (opacity != 1) + f' stroke-dasharray="{dash}"' * bool(dash)
     return f'<path d="{d}" fill="none" stroke="{colour}" stroke-width="{width:g}"{further}/>'
 
 
-def x_axis(scale: Scale, values: Sequence[float], y: float, title: str = "", words: Sequence[str] | None = None) -> str:  # fmt: skip
+def x_axis(
+    scale: Scale, values: Sequence[float], y: float, title: str = "", words: Sequence[str] | None = None
+) -> str:
     """A horizontal axis at ``y``: line, ticks, numbers and title."""
     places = [scale(value) for value in values]
     strokes = "".join(f"M{x:.5g} {y:.5g}v5" for x in places)
     drawn = line(f"M{scale.start:.5g} {y:.5g}H{scale.end:.5g}{strokes}", opacity=0.6)
-    labels = [text(x, y + 18, said, "middle") for x, said in zip(places, words or tick_words(values), strict=True)]  # fmt: skip
+    said = words or tick_words(values)
+    labels = [text(x, y + 18, one, "middle") for x, one in zip(places, said, strict=True)]
     middle = (scale.start + scale.end) / 2
     return "".join([drawn, *labels, text(middle, y + 37, title, "middle") if title else ""])
 
 
-def y_axis(scale: Scale, values: Sequence[float], x: float, title: str = "", words: Sequence[str] | None = None, right: float | None = None) -> str:  # fmt: skip
+def y_axis(
+    scale: Scale,
+    values: Sequence[float],
+    x: float,
+    title: str = "",
+    words: Sequence[str] | None = None,
+    right: float | None = None,
+) -> str:
     """A vertical axis at ``x`` with its numbers, its title, and pale lines across the plot to ``right``."""
     places = [scale(value) for value in values]
     across = line("".join(f"M{x:.5g} {y:.5g}H{right:.5g}" for y in places), opacity=0.12) if right else ""
-    drawn = line(
-        f"M{x:.5g} {scale.start:.5g}V{scale.end:.5g}" + "".join(f"M{x:.5g} {y:.5g}h-5" for y in places),
-        opacity=0.6,
-    )
+    strokes = "".join(f"M{x:.5g} {y:.5g}h-5" for y in places)
+    drawn = line(f"M{x:.5g} {scale.start:.5g}V{scale.end:.5g}{strokes}", opacity=0.6)
     said = words or tick_words(values)
     labels = [text(x - 8, y + 4, one, "end") for y, one in zip(places, said, strict=True)]
     room = max(map(text_width, said), default=0)
@@ -144,9 +166,8 @@ def legend(entries: Iterable[tuple[str, str]], x: float, y: float, right: float)
         wide = 26 + text_width(words) + 20
         if left > x and left + wide > right:
             left, top = x, top + 19
-        parts.append(
-            f'<g transform="translate({left + 10:.5g} {top:.5g})">{mark}</g>{text(left + 26, top + 4, words)}'
-        )
+        parts.append(f'<g transform="translate({left + 10:.5g} {top:.5g})">{mark}</g>')
+        parts.append(text(left + 26, top + 4, words))
         left += wide
     return "".join(parts), top - y + 19
 
@@ -193,18 +214,13 @@ def _picture(x, y, radius: float, colour: str, opacity: float) -> str:
             away = np.hypot(at_column + across + 0.5 - column, at_row + down + 0.5 - row)
             cover = np.clip(radius * PIXELS + 0.5 - away, 0, 1) * opacity
             inked = cover > 0
-            np.add.at(
-                clear,
-                (at_row[inked] + down, at_column[inked] + across),
-                np.log1p(-np.minimum(cover[inked], 0.9999)),
-            )
+            pixels = (at_row[inked] + down, at_column[inked] + across)
+            np.add.at(clear, pixels, np.log1p(-np.minimum(cover[inked], 0.9999)))
     alpha = np.round(15 * (1 - np.exp(clear))).astype(np.uint8)  # 16 steps are enough for an edge
     picture = Image.frombytes("P", alpha.shape[::-1], alpha.tobytes())
     picture.putpalette([int(colour[k : k + 2], 16) for k in (1, 3, 5)] * 16)
-    stream = io.BytesIO()
-    picture.save(
-        stream, "PNG", optimize=True, bits=4, transparency=bytes(round(255 * k / 15) for k in range(16))
-    )
+    stream, alphas = io.BytesIO(), bytes(round(255 * k / 15) for k in range(16))
+    picture.save(stream, "PNG", optimize=True, bits=4, transparency=alphas)
     data = base64.b64encode(stream.getvalue()).decode()
     return f'<image class="points" x="{left}" y="{top}" width="{wide}" height="{high}" href="data:image/png;base64,{data}"/>'
 

@@ -24,12 +24,6 @@ from faceage_bio.report.plot import GREY, VERMILLION, VIOLET
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import number, p_scientific
 
-# Volcano plot: effect size against significance of all genes, as EnhancedVolcano draws it.
-#
-# Genes with q below ``FOUND`` are coloured by direction and counted; the strongest of them and the prespecified ones are named. The
-# page's script (genes.js) adds the name of the gene at the pointer.
-
-
 UP, DOWN = VERMILLION, VIOLET
 HEIGHT, LEFT, RIGHT, TOP, FOOT = 520, 58, 20, 40, 50
 SMALLEST_P = 1e-300
@@ -40,7 +34,10 @@ NAME_LIMIT = 24  # letters; the whole name stands in the table
 
 
 def volcano(genes: pd.DataFrame, panel: list[str], title: str, label: str, raster: bool = True) -> Picture:
-    """The figure.
+    """Effect size against significance of all genes, as EnhancedVolcano draws it.
+
+    Genes with q below ``FOUND`` are coloured by direction and counted; the strongest of them and the prespecified ones are named.
+    The page's script (genes.js) adds the name of the gene at the pointer.
 
     Parameters
     ----------
@@ -51,32 +48,32 @@ def volcano(genes: pd.DataFrame, panel: list[str], title: str, label: str, raste
     title : of the horizontal axis
     raster : whether a layer of many points may be an embedded PNG; on a released page it may not
     """
-    shown = genes[np.isfinite(genes["estimate"]) & genes["p_value"].notna()].sort_values("p_value", kind="stable")  # fmt: skip
+    shown = genes[np.isfinite(genes["estimate"]) & genes["p_value"].notna()]
+    shown = shown.sort_values("p_value", kind="stable")
     strength = -np.log10(shown["p_value"].clip(lower=SMALLEST_P).to_numpy(dtype=float))
     estimate = shown["estimate"].to_numpy(dtype=float)
-    x_ticks, y_ticks = (
-        plot.ticks(-np.abs(estimate).max(), np.abs(estimate).max()),
-        plot.ticks(0, strength.max()),
-    )
+    furthest = np.abs(estimate).max()
+    x_ticks, y_ticks = plot.ticks(-furthest, furthest), plot.ticks(0, strength.max())
     across = plot.Scale(x_ticks[0], x_ticks[-1], LEFT + 12, plot.WIDTH - RIGHT - 12)
     up = plot.Scale(y_ticks[0], y_ticks[-1], HEIGHT - FOOT, TOP + 8)
     x, y = across(estimate), up(strength)
     found = (shown["q_value"] < FOUND).to_numpy()
     declared = shown["term"].isin(panel).to_numpy()
-    layers = [(~found, GREY, 1.7, 0.55), (found & (estimate < 0), DOWN, 2.8, 0.85), (found & (estimate > 0), UP, 2.8, 0.85)]  # fmt: skip
-    clouds = [
-        plot.dots(x[which & ~declared], y[which & ~declared], radius, colour, opacity, raster)
-        for which, colour, radius, opacity in layers
+    apart = shown.get("disagree", pd.Series(False, shown.index)).to_numpy(dtype=bool)
+    layers = [
+        (~found, 1.7, GREY, 0.55),
+        (found & (estimate < 0), 2.8, DOWN, 0.85),
+        (found & (estimate > 0), 2.8, UP, 0.85),
+        (apart, 1.5, "#fff", 1),  # open circles
     ]
-    apart = (
-        shown["disagree"].to_numpy(dtype=bool) if "disagree" in shown else np.zeros(len(shown), dtype=bool)
-    )
-    clouds.append(
-        plot.dots(x[apart & ~declared], y[apart & ~declared], 1.5, "#fff", 1, raster)
-    )  # open circles
+    clouds = [
+        plot.dots(x[which & ~declared], y[which & ~declared], *style, raster) for which, *style in layers
+    ]
     colours = np.where(found, np.where(estimate < 0, DOWN, UP), GREY)
     diamonds = [_diamond(*at) for at in zip(x[declared], y[declared], colours[declared], strict=True)]
     named = found & (declared | (np.cumsum(found) <= STRONGEST))
+    places = np.column_stack([x, y])
+    names = _names(places[named], shown["term"][named].tolist(), places[found | declared])
     parts = [
         plot.y_axis(up, y_ticks, LEFT, "−log10 p", right=plot.WIDTH - RIGHT),
         plot.x_axis(across, x_ticks, HEIGHT - FOOT, title),
@@ -84,12 +81,11 @@ def volcano(genes: pd.DataFrame, panel: list[str], title: str, label: str, raste
         _threshold(strength, found, up),
         *clouds,
         *diamonds,
-        *_names(np.column_stack([x, y])[named], shown["term"][named].tolist(), np.column_stack([x, y])[found | declared]),
+        *names,
         _legend(estimate, found, declared, apart),
-    ]  # fmt: skip
-    return plot.svg(
-        label, plot.WIDTH, HEIGHT, parts, further=f' data-across="{across.ends()}" data-up="{up.ends()}"'
-    )
+    ]
+    scales = f' data-across="{across.ends()}" data-up="{up.ends()}"'
+    return plot.svg(label, plot.WIDTH, HEIGHT, parts, further=scales)
 
 
 def _threshold(strength: np.ndarray, found: np.ndarray, up: plot.Scale) -> str:
@@ -98,16 +94,14 @@ def _threshold(strength: np.ndarray, found: np.ndarray, up: plot.Scale) -> str:
         return ""
     weakest, others = strength[found].min(), strength[~found]
     below = others[others <= weakest]
-    y = up((weakest + below.max()) / 2 if len(below) else weakest)
-    return plot.line(f"M{LEFT} {y:.1f}H{plot.WIDTH - RIGHT}", width=1.2, opacity=0.7, dash="6 4") + plot.text(
-        plot.WIDTH - RIGHT - 4, y - 6, f"q = {FOUND:g}", "end", soft=True, halo=True
-    )
+    y, end = up((weakest + below.max()) / 2 if len(below) else weakest), plot.WIDTH - RIGHT
+    line = plot.line(f"M{LEFT} {y:.1f}H{end}", width=1.2, opacity=0.7, dash="6 4")
+    return line + plot.text(end - 4, y - 6, f"q = {FOUND:g}", "end", soft=True, halo=True)
 
 
 def _diamond(x: float, y: float, colour: str) -> str:
-    return (
-        f'<path d="M{x:.1f} {y - 6:.1f}l5.5 6l-5.5 6l-5.5 -6z" fill="{colour}" stroke="var(--paper,#fff)"/>'
-    )
+    d = f"M{x:.1f} {y - 6:.1f}l5.5 6l-5.5 6l-5.5 -6z"
+    return f'<path d="{d}" fill="{colour}" stroke="var(--paper,#fff)"/>'
 
 
 def _names(places: np.ndarray, names: list[str], marks: np.ndarray) -> list[str]:
@@ -126,19 +120,19 @@ def _names(places: np.ndarray, names: list[str], marks: np.ndarray) -> list[str]
         end, edge = max(left, min(x, right)), top if top > y else bottom if bottom < y else y
         if np.hypot(end - x, edge - y) > 12:
             written.append(plot.line(f"M{x:.1f} {y:.1f}L{end:.1f} {edge:.1f}", opacity=0.5))
-        written.append(
-            plot.text((left + right) / 2, bottom - 3, name, "middle", bold=True, italic=True, halo=True)
-        )
+        middle = (left + right) / 2
+        written.append(plot.text(middle, bottom - 3, name, "middle", bold=True, italic=True, halo=True))
     return written
 
 
 def _boxes(x: float, y: float, wide: float):
     """Places for a name, the nearest first: left and right, above, below, then further away."""
     for far in range(9, 160, 12):
-        for left, top in (
-            (x + far, y - NAME_HEIGHT / 2), (x - far - wide, y - NAME_HEIGHT / 2), (x - wide / 2, y - far - NAME_HEIGHT + 2),
-            (x - wide / 2, y + far - 2), (x + far / 2, y - far - NAME_HEIGHT + 2), (x - wide - far / 2, y - far - NAME_HEIGHT + 2),
-        ):  # fmt: skip
+        level, above = y - NAME_HEIGHT / 2, y - far - NAME_HEIGHT + 2
+        beside = ((x + far, level), (x - far - wide, level))
+        middle = ((x - wide / 2, above), (x - wide / 2, y + far - 2))
+        oblique = ((x + far / 2, above), (x - wide - far / 2, above))
+        for left, top in (*beside, *middle, *oblique):
             yield left, top, left + wide, top + NAME_HEIGHT
 
 
@@ -154,8 +148,12 @@ def _meets(box: tuple, others: list[tuple]) -> bool:
 def _legend(estimate: np.ndarray, found: np.ndarray, declared: np.ndarray, apart: np.ndarray) -> str:
     """What colours and shapes mean, and how many genes each has."""
     up, down = int((found & (estimate > 0)).sum()), int((found & (estimate < 0)).sum())
-    colours = [(UP, f"Up, q < {FOUND:g} (n = {up:,})"), (DOWN, f"Down, q < {FOUND:g} (n = {down:,})"), (GREY, f"Not significant (n = {len(found) - up - down:,})")]  # fmt: skip
-    entries = [(f'<circle r="4" fill="{colour}"/>', words) for colour, words in colours]
+    colours = {
+        UP: f"Up, q < {FOUND:g} (n = {up:,})",
+        DOWN: f"Down, q < {FOUND:g} (n = {down:,})",
+        GREY: f"Not significant (n = {len(found) - up - down:,})",
+    }
+    entries = [(f'<circle r="4" fill="{colour}"/>', words) for colour, words in colours.items()]
     if declared.any():
         mark = '<path d="M0 -6l5.5 6l-5.5 6l-5.5 -6z" fill="none" stroke="currentColor"/>'
         entries.append((mark, f"Prespecified (n = {int(declared.sum())})"))
@@ -197,9 +195,8 @@ class PageGenes:
     @classmethod
     def of(cls, tables: ReportTables) -> "PageGenes":
         """Of each cohort's analyses, of expression and of survival; identifiers as the counts had them, or the declared ones."""
-        found = [
-            table for analysis in ("expression", "survival") if len(table := tables.get(analysis, "genes"))
-        ]
+        found = [tables.get(analysis, "genes") for analysis in ("expression", "survival")]
+        found = [table for table in found if len(table)]
         names = set().union(*(table["term"] for table in found))
         given = [table[["term", "gene_id"]].dropna() for table in found if "gene_id" in table]
         ids = ensembl_of(names)
@@ -208,11 +205,8 @@ class PageGenes:
             text = pairs["gene_id"].map(lambda one: f"{one:.0f}" if isinstance(one, float) else str(one))
             ids |= text.groupby(pairs["term"]).agg(lambda mine: " ".join(dict.fromkeys(mine))).to_dict()
         n_tables = sum(len(table[["cohort", "question"]].drop_duplicates()) for table in found)
-        return cls(
-            {symbol: gene_id for symbol, gene_id in ids.items() if symbol != gene_id},
-            n_tables,
-            tables.released,
-        )
+        others = {symbol: gene_id for symbol, gene_id in ids.items() if symbol != gene_id}
+        return cls(others, n_tables, tables.released)
 
     @property
     def title(self) -> str:
@@ -270,21 +264,20 @@ def all_genes(
     for column in columns:
         spec.append({"kind": column.kind, "at": at, "digits": column.digits})
         at += len(column.keys) if column.kind != "id" else 0
-    place = next(cell["at"] for cell in spec if cell["kind"] == "estimate")
-    told = {
-        "cells": spec, "x": place, "log": logarithmic, "p": next(cell["at"] for cell in spec if cell["kind"] == "p"), "axis": axis,
-        "names": [column.title for column in columns], "data": packed,
-    }  # fmt: skip
+    x, p = (next(cell["at"] for cell in spec if cell["kind"] == kind) for kind in ("estimate", "p"))
+    names = [column.title for column in columns]
+    told = {"cells": spec, "x": x, "log": logarithmic, "p": p, "axis": axis, "names": names, "data": packed}
+    shown = rows.head(ROWS_SHOWN).to_dict("records")
     return {
         "svg": volcano(drawn, panel, axis, f"Volcano plot: {what}", raster=not page.released),
         "columns": columns,
-        "rows": [[_printed(column, row) for column in columns] for row in rows.head(ROWS_SHOWN).to_dict("records")],
+        "rows": [[_printed(column, row) for column in columns] for row in shown],
         "n": len(rows),
         "n_left_out": len(rows) - len(kept),
         "what": what,
         "id": identifier,
         "spec": Markup(json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")),
-    }  # fmt: skip
+    }
 
 
 def _fitting(rows: pd.DataFrame, columns: Sequence[Column], room: float) -> tuple[pd.DataFrame, str]:

@@ -21,6 +21,12 @@ from faceage_bio.report.plot import GREY, VERMILLION
 from faceage_bio.report.provenance import Citations
 from faceage_bio.report.words import first_upper, measure_words
 
+WIDTH, HEIGHT = 560.0, 300.0  # of the curves of a plan
+METHODS = {
+    "cohort study", "interaction", "two groups", "one gene", "all genes of a pilot", "prediction model", "precision", "trial",
+}  # fmt: skip
+ERRORS = ("mean absolute error", "mean error")  # forests of the page on a training run
+
 
 def review_sheet(shown: Sequence[Shown], sheet: str) -> str:
     """One private HTML file with faces in it, and nothing else about anybody: it is for the computer on which it was made.
@@ -35,26 +41,16 @@ def review_sheet(shown: Sequence[Shown], sheet: str) -> str:
         for one in shown
     ]
     keys = dict(zip(REASONS, "1234567890", strict=True))
-    return templates().get_template("review_sheet.html.j2").render(
-        photos=photos, sheet=sheet, decisions=DECISIONS, reasons=REASONS, keys=keys,
-        style=Markup((TEMPLATES / "review_sheet.css").read_text()), script=Markup((TEMPLATES / "review_sheet.js").read_text()),
-    )  # fmt: skip
+    style, script = (Markup((TEMPLATES / f"review_sheet.{kind}").read_text()) for kind in ("css", "js"))
+    decided = {"decisions": DECISIONS, "reasons": REASONS, "keys": keys}
+    page = templates().get_template("review_sheet.html.j2")
+    return page.render(photos=photos, sheet=sheet, style=style, script=script, **decided)
 
 
-# The page of a plan: a table to cite, curves, methods with formulas and references, and R code with the same numbers (plan.html.j2).
-
-
-WIDTH, HEIGHT = 560.0, 300.0
-METHODS = (
-    "cohort study",
-    "interaction",
-    "two groups",
-    "one gene",
-    "all genes of a pilot",
-    "prediction model",
-    "precision",
-    "trial",
-)
+def _rendered(template: str, **content: object) -> str:
+    style, today = Markup((TEMPLATES / "style.css").read_text()), date.today().isoformat()
+    page = templates().get_template(template)
+    return page.render(today=today, version=faceage_bio.__version__, style=style, **content)
 
 
 def read_plan(path: Path) -> pd.DataFrame:
@@ -67,7 +63,7 @@ def read_plan(path: Path) -> pd.DataFrame:
     """
     table = read_text_table(path)
     missing = [name for name in COLUMNS if name not in table]
-    if missing or not set(table["design"]) <= set(METHODS):
+    if missing or not set(table["design"]) <= METHODS:
         raise TableError(
             f"{path}: no plan; it has the columns {', '.join(table)}. Expected a table that `faceage-bio plan study`, `trial`, `groups`, `genes`, "
             "`model` or `precision` wrote with --output. Name such a table."
@@ -78,12 +74,10 @@ def read_plan(path: Path) -> pd.DataFrame:
 
 
 def plan_page(plans: Sequence[pd.DataFrame], title: str) -> str:
-    """The page as HTML that needs no network."""
-    citations = Citations()
-    return templates().get_template("plan.html.j2").render(
-        title=title, plans=[_shown(table) for table in plans], cite=citations.cite, citations=citations, today=date.today().isoformat(),
-        version=faceage_bio.__version__, style=Markup((TEMPLATES / "style.css").read_text()),
-    )  # fmt: skip
+    """The page of plans as HTML that needs no network: tables to cite, curves, methods with formulas, and R code with the same numbers."""
+    cited = Citations()
+    shown = [_shown(table) for table in plans]
+    return _rendered("plan.html.j2", title=title, plans=shown, cite=cited.cite, citations=cited)
 
 
 def _shown(table: pd.DataFrame) -> dict:
@@ -130,12 +124,6 @@ def _curve(name: str, points: pd.DataFrame) -> str:
     return plot.svg(label, WIDTH, HEIGHT, parts)
 
 
-# The page on a model of one's own: where its photos came from, how it was fitted, its errors by group, and its prognosis.
-
-
-ERRORS = ("mean absolute error", "mean error")
-
-
 def training_page(
     card: dict,
     flow: pd.DataFrame,
@@ -143,7 +131,7 @@ def training_page(
     accuracy: pd.DataFrame,
     prognosis: pd.DataFrame | None,
 ) -> str:
-    """One HTML page without links to anything else.
+    """One HTML page on a model of one's own: where its photos came from, how it was fitted, its errors by group, its prognosis.
 
     Parameters
     ----------
@@ -152,15 +140,11 @@ def training_page(
     history : a row per epoch
     accuracy, prognosis : result rows; prognosis None where no cohort with follow-up was given
     """
-    lost = flow[flow["n_excluded"] > 0]
+    lost, left = flow[flow["n_excluded"] > 0], flow["n_left"].astype(float)
+    reasons = dict(zip(lost["step"], lost["n_excluded"], strict=True))
     chain = [
-        Box("sources", "Labelled photos", float(flow["n_left"].max())),
-        Box(
-            "curation",
-            "Photos after curation",
-            float(flow["n_left"].iloc[-1]),
-            dict(zip(lost["step"], lost["n_excluded"], strict=True)),
-        ),
+        Box("sources", "Labelled photos", left.max()),
+        Box("curation", "Photos after curation", left.iloc[-1], reasons),
     ]
     title = "Flow of the photos with exclusions; the table below is its text alternative"
     names = list(dict.fromkeys(accuracy["term"]))
@@ -169,15 +153,22 @@ def training_page(
     for measure in ERRORS:
         rows = accuracy[(accuracy["measure"] == measure) & accuracy["estimate"].notna()]
         if len(rows):
-            drawn = rows.assign(label=rows["subgroup"], p_value=float("nan"))
-            forests[measure] = figures.forest(
-                drawn, "label", colours, 0, f"{measure.capitalize()} (years)", kind="term", digits=1
+            drawn, axis = (
+                rows.assign(label=rows["subgroup"], p_value=math.nan),
+                f"{measure.capitalize()} (years)",
             )
-    return templates().get_template("training.html.j2").render(
-        card=card, flow=flow.to_dict("records"), flow_figure=picture({"photo": chain}, title), history=history.to_dict("records"), accuracy=_said(accuracy), forests=forests,
-        prognosis=_said(prognosis) if prognosis is not None else [], today=date.today().isoformat(), version=faceage_bio.__version__,
-        style=Markup((TEMPLATES / "style.css").read_text()), of=lambda *names: "",
-    )  # fmt: skip
+            forests[measure] = figures.forest(drawn, "label", colours, 0, axis, kind="term", digits=1)
+    return _rendered(
+        "training.html.j2",
+        card=card,
+        flow=flow.to_dict("records"),
+        flow_figure=picture({"photo": chain}, title),
+        history=history.to_dict("records"),
+        accuracy=_said(accuracy),
+        forests=forests,
+        prognosis=_said(prognosis) if prognosis is not None else [],
+        of=lambda *names: "",
+    )
 
 
 def _said(rows: pd.DataFrame) -> list[dict]:

@@ -3,13 +3,13 @@
 import math
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, SPARSE, decode
-
-# Numbers as they are printed.
+from faceage_bio.core.tables import read_table
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -108,6 +108,9 @@ def time_words(years: float) -> str:
     return f"{years:g} years"
 
 
+# measures whose time is a span, not a point
+WITHIN = ["cumulative incidence", "restricted mean survival time"]
+WITHIN += [f"{contrast} of restricted mean survival time" for contrast in ("difference", "ratio")]
 FILE = re.compile(r"(?:[^/\\]*[/\\])+[^/\\]+\.\w{1,6}")
 
 
@@ -127,50 +130,20 @@ def confidence_interval(lower: float, upper: float, digits: int = 2) -> str:
     return interval(lower, upper, digits) if math.isfinite(lower) and math.isfinite(upper) else ""
 
 
-REASONS = {
-    "": "", "missing_file": "file is gone", "not_a_file": "not a file", "no_permission": "file may not be read",
-    "empty_file": "empty file", "not_an_image": "not an image", "damaged_image": "damaged image",
-    "too_many_pixels": "more pixels than a photo has", "raw_file": "camera raw file: export all photos as JPEG",
-    "cannot_be_read": "the system could not read the file", "out_of_memory": "too large for the memory",
-    "implausible_age": "the model gave no plausible age", "not_computed": "the computation failed",
-    "no_face": "no face found", "low_probability": "no certain face", "flat_crop": "blank crop",
-    "small_photo": "photo too small", "small_face": "face too small", "multiple_faces": "several faces",
-    "face_outside_frame": "face leaves the frame", "small_face_area": "small face area fraction",
-    "large_yaw": "large yaw", "large_roll": "large roll", "dark": "face too dark", "bright": "face too bright",
-    "low_contrast": "face without contrast", "blurred": "face blurred", "greyscale": "no colour",
-    "low_confidence": "face uncertain", "high_sharpness": "too sharp for a photo", "uniform_area": "part of the face without shading",
-    "pixelated": "face pixelated", "swapped_channels": "red and blue swapped", "dark_eyes": "eyes dark (sunglasses)", "upside_down": "face upside down",
-    "corrupt_data": "damaged image data", "colour_mode": "1-bit, palette, CMYK or inverted file",
-    "same_photo_of_another_subject": "same photo as another subject's",
-    "nearly_same_photo_of_another_subject": "nearly the same photo as another subject's",
-    "same_photo_twice": "same photo twice", "nearly_same_photo_twice": "nearly the same photo twice",
-    "review_unsure": "a reviewer was not sure", "review_disagreement": "reviewers disagreed",
-    "review_not_a_face": "on review: not a face", "review_wrong_person": "on review: wrong person",
-    "review_occluded": "on review: face covered", "review_make_up_or_mask": "on review: make-up or costume",
-    "review_turned": "on review: turned too far", "review_blurred": "on review: blurred", "review_cropped": "on review: cut off",
-    "review_several_people": "on review: several persons", "review_artefact": "on review: artefact",
-    "review_other": "on review: other",
-    "outside_folder": "path leaves the folder", "not_in_manifest": "file not in the manifest", "no_photo": "no photo",
-    "given": "face age given", "no_value": "face age missing", "no_face_age": "no face age", "no_age": "age not known",
-    "too_few_for_a_line": "too few participants for a line", "no_acceleration": "no age acceleration",
-    "outside_the_definition": "a covariate is missing, or the age lies beyond the curve", "no_nearest_photo": "no date to choose the photo by", "no_follow_up": "no follow-up",
-    "repeated_sample": "sampled more than once", "other_tissue": "sample of another tissue",
-    "added_library": "library added to another of the same specimen", "added_sample": "sample added to another of the same participant", "ended_before_the_photo": "follow-up ended before the photo", "followed_not_beyond_the_photo": "not followed beyond the photo",
-    "entered_after_the_horizon": "entered after the horizon", "no_photo_date": "date of the photo not known",
-    "photo_after_the_end_of_the_study": "photo after the end of the study",
-    "entered_after_the_end_of_the_study": "entered after the end of the study", "no_time_zero": "time zero not known",
-    "ended_before_time_zero": "observation ended before time zero",
-    "not_observed_at_the_landmark": "no longer observed at the landmark",
-    "too_few_cells": "too few cells of any type", "too_few_counts": "too few counts in every cell type",
-    "no_cells_left": "no cell passed quality", "cell_without_donor": "no donor", "cell_without_type": "no cell type",
-    "doublet": "doublets", "few_genes": "few genes", "many_mitochondrial": "mitochondrial", "no_counts": "no RNA counts", "rna_outlier": "outlying RNA sample",
-    "sex_mismatch": "sex by RNA differs from the record",
-}  # fmt: skip
+REASONS = dict(read_table(Path(__file__).parent / "reasons.tsv").itertuples(index=False))  # code: words
 TERMS = {
-    "face_age": "face age", "chronological_age": "chronological age", "age_acceleration": "age acceleration",
-    "face_ageing_rate": "face ageing rate", "interval_years": "interval between the photos",
-    "age_gap": "age gap", "bmi": "BMI", "ecog": "ECOG", "bmi_class": "BMI class", "skin_type": "skin type", "pack_years": "pack-years",
-}  # fmt: skip
+    "face_age": "face age",
+    "chronological_age": "chronological age",
+    "age_acceleration": "age acceleration",
+    "face_ageing_rate": "face ageing rate",
+    "interval_years": "interval between the photos",
+    "age_gap": "age gap",
+    "bmi": "BMI",
+    "ecog": "ECOG",
+    "bmi_class": "BMI class",
+    "skin_type": "skin type",
+    "pack_years": "pack-years",
+}
 
 
 def reason(code: str) -> str:
@@ -221,9 +194,6 @@ def quality_rules(quality: dict, action: str) -> str:
         for name, rule in quality.items()
         if rule["action"] == action
     )
-
-
-WITHIN = ("cumulative incidence", "restricted mean survival time", "difference of restricted mean survival time", "ratio of restricted mean survival time")  # fmt: skip
 
 
 def measure_words(row: pd.Series | dict) -> str:
@@ -309,20 +279,22 @@ def gene_sentence(panel: pd.DataFrame, gene: str) -> str:
     """The headline gene, whatever its p."""
     together = panel[(panel.term == gene) & (panel.model == "together")].drop_duplicates("exposure")
     by_exposure = together.set_index("exposure")
+    known = by_exposure[by_exposure["estimate"].notna()]
     if "age_acceleration" not in by_exposure.index:
         return f"{gene}: not run, because the cohort has no RNA counts."
     row = by_exposure.loc["age_acceleration"]
     if pd.isna(row.estimate):
         return f"{gene}: {row.note}."
+    method = f"; {leading}" if (leading := leading_method(row)) else ""
     sentence = (
         f"{gene}: log2 fold change {number(row.estimate)} per {increase(row['per'])} in age acceleration "
-        f"(95% CI {interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}, q in the panel {p_equals(row.q_value)}; n = {count(row.n)}{_by(row)})"
+        f"(95% CI {interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}, q in the panel {p_equals(row.q_value)}; n = {count(row.n)}{method})"
     )
-    if "chronological_age" in by_exposure.index and pd.notna(by_exposure.estimate["chronological_age"]):
-        other = by_exposure.loc["chronological_age"]
+    if "chronological_age" in known.index:
+        other = known.loc["chronological_age"]
         sentence += f"; {number(other.estimate)} ({interval(other.ci_lower, other.ci_upper)}) per {increase(other['per'])} in chronological age, in the same model"
-    if "difference" in by_exposure.index and pd.notna(by_exposure.estimate["difference"]):
-        both = by_exposure.loc["difference"]
+    if "difference" in known.index:
+        both = known.loc["difference"]
         sentence += f"; difference {number(both.estimate)} ({interval(both.ci_lower, both.ci_upper)}, p {p_equals(both.p_value)})"
     if disagree(row.get("reason")):
         prefix, name = second_method(row)
@@ -344,7 +316,3 @@ def leading_method(row: Mapping) -> str:
     """Of a row of genes the method that leads; "" where the row does not say."""
     method = str(row.get("method") or "")
     return ("limma-voom" if method.startswith("limma") else "DESeq2") if method else ""
-
-
-def _by(row: Mapping) -> str:
-    return f"; {leading_method(row)}" if leading_method(row) else ""
