@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
+from faceage_bio.cli.terminal import check_of_each_cohort
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, FACE_AGE, PHOTO, SUBJECT
 from faceage_bio.core.config import Config
-from faceage_bio.core.errors import RunError
 from faceage_bio.core.steps import PHOTO_THAT_COUNTS, Cohort, Tables, Units, in_section, step
 
 DEFINED = in_section("acceleration", "definition fit_in folds adjust_for valid_ages low_resolution")
@@ -18,9 +18,8 @@ def _defined(settings: Config):
     from faceage_bio.analyses.acceleration.definitions import Settings
 
     chosen = settings.acceleration
-    return Settings(chosen.definition, chosen.fit_in, chosen.folds, tuple(chosen.adjust_for)), Validity(
-        tuple(chosen.valid_ages), chosen.low_resolution
-    )
+    defined = Settings(chosen.definition, chosen.fit_in, chosen.folds, tuple(chosen.adjust_for))
+    return defined, Validity(tuple(chosen.valid_ages), chosen.low_resolution)
 
 
 @step(
@@ -52,11 +51,7 @@ def compute_acceleration(
     from faceage_bio.core.results.row import identified
     from faceage_bio.core.tables import read_table, write_table
 
-    if not len(subjects) == len(photos) == len(face_ages):
-        raise RunError(
-            f"--subjects, --photos and --face-ages: expected once for each cohort, in the same order; found {len(subjects)}, {len(photos)} "
-            f"and {len(face_ages)}. Give as many of each."
-        )
+    check_of_each_cohort(subjects=subjects, photos=photos, face_ages=face_ages)
     names = [path.parts[-3] if len(path.parts) > 2 else path.stem for path in map(Path.absolute, subjects)]
     tables = [[read_table(path) for path in paths] for paths in (subjects, photos, face_ages)]
     chosen = settings.acceleration
@@ -70,9 +65,8 @@ def compute_acceleration(
         write_table(made.ledger, folder / "ledger.tsv")
         for part in ("summary", "age_bands", "sensitivity"):
             write_table(identified(getattr(made, part), made.table), folder / f"{part}.tsv")
-        print(
-            f"{name}: age acceleration of {made.table['age_acceleration'].notna().sum()} of {len(made.table)} subjects"
-        )
+        n = made.table[AGE_ACCELERATION].notna().sum()
+        print(f"{name}: age acceleration of {n} of {len(made.table)} subjects")
 
 
 @step(

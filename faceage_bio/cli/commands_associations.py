@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.cli.terminal import counted
+from faceage_bio.cli.terminal import check_alongside, counted
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COVARIATES, FACE_AGE, OUTCOMES, POOLED
 from faceage_bio.core.config import Config
-from faceage_bio.core.errors import RunError
 from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, in_section, step
 
 Participants = Annotated[
@@ -59,12 +58,10 @@ def test_phenotypes(
     from faceage_bio.analyses.phenotype.table_one import table_one
 
     phenotype, name = settings.phenotype, cohort or participants.stem
-    factors = [*phenotype.factors, "group"]
+    factors, shown = [*phenotype.factors, "group"], phenotype.table_one
     people = _gathered([participants], unit, AGE_ACCELERATION, cohort=name)
     return {
-        "table_one": table_one(
-            people, phenotype.table_one.columns, factors, phenotype.table_one.groups, name
-        ),
+        "table_one": table_one(people, shown.columns, factors, shown.groups, name),
         "distributions": spread.distributions(people, factors, name),
         "age_histogram": spread.age_histogram(people, name),
         "phenotypes": contrast_exposures(people, phenotype.exposures, phenotype.adjust_for),
@@ -145,7 +142,7 @@ def fit_association_sensitivity(
 
     phenotype, people = settings.phenotype, _gathered(participants, unit)
     people = flag_shared(people, [read_table(path) for path in shared_photos])
-    matching = phenotype.matching
+    matching, imputation = phenotype.matching, phenotype.imputation
     exposures, adjust_for = [*phenotype.exposures, "group"], phenotype.adjust_for
     covariates = {
         name: Covariate(one.role, one.reason, one.exceptions) for name, one in phenotype.covariates.items()
@@ -157,8 +154,8 @@ def fit_association_sensitivity(
         people, "group", matching.exact, matching.caliper_years, matching.balance_covariates
     )
     adjusted = compare_adjustments(
-        people, exposures, plan, m=phenotype.imputation.m, iterations=phenotype.imputation.iterations, seed=phenotype.imputation.seed
-    )  # fmt: skip
+        people, exposures, plan, m=imputation.m, iterations=imputation.iterations, seed=imputation.seed
+    )
     varied = vary_specifications(people, exposures, plan, settings.acceleration.adjust_for)
     return {
         "dose_response": doses.rows,
@@ -214,10 +211,7 @@ def assess_fairness(
     from faceage_bio.intake.observation import parse_units
     from faceage_bio.intake.plain import read_plain
 
-    if photos and len(photos) != len(participants):
-        raise RunError(
-            f"--photos: expected once for each --participants ({len(participants)}), in the same order, or not at all; found {len(photos)}. Give as many, or none."
-        )
+    check_alongside("--participants", len(participants), photos=photos)
     chosen = settings.fairness
     people = [read_plain(path, units=parse_units(unit)) for path in participants]
     judged = [read_table(path) for path in photos]
@@ -272,36 +266,21 @@ def stress_photos(
     from faceage_bio.faces.faceage.stress import N_STEPS, gather_samples
     from faceage_bio.faces.faceage.stress import stress_photos as stress
 
-    for name, given in (("photos", photos), ("face-ages", face_ages), ("participants", participants)):
-        if given and len(given) != len(photo_folder):
-            raise RunError(
-                f"--{name}: expected once for each --photo-folder ({len(photo_folder)}), in the same order, or not at all; found {len(given)}. Give as many, or none."
-            )
-    fairness = settings.fairness
-    faces = settings_of(
-        FaceAge(
-            **{name.partition(".")[2]: getattr(settings.faceage, name.partition(".")[2]) for name in FACES}
-        )
-    )
-    sample = gather_samples(
-        photo_folder,
-        *([read_table(path) for path in paths] for paths in (photos, face_ages, participants)),
-        fairness.stress_photos,
-        fairness.by,
-    )
+    given = {"photos": photos, "face_ages": face_ages, "participants": participants}
+    check_alongside("--photo-folder", len(photo_folder), **given)
+    fairness, used = settings.fairness, [name.partition(".")[2] for name in FACES]
+    faces = settings_of(FaceAge(**{name: getattr(settings.faceage, name) for name in used}))
+    tables = ([read_table(path) for path in paths] for paths in given.values())
+    sample = gather_samples(photo_folder, *tables, fairness.stress_photos, fairness.by)
     chosen = choose_device(settings.faceage.device)
     processes = count_workers(workers or None, chosen, N_STEPS * len(sample))
     print(f"{len(sample)} photos on {chosen}, {processes} worker(s)", flush=True)
+    load = partial(load_tools, [model], chosen, faces)
     with counted("photos", len(sample)) as progress:
-        changes = stress(
-            sample,
-            partial(load_tools, [model], chosen, faces),
-            workers=processes,
-            one_owner=chosen == "cuda",
-            progress=progress,
-        )
-    table = summarise_cohorts(changes, fairness.by, fairness.age_cut_points, fairness.min_n)
-    print(
-        f"{len(table)} rows; {changes['condition'].isna().sum()} of {len(sample)} photos had no age as they are"
+        changes = stress(sample, load, workers=processes, one_owner=chosen == "cuda", progress=progress)
+    table, lost = (
+        summarise_cohorts(changes, fairness.by, fairness.age_cut_points, fairness.min_n),
+        changes["condition"].isna().sum(),
     )
+    print(f"{len(table)} rows; {lost} of {len(sample)} photos had no age as they are")
     return {"stress": table}

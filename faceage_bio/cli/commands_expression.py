@@ -20,12 +20,8 @@ Participants = Annotated[
 ]
 GeneIds = Annotated[Path | None, "GTF, or a table gene_id, symbol."]
 EXPRESSED = ("expression.min_count", "expression.min_samples", "expression.tissue")
-MODELS = (
-    *EXPRESSED,
-    *in_section(
-        "expression", "covariates panel per_years repeated_samples quality.outlier quality.sex_mismatch"
-    ),
-)
+OF_MODELS = "covariates panel per_years repeated_samples quality.outlier quality.sex_mismatch"
+MODELS = (*EXPRESSED, *in_section("expression", OF_MODELS))
 
 
 def _people(participants: Path, needed: Sequence[str], cohort: str):
@@ -61,9 +57,9 @@ class Samples:
         from faceage_bio.analyses.expression.inputs import read_inputs
 
         table, cohort = _people(self.participants, (SUBJECT, AGE_ACCELERATION, *needed), self.cohort)
-        return table, cohort, *read_inputs(
-            cohort, self.samples, self.counts, self.pseudobulk, kind=self.counts_kind, strand=self.counts_strand, gene_ids=self.gene_ids
-        )  # fmt: skip
+        files = (self.samples, self.counts, self.pseudobulk)
+        how = {"kind": self.counts_kind, "strand": self.counts_strand, "gene_ids": self.gene_ids}
+        return table, cohort, *read_inputs(cohort, *files, **how)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +114,11 @@ def _joined(tables: Sequence, empty=None):
     return pd.concat(tables or [empty], ignore_index=True)
 
 
+def _expressed(expression) -> dict:
+    """Which genes have enough counts."""
+    return {"min_count": expression.min_count, "min_samples": expression.min_samples}
+
+
 @app.command()
 def list_gene_sets() -> None:
     """The sets that ship: size, source, licence, version, hash.
@@ -129,9 +130,8 @@ def list_gene_sets() -> None:
     sets = shipped_sets()
     for row in sources().itertuples():
         print(f"{row.gene_set}: {len(sets[row.gene_set].directions)} genes. {row.title}.")
-        print(
-            f"  {row.publication}, doi:{row.doi}; {row.licence}; version {row.version}; SHA-256 {row.sha256}"
-        )
+        source = f"{row.publication}, doi:{row.doi}; {row.licence}"
+        print(f"  {source}; version {row.version}; SHA-256 {row.sha256}")
 
 
 @step(
@@ -160,10 +160,8 @@ def aggregate_cells(
 
     cohort, chosen = cohort or single_cell.stem, settings.expression
     cells = open_cells(single_cell, gene_ids)
-    limits = Limits(
-        chosen.min_genes_per_cell, chosen.max_mitochondrial, chosen.min_cells, chosen.min_profile_counts
-    )
-    result = aggregate(cells, limits)
+    of_cells = (chosen.min_genes_per_cell, chosen.max_mitochondrial)
+    result = aggregate(cells, Limits(*of_cells, chosen.min_cells, chosen.min_profile_counts))
     for sentence in [*cells.said, *result.said]:
         print(f"{single_cell}: {sentence}")
     told = cells_ledger(result, cohort)
@@ -196,12 +194,11 @@ def compare_composition(
 
     people, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
     chosen = settings.expression
-    table = composition_table(
-        read_profiles(pseudobulk), people, cohort, chosen.covariates, chosen.per_years, chosen.min_cells, chosen.min_donors
-    )  # fmt: skip
-    print(
-        f"{cohort}: {int(table['n'].max()) if len(table) else 0} donors, {table['term'].nunique()} cell types"
-    )
+    limits = (chosen.min_cells, chosen.min_donors)
+    profiles = read_profiles(pseudobulk)
+    table = composition_table(profiles, people, cohort, chosen.covariates, chosen.per_years, *limits)
+    n = int(table["n"].max()) if len(table) else 0
+    print(f"{cohort}: {n} donors, {table['term'].nunique()} cell types")
     return {"composition": table}
 
 
@@ -244,10 +241,10 @@ def check_expression(given: Samples, settings: Config) -> Tables:
 
     table, cohort, inputs, *_ = given.read()
     chosen, rules = settings.expression, settings.expression.quality
-    limits = Limits(
-        rules.outlier.action, rules.outlier.threshold, rules.sex_mismatch.action, rules.sex_mismatch.threshold,
-        rules.components, rules.variable_genes,
-    )  # fmt: skip
+    of_samples = [
+        getattr(rule, key) for rule in (rules.outlier, rules.sex_mismatch) for key in ("action", "threshold")
+    ]
+    limits = Limits(*of_samples, rules.components, rules.variable_genes)
     expressed = (chosen.min_count, chosen.min_samples)
     private: list[pd.DataFrame] = []
     names = ("quality", "components", "confounding", "type_one_error")
@@ -262,26 +259,23 @@ def check_expression(given: Samples, settings: Config) -> Tables:
         private.append(found[PRIVATE_COLUMNS].merge(components_of, on="sample_id", how="left"))
         for name, one in quality_tables(checked, mine, table, chosen.covariates, cohort, analysis).items():
             shared[name].append(one)
-        states = found["status"].value_counts()
-        print(
-            f"{cohort}, {analysis}: {len(found)} samples, {states.get('flagged', 0)} flagged, {states.get('excluded', 0)} excluded"
-        )
+        flagged, excluded = ((found["status"] == status).sum() for status in ("flagged", "excluded"))
+        print(f"{cohort}, {analysis}: {len(found)} samples, {flagged} flagged, {excluded} excluded")
     judged = _joined(private, pd.DataFrame(columns=PRIVATE_COLUMNS))
     for analysis, (matrix, mine) in inputs.items():
         if AGE not in table or not len(mine):
             continue
-        data = choose_samples(
-            table, matrix, mine, chosen.covariates, chosen.repeated_samples, chosen.tissue, verdicts_of(judged, analysis)
-        )  # fmt: skip
-        tried = calibrate_tests(
-            data, cohort, analysis, chosen.covariates, chosen.panel, *expressed, chosen.permutations, chosen.seed, chosen.headline
-        )  # fmt: skip
+        verdicts = verdicts_of(judged, analysis)
+        taken = (chosen.covariates, chosen.repeated_samples, chosen.tissue, verdicts)
+        data = choose_samples(table, matrix, mine, *taken)
+        models = (chosen.covariates, chosen.panel, *expressed)
+        drawn = (chosen.permutations, chosen.seed)
+        tried = calibrate_tests(data, cohort, analysis, *models, *drawn, chosen.headline)
         shared["type_one_error"].append(tried)
         print(f"{cohort}, {analysis}: {tried['headline'].iloc[0]} leads ({tried['rule'].iloc[0]})")
         del data  # of 5,000 samples 400 MB
-    levels = levels_table(
-        without_excluded(inputs, judged), *expressed, chosen.repeated_samples, chosen.tissue
-    )
+    kept = without_excluded(inputs, judged)
+    levels = levels_table(kept, *expressed, chosen.repeated_samples, chosen.tissue)
     print(f"levels of {levels.shape[1] - 5} genes in {len(levels)} samples")
     return {
         **{name: _joined(parts, result_rows([], f"expression/{name}")) for name, parts in shared.items()},
@@ -329,15 +323,14 @@ def fit_expression(
     outputs = []
     for analysis, data in analyses:
         print(f"{cohort}, {analysis}: {len(data.people)} of {len(data.ledger)} samples")
-        tested, declared = result_tables(
-            data, cohort, analysis, chosen.covariates, chosen.panel, chosen.per_years, chosen.min_count, chosen.min_samples, workers or usable_cores(),
-            headline_of(tried, analysis, chosen.headline, data.people), chosen.seed, chosen.engine,
-        )  # fmt: skip
+        leading = headline_of(tried, analysis, chosen.headline, data.people)
+        models = (chosen.covariates, chosen.panel, chosen.per_years, chosen.min_count, chosen.min_samples)
+        how = (workers or usable_cores(), leading, chosen.seed, chosen.engine)
+        tested, declared = result_tables(data, cohort, analysis, *models, *how)
         outputs.append((with_identifiers(tested, identifiers), declared, data.ledger))
-        print(
-            f"tests of age acceleration: {int((tested['exposure'] == 'age_acceleration').sum())} genes, "
-            f"and {int(declared['n_tests'].max()) if declared['n_tests'].notna().any() else 0} of the {len(chosen.panel)} declared"
-        )
+        n = (tested["exposure"] == AGE_ACCELERATION).sum()
+        of_panel = int(max(declared["n_tests"].dropna(), default=0))
+        print(f"tests of age acceleration: {n} genes, and {of_panel} of the {len(chosen.panel)} declared")
     left_out = donors_left_out(read_profiles(given.pseudobulk)) if given.pseudobulk else None
     return {
         "genes": _joined([one for one, _, _ in outputs]),
@@ -367,20 +360,15 @@ def fit_expression_sensitivity(given: CheckedSamples, settings: Config) -> Table
 
     chosen = settings.expression
     cohort, analyses, *_ = given.chosen(chosen, _one_each(chosen))
-    choices = Choices(
-        chosen.hidden_components, tuple(chosen.composition), chosen.purity, chosen.mediator, chosen.bootstraps, chosen.seed
-    )  # fmt: skip
+    varied = (chosen.hidden_components, tuple(chosen.composition), chosen.purity, chosen.mediator)
+    choices = Choices(*varied, chosen.bootstraps, chosen.seed)
     found, binned = [], []
     for analysis, data in analyses:
-        shared = {
-            "cohort": cohort, "question": analysis, "per_years": chosen.per_years, "min_count": chosen.min_count,
-            "min_samples": chosen.min_samples,
-        }  # fmt: skip
+        shared = {"cohort": cohort, "question": analysis, "per_years": chosen.per_years, **_expressed(chosen)}
         found.append(sensitivity_table(data, chosen.panel, chosen.covariates, choices, **shared))
         binned.append(partial_residuals(data, chosen.panel, chosen.covariates, **shared))
-        print(
-            f"{cohort}, {analysis}: {len(data.people)} participants, {found[-1]['variant'].nunique()} variants"
-        )
+        n = found[-1]["variant"].nunique()
+        print(f"{cohort}, {analysis}: {len(data.people)} participants, {n} variants")
     return {"sensitivity": _joined(found), "partial_residuals": _joined(binned)}
 
 
@@ -428,10 +416,15 @@ def score_gene_sets(
     parts: dict[str, list[pd.DataFrame]] = {}
     for analysis, data in analyses:
         tables = set_tables(
-            data, found[found["question"] == analysis] if len(found) else found, sets, cohort=cohort, question=analysis,
-            covariates=chosen.covariates, headline=chosen.panel[0], per_years=chosen.per_years, min_coverage=chosen.min_coverage,
-            min_count=chosen.min_count, min_samples=chosen.min_samples, seed=chosen.seed,
-        )  # fmt: skip
+            data,
+            found[found["question"] == analysis] if len(found) else found,
+            sets,
+            cohort=cohort,
+            question=analysis,
+            headline=chosen.panel[0],
+            **{name: getattr(chosen, name) for name in ("covariates", "per_years", "min_coverage", "seed")},
+            **_expressed(chosen),
+        )
         for name, one in tables.items():
             parts.setdefault(name, []).append(one)
         print(f"{cohort}, {analysis}: {len(data.people)} participants, {len(sets)} sets")
@@ -474,14 +467,14 @@ def fit_gene_survival(
     table = read_people(participants, parse_units(unit))
     usable, _ = prepare(table)
     name = cohort or cohort_of(table, participants.stem)
+    models = (survival.gene_covariates, settings.expression.panel)
+    zero = "photo_date" if survival.time_zero == "photo" else survival.time_zero
+    time = {"zero": zero, "landmark_years": survival.landmark_years, "year_days": survival.year_days}
     found, declared = gene_survival(
-        usable, read_levels(levels), survival.gene_covariates, settings.expression.panel, name, strata=survival.strata,
-        zero="photo_date" if survival.time_zero == "photo" else survival.time_zero, landmark_years=survival.landmark_years,
-        year_days=survival.year_days,
-    )  # fmt: skip
-    print(
-        f"{name}: {found.estimate.notna().sum()} of {len(found)} genes, {(found.q_value < 0.05).sum()} with q below 0.05"
+        usable, read_levels(levels), *models, name, strata=survival.strata, **time
     )
+    below = (found["q_value"] < 0.05).sum()
+    print(f"{name}: {found['estimate'].count()} of {len(found)} genes, {below} with q below 0.05")
     return {"genes": found, "gene_panel": declared}
 
 
@@ -522,12 +515,20 @@ def fit_variants(
     from faceage_bio.core.tables import cohort_of
 
     people, genotypes, components = read_inputs(participants, variants, variant_genes, samples, ancestry)
-    cohort, chosen = cohort or cohort_of(people), settings.variants
+    chosen = settings.variants
     tables = variant_tables(
-        people, genotypes, components, cohort=cohort, panel=settings.expression.panel, covariates=chosen.covariates,
-        max_maf=chosen.maf, min_call_rate=chosen.call_rate, burden=chosen.weights, min_carriers=chosen.min_carriers,
+        people,
+        genotypes,
+        components,
+        cohort=cohort or cohort_of(people),
+        panel=settings.expression.panel,
+        covariates=chosen.covariates,
+        max_maf=chosen.maf,
+        min_call_rate=chosen.call_rate,
+        burden=chosen.weights,
+        min_carriers=chosen.min_carriers,
         common=chosen.common,
-    )  # fmt: skip
+    )
     for row in tables["quality"].itertuples():
         print(f"{row.measure}: {row.term}: {int(row.estimate)}")
     return tables

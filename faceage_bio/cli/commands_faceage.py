@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.cli.terminal import Commands, counted
+from faceage_bio.cli.terminal import Commands, check_of_each_cohort, counted
 from faceage_bio.core.columns import COHORT, FACE_AGE, PHOTO, SUBJECT
 from faceage_bio.core.config import Config
 from faceage_bio.core.errors import RunError
@@ -14,11 +14,11 @@ from faceage_bio.core.steps import PHOTO_THAT_COUNTS, Tables, in_section, step
 app = Commands()
 store_app = Commands(no_args_is_help=True)
 
-
 FEW_PHOTOS = 32  # one process computes them
-
-
-FACES = in_section("faceage", "device batch_size precision detection face_choice min_probability box_mode resize jitters quality")  # fmt: skip
+FACES = in_section(
+    "faceage",
+    "device batch_size precision detection face_choice min_probability box_mode resize jitters quality",
+)
 
 
 @step(uses=FACES)
@@ -63,10 +63,8 @@ def predict_face_age(
     cards = [read_card(folder) for folder in model]
     processes = count_workers(workers or None, chosen, len(table))
     names = ", ".join(card["name"] for card in cards)
-    print(
-        f"{len(table)} photos on {chosen}, {processes} worker(s), {faces.detection} detection, model {names}",
-        flush=True,
-    )
+    where = f"{len(table)} photos on {chosen}, {processes} worker(s)"
+    print(f"{where}, {faces.detection} detection, model {names}", flush=True)
     known = PhotoStore(store or output.with_name("faceage_store"), engine_of(cards, faces))
     seconds: list[float] = []
     with counted("photos", len(table)) as progress:
@@ -117,10 +115,8 @@ def gather_face_ages(
     from faceage_bio.faces.faceage.shards import gather_shards
     from faceage_bio.faces.vision.models import read_card
 
-    card = {
-        "models": [read_card(folder) for folder in model],
-        "inference": settings.faceage.model_dump(mode="json"),
-    }
+    inference = settings.faceage.model_dump(mode="json")
+    card = {"models": [read_card(folder) for folder in model], "inference": inference}
     listed = pd.concat([read_table(path) for path in manifest])
     gathered = gather_shards([read_table(path) for path in shard], listed, settings.faceage.duplicates)
     if review:
@@ -132,10 +128,8 @@ def gather_face_ages(
         folder = results / name / "faceage"
         write_table(table, folder / "face_age.parquet")
         write_json(card, folder / "model_card.json")
-        same = table["flags"].str.contains("same_photo").sum()
-        print(
-            f"{name}: {len(table)} photos, {table['face_age'].notna().sum()} face ages, {same} photos that occur twice"
-        )
+        aged, same = table["face_age"].notna().sum(), table["flags"].str.contains("same_photo").sum()
+        print(f"{name}: {len(table)} photos, {aged} face ages, {same} photos that occur twice")
 
 
 @step(
@@ -300,15 +294,12 @@ def make_review_sheet(
     from faceage_bio.faces.faceage.review_sheet import Shown, add_to_keys, choose_photos, cut_face
     from faceage_bio.report.single_pages import review_sheet
 
-    if not len(photo_folder) == len(photos) == len(face_ages):
-        raise RunError(
-            f"--photo-folder, --photos and --face-ages: expected once for each cohort, in the same order; found "
-            f"{len(photo_folder)}, {len(photos)} and {len(face_ages)}. Give as many of each."
-        )
+    check_of_each_cohort(photo_folder=photo_folder, photos=photos, face_ages=face_ages)
     ages = pd.concat([read_table(path) for path in face_ages], ignore_index=True)
     places = pd.concat(
-        [read_table(path)[[COHORT, PHOTO, "path"]].assign(folder=str(folder)) for path, folder in zip(photos, photo_folder, strict=True)]
-    )  # fmt: skip
+        read_table(path)[[COHORT, PHOTO, "path"]].assign(folder=str(folder))
+        for path, folder in zip(photos, photo_folder, strict=True)
+    )
     chosen = choose_photos(ages, None if every else settings.review.photos, settings.review.seed)
     known = chosen.merge(ages, on=[COHORT, PHOTO], how="left").merge(places, on=[COHORT, PHOTO], how="left")
     shown = []
@@ -321,12 +312,10 @@ def make_review_sheet(
     write_table(add_to_keys(read_table(key) if key.exists() else None, chosen), key, mode=OWNER_ONLY)
     sheet = str(chosen["sheet"].iloc[0])
     write_text(review_sheet(shown, sheet), output, mode=OWNER_ONLY)
-    print(
-        f"{output}: sheet {sheet} with {len(chosen)} of {len(ages)} photos. It holds faces: keep it on this computer."
-    )
-    print(
-        f"Next: open it in a browser, save the decisions, then faceage-bio read-review --config CONFIG --key {key} --decisions FILE"
-    )
+    held = f"sheet {sheet} with {len(chosen)} of {len(ages)} photos"
+    print(f"{output}: {held}. It holds faces: keep it on this computer.")
+    command = f"faceage-bio read-review --config CONFIG --key {key} --decisions FILE"
+    print(f"Next: open it in a browser, save the decisions, then {command}")
 
 
 @step(uses=["review.disagreement"])

@@ -41,20 +41,16 @@ def import_(
         from faceage_bio.faces.vision.transformer import import_transformer
 
         made = import_transformer(file, card, output)
-        print(
-            f"{output}: {made['name']}, {made['parameters']:,} parameters, all used; plausible ages for three trial faces."
-        )
-        print(
-            made["notice"]
-            or "The card holds no notice: look at the licence of the weights before you use them."
-        )
+        used = f"{made['parameters']:,} parameters, all used"
+        print(f"{output}: {made['name']}, {used}; plausible ages for three trial faces.")
+        unknown = "The card holds no notice: look at the licence of the weights before you use them."
+        print(made["notice"] or unknown)
         return
     from faceage_bio.faces.vision.weights import import_weights
 
     made = import_weights(file, output)
-    print(
-        f"{output}: {made['parameters']:,} parameters, all used. SHA-256 of the source: {made['source_sha256']}"
-    )
+    used = f"{made['parameters']:,} parameters, all used"
+    print(f"{output}: {used}. SHA-256 of the source: {made['source_sha256']}")
     print(made["notice"])
 
 
@@ -150,16 +146,14 @@ def fetch(
     from faceage_bio.faces.vision.weights import NOTICE
 
     print(NOTICE)
-    with Progress(
-        BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), transient=True
-    ) as bar:
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, transient=True) as bar:
         task = bar.add_task("weights", total=None)
-        path, digest = download(
-            url or RELEASE,
-            folder or cache_folder(),
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-            sha256=sha256,
-        )
+
+        def told(done: int, total: int | None) -> None:
+            bar.update(task, completed=done, total=total)
+
+        path, digest = download(url or RELEASE, folder or cache_folder(), progress=told, sha256=sha256)
     print(f"{path}\nSHA-256 {digest}")
     print(f"Next: faceage-bio weights import {path} --output my-study/model")
 
@@ -205,24 +199,18 @@ def prepare(
     from faceage_bio.faces.training.prepare import prepare as prepare_photos
 
     settings, chosen = read_training(config), choose_device(device)
+    processes = count_workers(workers or None, chosen, 10**9)
     with counted_of("photos") as told:
-        flow = prepare_photos(
-            settings,
-            output,
-            device=chosen,
-            workers=count_workers(workers or None, chosen, 10**9),
-            progress=told,
-        )
+        flow = prepare_photos(settings, output, device=chosen, workers=processes, progress=told)
     for row in flow.itertuples():
         print(f"{row.step}: {f'{row.n_excluded} excluded, ' if row.n_excluded else ''}{row.n_left} left")
     made = read_json(output / DESCRIPTION)
-    print(
-        f"{made['n_persons']} persons; faces by side: {', '.join(f'{side} {n}' for side, n in made['sides'].items())}"
-    )
+    sides = ", ".join(f"{side} {n}" for side, n in made["sides"].items())
+    print(f"{made['n_persons']} persons; faces by side: {sides}")
     if settings.split.kind == "study":
-        print(
-            f"Leak of this split: {made['leak']['place']:.0%} of the faces outside training are copies of a photo in it, {made['leak']['person']:.0%} are of a person in it."
-        )
+        copies, known = (f"{made['leak'][one]:.0%}" for one in ("place", "person"))
+        what = f"{copies} of the faces outside training are copies of a photo in it"
+        print(f"Leak of this split: {what}, {known} are of a person in it.")
     print(f"Next: faceage-bio train fit --config {config} --prepared {output} --output run")
 
 
@@ -251,9 +239,9 @@ def fit(
         ) from None
     card = fit_model(read_training(config), prepared, output)
     told = card["training"]
-    print(
-        f"{output / 'model'}: {card['name']}, epoch {told['best_epoch']} of {told['epochs']}, validation error {told['validation_error_years']} years"
-    )
+    best = f"epoch {told['best_epoch']} of {told['epochs']}"
+    error = f"validation error {told['validation_error_years']} years"
+    print(f"{output / 'model'}: {card['name']}, {best}, {error}")
     print(f"Next: faceage-bio train evaluate --run {output} --prepared {prepared}")
 
 
@@ -293,22 +281,18 @@ def evaluate(
     if followed:
         people = read_plain(followed, ("path", AGE, FOLLOWUP, EVENT))
         people["path"] = [str(followed.parent / path) for path in people["path"]]
+    how = {"seed": seed, "device": chosen, "workers": workers}
     with counted_of("test photos") as told:
-        accuracy, _ = evaluation.evaluate(
-            run, prepared, incumbent, seed=seed, device=chosen, workers=workers, progress=told
-        )
+        accuracy, _ = evaluation.evaluate(run, prepared, incumbent, **how, progress=told)
     write_table(accuracy, run / "accuracy.tsv")
     prognosis = None
     if people is not None:
         prognosis = evaluation.prognosis(people, run, incumbent, cohort, chosen, workers)
         write_table(prognosis, run / "prognosis.tsv")
     card = evaluation.note_evaluation(run, accuracy, people, cohort)
-    page = training_page(
-        card, read_table(prepared / FLOW), read_table(run / "history.tsv"), accuracy, prognosis
-    )
-    write_text(page, run / "report.html")
+    flow, history = read_table(prepared / FLOW), read_table(run / "history.tsv")
+    write_text(training_page(card, flow, history, accuracy, prognosis), run / "report.html")
     for row in accuracy[(accuracy["subgroup"] == "all") & accuracy["estimate"].notna()].itertuples():
-        print(
-            f"{row.term}, {row.measure}: {row.estimate:.2f} (95% CI {row.ci_lower:.2f} to {row.ci_upper:.2f}), {row.n} photos of {row.persons} persons"
-        )
+        ends, whose = f"{row.ci_lower:.2f} to {row.ci_upper:.2f}", f"{row.n} photos of {row.persons} persons"
+        print(f"{row.term}, {row.measure}: {row.estimate:.2f} (95% CI {ends}), {whose}")
     print(f"{run / 'report.html'}\nNext: models: [{run / 'model'}] in a study's config")

@@ -34,8 +34,6 @@ Curve = Annotated[
 Accrual = Annotated[float, typer.Option(help="Years of recruitment, at a constant rate.", min=0)]
 FollowUp = Annotated[float, typer.Option(help="Years from the last recruitment to the end.", min=0)]
 DropOut = Annotated[float, typer.Option(help="Share lost to follow-up each year.", min=0, max=0.99)]
-
-
 Output = Annotated[Path | None, "The plan (.tsv), for `plan report`."]
 Pilot = Annotated[
     Path | None,
@@ -144,7 +142,7 @@ def study(
     from faceage_bio.analyses.planning.simulation import simulated_power
     from faceage_bio.stats.sample_size import drop_out_hazard
 
-    survival, lost = None, drop_out_hazard(drop_out, 1)
+    survival, lost, when = None, drop_out_hazard(drop_out, 1), (accrual, follow_up)
     if median_survival is not None or survival_table is not None:
         if event_share is not None:
             raise RunError(
@@ -156,7 +154,7 @@ def study(
                 "--accrual 0 --follow-up 0: no participant is followed. Expected one of them above 0. Give both in years."
             )
         survival = _survival(median_survival, survival_table)
-        event_share = survival.event_share(accrual, follow_up, lost)
+        event_share = survival.event_share(*when, lost)
     error = Photos(reliability, photos, published_reliability, hr_scale.value, sd_scale.value)
     plan = CohortPlan(hazard_ratio, per, sd, event_share, power, alpha, sided, r_squared, error)
     if simulate and survival is None:
@@ -165,23 +163,26 @@ def study(
         )
     if modifier_share is not None:
         plan = plan.with_interaction(modifier_share)
-    when = (survival, accrual, follow_up)
-    table = (
-        plan.table(observation(*when, lost), extrapolation(*when)) if survival is not None else plan.table()
+    observed = (
+        () if survival is None else (observation(survival, *when, lost), extrapolation(survival, *when))
     )
+    table = plan.table(*observed)
     _save(table, output)
     needed = table[table["part"] == "result"].set_index("quantity")["value"]
     participants = f", {needed['participants']:,.0f} participants" if "participants" in needed else ""
-    print(
-        f"HR {hazard_ratio:g} per {per:g} years, power {power:g}: {needed['events']:,.0f} events{participants} (Hsieh and Lavori 2000). {output}"
-    )
+    n = f"{needed['events']:,.0f} events{participants}"
+    print(f"HR {hazard_ratio:g} per {per:g} years, power {power:g}: {n} (Hsieh and Lavori 2000). {output}")
     for text in remarks_of(table):
         print(text)
     if simulate:
-        found, error = simulated_power(
-            plan.log_hazard_ratio_per_sd, survival, int(needed["participants"]), accrual=accrual, follow_up=follow_up, drop_out=lost,
-            alpha=alpha, sides=sided, modifier_share=modifier_share, repeats=simulate,
-        )  # fmt: skip
+        effect, test = plan.log_hazard_ratio_per_sd, {"alpha": alpha, "sides": sided, "repeats": simulate}
+        seen = {
+            "accrual": accrual,
+            "follow_up": follow_up,
+            "drop_out": lost,
+            "modifier_share": modifier_share,
+        }
+        found, error = simulated_power(effect, survival, int(needed["participants"]), **seen, **test)
         print(f"Power in {simulate:,} simulated studies: {found:.3f} (Monte Carlo SE {error:.3f})")
     if not participants:
         print("Give --event-share, --median-survival or --survival-table for the number of participants.")
@@ -205,9 +206,8 @@ def groups(
     table = group_difference(difference, sd, power=power, alpha=alpha, allocation=allocation)
     _save(table, output)
     first, second = (value_of(table, f"participants, {one} group") for one in ("first", "second"))
-    print(
-        f"{difference:g} years, SD {sd:g}, power {power:g}: {first:.0f} and {second:.0f} participants (two-sided t-test)"
-    )
+    n = f"{first:.0f} and {second:.0f} participants"
+    print(f"{difference:g} years, SD {sd:g}, power {power:g}: {n} (two-sided t-test)")
 
 
 @plan_app.command()
@@ -258,9 +258,8 @@ def genes(
         from faceage_bio.analyses.planning.gene_samples import pilot_genes
         from faceage_bio.intake.rna.count_files import read_counts
 
-        table = pilot_genes(
-            read_counts(pilot_counts).counts, fold_change, sd, power=power, fdr=alpha, changed=changed
-        )
+        counts = read_counts(pilot_counts).counts
+        table = pilot_genes(counts, fold_change, sd, power=power, fdr=alpha, changed=changed)
     _save(table, output)
     n = value_of(table, "samples")
     of = "" if pilot_counts is None else " to find so large a share of the changed genes"
@@ -289,10 +288,9 @@ def model(
     from faceage_bio.analyses.planning.cohort_study import plan_table
     from faceage_bio.stats.sample_size import prediction_model_size
 
+    times = {"event_rate": event_rate, "mean_follow_up": mean_follow_up, "horizon": horizon}
     try:
-        found = prediction_model_size(
-            r_squared, parameters, event_rate=event_rate, mean_follow_up=mean_follow_up, horizon=horizon
-        )
+        found = prediction_model_size(r_squared, parameters, **times)
     except ValueError as error:
         raise RunError(
             f"--r-squared: {error}. Expected the Cox-Snell R squared that the model may reach. Give another."
@@ -302,21 +300,25 @@ def model(
         f"timepoint = {horizon:.10g}, meanfup = {mean_follow_up:.10g})"
     )
     assumptions = [
-        ("Cox-Snell R squared", r_squared, ""), ("parameters", parameters, ""), ("events per participant and year", event_rate, ""),
-        ("mean follow-up", mean_follow_up, "years"), ("horizon of predictions", horizon, "years"),
-    ]  # fmt: skip
+        ("Cox-Snell R squared", r_squared, ""),
+        ("parameters", parameters, ""),
+        ("events per participant and year", event_rate, ""),
+        ("mean follow-up", mean_follow_up, "years"),
+        ("horizon of predictions", horizon, "years"),
+    ]
+    per_parameter = found["events"] / parameters
     results = [
         ("participants, shrinkage of 10% at most", found["shrinkage"], "participants"),
         ("participants, optimism in R squared of 0.05 at most", found["optimism"], "participants"),
         ("participants, overall risk within 0.05", found["overall risk"], "participants"),
-        ("participants", found["participants"], "participants"), ("events", found["events"], "events"),
-        ("events per variable", found["events"] / parameters, ""),
-    ]  # fmt: skip
+        ("participants", found["participants"], "participants"),
+        ("events", found["events"], "events"),
+        ("events per variable", per_parameter, ""),
+    ]
     _save(plan_table("prediction model", assumptions, results, code=code), output)
-    print(
-        f"{found['participants']:,} participants with {found['events']:,} deaths, {found['events'] / parameters:.1f} for each of {parameters} parameters "
-        f"(shrinkage {found['shrinkage']:,}, optimism {found['optimism']:,}, overall risk {found['overall risk']:,})"
-    )
+    n = f"{found['participants']:,} participants with {found['events']:,} deaths"
+    criteria = ", ".join(f"{name} {found[name]:,}" for name in ("shrinkage", "optimism", "overall risk"))
+    print(f"{n}, {per_parameter:.1f} for each of {parameters} parameters ({criteria})")
 
 
 class Measure(StrEnum):
@@ -368,16 +370,22 @@ def precision(
         ]
     n = participants_for_width(widths, width, measure.value)
     name = {
-        "c-index": "C-index", "difference": "difference of the C-index", "hazard-ratio": f"hazard ratio per {per:g} years",
-    }[measure.value]  # fmt: skip
+        Measure.c_index: "C-index",
+        Measure.difference: "difference of the C-index",
+        Measure.hazard_ratio: f"hazard ratio per {per:g} years",
+    }[measure]
     events = rows["event"].sum()
-    assumptions = [("pilot rows", len(rows), "participants"), ("pilot events", events, "events"), (f"{name} in the samples", widths["estimate"].iloc[-1], ""), ("wished width of the 95% CI", width, "")]  # fmt: skip
+    assumptions = [
+        ("pilot rows", len(rows), "participants"),
+        ("pilot events", events, "events"),
+        (f"{name} in the samples", widths["estimate"].iloc[-1], ""),
+        ("wished width of the 95% CI", width, ""),
+    ]
     results = [("participants", n, "participants"), ("events", round(n * events / len(rows)), "events")]
     curve = ("width of the 95% CI", list(zip(widths["n"], widths["width"], strict=True)), "participants")
     _save(plan_table("precision", assumptions, results, [curve], remarks=remarks), output)
-    print(
-        f"{name} with a 95% CI of width {width:.3g}: {n:,} participants with about {n * events / len(rows):,.0f} events (pilot: {len(rows)} with {events:.0f})"
-    )
+    needed = f"{n:,} participants with about {n * events / len(rows):,.0f} events"
+    print(f"{name} with a 95% CI of width {width:.3g}: {needed} (pilot: {len(rows)} with {events:.0f})")
     for text in remarks:
         print(text)
 
@@ -430,10 +438,8 @@ def trial(
 
     lost = drop_out_hazard(drop_out, 1)
     survival = _survival(median_survival, survival_table)
-    plan = TrialPlan(
-        LogRankTrial(survival, hazard_ratio, accrual, follow_up, allocation, (lost, lost), alpha, sided),
-        power,
-    )
+    design = (accrual, follow_up, allocation, (lost, lost), alpha, sided)
+    plan = TrialPlan(LogRankTrial(survival, hazard_ratio, *design), power)
     if (selected_share is None) != (selected_hazard_ratio is None):
         raise RunError(
             "--selected-share and --selected-hazard-ratio: expected both or none. Give the share above the threshold and its hazard ratio."
@@ -453,9 +459,8 @@ def trial(
         found = prognostic_gain(rows, scores, repeats=repeats)
         more = gain_rows(found, known, len(rows))
         told = ", ".join(name.replace("_", " ") for name in known)
-        for saving, by in zip(
-            found["saving"], (told, ", ".join(filter(None, (told, "face age")))), strict=True
-        ):
+        with_face_age = f"{told}, face age" if told else "face age"
+        for saving, by in zip(found["saving"], (told, with_face_age), strict=True):
             more += plan.adjusted(float(saving), by) if by else []
         gained = float(found["increment"].iloc[1]) if r_squared is None else r_squared
         if threshold is not None:
@@ -483,11 +488,8 @@ def trial(
     table = plan.table(r_squared, more, remarks)
     _save(table, output)
     for row in table[table["part"] == "result"].itertuples():
-        print(
-            f"{row.quantity}: {row.value:,.0f}"
-            if row.unit in ("events", "participants")
-            else f"{row.quantity}: {row.value:,.3g}"
-        )
+        digits = ".0f" if row.unit in ("events", "participants") else ".3g"
+        print(f"{row.quantity}: {row.value:,{digits}}")
     for text in remarks_of(table):
         print(text)
     print(f"The same in R: {plan.rpact_call()}")
@@ -558,38 +560,25 @@ def randomise(
         raise RunError(
             f"{n_strata} strata and {participants} participants: more strata than participants. Expected several participants in each. Stratify by fewer factors."
         )
-    table = allocation_list(
-        arms,
-        {factor: list(levels) for factor, levels in strata.items()},
-        n_per_stratum=per_stratum,
-        blocks=block,
-        seed=read_or_make_seed(seed_file),
-    )
+    levels, seed = {factor: list(shares) for factor, shares in strata.items()}, read_or_make_seed(seed_file)
+    table = allocation_list(arms, levels, n_per_stratum=per_stratum, blocks=block, seed=seed)
     before = check_lengthens(table, output)
     write_text(table.to_csv(index=False, lineterminator="\n"), output, mode=OWNER_ONLY)
-    print(
-        f"{len(table)} allocations in {n_strata} strata. {output} and {seed_file} are for whoever runs the randomisation alone."
-    )
+    whose = f"{output} and {seed_file} are for whoever runs the randomisation alone"
+    print(f"{len(table)} allocations in {n_strata} strata. {whose}.")
     if before:
         print(f"{before} of them stood there before and are the same; {len(table) - before} are new.")
     smallest = prod(min(levels.values()) for levels in strata.values())
     expected = per_stratum if participants is None else participants * smallest
     if expected < max(block):
-        of = (
-            f"{per_stratum} allocations per stratum are"
-            if participants is None
-            else f"{participants} participants in {n_strata} strata are {expected:.1f} in the smallest stratum,"
-        )
-        print(
-            f"{of} fewer than a block of {max(block)}: blocks stay unfinished and balance is lost. Stratify by fewer factors."
-        )
+        of = f"{per_stratum} allocations per stratum are"
+        if participants is not None:
+            of = f"{participants} participants in {n_strata} strata are {expected:.1f} in the smallest stratum,"
+        lost = "blocks stay unfinished and balance is lost. Stratify by fewer factors."
+        print(f"{of} fewer than a block of {max(block)}: {lost}")
     if balance is not None:
-        found = simulate_balance(
-            {factor: list(levels.values()) for factor, levels in strata.items()},
-            participants,
-            shares=list(arms.values()),
-            blocks=block,
-        )
+        shares = {factor: list(levels.values()) for factor, levels in strata.items()}
+        found = simulate_balance(shares, participants, shares=list(arms.values()), blocks=block)
         write_table(found, balance)
         ratio = ":".join(map(str, arms.values()))
         for row in found.itertuples():

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from faceage_bio.cli.terminal import Commands
+from faceage_bio.cli.terminal import Commands, ask
 from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.config import check_config, load_config, with_values
 from faceage_bio.core.errors import PrivacyError, RunError
@@ -46,21 +46,15 @@ def _known(results: list[Path], tables: list[Path], config):
                 f"{folder}: no such folder. Expected the results of a finished run, whose participants are looked for. Check the path of --results."
             )
         known |= known_of_results(folder)
-    paths = list(tables)
+    named: list = []
     if config is not None:
-        for cohort in config.cohorts.values():
-            paths += [
-                Path(value)
-                for value in cohort.model_dump().values()
-                if isinstance(value, str) and Path(value).exists()
-            ]
-        given = (config.readers.readings, config.readers.cases)
-        paths += [Path(path) for path in given if path and Path(path).exists()]
-    return known | known_of_inputs(paths)
+        named = [value for cohort in config.cohorts.values() for value in cohort.model_dump().values()]
+        named += [config.readers.readings, config.readers.cases]
+    files = (Path(one) for one in named if one and isinstance(one, str | Path))
+    return known | known_of_inputs([*tables, *(path for path in files if path.exists())])
 
 
 def _settings(configfile: Path | None, rounding: int | None):
-
     config = load_config(configfile) if configfile else None
     return config, rounding or (config.release.rounding if config else 6)
 
@@ -139,10 +133,13 @@ def publish(
     files, log = write(results, target, known, settings.model_dump(mode="json"), cards, k, secret)
     mark_local(results)
     for row in log[log.counts_rounded + log.statistics_redacted > 0].itertuples():
-        print(
-            f"{row.table}: {row.counts_rounded} counts rounded, {row.statistics_redacted} statistics redacted"
-        )
+        print(f"{row.table}: {_done(row)}")
     print(f"{target}: {len(files)} files may leave; looked for {known.words}")
+
+
+def _done(row) -> str:
+    """What the release rule did to a table."""
+    return f"{row.counts_rounded} counts rounded, {row.statistics_redacted} statistics redacted"
 
 
 @app.command()
@@ -167,9 +164,8 @@ def pseudonymise(
     from faceage_bio.release.pseudonyms import pseudonymise as replace
 
     place = key or default_key_path()
-    made = replace(
-        read_table(table), load_key(place, [*results, output.parent if output.parent != Path() else output])
-    )
+    folders = [*results, output.parent if output.parent != Path() else output]
+    made = replace(read_table(table), load_key(place, folders))
     write_table(made, output, mode=OWNER_ONLY)
     print(f"{output}: {len(made)} rows; the key lies in {place}")
 
@@ -214,9 +210,7 @@ def export(
         folder, site, cohort, known, config.model_dump(mode="json"), cards, rounding or config.release.rounding, secret
     )  # fmt: skip
     for row in log.itertuples():
-        print(
-            f"{row.table}: {row.rows} rows, {row.counts_rounded} counts rounded, {row.statistics_redacted} statistics redacted"
-        )
+        print(f"{row.table}: {row.rows} rows, {_done(row)}")
     size = sum(map(len, members.values()))
     print(f"{len(members)} files, {size / 1e6:.1f} MB unpacked; looked for {known.words}")
     with TemporaryDirectory(prefix="faceage-bio-") as unpacked:
@@ -224,8 +218,7 @@ def export(
             for name, content in members.items():
                 write_bytes(content, Path(unpacked) / name)
             print(f"All of them, to be read before they leave: {unpacked} (removed after your answer)")
-        if not yes and not typer.confirm(f"Write these to {output}?"):
-            raise typer.Abort
+        ask(f"Write these to {output}?", yes)
     write_bytes(zipped(members), output, mode=0o644)
     if sign:
         print(f"Signed: {sign_file(output, sign)}")
@@ -261,10 +254,8 @@ def pool(
     pooled = pool_bundles(read, output, settings["pooling"])
     for name, values in differing_settings(read).items():
         print(f"{name} differs: {'; '.join(f'{site} {value}' for site, value in values.items())}")
-    rows = pooled[pooled[COHORT] == POOLED]
-    print(
-        f"{rows['estimate'].notna().sum()} estimates pooled, {rows['estimate'].isna().sum()} not (reasons on the pages)"
-    )
+    estimates = pooled.loc[pooled[COHORT] == POOLED, "estimate"]
+    print(f"{estimates.count()} estimates pooled, {estimates.isna().sum()} not (reasons on the pages)")
     print(f"{output / 'index.html'}")
 
 
@@ -326,15 +317,12 @@ def answer(
     table = read_table(follow_up)
     if "follow_up_reason" in table and asked["model"]["time"]:
         table = table[table["follow_up_reason"] == ""]
-    found, about = answer_of(
-        asked, table, site=site, key=load_key(key), log=log, k=rounding,
-        model_id=model_id, definition=definition,
-    )  # fmt: skip
+    of_site = {"site": site, "model_id": model_id, "definition": definition}
+    found, about = answer_of(asked, table, key=load_key(key), log=log, k=rounding, **of_site)
     print(json.dumps(found, indent=2))
     if asked["round"] == 0 and (why := may_answer(table, asked["model"])):
         print(f"In later rounds {why}" if asked["model"]["time"] else why)
-    if not yes and not typer.confirm(f"Write this to {output}?"):
-        raise typer.Abort
+    ask(f"Write this to {output}?", yes)
     record_answer(log, about)
     write_json(found, output)
     print(f"{output}: the answer of {site} in round {asked['round']}")
@@ -356,9 +344,8 @@ def combine(
     from faceage_bio.release.sites.rounds import combine as combine_answers
 
     asked = read_message(file, REQUEST)
-    following, table, moved = combine_answers(
-        asked, {path.name: read_message(path, ANSWER) for path in answers}
-    )
+    given = {path.name: read_message(path, ANSWER) for path in answers}
+    following, table, moved = combine_answers(asked, given)
     write_table(table, estimate)
     if following and output is None:
         raise RunError(
@@ -370,17 +357,14 @@ def combine(
         what = {"hazard ratio": "HR", "mean difference": "difference"}[row.measure]
         print(f"{row.term}: {what} {row.estimate:.3f} (95% CI {row.ci_lower:.3f}–{row.ci_upper:.3f})")
     alone, sites = int(table["n_two_stage"].max()), int(table["n_sites"].max())
-    whole = (
-        f"{alone} of {sites} sites by their own fit, so not the model of all rows"
-        if alone
-        else "the model of all rows"
-    )
+    whole = "the model of all rows"
+    if alone:
+        whole = f"{alone} of {sites} sites by their own fit, so not {whole}"
     if not following:
         print(f"{estimate}: a linear model with an intercept for each site; {whole}.")
     elif moved < SETTLED:
-        print(
-            f"Settled: the coefficients moved by {moved:.1e} standard errors. {estimate}: stratified by site; {whole}."
-        )
+        settled = f"Settled: the coefficients moved by {moved:.1e} standard errors"
+        print(f"{settled}. {estimate}: stratified by site; {whole}.")
     elif asked["round"] == 0:
         print(f"Two-stage estimate. Send {output} to the sites for the estimate of all rows.")
     else:

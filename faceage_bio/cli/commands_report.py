@@ -12,6 +12,8 @@ from faceage_bio.core.steps import Tables, in_section, step
 
 app = Commands()
 
+OF_PAGES = ("cohorts", "models", "demo", "study", "report", "review", "readers", "release")
+
 
 @step(uses=["pooling", "acceleration.fit_in"])
 def pool_cohorts(
@@ -48,9 +50,8 @@ def pool_cohorts(
     from faceage_bio.analyses.pooling import pooling_stage
     from faceage_bio.core.tables import write_table
 
-    found = pooling_stage.pool_tables(
-        table, measure, settings.pooling, settings.acceleration.fit_in, moderator
-    )
+    fit_in = settings.acceleration.fit_in
+    found = pooling_stage.pool_tables(table, measure, settings.pooling, fit_in, moderator)
     write_table(found.estimates, output)
     if sensitivity:
         write_table(found.sensitivity, sensitivity)
@@ -157,17 +158,7 @@ def verify_results(
 
 
 @step(
-    uses=[
-        "cohorts",
-        "models",
-        "demo",
-        "study",
-        "report",
-        "review",
-        "readers",
-        "release",
-        "expression.panel_reasons",
-    ],
+    uses=[*OF_PAGES, "expression.panel_reasons"],
     files={
         "output/index.html": "summary page (internal, as all of these)",
         "output/association.html": "associations with age acceleration",

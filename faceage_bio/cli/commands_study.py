@@ -54,7 +54,6 @@ def init(
     if update is not None:
         _update(update)
         return
-
     for path in write_example(folder):
         print(f"  {path}")
     print(f"Next: put your photos and tables there, edit {folder}/config.yaml, then")
@@ -64,7 +63,6 @@ def init(
 
 
 def _update(path: Path) -> None:
-
     changes, kept = rename_keys(path)
     if not changes:
         print(f"{path}: up to date, left as it is")
@@ -135,17 +133,9 @@ def run(
     """
     from faceage_bio.cli.workflow_run import run_workflow
 
-    snakefile = workflow_folder() / "Snakefile"
-    command = [
-        "--snakefile",
-        str(snakefile),
-        "--configfile",
-        str(configfile),
-        "--cores",
-        cores,
-        *context.args,
-    ]
-    raise typer.Exit(run_workflow(command))
+    files = {"--snakefile": workflow_folder() / "Snakefile", "--configfile": configfile}
+    given = [part for option, path in files.items() for part in (option, str(path))]
+    raise typer.Exit(run_workflow([*given, "--cores", cores, *context.args]))
 
 
 def workflow_folder() -> Path:

@@ -20,7 +20,6 @@ Participants = Annotated[
     "and covariates.",
 ]
 MODELS = in_section("survival", "sequential_adjustment covariates groups strata cluster per_years")
-GROUPS = ("survival.curves", "survival.times_years", "survival.interval")
 
 
 def read_followed(path: Path, covariates: Sequence[str] = (), units: Sequence[str] = ()):
@@ -69,14 +68,11 @@ def prepare_follow_up(
 
     survival = settings.survival
     table = read_people(participants, parse_units(unit))
-    time = Time(
-        survival.time_zero, survival.landmark_years, survival.horizon_years, survival.end_date, survival.year_days
-    )  # fmt: skip
-    marked = mark(table, time)
-    followed = marked[marked[REASON] == ""]
-    print(
-        f"{cohort or cohort_of(table, participants.stem)}: {len(followed)} of {len(table)} subjects with follow-up, {int(followed['event'].sum())} deaths"
-    )
+    times = (survival.landmark_years, survival.horizon_years, survival.end_date, survival.year_days)
+    marked = mark(table, Time(survival.time_zero, *times))
+    followed, name = marked[marked[REASON] == ""], cohort or cohort_of(table, participants.stem)
+    deaths = int(followed["event"].sum())
+    print(f"{name}: {len(followed)} of {len(table)} subjects with follow-up, {deaths} deaths")
     return {
         "follow_up": marked,
         "ledger": survival_ledger(marked, [*survival.sequential_adjustment, *survival.covariates]),
@@ -85,8 +81,11 @@ def prepare_follow_up(
 
 @step(
     uses=[
-        *MODELS, "survival.firth", "survival.alpha", "survival.split_years", "survival.rmst_years", "survival.heterogeneity_by",
-        "survival.added_value", "survival.permutations", "survival.seed", *PLAN,
+        *MODELS,
+        *in_section(
+            "survival", "firth alpha split_years rmst_years heterogeneity_by added_value permutations seed"
+        ),
+        *PLAN,
     ],
     writes={
         "type_one_error.tsv": "the test of face age adjusted for age on permuted face ages",
@@ -100,7 +99,7 @@ def prepare_follow_up(
         "calibration.tsv": "predicted against observed risks",
         "decision_curve.tsv": "net benefit by threshold",
     },
-)  # fmt: skip
+)
 def fit_survival(
     participants: Participants, settings: Config, cohort: Cohort = "", unit: Units = []
 ) -> Tables:
@@ -121,18 +120,15 @@ def fit_survival(
     survival, value = settings.survival, settings.survival.added_value
     frame, choices, name = _modelled(participants, settings, cohort, unit)
     with_firth = replace(choices, firth=survival.firth)
-    hazards = proportional_hazards(
-        frame, choices, name, alpha=survival.alpha, split_years=survival.split_years, rmst_years=survival.rmst_years
-    )  # fmt: skip
+    limits = {"split_years": survival.split_years, "rmst_years": survival.rmst_years}
+    hazards = proportional_hazards(frame, choices, name, alpha=survival.alpha, **limits)
+    drawn = {"bootstraps": value.bootstraps, "seed": value.seed, "groups": value.risk_groups}
     with counted("bootstrap samples", value.bootstraps * len(questions(frame, choices))) as done:
-        added = added_value(
-            frame, choices, name, times=value.times_years, bootstraps=value.bootstraps, seed=value.seed, groups=value.risk_groups, done=done
-        )  # fmt: skip
+        added = added_value(frame, choices, name, times=value.times_years, **drawn, done=done)
     tests = added.rows[(added.rows.kind == "test") & added.rows.p_value.notna()]
     for row in tests.itertuples():
-        print(
-            f"{name}: {row.comparison}, {row.term}: p {row.p_value:.3g} ({row.n} participants, {row.n_events} deaths)"
-        )
+        whose = f"{row.n} participants, {row.n_events} deaths"
+        print(f"{name}: {row.comparison}, {row.term}: p {row.p_value:.3g} ({whose})")
     return {
         "type_one_error": permuted_hazards(frame, choices, name, survival.permutations, survival.seed),
         "cox": sequential_cox_models(frame, with_firth, name),
@@ -148,9 +144,7 @@ def fit_survival(
 
 
 @step(
-    uses=[
-        *MODELS, "survival.modifiers", "survival.split_age", "survival.early_death_years", "survival.gap_classes", "survival.imputation",
-    ],
+    uses=[*MODELS, *in_section("survival", "modifiers split_age early_death_years gap_classes imputation")],
     writes={
         "hazard_curve_tests.tsv": "tests that the hazard is a straight line",
         "hazard_curve.tsv": "hazard ratio by years of age acceleration",
@@ -159,7 +153,7 @@ def fit_survival(
         "sensitivity.tsv": "the headline among fewer participants and by gap classes",
         "imputed.tsv": "the full model, complete cases and multiple imputation",
     },
-)  # fmt: skip
+)
 def fit_survival_sensitivity(
     participants: Participants,
     settings: Config,
@@ -181,29 +175,23 @@ def fit_survival_sensitivity(
     frame, choices, name = _modelled(participants, settings, cohort, unit)
     frame = flag_shared(frame, [read_table(path) for path in shared_photos])
     curve = hazard_curve(frame, choices, name)
+    fewer = {"early_death_years": survival.early_death_years, "gap_classes": survival.gap_classes}
+    draws = {"m": imputation.m, "iterations": imputation.iterations, "seed": imputation.seed}
     return {
         "hazard_curve_tests": curve.rows,
         "hazard_curve": curve.curve,
         "hazard_curve_histogram": curve.histogram,
         "subgroups": subgroup_hazards(frame, survival.modifiers, choices, name, split_age=survival.split_age),
-        "sensitivity": sensitivity(
-            frame,
-            choices,
-            name,
-            early_death_years=survival.early_death_years,
-            gap_classes=survival.gap_classes,
-        ),
-        "imputed": impute_full_model(
-            frame, choices, name, m=imputation.m, iterations=imputation.iterations, seed=imputation.seed
-        ),
+        "sensitivity": sensitivity(frame, choices, name, **fewer),
+        "imputed": impute_full_model(frame, choices, name, **draws),
     }
 
 
 @step(
-    uses=[
-        *GROUPS, "survival.rmst_years", "survival.log_rank_strata", "survival.fleming_harrington", "survival.cause_of_interest",
-        "survival.per_years",
-    ],
+    uses=in_section(
+        "survival",
+        "curves times_years interval rmst_years log_rank_strata fleming_harrington cause_of_interest per_years",
+    ),
     writes={
         "kaplan_meier.tsv": "curves with intervals and numbers at risk",
         "at_risk.tsv": "who is at risk at whole years",
@@ -212,7 +200,7 @@ def fit_survival_sensitivity(
         "cumulative_incidence.tsv": "curves of cumulative incidence",
         "incidence_at_risk.tsv": "who is at risk in them at whole years",
     },
-)  # fmt: skip
+)
 def estimate_curves(
     participants: Participants, settings: Config, cohort: Cohort = "", unit: Units = []
 ) -> Tables:
@@ -235,18 +223,14 @@ def estimate_curves(
     from faceage_bio.analyses.survival.curves import Reading, curves_by_group, part, risk_by_group, summarise
     from faceage_bio.core.tables import cohort_of
 
-    survival, cause, interval = (
-        settings.survival,
-        settings.survival.cause_of_interest,
-        settings.survival.interval,
-    )
+    survival = settings.survival
+    cause, interval = survival.cause_of_interest, survival.interval
     table, usable = read_followed(participants, units=unit)
     check_causes(table, str(participants), 1 if participants.suffix == ".parquet" else 2)
     name = cohort or cohort_of(table, participants.stem)
     groups = [part(usable, column, rule) for column, rule in survival.curves.items()]
-    reading = Reading(
-        survival.times_years, survival.rmst_years, interval, survival.log_rank_strata, survival.fleming_harrington
-    )  # fmt: skip
+    tests = (survival.log_rank_strata, survival.fleming_harrington)
+    reading = Reading(survival.times_years, survival.rmst_years, interval, *tests)
     why = why_not(usable, cause)
     died = usable.head(0).assign(cause_code=[]) if why else with_codes(usable, cause)[0]
     print(f"{name}: {len(usable)} of {len(table)} participants by {', '.join(survival.curves)}")
@@ -359,9 +343,8 @@ def _computed(
         scored = calculate.score_people(table, score, name, str(clinical), lines)
         people.append(scored)
         summaries.append(calculate.summarise_scores(scored, score, name, cohort))
-        print(
-            f"{cohort}: {score.title}: {scored['group'].notna().sum()} of {len(scored)} participants have a score"
-        )
+        n = scored["group"].notna().sum()
+        print(f"{cohort}: {score.title}: {n} of {len(scored)} participants have a score")
     empty = pd.DataFrame(columns=["subject_id", "definition", "total", "group", "reason"])
     return {"scores": people or [empty], "scored": summaries}
 
@@ -374,14 +357,9 @@ def _compared(participants: Path, scores: dict, settings: Config, cohort: str, u
     table, followed = read_followed(participants, units=unit)
     first_line = 1 if participants.suffix == ".parquet" else 2
     lines = [row + first_line for row in followed.index]
-    chosen = settings.scores
-    choices = Choices(
-        chosen.reference_group,
-        chosen.horizons_months,
-        chosen.bootstraps,
-        chosen.seed,
-        settings.survival.per_years,
-    )
+    chosen, per_years = settings.scores, settings.survival.per_years
+    drawn = (chosen.bootstraps, chosen.seed)
+    choices = Choices(chosen.reference_group, chosen.horizons_months, *drawn, per_years)
     name = cohort or cohort_of(table, participants.stem)
     return [
         compare_score(followed, score, title, choices, name, str(participants), lines)

@@ -41,6 +41,8 @@ def check_study(configfile: Path, time_photos: int = 0) -> None:
     FaceAgeBioError
         Everything that is wrong or missing, each once.
     """
+    from faceage_bio.report.history import since_freeze
+
     config = load_config(configfile)
     console = terminal.console()
 
@@ -48,18 +50,21 @@ def check_study(configfile: Path, time_photos: int = 0) -> None:
         console.print(visible(line), soft_wrap=True)
 
     if config.demo is not None:
+        from faceage_bio.demo.plans import PLANS
+
         say(
             "The cohorts of this config are the demo's: they will be simulated, so there is nothing to check."
         )
-        _tell_computer(config, machine.Size(photos=_demo_photos()), [], time_photos)
+        _tell_computer(config, machine.Size(photos=sum(plan.n for plan in PLANS)), [], time_photos)
         return
     problems: list[FaceAgeBioError] = []
     tables = _checked_tables(config, problems, say)
     unreadable: dict[str, int] = {}
-    with _collected(problems):
-        unreadable = _check_photos(config, tables, say) if tables is not None else {}
-    with _collected(problems):
-        say(_plan(config))
+    if tables is not None:
+        with _collected(problems):
+            unreadable = _check_photos(config, tables, say)
+    with _collected(problems):  # whether the analysis plan is frozen, and what was changed since
+        say(since_freeze(config.model_dump(mode="json"))["sentence"])
     weights = _weights(config, tables, problems)
     size = _size(config, tables)
     if tables is not None:
@@ -102,12 +107,9 @@ def _checked_tables(
         return None
     with _collected(problems):
         _check_uses(cohorts, tables, settings, say)
-    with _collected(problems):
-        _check_sessions(config, tables)
-    with _collected(problems):
-        _check_readings(config, tables, say)
-    with _collected(problems):
-        _check_review(config, tables, say)
+    for check in (_check_sessions, _check_readings, _check_review):
+        with _collected(problems):
+            check(config, tables, say)
     return tables
 
 
@@ -137,7 +139,7 @@ def _check_uses(cohorts: dict, tables: "dict[str, CohortTables]", settings: dict
     check_tables(cohorts, tables, settings)
 
 
-def _check_sessions(config: "Config", tables: "dict[str, CohortTables]") -> None:
+def _check_sessions(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:
     """Sessions of minutes need times of day."""
     from faceage_bio.analyses.acceleration.photo_that_counts import check_sessions
 
@@ -163,11 +165,9 @@ def _check_photos(config: "Config", tables: "dict[str, CohortTables]", say: Say)
             except DecodeError as error:
                 unreadable[error.reason].append(path)
         for reason, found in unreadable.items():
-            say(
-                f"{cohort.photos}: {len(found)} of {len(paths)} photos cannot be read, {MEANINGS[reason]}: {examples(found)}"
-            )
-        n = sum(map(len, unreadable.values()))
-        lost[name] = n
+            lost_here = f"{len(found)} of {len(paths)} photos cannot be read"
+            say(f"{cohort.photos}: {lost_here}, {MEANINGS[reason]}: {examples(found)}")
+        n = lost[name] = sum(map(len, unreadable.values()))
         if n > MOST_UNREADABLE * len(paths):
             raise CohortError(
                 f"{cohort.photos}: {n} of {len(paths)} photos of cohort '{name}' cannot be read, as listed above. Expected most of them in a format such as "
@@ -196,17 +196,11 @@ def _check_review(config: "Config", tables: "dict[str, CohortTables]", say: Say)
     say(f"Review of photos: {len(read_review(config.review.decisions, known))} decisions")
 
 
-def _plan(config: "Config") -> str:
-    """Whether the analysis plan is frozen, and what was changed since."""
-    from faceage_bio.report.history import since_freeze
-
-    return since_freeze(config.model_dump(mode="json"))["sentence"]
-
-
 def _weights(
     config: "Config", tables: "dict[str, CohortTables] | None", problems: list[FaceAgeBioError]
 ) -> list[machine.Answer]:
     """A line for each model that the photos need."""
+    from faceage_bio.faces.training.curation import check_unseen
     from faceage_bio.faces.vision.models import read_card
 
     if not any(cohort.photos for cohort in config.cohorts.values()):
@@ -219,25 +213,14 @@ def _weights(
             cards.append(read_card(folder))
             answer = machine.Answer("Weights", machine.OK, f"{cards[-1]['name']}, SHA-256 as in its card")
         answers.append(answer)
-    _check_unseen(config, tables, cards, problems)
-    return answers
-
-
-def _check_unseen(
-    config: "Config",
-    tables: "dict[str, CohortTables] | None",
-    cards: list[dict],
-    problems: list[FaceAgeBioError],
-) -> None:
-    """A cohort whose photos trained or chose a model does not validate it."""
-    from faceage_bio.faces.training.curation import check_unseen
-
-    for name, cohort in config.cohorts.items():
-        if cohort.photos and tables:
+    # a cohort whose photos trained or chose a model does not validate it
+    for name, cohort in config.cohorts.items() if tables else ():
+        if cohort.photos:
             photos = [Path(cohort.photos) / path for path in tables[name].photos["path"]]
             for card in cards:
                 with _collected(problems):
                     check_unseen(card, photos, name)
+    return answers
 
 
 def _size(config: "Config", tables: "dict[str, CohortTables] | None") -> machine.Size:
@@ -263,31 +246,22 @@ def _tell_changes(
     config: "Config", tables: "dict[str, CohortTables]", unreadable: dict[str, int], say: Say
 ) -> None:
     """What a run would compute that is not there yet."""
-
     with_photos = any(cohort.photos for cohort in config.cohorts.values())
     photos = photos_to_compute(config, tables) if with_photos else {}
     rate = measured_rate(Path(config.results_dir))
-    cores = machine.usable_cores()
+    here = (machine.PIXELS, config.faceage.detection, machine.usable_cores())
     for name, (n, touched, all_new) in photos.items():
         new = max(all_new - unreadable.get(name, 0), 0)
-        hours = machine.hours_of_photos(
-            machine.Size(photos=new), machine.PIXELS, config.faceage.detection, cores
-        )
+        hours = machine.hours_of_photos(machine.Size(photos=new), *here)
         read = f" ({touched:,} were touched or moved, and are the same)" if touched else ""
         say(f"{name}: {new:,} of {n:,} photos will be computed{read}: {time_of(new, rate, hours)}")
     for name, cohort in config.cohorts.items():
         if cohort.counts or cohort.single_cell:
             why = why_genes_again(name, config, tables[name], photos.get(name, (0, 0, 0))[2])
-            again = (
-                "fitted for the first time" if why is None else f"fitted again (changed: {', '.join(why)})"
-            )
-            say(f"{name}: genes are {again if why is None or why else 'not fitted again'}")
-
-
-def _demo_photos() -> int:
-    from faceage_bio.demo.plans import PLANS
-
-    return sum(plan.n for plan in PLANS)
+            again = "fitted for the first time" if why is None else "not fitted again"
+            if why:
+                again = f"fitted again (changed: {', '.join(why)})"
+            say(f"{name}: genes are {again}")
 
 
 def _tell_computer(
@@ -296,9 +270,7 @@ def _tell_computer(
     """Print whether the study will run on this computer; False if something that it needs is missing."""
     from rich.table import Table
 
-    folders = [
-        Path(one.photos) for one in config.cohorts.values() if one.photos and Path(one.photos).is_dir()
-    ]
+    folders = [Path(one.photos) for one in config.cohorts.values() if one.photos]
     paths = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
     megapixels = machine.usual_megapixels(paths)
     rate = None
@@ -306,14 +278,9 @@ def _tell_computer(
         megapixels = megapixels if megapixels == megapixels else machine.PIXELS
         rate = _time_photos(config, paths, time_photos, size.photos, megapixels)
     computer = machine.look(Path(config.results_dir).resolve(), gpu=size.photos > 0)
-    answers = [
-        machine.Answer("Python", machine.OK, sys.version.split()[0]),
-        *weights,
-        *machine.answers(
-            computer, size, device=config.faceage.device, detection=config.faceage.detection, jitters=config.faceage.jitters,
-            megapixels=megapixels, photos_per_second=rate,
-        ),
-    ]  # fmt: skip
+    asked = {name: getattr(config.faceage, name) for name in ("device", "detection", "jitters")}
+    told = machine.answers(computer, size, **asked, megapixels=megapixels, photos_per_second=rate)
+    answers = [machine.Answer("Python", machine.OK, sys.version.split()[0]), *weights, *told]
     table = Table("What", "", "Found", "What to do", title="Will it run here?")
     for answer in answers:
         table.add_row(answer.what, answer.state, answer.found, answer.advice)
@@ -409,7 +376,8 @@ def why_genes_again(name: str, config: "Config", cohort: "CohortTables", new_pho
     from faceage_bio.core.tables import read_table
 
     results = Path(config.results_dir) / name
-    fitted, checked = (read_record(record_of(results / file)) for file in ("expression/genes.tsv", "cohort/counts.parquet"))  # fmt: skip
+    files = ("expression/genes.tsv", "cohort/counts.parquet")
+    fitted, checked = (read_record(record_of(results / file)) for file in files)
     if fitted is None or checked is None:
         return None
     why = ["face ages"] if new_photos else []
@@ -419,12 +387,8 @@ def why_genes_again(name: str, config: "Config", cohort: "CohortTables", new_pho
         before = read_table(results / "cohort" / f"{table}.parquet")
         if not _same(getattr(cohort, table), before, without):
             why.append(words)
-    files = config.cohorts[name]
-    now = {
-        key: hash_of(key, Path(path))
-        for key in ("counts", "single_cell", "gene_ids")
-        if (path := getattr(files, key))
-    }
+    given = {key: getattr(config.cohorts[name], key) for key in ("counts", "single_cell", "gene_ids")}
+    now = {key: hash_of(key, Path(path)) for key, path in given.items() if path}
     then = {one["role"].split()[0]: one["sha256"] for one in checked["inputs"]}
     return why + [key for key, value in now.items() if then.get(key) != value]
 

@@ -5,7 +5,7 @@ import locale
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from faceage_bio.core.errors import RunError
 from faceage_bio.core.settings.renamed import COMMANDS, OPTIONS
 from faceage_bio.core.steps import with_help
 
@@ -107,6 +108,49 @@ class VerbatimGroup(TyperGroup):
             super().format_help(ctx, formatter)
 
 
+def check_of_each_cohort(**given: Sequence[object]) -> None:
+    """Options that are given once for each cohort, in the same order.
+
+    Raises
+    ------
+    RunError
+        Some of them more often than others.
+    """
+    numbers = [str(len(values)) for values in given.values()]
+    if len(set(numbers)) > 1:
+        options, found = (
+            f"{', '.join(words[:-1])} and {words[-1]}" for words in ([*map(_option, given)], numbers)
+        )
+        raise RunError(
+            f"{options}: expected once for each cohort, in the same order; found {found}. Give as many of each."
+        )
+
+
+def check_alongside(first: str, n: int, **given: Sequence[object]) -> None:
+    """Options that may be left out, and else are given as often as the option ``first``, ``n`` times.
+
+    Raises
+    ------
+    RunError
+        One of them is given more or less often.
+    """
+    for name, values in given.items():
+        if values and len(values) != n:
+            raise RunError(
+                f"{_option(name)}: expected once for each {first} ({n}), in the same order, or not at all; found {len(values)}. Give as many, or none."
+            )
+
+
+def ask(question: str, yes: bool) -> None:
+    """Go on if the user agrees, now or before by ``--yes``."""
+    if not yes and not typer.confirm(question):
+        raise typer.Abort
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
 SECONDS_BETWEEN_LINES = 10
 
 
@@ -145,14 +189,8 @@ def _bar(what: str):
             speed = task.finished_speed or task.speed
             return Text("" if speed is None else f"{speed:.1f} per second")
 
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(what, markup=False),
-        Speed(),
-        TimeLeft(),
-        TextColumn("left"),
-    )
+    said = TextColumn(what, markup=False)
+    columns = (BarColumn(), MofNCompleteColumn(), said, Speed(), TimeLeft(), TextColumn("left"))
     return Progress(*columns, console=console(stderr=True))
 
 
@@ -168,10 +206,7 @@ def _lines(what: str, total: int) -> Callable[[int], None]:
             last = now
             speed = done / max(now - begin, 1e-9)
             left = max(total - done, 0) / max(speed, 1e-9)
-            print(
-                f"{done} of {total} {what}, {speed:.1f} per second, {left:.0f} s left",
-                file=sys.stderr,
-                flush=True,
-            )
+            told = f"{done} of {total} {what}, {speed:.1f} per second, {left:.0f} s left"
+            print(told, file=sys.stderr, flush=True)
 
     return tell

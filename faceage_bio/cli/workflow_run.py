@@ -21,9 +21,6 @@ from faceage_bio.cli.terminal import console
 from faceage_bio.core.config import Config, check_config, read_yaml
 from faceage_bio.core.errors import RunError
 
-# A run as its user follows it: plain titles, how many are done, how long it takes, and why a step failed.
-
-
 TARGETS = {"all", "default"}  # rules that only gather the others
 LAST_LINES = 15
 SECONDS_OF_SILENCE = 60  # in a log; on a terminal the clock is seen to go
@@ -35,6 +32,10 @@ SHOWN = (
     "SpawnedJobError",
 )
 UP_TO_DATE = "Nothing to be done"
+MARK = "FACEAGE_BIO_RUN"  # in the environment of every step
+SECONDS_TO_END = 10.0
+INTERRUPTED = 130  # exit status of what Ctrl-C stopped
+PLUGIN = "faceage-bio"
 
 
 def duration(seconds: float) -> str:
@@ -50,7 +51,7 @@ def steps(n: int) -> str:
 
 
 class WorkflowProgress:
-    """What snakemake reports of a run, as lines; and as a bar below them on a terminal.
+    """What snakemake reports of a run, in plain words: lines, and a bar below them on a terminal.
 
     Parameters
     ----------
@@ -59,7 +60,6 @@ class WorkflowProgress:
     """
 
     def __init__(self, seen: Callable[[], None] = lambda: None) -> None:
-
         self.console = console(stderr=True)
         self.seen = seen
         self.begin = self.last = time.monotonic()
@@ -81,12 +81,8 @@ class WorkflowProgress:
         """Take one report; ``whole()`` is how snakemake itself would print it."""
         self.seen()
         event = str(getattr(record, "event", None) or "")
-        take = {
-            "run_info": self._run_info, "job_info": self._job_info, "job_finished": self._job_finished,
-            "job_error": self._job_error, "group_error": self._group_error,
-        }.get(event)  # fmt: skip
-        if take is not None:
-            take(record.__dict__)
+        if event in ("run_info", "job_info", "job_finished", "job_error", "group_error"):
+            getattr(self, f"_{event}")(record.__dict__)
         elif event == "error" or record.levelno >= logging.WARNING:
             self._problem(whole())
         elif not event and not self.started:
@@ -171,8 +167,9 @@ class WorkflowProgress:
         """In a log, that something still runs."""
         while not self._ended.wait(5):
             if self.running and time.monotonic() - self.last >= SECONDS_OF_SILENCE:
-                told = [f"{title} ({duration(time.monotonic() - since)})" for title, since in self.running.copy().values()]  # fmt: skip
-                self.say(f"{self._place()}  running: {'; '.join(told)}")
+                now, running = time.monotonic(), self.running.copy().values()
+                told = "; ".join(f"{title} ({duration(now - since)})" for title, since in running)
+                self.say(f"{self._place()}  running: {told}")
 
 
 def plugin(progress: WorkflowProgress) -> type:
@@ -200,12 +197,8 @@ def plugin(progress: WorkflowProgress) -> type:
 def _bar(console):
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
+    title = TextColumn("{task.description}", markup=False)
+    columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(), title)
     return Progress(*columns, console=console, transient=True, refresh_per_second=2)
 
 
@@ -224,15 +217,8 @@ def _last_lines(path: Path) -> str:
     return "\n".join([f"  last lines of {path}:", *(f"    {line}" for line in lines[-LAST_LINES:])])
 
 
-# The lock of a run: snakemake's stays behind when a run is killed, the kernel's does not.
-
-
-MARK = "FACEAGE_BIO_RUN"  # in the environment of every step
-SECONDS_TO_END = 10.0
-
-
 class RunLock:
-    """What tells a later run that the lock which it finds is one of a run that is gone."""
+    """What tells a later run that the lock which it finds is one of a run that is gone: snakemake's own stays behind, the kernel's does not."""
 
     def __init__(self, folder: Path) -> None:
         self.locks = folder / ".snakemake" / "locks"
@@ -333,10 +319,6 @@ def _read(file: TextIO) -> dict:
         return {}
 
 
-INTERRUPTED = 130  # exit status of what Ctrl-C stopped
-PLUGIN = "faceage-bio"
-
-
 def run_workflow(arguments: Sequence[str]) -> int:
     """Run snakemake with these arguments; its exit status, or 130 after Ctrl-C."""
     from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
@@ -433,12 +415,8 @@ def _tell_end(
     elif status and not progress.errors:
         progress.say("Stopped. What is finished is kept; the same command goes on from there.")
     elif status == 0 and (progress.started or progress.up_to_date):
-        done = (
-            f"{steps(progress.done)} in {duration(progress.elapsed)}."
-            if progress.started
-            else "All results are up to date."
-        )
-        progress.say(done)
+        took = f"{steps(progress.done)} in {duration(progress.elapsed)}."
+        progress.say(took if progress.started else "All results are up to date.")
         if not given.targets:
             _print_results(results, config)
 
@@ -447,4 +425,5 @@ def _print_results(results: Path, config: Config) -> None:
     from faceage_bio.report.summary import key_result_lines, pages
 
     print("\nKey results", *(key_result_lines(results, config) or ["none estimated"]), sep="\n  ")
-    print("\nPages (internal, exact numbers; `faceage-bio publish` writes those for others)", *pages(results), sep="\n  ", flush=True)  # fmt: skip
+    title = "\nPages (internal, exact numbers; `faceage-bio publish` writes those for others)"
+    print(title, *pages(results), sep="\n  ", flush=True)

@@ -41,11 +41,8 @@ class Study:
     def having(self, *keys: str, among: Iterable[str] | None = None) -> list[str]:
         """Cohorts with one of these files."""
         cohorts = self.settings.cohorts
-        return [
-            name
-            for name in (cohorts if among is None else among)
-            if any(getattr(cohorts[name], key) for key in keys)
-        ]
+        asked = cohorts if among is None else among
+        return [name for name in asked if any(getattr(cohorts[name], key) for key in keys)]
 
     def results(self, wildcards: Any) -> str:
         """A params function: the results folder."""
@@ -136,14 +133,15 @@ class Study:
         cohort = self.settings.cohorts[wildcards.cohort]
         stages = {"cohort": True, "faceage": True, "acceleration": True}
         stages |= {"expression": cohort.counts or cohort.single_cell, "survival": cohort.clinical}
-        return [
-            f"<results>/{wildcards.cohort}/{stage}/ledger.tsv" for stage, there in stages.items() if there
-        ]
+        ran = [stage for stage, there in stages.items() if there]
+        return [f"<results>/{wildcards.cohort}/{stage}/ledger.tsv" for stage in ran]
 
     def rna(self, wildcards: Any) -> dict[str, str]:
         """Bulk counts and their samples, or the pseudobulk made of single cells."""
         folder, cells = f"<results>/{wildcards.cohort}", self.settings.cohorts[wildcards.cohort].single_cell
-        counts = {"pseudobulk": f"{folder}/expression/pseudobulk.parquet"} if cells else {"counts": f"{folder}/cohort/counts.parquet"}  # fmt: skip
+        counts = {"counts": f"{folder}/cohort/counts.parquet"}
+        if cells:
+            counts = {"pseudobulk": f"{folder}/expression/pseudobulk.parquet"}
         return counts | {"samples": f"{folder}/cohort/samples.parquet"}
 
     def variant_options(self, wildcards: Any, input: Any) -> list[str]:

@@ -1,7 +1,5 @@
 """The bundle that may leave: released tables, and the pages, figures and tables for authors made from them. All of it, or nothing."""
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +10,15 @@ from faceage_bio.core.errors import PrivacyError
 from faceage_bio.core.kept import FOLDER
 from faceage_bio.core.records import check_unchanged, version
 from faceage_bio.core.results.result_tables import count_columns, is_declared, key_of, never_released
-from faceage_bio.core.tables import read_table, sha256_of, write_bytes, write_json, write_table, zipped
+from faceage_bio.core.tables import (
+    digest_of,
+    read_table,
+    sha256_of,
+    write_bytes,
+    write_json,
+    write_table,
+    zipped,
+)
 from faceage_bio.release.building import building_folder, take_place
 from faceage_bio.release.findings import Finding, stop_if_any
 from faceage_bio.release.gate import check_folder
@@ -64,8 +70,7 @@ def publish(
         raise PrivacyError(
             f"{results}/reports: no page there. Expected the results of a finished run. Run the workflow to its end first, or name the folder of its results."
         )
-    ours = (target / MANIFEST).is_file() or (target.is_dir() and not any(target.iterdir()))
-    if target.exists() and not (ours or (target.suffix == ".zip" and target.is_file())):
+    if target.exists() and not (is_ours(target) or (target.suffix == ".zip" and target.is_file())):
         raise PrivacyError(
             f"{target}: there is something else, which publishing would replace. Expected nothing there, or an earlier bundle. Name a new folder or a file ending in .zip."
         )
@@ -76,13 +81,12 @@ def publish(
         bundle = building / "bundle"
         log = _write_tables(results, bundle, told)
         write_pages(bundle, told, cards)
-        provenance = {
-            "faceage_bio": version(), "rounding": k, "data": fingerprints(results, key),
-            "models": {card["name"]: card.get("sha256") for card in cards},
-            "config": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(),
-            "tables": log.to_dict("records"), "files": _hashes(bundle),
-        }  # fmt: skip
-        write_json(provenance, bundle / MANIFEST)
+        made = {
+            "data": fingerprints(results, key),
+            "tables": log.to_dict("records"),
+            "files": _hashes(bundle),
+        }
+        write_json(provenance(told, cards, k) | made, bundle / MANIFEST)
         findings = [*check_folder(bundle, known, k), *_not_of_tables(bundle, told, cards)]
         stop_if_any(findings, "nothing was published, because")
         files = [*_hashes(bundle)]
@@ -94,6 +98,17 @@ def publish(
             write_bytes(packed, bundle, mode=0o644)
         take_place(bundle, target, building)
     return files, log
+
+
+def is_ours(target: Path) -> bool:
+    """Whether a folder is an earlier bundle, or empty."""
+    return (target / MANIFEST).is_file() or (target.is_dir() and not any(target.iterdir()))
+
+
+def provenance(config: Mapping, cards: Sequence[dict], k: int) -> dict:
+    """What every manifest tells: version, rounding, weights, and the hash of the released config."""
+    models = {card["name"]: card.get("sha256") for card in cards}
+    return {"faceage_bio": version(), "rounding": k, "models": models, "config": digest_of(config)}
 
 
 def released_config(config: Mapping, k: int) -> dict:

@@ -4,7 +4,6 @@ Round 0 asks for each site's own fit; their pooled coefficients start the next r
 Files are read before they leave: all of them are JSON.
 """
 
-import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from pydantic import BaseModel, FiniteFloat, NonNegativeInt, PositiveFloat, Vali
 import faceage_bio
 from faceage_bio.core.columns import ENTRY, EVENT, FOLLOWUP, SUBJECT
 from faceage_bio.core.errors import PrivacyError, RunError
-from faceage_bio.core.tables import OWNER_ONLY, write_text
+from faceage_bio.core.tables import OWNER_ONLY, digest_of, write_text
 from faceage_bio.release.rule import midpoint
 from faceage_bio.stats.cox_fit import numbers
 from faceage_bio.stats.federated import (
@@ -115,16 +114,14 @@ def first_request(terms: Sequence[Term], model_id: str, definition: str, outcome
             f"--term: {', '.join(term.name for term in terms) or 'none'}. Expected one or more terms, each once. Name the columns of the model."
         )
     model = {
-        "outcome": outcome, "time": FOLLOWUP if outcome == EVENT else None, "model_id": model_id, "definition": definition, "terms": [vars(term) for term in terms],
-    }  # fmt: skip
-    return {
-        "format": REQUEST, "version": faceage_bio.__version__, "model": model, "round": 0, "beta": None, "data": {}, "estimates": {},
-    }  # fmt: skip
-
-
-def digest_of(content: object) -> str:
-    """SHA-256 of a JSON value, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        "outcome": outcome,
+        "time": FOLLOWUP if outcome == EVENT else None,
+        "model_id": model_id,
+        "definition": definition,
+        "terms": [vars(term) for term in terms],
+    }
+    head = {"format": REQUEST, "version": faceage_bio.__version__}
+    return head | {"model": model, "round": 0, "beta": None, "data": {}, "estimates": {}}
 
 
 def read_message(path: Path, expected: str) -> dict:
@@ -151,11 +148,15 @@ def read_message(path: Path, expected: str) -> dict:
     try:
         (_Request if expected == REQUEST else _Answer).model_validate_json(json.dumps(message), strict=True)
     except ValidationError as error:
-        told = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
         raise RunError(
-            f"{path}: {'; '.join(told)}. Expected what `faceage-bio site` wrote. Ask for it again."
+            f"{path}: {faults_of(error)}. Expected what `faceage-bio site` wrote. Ask for it again."
         ) from None
     return message
+
+
+def faults_of(error: ValidationError) -> str:
+    """What pydantic found, all of it: place and reason."""
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
 
 
 def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -250,9 +251,8 @@ def answer(
     version = data_version(people, key)
     outcome, design = rows_of(people, model)
     given = _read_log(log)
-    about = {
-        "model": model, "digest": digest_of(model), "data": version, "round": request["round"], "request": digest_of(request),
-    }  # fmt: skip
+    asked = {"data": version, "round": request["round"], "request": digest_of(request)}
+    about = {"model": model, "digest": digest_of(model)} | asked
     if changed := [one["data"] for one in given if one["data"] != version]:
         raise PrivacyError(
             f"the data of {site} are not those of its earlier answer: {log} has version {changed[0][:12]}, and the table has version {version[:12]}. "
@@ -263,21 +263,23 @@ def answer(
         raise PrivacyError(
             f"{log}: {site} has answered {len(same)} requests for this model on these data. Expected at most {MOST_ANSWERS}. Ask the coordinator why more are needed."
         )
+    n_events = int(outcome["event"].sum()) if model["time"] else 0
     shared = {
-        "format": ANSWER, "version": faceage_bio.__version__, "site": site, "model": about["digest"], **{name: about[name] for name in ("data", "round", "request")},
-        "n": int(midpoint(len(design), k)), "n_events": int(midpoint(outcome["event"].sum(), k)) if model["time"] else 0,
-    }  # fmt: skip
-    own = request["round"] == 0 and (model["time"] or may_answer(people, model))
-    if own:
-        found, what = (
-            (int(outcome["event"].sum()), "events") if model["time"] else (len(design), "participants")
-        )
-        check_own_estimate(found, what, design, k)
-        fit = (
-            site_estimate(design=design, **outcome)
-            if model["time"]
-            else linear_estimate(outcome["y"], design)
-        )
+        "format": ANSWER,
+        "version": faceage_bio.__version__,
+        "site": site,
+        "model": about["digest"],
+        **asked,
+        "n": int(midpoint(len(design), k)),
+        "n_events": int(midpoint(n_events, k)),
+    }
+    if request["round"] == 0 and (model["time"] or may_answer(people, model)):
+        if model["time"]:
+            check_own_estimate(n_events, "events", design, k)
+            fit = site_estimate(design=design, **outcome)
+        else:
+            check_own_estimate(len(design), "participants", design, k)
+            fit = linear_estimate(outcome["y"], design)
         content = {"beta": fit.beta.tolist(), "covariance": fit.covariance.tolist()}
     else:
         _check_others(design.index, people, given)
@@ -360,14 +362,9 @@ def combine(request: Mapping, answers: Mapping[str, Mapping]) -> tuple[dict, pd.
     """
     terms = [Term(**term) for term in request["model"]["terms"]]
     unfit, sites = [], {}
+    of_cox = ("score", "information") if request["round"] else ("beta", "covariance")
     for name, one in answers.items():
-        kind = (
-            ("xy", "xx")
-            if "xx" in one
-            else ("beta", "covariance")
-            if request["round"] == 0
-            else ("score", "information")
-        )
+        kind = ("xy", "xx") if "xx" in one else of_cox
         if one["request"] != digest_of(request):
             unfit.append(f"{name} answers another request (round {one['round']})")
         elif one["site"] in sites:
@@ -401,21 +398,28 @@ def combine(request: Mapping, answers: Mapping[str, Mapping]) -> tuple[dict, pd.
         start = np.array(request["beta"])
         beta, covariance = coordinator_step(start, sums, alone)
         moved = float(np.abs((beta - start) / np.sqrt(np.diag(covariance))).max())
-    counted = {name: sites.get(name, one) for name, one in {**estimates, **sites}.items()}
+    counted = estimates | sites
     table = pooled_terms([term.name for term in terms], beta, covariance)
-    rows = [
-        {
-            "term": term.name, "measure": "hazard ratio", "per": f"{term.per:g}" if term.level is None else "", **numbers(table.loc[term.name]),
-            "n": sum(one["n"] for one in counted.values()), "n_events": sum(one["n_events"] for one in counted.values()),
-            "n_sites": len(counted), "n_two_stage": len(counted) - (len(sites) if request["round"] else 0), "round": request["round"],
-        }
-        for term in terms
-    ]  # fmt: skip
+    found = {term.name: numbers(table.loc[term.name]) for term in terms}
+    summed = {name: sum(one[name] for one in counted.values()) for name in ("n", "n_events")}
+    summed |= {"n_sites": len(counted), "n_two_stage": len(counted) - (len(sites) if request["round"] else 0)}
     following = {
-        **request, "round": request["round"] + 1, "beta": beta.tolist(), "estimates": estimates,
+        **request,
+        "round": request["round"] + 1,
+        "beta": beta.tolist(),
+        "estimates": estimates,
         "data": request["data"] | {name: one["data"] for name, one in sites.items()},
-    }  # fmt: skip
-    return following, pd.DataFrame(rows), moved
+    }
+    return following, _rows(terms, "hazard ratio", found, summed | {"round": request["round"]}), moved
+
+
+def _rows(terms: Sequence[Term], measure: str, found: Mapping, shared: Mapping) -> pd.DataFrame:
+    """One row per term: its numbers, and what all terms share."""
+    return pd.DataFrame(
+        {"term": term.name, "measure": measure, "per": f"{term.per:g}" if term.level is None else ""}
+        | {**found[term.name], **shared}
+        for term in terms
+    )
 
 
 def _linear(terms: Sequence[Term], sites: Mapping[str, Mapping]) -> pd.DataFrame:
@@ -426,14 +430,9 @@ def _linear(terms: Sequence[Term], sites: Mapping[str, Mapping]) -> pd.DataFrame
     ]
     alone = [_estimate(one) for one in sites.values() if "xx" not in one]
     table = linear_table([term.name for term in terms], *pooled_linear(sums, alone))
-    rows = [
-        {
-            "term": term.name, "measure": "mean difference", "per": f"{term.per:g}" if term.level is None else "", **table.loc[term.name],
-            "n": sum(one["n"] for one in sites.values()), "n_sites": len(sites), "n_two_stage": len(alone), "round": 0,
-        }
-        for term in terms
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
+    n = sum(one["n"] for one in sites.values())
+    shared = {"n": n, "n_sites": len(sites), "n_two_stage": len(alone), "round": 0}
+    return _rows(terms, "mean difference", table.to_dict("index"), shared)
 
 
 def _whole(one: Mapping, kind: tuple[str, str], p: int) -> bool:
@@ -441,11 +440,8 @@ def _whole(one: Mapping, kind: tuple[str, str], p: int) -> bool:
         vector, matrix = (np.array(one[name], dtype=float) for name in kind)
     except (KeyError, TypeError, ValueError):
         return False
-    return (
-        vector.shape == (p,)
-        and matrix.shape == (p, p)
-        and bool(np.isfinite(vector).all() and np.isfinite(matrix).all())
-    )
+    shapes = vector.shape == (p,) and matrix.shape == (p, p)
+    return shapes and bool(np.isfinite(vector).all() and np.isfinite(matrix).all())
 
 
 def _estimate(one: Mapping) -> SiteEstimate:

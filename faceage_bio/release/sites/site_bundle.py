@@ -34,12 +34,21 @@ from faceage_bio.core.settings.settings_report import Pooling
 from faceage_bio.core.tables import read_table, write_bytes, write_json, write_table
 from faceage_bio.core.user_files import check_zip
 from faceage_bio.release.building import building_folder, take_place
-from faceage_bio.release.bundle import MANIFEST, released_config, result_tables, write_pages, write_released
+from faceage_bio.release.bundle import (
+    MANIFEST,
+    is_ours,
+    provenance,
+    released_config,
+    result_tables,
+    write_pages,
+    write_released,
+)
 from faceage_bio.release.findings import stop_if_any
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import Known, vocabulary
 from faceage_bio.release.pseudonyms import fingerprints
 from faceage_bio.release.rule import changes, release
+from faceage_bio.release.sites.rounds import faults_of
 
 FORMAT = "faceage-bio site bundle 1"
 GENES = "expression/genes"
@@ -134,13 +143,14 @@ def site_members(
         write_json(told, building / CONFIG)
         write_json(list(cards), building / CARDS)
         members = _files(building)
+        data = fingerprints(results, key).items()
         manifest = {
-            "format": FORMAT, "faceage_bio": version(), "site": site, "rounding": k,
-            "data": {role: value for role, value in fingerprints(results, key).items() if role.split(" of ")[-1] in taking},
-            "models": {card["name"]: card.get("sha256") for card in cards},
-            "config": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(),
+            "format": FORMAT,
+            "site": site,
+            **provenance(told, cards, k),
+            "data": {role: value for role, value in data if role.split(" of ")[-1] in taking},
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in members.items()},
-        }  # fmt: skip
+        }
         write_json(manifest, building / MANIFEST)
         stop_if_any(check_folder(building, known, k), "nothing was written, because")
         return _files(building), changes(exact, shared)
@@ -148,20 +158,23 @@ def site_members(
 
 def _of_cohorts(config: Mapping, taking: Sequence[str]) -> dict:
     """The config without what it says of cohorts that take no part."""
-    pooling = config["pooling"]
+    pooling, report = config["pooling"], config["report"]
+
+    def of_taking(values: Mapping) -> dict:
+        return {name: value for name, value in values.items() if name in taking}
+
     overlapping = [[name for name in names if name in taking] for names in pooling["overlapping"]]
-    moderators = {
-        name: {cohort: value for cohort, value in values.items() if cohort in taking}
-        for name, values in pooling["moderators"].items()
+    pooled = {
+        "reference_cohorts": [name for name in pooling["reference_cohorts"] if name in taking],
+        "overlapping": [names for names in overlapping if len(names) > 1],
+        "moderators": {name: of_taking(values) for name, values in pooling["moderators"].items()},
     }
     return {
-        **config, "cohorts": {name: config["cohorts"][name] for name in taking},
-        "report": {**config["report"], "cohorts": {name: words for name, words in config["report"]["cohorts"].items() if name in taking}},
-        "pooling": {
-            **pooling, "reference_cohorts": [name for name in pooling["reference_cohorts"] if name in taking],
-            "overlapping": [names for names in overlapping if len(names) > 1], "moderators": moderators,
-        },
-    }  # fmt: skip
+        **config,
+        "cohorts": {name: config["cohorts"][name] for name in taking},
+        "report": report | {"cohorts": of_taking(report["cohorts"])},
+        "pooling": pooling | pooled,
+    }
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -208,29 +221,22 @@ def read_bundle(path: Path) -> SiteBundle:
         _Manifest.model_validate(manifest)
         check_config(config, f"{path}: {CONFIG}")
     except ValidationError as error:
-        told = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
         raise RunError(
-            f"{path}: {'; '.join(told)}. Expected the manifest that `faceage-bio site export` wrote. Ask the site for it again."
+            f"{path}: {faults_of(error)}. Expected the manifest that `faceage-bio site export` wrote. Ask the site for it again."
         ) from None
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in members.items()}
     changed = sorted(name for name, _ in hashes.items() ^ manifest["files"].items())
     if changed:
-        names = ", ".join(dict.fromkeys(changed))
+        listed = ", ".join(dict.fromkeys(changed))
         raise RunError(
-            f"{path}: {names} changed since the bundle was made. Expected what its manifest lists. Ask the site for it again."
+            f"{path}: {listed} changed since the bundle was made. Expected what its manifest lists. Ask the site for it again."
         )
-    places = {
-        f"{cohort}/{key}": f"tables/{cohort}/{key}.tsv"
-        for cohort in config["cohorts"]
-        for key in TABLES.keys() - NEVER
-    }
-    strange = sorted(members.keys() - {CONFIG, CARDS, *places.values()})
-    tables = {place: members[name] for place, name in places.items() if name in members}
-    strange += [
-        f"{places[place]} ({fault})"
-        for place, content in tables.items()
-        if (fault := _fault_of(content, place))
-    ]
+    places = [f"{cohort}/{key}" for cohort in config["cohorts"] for key in TABLES.keys() - NEVER]
+    names = {place: f"tables/{place}.tsv" for place in places}
+    strange = sorted(members.keys() - {CONFIG, CARDS, *names.values()})
+    tables = {place: members[name] for place, name in names.items() if name in members}
+    faults = {names[place]: _fault_of(content, place) for place, content in tables.items()}
+    strange += [f"{name} ({fault})" for name, fault in faults.items() if fault]
     if strange:
         raise RunError(
             f"{path}: {', '.join(strange)}. Expected result tables of its cohorts and nothing else. Ask the site for it again, and who made it."
@@ -263,22 +269,16 @@ def check_bundles(bundles: Sequence[SiteBundle]) -> None:
         Fewer than two; a site or its data twice; another version, other weights, or other settings that make estimates another quantity.
     """
     unfit = []
-    first = bundles[0] if bundles else None
     for number, one in enumerate(bundles):
         for earlier in bundles[:number]:
             if one.site == earlier.site:
                 unfit.append(f"{one.name} and {earlier.name} are both of site {one.site}")
             elif same := _same_data(one, earlier):
                 unfit.append(f"{one.name} holds the same data as {earlier.name} ({', '.join(same)})")
-        assert first
-        told = {
-            "version": (first.manifest["faceage_bio"], one.manifest["faceage_bio"]),
-            "model_id": (first.model_id, one.model_id),
-        }
-        told |= {name: (_setting(first.config, name), _setting(one.config, name)) for name in SAME}
-        unfit += [
-            f"{one.name} has {name} {own!r}, {first.name} {theirs!r}" for name, (theirs, own) in told.items() if own != theirs
-        ]  # fmt: skip
+        theirs = _that_agrees(bundles[0])
+        for name, own in _that_agrees(one).items():
+            if own != theirs[name]:
+                unfit.append(f"{one.name} has {name} {own!r}, {bundles[0].name} {theirs[name]!r}")
     if len(bundles) < 2:
         unfit.append(f"{len(bundles)} of the two or more that are needed")
     if unfit:
@@ -294,12 +294,9 @@ def _same_data(one: SiteBundle, other: SiteBundle) -> list[str]:
     for cohort in one.config["cohorts"]:
         own = _estimates_of(one, cohort)
         for further in other.config["cohorts"]:
-            both = {
-                name: (own[name], found)
-                for name, found in _estimates_of(other, further).items()
-                if name in own
-            }
-            if both and all(a == b for a, b in both.values()):
+            others = _estimates_of(other, further)
+            both = own.keys() & others.keys()
+            if both and all(own[name] == others[name] for name in both):
                 same.append(f"all estimates of {cohort} and {further}")
     return same
 
@@ -310,17 +307,17 @@ def _estimates_of(bundle: SiteBundle, cohort: str) -> dict[str, bytes]:
     for key in SOURCES:
         if content := bundle.tables.get(f"{cohort}/{key}"):
             table = pd.read_csv(io.BytesIO(content), sep="\t", dtype=str)
-            columns = (
-                table[["estimate", "standard_error"]].dropna() if "standard_error" in table else table[[]]
-            )
+            columns = table.reindex(columns=["estimate", "standard_error"]).dropna()
             if len(columns):
                 found[key] = columns.to_csv(index=False).encode()
     return found
 
 
-def _setting(config: Mapping, name: str) -> Any:
-    section, _, key = name.partition(".")
-    return config.get(section, {}).get(key)
+def _that_agrees(one: SiteBundle) -> dict[str, Any]:
+    """What all sites of a report have in common."""
+    settings = {name: name.split(".") for name in SAME}
+    same = {name: one.config.get(section, {}).get(key) for name, (section, key) in settings.items()}
+    return {"version": one.manifest["faceage_bio"], "model_id": one.model_id} | same
 
 
 def differing_settings(bundles: Sequence[SiteBundle]) -> dict[str, dict[str, Any]]:
@@ -357,9 +354,7 @@ def pool_bundles(
     """
     check_bundles(bundles)
     target = Path(target)
-    if target.exists() and not (
-        target.is_dir() and ((target / MANIFEST).is_file() or not any(target.iterdir()))
-    ):
+    if target.exists() and not is_ours(target):
         raise RunError(
             f"{target}: there is something else. Expected nothing there, or an earlier report. Name a new folder."
         )
@@ -370,31 +365,26 @@ def pool_bundles(
         for one in bundles:
             for place, content in one.tables.items():
                 cohort, _, rest = place.partition("/")
-                path = made / "tables" / names[one.site, cohort] / f"{rest}.tsv"
+                name = names[one.site, cohort]
+                path = made / "tables" / name / f"{rest}.tsv"
                 write_bytes(content, path)
                 table = read_table(path)
                 if COHORT in table:
-                    write_table(
-                        table.assign(**{COHORT: table[COHORT].replace({cohort: names[one.site, cohort]})}),
-                        path,
-                    )
+                    table[COHORT] = table[COHORT].replace({cohort: name})
+                    write_table(table, path)
         pooled = _write_pooled(made / "tables", config, _fit_in(bundles))
         write_pages(made, config, bundles[0].cards)
-        write_json(
-            {"faceage_bio": version(), "sites": {one.site: one.manifest for one in bundles}, "settings_that_differ": differing_settings(bundles)},
-            made / MANIFEST,
-        )  # fmt: skip
+        told = {"faceage_bio": version(), "sites": {one.site: one.manifest for one in bundles}}
+        write_json(told | {"settings_that_differ": differing_settings(bundles)}, made / MANIFEST)
         take_place(made, target, building)
     return pooled
 
 
 def _fit_in(bundles: Sequence[SiteBundle]) -> str:
     """In whom age acceleration was fitted, as pooling asks: sites have controls of their own, cohorts of a site may share them."""
-    alone = all(
-        len(one.config["cohorts"].keys() - {*one.config["pooling"]["reference_cohorts"]}) == 1
-        for one in bundles
-    )
-    return "cohort" if alone else bundles[0].config["acceleration"]["fit_in"]
+    configs = [one.config for one in bundles]
+    alone = all(len(one["cohorts"].keys() - {*one["pooling"]["reference_cohorts"]}) == 1 for one in configs)
+    return "cohort" if alone else configs[0]["acceleration"]["fit_in"]
 
 
 def _joined_config(
@@ -402,29 +392,33 @@ def _joined_config(
 ) -> dict:
     """The first site's config, with the cohorts of all."""
     first = bundles[0].config
-    cohorts = {
-        names[one.site, name]: cohort for one in bundles for name, cohort in one.config["cohorts"].items()
-    }
-    described = {
-        names[one.site, name]: words for one in bundles for name, words in one.config["report"]["cohorts"].items() if (one.site, name) in names
-    }  # fmt: skip
-    reference = [
-        names[one.site, name] for one in bundles for name in one.config["pooling"]["reference_cohorts"] if (one.site, name) in names
-    ]  # fmt: skip
+    cohorts: dict[str, Any] = {}
+    described: dict[str, str] = {}
+    reference: list[str] = []
+    for one in bundles:
+        own = {name: names[one.site, name] for name in one.config["cohorts"]}
+        cohorts |= {own[name]: cohort for name, cohort in one.config["cohorts"].items()}
+        described |= {
+            own[name]: words for name, words in one.config["report"]["cohorts"].items() if name in own
+        }
+        reference += [own[name] for name in one.config["pooling"]["reference_cohorts"] if name in own]
     title = f"{len(bundles)} sites: {', '.join(one.site for one in bundles)}"
     return {
-        **first, "cohorts": cohorts, "demo": None,
-        "pooling": Pooling.model_validate({"reference_cohorts": reference, **settings}).model_dump(mode="json"),
+        **first,
+        "cohorts": cohorts,
+        "demo": None,
+        "pooling": Pooling.model_validate({"reference_cohorts": reference, **settings}).model_dump(
+            mode="json"
+        ),
         "report": {**first["report"], "title": title, "cohorts": described},
         "release": {"rounding": max(one.manifest["rounding"] for one in bundles)},
-    }  # fmt: skip
+    }
 
 
 def _write_pooled(tables: Path, config: Mapping, fit_in: str) -> pd.DataFrame:
     settings = Pooling.model_validate(config["pooling"])
-    found = pool_tables(
-        [path for name in SOURCES for path in sorted(tables.glob(f"*/{name}.tsv"))], None, settings, fit_in
-    )  # fmt: skip
+    paths = [path for name in SOURCES for path in sorted(tables.glob(f"*/{name}.tsv"))]
+    found = pool_tables(paths, None, settings, fit_in)
     folder = tables / "pooled" / "meta_analysis"
     write_table(found.estimates, folder / "estimates.tsv")
     write_table(found.sensitivity, folder / "sensitivity.tsv")
