@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from faceage_bio.release.building import building_folder, take_place
+from faceage_bio.release.bundle import building_folder, take_place
 
 BUILD = """
 import sys, time
 from pathlib import Path
-from faceage_bio.release.building import building_folder, take_place
+from faceage_bio.release.bundle import building_folder, take_place
 target = Path("share")
 with building_folder(target) as building:
     (building / "bundle").mkdir()

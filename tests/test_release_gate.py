@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from faceage_bio.core.errors import PrivacyError, TableError
-from faceage_bio.release.findings import ADVICE, Finding, masked, stop_if_any
-from faceage_bio.release.gate import check_folder
+from faceage_bio.release.gate import ADVICE, Finding, check_folder, masked, stop_if_any
 from faceage_bio.release.known import Known, known_of_inputs, known_of_results
 from tests.commands import invoked
 from tests.gate_words import KNOWN, picture

@@ -19,13 +19,14 @@ from faceage_bio.core.errors import ConfigError, FaceAgeBioError, PrivacyError, 
 from faceage_bio.core.settings.settings_report import Pooling
 from faceage_bio.core.tables import read_table, write_table, zipped
 from faceage_bio.release.known import Known
-from faceage_bio.release.sites.signatures import check_signature, sign_file
 from faceage_bio.release.sites.site_bundle import (
     _fit_in,
     check_bundles,
+    check_signature,
     differing_settings,
     pool_bundles,
     read_bundle,
+    sign_file,
     site_members,
 )
 from tests.commands import output_of

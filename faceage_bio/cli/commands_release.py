@@ -95,8 +95,7 @@ def check_privacy(
 
     Example: faceage-bio check-privacy results/share --results results
     """
-    from faceage_bio.release.findings import stop_if_any
-    from faceage_bio.release.gate import check_folder
+    from faceage_bio.release.gate import check_folder, stop_if_any
 
     config, k = _settings(configfile, rounding)
     known = _known(results, table, config)
@@ -200,8 +199,7 @@ def export(
 
     from faceage_bio.core.tables import write_bytes, zipped
     from faceage_bio.release.pseudonyms import default_key_path, load_key
-    from faceage_bio.release.sites.signatures import sign_file
-    from faceage_bio.release.sites.site_bundle import site_members
+    from faceage_bio.release.sites.site_bundle import sign_file, site_members
 
     config = load_config(configfile)
     folder, known, cards = study_to_release(results, [], config)
@@ -242,8 +240,12 @@ def pool(
 
     Example: faceage-bio site pool north.zip south.zip --output multi-site
     """
-    from faceage_bio.release.sites.signatures import check_signature
-    from faceage_bio.release.sites.site_bundle import differing_settings, pool_bundles, read_bundle
+    from faceage_bio.release.sites.site_bundle import (
+        check_signature,
+        differing_settings,
+        pool_bundles,
+        read_bundle,
+    )
 
     read = [read_bundle(path) for path in bundles]
     if allowed_signers:

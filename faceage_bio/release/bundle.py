@@ -1,8 +1,15 @@
 """The bundle that may leave: released tables, and the pages, figures and tables for authors made from them. All of it, or nothing."""
 
-from collections.abc import Mapping, Sequence
+import fcntl
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 import pandas as pd
 
@@ -19,9 +26,7 @@ from faceage_bio.core.tables import (
     write_table,
     zipped,
 )
-from faceage_bio.release.building import building_folder, take_place
-from faceage_bio.release.findings import Finding, stop_if_any
-from faceage_bio.release.gate import check_folder
+from faceage_bio.release.gate import Finding, check_folder, stop_if_any
 from faceage_bio.release.known import NOT_OF_PEOPLE, Known, vocabulary
 from faceage_bio.release.pseudonyms import fingerprints
 from faceage_bio.release.rule import changes, release
@@ -33,6 +38,7 @@ from faceage_bio.report.tables_by_place import collect
 from faceage_bio.report.words import without_folders
 
 MANIFEST, ABOUT = "manifest.json", "README.txt"
+EARLIER = "earlier"  # bundle, set aside while the new one takes its place
 README = """Results of faceage_bio, version {version}. index.html is the summary; pages open without a network. The folders in tables/ hold every result
 table that may leave, its files are the tables of a paper, all made of them. Rounding is {k}: counts of participants, samples, photos and events are
 rounded to the midpoints of {k}, statistics of 1 to {k} or with fewer than 10 residual degrees of freedom redacted; 1, for public data, leaves all exact.
@@ -192,3 +198,61 @@ def _hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of each file of a bundle."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {path.relative_to(folder).as_posix(): sha256_of(path) for path in files}
+
+
+@contextmanager
+def building_folder(target: Path) -> Iterator[Path]:
+    """A new private folder beside the target, removed at the end, also by Ctrl-C, SIGTERM or a closed terminal.
+
+    What a killed run left there is removed first. An earlier bundle that was set aside for one that did not come is put back.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".publish-{target.name}-"
+    for left in target.parent.glob(f"{prefix}*"):
+        with suppress(OSError), _locked(left):  # or another run is building there
+            _clear(left, target)
+    building = Path(mkdtemp(prefix=prefix, dir=target.parent))  # mode 0700
+    in_main = threading.current_thread() is threading.main_thread()  # others get no signals
+    before = {number: signal.signal(number, _end) for number in (signal.SIGTERM, signal.SIGHUP) if in_main}
+    with _locked(building):
+        try:
+            yield building
+        finally:
+            _clear(building, target)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def take_place(made: Path, target: Path, building: Path) -> None:
+    """Put what was made in its place; an earlier bundle goes only when the new one is there."""
+    if target.is_dir():
+        os.replace(target, building / EARLIER)
+    os.replace(made, target)
+
+
+def _clear(building: Path, target: Path) -> None:
+    if (building / EARLIER).exists() and not target.exists():
+        os.replace(building / EARLIER, target)
+    shutil.rmtree(building, ignore_errors=True)
+
+
+def _end(number: int, _: object) -> None:
+    """A signal as an exception, so that what is temporary is removed."""
+    sys.exit(128 + number)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """The kernel's lock, which ends with its process.
+
+    Raises
+    ------
+    OSError
+        Another process holds it.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)

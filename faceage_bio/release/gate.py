@@ -1,4 +1,4 @@
-"""The gate: reads every file that is to leave and collects what may not.
+"""The gate: reads every file that is to leave and collects what may not: where, what, and what to do about it.
 
 A result table says nothing but numbers in its declared columns, rounded counts and words of the vocabulary. Everything else is searched
 for pictures, identifiers, dates, paths and vectors.
@@ -8,7 +8,8 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -17,10 +18,28 @@ from faceage_bio.core.errors import PrivacyError, TableError
 from faceage_bio.core.results import measures, reasons, result_tables, row
 from faceage_bio.core.tables import parse_text_table
 from faceage_bio.release import content
-from faceage_bio.release.findings import Finding, masked
 from faceage_bio.release.known import Known, identifying_kind
 from faceage_bio.release.rule import midpoint
 from faceage_bio.report.table_files import PREFIX
+
+MOST = 40  # findings that a message lists
+ADVICE = {
+    "image": "Take the image out: no photo, and nothing drawn from one pixel by pixel, leaves. Figures are drawn as SVG.",
+    "metadata": "Take the EXIF or XMP block out; it tells where and with what a photo was taken.",
+    "embedding": "Take it out: a vector per face is the face. Share estimates on groups.",
+    "identifier": "Take the identifier out. If rows about single participants are to be shared, use `faceage-bio pseudonymise` and a contract.",
+    "file name": "Take the name of the photo out.",
+    "path": "Write file names without folders, or none; a path tells user, machine and project.",
+    "user or host": "Take the name of the user or machine out.",
+    "date": "Take the date out, or write years of age or of follow-up.",
+    "individual rows": "Share a table of groups instead; rows about single participants stay in results/.",
+    "internal": "Take the table that `faceage-bio publish` writes, from its released tables.",
+    "exact count": "Let `faceage-bio publish` write the table: it rounds counts.",
+    "other page": "Let `faceage-bio publish` render the pages from the released tables, and change neither.",
+    "kind of file": "Share .html, .tsv, .docx, .tex, .svg, .json, .md, .txt or .bib; leave everything else in results/.",
+    "undeclared": "Declare the column in faceage_bio/core/results/result_tables.py, or the word in its list in faceage_bio/core/results/.",
+    "unknown table": "Declare the table in faceage_bio/core/results/result_tables.py, as a result table or as one that never leaves.",
+}
 
 TEXTS = {
     ".html", ".htm", ".svg", ".json", ".md", ".txt", ".bib", ".css", ".tsv", ".csv", ".rst", ".yaml", ".yml", ".tex", ".xml", ".rels",
@@ -36,6 +55,46 @@ INDIVIDUAL = {"followup_years", "entry_years", "event", "perceptual_hash", "pixe
 COUNT_OF_PAPER = re.compile(r"\bn = ([\d,]+)$|^([\d,]+)(?: \(\d+%\))?$")
 NUMBER = re.compile(r"-?(?:\d+(?:\.\d*)?(?:e[-+]?\d+)?|inf)|True|False")
 ZIP, EMPTY = b"PK\x03\x04", b"PK\x05\x06" + bytes(18)
+# columns whose words are of a list
+WORDS: dict[str, Collection[str]] = {
+    "measure": measures.MEASURES, "adjustment": row.ADJUSTMENTS, "role": row.ROLES, "status": reasons.STATUSES,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One thing that may not leave. ``place`` is a line, a column or a part of the file; ``what`` is masked."""
+
+    file: str
+    place: str
+    kind: str
+    what: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}, {self.place}" if self.place else self.file
+        return f"{where}: {self.kind}: {self.what}. {ADVICE[self.kind]}"
+
+
+def masked(text: str) -> str:
+    """Enough of it for its owner to know it: ``N0…`` of ``N0912``, and ``…`` of what is shorter than four letters."""
+    return f"{text[:2]}…" if len(text) >= 4 else "…"
+
+
+def stop_if_any(findings: Sequence[Finding], said: str) -> None:
+    """Refuse.
+
+    Raises
+    ------
+    PrivacyError
+        Anything was found; the message begins with ``said`` and lists it.
+    """
+    if findings:
+        lines = [f"  - {finding}" for finding in findings[:MOST]]
+        lines += [f"  - and {len(findings) - MOST} more"] if len(findings) > MOST else []
+        raise PrivacyError(
+            f"{said} {len(findings)} thing{'s' * (len(findings) > 1)} may not leave. Expected none. Take out what is listed.\n"
+            + "\n".join(lines)
+        )
 
 
 def check_folder(folder: Path, known: Known, k: int) -> list[Finding]:
@@ -184,11 +243,6 @@ def _fault(key: str, column: str, cell: str, known: Known, k: int) -> tuple[str,
             return exact
     is_word = not declared.rows or cell in WORDS.get(column, {cell})
     return None if is_word and known.allows(cell) else ("undeclared", "a word of no list")
-
-
-WORDS: dict[str, Collection[str]] = {
-    "measure": measures.MEASURES, "adjustment": row.ADJUSTMENTS, "role": row.ROLES, "status": reasons.STATUSES,
-}  # fmt: skip
 
 
 def _is_rounded(cell: str, k: int, is_curve: bool = False) -> bool:

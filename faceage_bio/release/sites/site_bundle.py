@@ -8,6 +8,8 @@ import hashlib
 import io
 import json
 import re
+import shutil
+import subprocess
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,24 +35,25 @@ from faceage_bio.core.results.row import columns_of, is_result, number_columns
 from faceage_bio.core.settings.settings_report import Pooling
 from faceage_bio.core.tables import read_table, write_bytes, write_json, write_table
 from faceage_bio.core.user_files import check_zip
-from faceage_bio.release.building import building_folder, take_place
 from faceage_bio.release.bundle import (
     MANIFEST,
+    building_folder,
     is_ours,
     provenance,
     released_config,
     result_tables,
+    take_place,
     write_pages,
     write_released,
 )
-from faceage_bio.release.findings import stop_if_any
-from faceage_bio.release.gate import check_folder
+from faceage_bio.release.gate import check_folder, stop_if_any
 from faceage_bio.release.known import Known, vocabulary
 from faceage_bio.release.pseudonyms import fingerprints
 from faceage_bio.release.rule import changes, release
 from faceage_bio.release.sites.rounds import faults_of
 
 FORMAT = "faceage-bio site bundle 1"
+NAMESPACE = "faceage-bio"  # of signatures
 GENES = "expression/genes"
 EXACT = ("estimate", "ci_lower", "ci_upper", "standard_error")
 SITE = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
@@ -427,3 +430,58 @@ def _write_pooled(tables: Path, config: Mapping, fit_in: str) -> pd.DataFrame:
         made = pool_genes((read_table(path, GENE_COLUMNS) for path in genes), settings.reference_cohorts)
         write_table(made, folder / "genes.tsv")
     return found.estimates
+
+
+def sign_file(path: Path, key: Path) -> Path:
+    """Sign a file with an OpenSSH key; the signature lies beside it.
+
+    Raises
+    ------
+    RunError
+        No ssh-keygen, or a key that cannot sign.
+    """
+    signature = path.with_name(f"{path.name}.sig")
+    signature.unlink(missing_ok=True)
+    done = _ssh_keygen("sign", "-f", str(key), str(path))
+    if done.returncode:
+        raise RunError(
+            f"{key}: cannot sign ({done.stderr.strip()}). Expected a private OpenSSH key, or a public one whose private one an agent holds. Check the path."
+        )
+    return signature
+
+
+def check_signature(path: Path, site: str, allowed_signers: Path) -> None:
+    """Refuse a file that the site did not sign as it is.
+
+    Parameters
+    ----------
+    allowed_signers : lines of OpenSSH, ``north ssh-ed25519 AAAA...``
+
+    Raises
+    ------
+    RunError
+        No signature beside it, of another, of another file, or no ssh-keygen.
+    """
+    signature = path.with_name(f"{path.name}.sig")
+    if not signature.is_file():
+        raise RunError(
+            f"{signature}: no such file. Expected the signature of {path.name}. Ask the site for it."
+        )
+    options = ("-f", str(allowed_signers), "-I", site, "-s", str(signature))
+    done = _ssh_keygen("verify", *options, content=path.read_bytes())
+    if done.returncode:
+        raise RunError(
+            f"{path}: not as {site} signed it ({done.stderr.strip() or done.stdout.strip()}). Expected a signature of a key that {allowed_signers} lists for {site}. "
+            "Ask the site for the file and its key again, by another way."
+        )
+
+
+def _ssh_keygen(
+    command: str, *options: str, content: bytes | None = None
+) -> subprocess.CompletedProcess[str]:
+    """OpenSSH's signatures, by the keys that users have."""
+    if shutil.which("ssh-keygen") is None:
+        raise RunError("ssh-keygen: not found. Expected OpenSSH 8.2 or later. Install openssh-client.")
+    line = ["ssh-keygen", "-Y", command, "-n", NAMESPACE, *options]
+    done = subprocess.run(line, input=content, capture_output=True)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
