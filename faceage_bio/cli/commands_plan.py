@@ -84,6 +84,18 @@ def _pilot(path: Path, columns: list[str]):
     return usable_rows(read_people(path), columns, str(path))
 
 
+def _pilot_gain(path: Path, base: list[str], repeats: int):
+    """A pilot's rows, what face age adds to a prognostic score of what a trial knows anyway, and the columns of that."""
+    from faceage_bio.analyses.planning.pilot_precision import AGE_ECOG_STAGE, prognostic_gain
+    from faceage_bio.analyses.survival.follow_up import read_people
+
+    table = read_people(path)
+    known = base or [name for name in AGE_ECOG_STAGE if name in table and table[name].notna().any()]
+    rows = _pilot(path, [*known, "face_age", "age_acceleration"])
+    scores = {"base": known, "face age added": [*known, "face_age"]}
+    return rows, prognostic_gain(rows, scores, repeats=repeats), known
+
+
 def _save(table, output: Path | None) -> None:
     from faceage_bio.core.tables import write_table
 
@@ -433,7 +445,7 @@ def trial(
     Example: faceage-bio plan trial --hazard-ratio 0.7 --median-survival 1.5 --accrual 2 --follow-up 1 --output trial.tsv
     """
     from faceage_bio.analyses.planning.cohort_study import WORTH, TrialPlan, remarks_of, selected_by
-    from faceage_bio.analyses.planning.pilot_precision import AGE_ECOG_STAGE, gain_rows, prognostic_gain
+    from faceage_bio.analyses.planning.pilot_precision import gain_rows
     from faceage_bio.stats.sample_size import LogRankTrial, drop_out_hazard
 
     lost = drop_out_hazard(drop_out, 1)
@@ -448,15 +460,9 @@ def trial(
         raise RunError(
             "--threshold needs --pilot, and no --selected-share. Expected one source of the share above the threshold. Give the pilot alone."
         )
-    more, remarks, gained = [], [], r_squared
+    more, remarks, gained, told = [], [], r_squared, ""
     if pilot is not None:
-        from faceage_bio.analyses.survival.follow_up import read_people
-
-        table = read_people(pilot)
-        known = base or [name for name in AGE_ECOG_STAGE if name in table and table[name].notna().any()]
-        rows = _pilot(pilot, [*known, "face_age", "age_acceleration"])
-        scores = {"base": known, "face age added": [*known, "face_age"]}
-        found = prognostic_gain(rows, scores, repeats=repeats)
+        rows, found, known = _pilot_gain(pilot, base, repeats)
         more = gain_rows(found, known, len(rows))
         told = ", ".join(name.replace("_", " ") for name in known)
         with_face_age = f"{told}, face age" if told else "face age"
@@ -466,7 +472,7 @@ def trial(
         if threshold is not None:
             selected_share, selected_hazard_ratio = selected_by(rows, "age_acceleration", threshold)
     if gained is not None and gained < WORTH:
-        over = f" beyond {told}" if pilot is not None and r_squared is None and told else ""
+        over = f" beyond {told}" if r_squared is None and told else ""
         remarks.append(
             f"Adjustment saves {max(gained, 0):.1%} of the events{over}: face age is not worth its photos in this trial. A score with age, ECOG and stage may be."
         )

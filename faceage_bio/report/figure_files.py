@@ -41,13 +41,10 @@ def _packed(data: pd.DataFrame) -> str:
     table = data.dropna(axis=1, how="all")
     if not 0 < len(table) <= MOST_ROWS:
         return ""
+    rows = harmless_table(table).to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.6g")
     stream = io.BytesIO()
     with gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as writer:
-        writer.write(
-            harmless_table(table)
-            .to_csv(sep="\t", index=False, lineterminator="\n", float_format="%.6g")
-            .encode()
-        )
+        writer.write(rows.encode())
     text = base64.b64encode(stream.getvalue()).decode()
     return f'<script type="application/gzip" class="data">{text}</script>'
 

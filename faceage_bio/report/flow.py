@@ -14,6 +14,7 @@ from markupsafe import escape
 from faceage_bio.intake.cohort.ledger import MISSING
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
+from faceage_bio.report.svg import FONT
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import count
 
@@ -27,11 +28,10 @@ BOXES = {
     ],
     "sample": [("expression", "RNA samples analysed")],
 }
-OF_FACE_AGES = {
-    "Photos received": "Face ages given",
-    "Photos with a face age": "Face ages known",
-}  # titles where no photos came in
+# titles where no photos came in
+OF_FACE_AGES = {"Photos received": "Face ages given", "Photos with a face age": "Face ages known"}
 FULL_MODEL = "Participants in the full Cox model"
+WIDTH, MAIN, SIDE, GAP, LINE, PAD = 760, 290, 410, 60, 17, 10
 
 
 @dataclass(frozen=True)
@@ -58,18 +58,16 @@ def chains(flow: pd.DataFrame) -> dict[str, list[Box]]:
     found = {}
     for unit, stages in BOXES.items():
         mine = flow[flow["unit"] == unit]
-        start = mine[mine["stage"] == "intake"]
         if not len(mine):
             continue
+        by_stage = dict(iter(mine.groupby("stage")))
+        start = by_stage.get("intake", mine.iloc[:0])
         steps = [Box("intake", CAME_IN[unit], _total(start, "remaining"), {}, _numbers(start, "flagged"))]
         if lost := _numbers(start, "excluded"):
-            steps = [
-                Box("before", f"{CAME_IN[unit]}, all", _total(start, "received")), replace(steps[0], reasons=lost),
-            ]  # fmt: skip
-        for stage, title in stages:
-            rows = mine[mine["stage"] == stage]
-            if not len(rows):
-                continue
+            before = Box("before", f"{CAME_IN[unit]}, all", _total(start, "received"))
+            steps = [before, replace(steps[0], reasons=lost)]
+        for stage, title in (one for one in stages if one[0] in by_stage):
+            rows = by_stage[stage]
             reasons, n = _numbers(rows, "excluded"), _total(rows, "remaining")
             flags = _numbers(rows, "flagged")
             if stage == "survival":
@@ -99,9 +97,8 @@ def cohort_flow(tables: ReportTables, name: str, given: bool = False) -> dict[st
     flow = tables.get("ledger", "flow", name)
     boxes = chains(flow) if len(flow) else {}
     if given and "photo" in boxes:
-        boxes["photo"] = [
-            replace(box, title=OF_FACE_AGES.get(box.title, box.title)) for box in boxes["photo"]
-        ]
+        photos = boxes["photo"]
+        boxes["photo"] = [replace(box, title=OF_FACE_AGES.get(box.title, box.title)) for box in photos]
     return boxes
 
 
@@ -121,16 +118,17 @@ def box_of(boxes: dict[str, list[Box]], unit: str, stage: str) -> Box | None:
 
 def lost_lines(box: Box) -> list[str]:
     """What the exclusion box at an arrow says."""
-    return [f"{count(n)} {words.reason(code)}" for code, n in box.reasons.items() if n != 0]
+    return _counted(box.reasons)
 
 
 def flag_line(box: Box) -> str:
     """Those used but flagged."""
-    said = [f"{count(n)} {words.reason(code)}" for code, n in box.flags.items() if n != 0]
-    return f"used, flagged: {', '.join(said)}" if said else ""
+    said = ", ".join(_counted(box.flags))
+    return f"used, flagged: {said}" if said else ""
 
 
-WIDTH, MAIN, SIDE, GAP, LINE, PAD = 760, 290, 410, 60, 17, 10
+def _counted(reasons: dict[str, float]) -> list[str]:
+    return [f"{count(n)} {words.reason(code)}" for code, n in reasons.items() if n != 0]
 
 
 def draw(boxes: dict[str, list[Box]], cohort: str) -> Picture:
@@ -156,12 +154,10 @@ def picture(
         parts.append(_text(14, top + 22, f"{missing}: not run", ' opacity="0.8"'))
         top += 46
     height = top - 20
-    return Picture(
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="strobe" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        f'role="img" aria-label="{escape(title)}" '
-        'font-family="Arial, Helvetica, sans-serif" font-size="13" fill="currentColor">' + "".join(parts) + "</svg>",
-        data,
-    )  # fmt: skip
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+    style = f'font-family="{FONT}" font-size="13" fill="currentColor"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" class="strobe" {size} role="img" aria-label="{escape(title)}" {style}>'
+    return Picture(f"{head}{''.join(parts)}</svg>", data)
 
 
 def _text(x: float, y: float, text: str, more: str = "") -> str:
@@ -188,39 +184,27 @@ def _arrow(parts: list[str], top: int, box: Box) -> int:
     height = 2 * PAD + LINE * (len(lines) + 1) - 4 if lines else 0
     below = top + max(height + 16, 34)
     x = 1 + MAIN // 2
-    parts.append(
-        f'<path d="M{x},{top}V{below - 7}" stroke="currentColor" fill="none"/><path d="M{x - 5},{below - 8}h10l-5,8z"/>'
-    )
+    parts.append(f'<path d="M{x},{top}V{below - 7}" stroke="currentColor" fill="none"/>')
+    parts.append(f'<path d="M{x - 5},{below - 8}h10l-5,8z"/>')
     if lines:
         side, start = 1 + MAIN + GAP - 6, top + 8
         parts.append(f'<path d="M{x},{start + height // 2}H{side - 7}" stroke="currentColor" fill="none"/>')
         parts.append(f'<path d="M{side - 8},{start + height // 2 - 5}v10l8,-5z"/>')
         parts.append(_frame(side, start, SIDE - 6, height, 'stroke-dasharray="4 3"'))
         parts.append(_text(side + 12, start + PAD + 11, "Excluded", ' font-weight="600"'))
-        for k, line in enumerate(lines):
-            indent = 10 if line.startswith("  ") else 0
-            parts.append(
-                _text(
-                    side + 12 + indent, start + PAD + 11 + LINE * (k + 1), line.strip(), ' font-size="12.5"'
-                )
-            )
+        for k, line in enumerate(lines, 1):
+            across, down = side + 12 + 10 * line.startswith("  "), start + PAD + 11 + LINE * k
+            parts.append(_text(across, down, line.strip(), ' font-size="12.5"'))
     return below
 
 
 def _as_rows(boxes: dict[str, list[Box]]) -> pd.DataFrame:
     """The boxes as rows, for whoever takes the data of the figure."""
-    rows = [
-        {"box": title, "n": n, "left out or flagged before": "; ".join(lost)}
-        for title, n, lost in as_list(boxes)
-    ]
-    return pd.DataFrame(rows)
+    rows = [(title, n, "; ".join(lost)) for title, n, lost in as_list(boxes)]
+    return pd.DataFrame(rows, columns=["box", "n", "left out or flagged before"])
 
 
 def as_list(boxes: dict[str, list[Box]]) -> list[tuple[str, str, list[str]]]:
     """The diagram in words: (box, number, what was excluded on the way to it), its text alternative."""
-    lines = []
-    for chain in boxes.values():
-        for box in chain:
-            flags = flag_line(box)
-            lines.append((box.title, count(box.n), [*lost_lines(box), *([flags] if flags else [])]))
-    return lines
+    every = (box for chain in boxes.values() for box in chain)
+    return [(box.title, count(box.n), [*lost_lines(box), *filter(None, [flag_line(box)])]) for box in every]

@@ -15,38 +15,17 @@ from faceage_bio.report import words
 from faceage_bio.report.journal_tables import Cell, Gene, JournalTable, journal_tables, plain
 from faceage_bio.report.tables_by_place import ReportTables
 
-# Which photos were not used and which RNA samples were flagged or excluded, from the ledger: lists for the study's own team.
-
-
 PREFIX = "INTERNAL_"  # of every file of exact numbers or of single participants
 PHOTOS, SAMPLES = f"{PREFIX}photos_not_used.tsv", f"{PREFIX}samples_flagged.tsv"
 LINKS = {"photos": f"tables/{PHOTOS}", "samples": f"tables/{SAMPLES}"}  # from the pages
 COLUMNS = (COHORT, "{id}", SUBJECT, "stage", "status", "reason", "detail")
 
 
-def photos_not_used(ledgers: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Each photo without a usable face age, with the reason."""
-    return _listed(ledgers, PHOTO, ("excluded",))
-
-
-def samples_flagged(ledgers: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Each RNA sample that was excluded, or used but flagged, with the reason."""
-    return _listed(ledgers, SAMPLE, ("excluded", "flagged"))
-
-
-def _listed(ledgers: Sequence[pd.DataFrame], identifier: str, statuses: Sequence[str]) -> pd.DataFrame:
-    ledger = pd.concat(ledgers, ignore_index=True)
-    rows = ledger[(ledger[identifier] != "") & ledger["status"].isin(statuses)]
-    rows = rows.assign(
-        reason=rows["reason"].map(words.reason),
-        detail=[
-            "; ".join(words.REASONS.get(part, part) for part in detail.split(";"))
-            for detail in rows["detail"]
-        ],
-    )
-    return rows[[name.format(id=identifier) for name in COLUMNS]].drop_duplicates()
-
-
+# lists for the study's own team, from the ledger: file, identifier, and status of what it lists
+LISTS = (
+    (PHOTOS, PHOTO, ["excluded"]),  # without a usable face age
+    (SAMPLES, SAMPLE, ["excluded", "flagged"]),
+)
 INTERNAL = "INTERNAL: exact numbers, not for release."
 NEW_LINE = r" \\ "
 LONG = 35  # rows from which a LaTeX table breaks over pages
@@ -63,12 +42,23 @@ def write_tables(
 ) -> list[Path]:
     """Write the internal tables into a folder: exact numbers, INTERNAL in name and footer."""
     files = rendered(tables, config, internal=True)
-    for name, list_of in ((PHOTOS, photos_not_used), (SAMPLES, samples_flagged)):
-        rows = list_of(ledgers)
+    for name, identifier, statuses in LISTS:
+        rows = _listed(ledgers, identifier, statuses)
         files[name] = _separated([list(rows.columns), *rows.to_numpy().tolist()])
     for name, content in files.items():
         write_bytes(content, folder / name)
     return [folder / name for name in files]
+
+
+def _listed(ledgers: Sequence[pd.DataFrame], identifier: str, statuses: Sequence[str]) -> pd.DataFrame:
+    """Each photo or sample with one of these statuses, and the reason."""
+    ledger = pd.concat(ledgers, ignore_index=True)
+    rows = ledger[(ledger[identifier] != "") & ledger["status"].isin(statuses)]
+    details = (
+        "; ".join(words.REASONS.get(part, part) for part in cell.split(";")) for cell in rows["detail"]
+    )
+    rows = rows.assign(reason=rows["reason"].map(words.reason), detail=list(details))
+    return rows[[name.format(id=identifier) for name in COLUMNS]].drop_duplicates()
 
 
 def rendered(tables: ReportTables, config: Mapping, *, internal: bool) -> dict[str, bytes]:
@@ -79,21 +69,17 @@ def rendered(tables: ReportTables, config: Mapping, *, internal: bool) -> dict[s
     tables : exact ones, or released ones
     internal : whether files are marked as not for release; if not, the notes state how counts were rounded
     """
+    from faceage_bio.report.word_table import word_table  # python-docx is loaded where a Word file is made
+
     rounding = 1 if internal else config.get("release", {}).get("rounding", 6)
     mark = INTERNAL if internal else ""
     files: dict[str, bytes] = {}
     for table in journal_tables(tables, config, rounding):
         name = f"{PREFIX if internal else ''}{table.name}"
-        files[f"{name}.docx"] = _word(table, mark)
+        files[f"{name}.docx"] = word_table(table, mark)
         files[f"{name}.tex"] = latex_table(table, mark).encode()
         files[f"{name}.tsv"] = _separated(tsv_rows(table, mark))
     return files
-
-
-def _word(table: JournalTable, mark: str) -> bytes:
-    from faceage_bio.report.word_table import word_table  # python-docx is loaded where a Word file is made
-
-    return word_table(table, mark)
 
 
 # ------------------------------------------------------------------------------ TSV
@@ -101,14 +87,23 @@ def _word(table: JournalTable, mark: str) -> bytes:
 
 def tsv_rows(table: JournalTable, mark: str) -> list[list[str]]:
     """Head, lines, and the notes below them in the first column."""
-    above = {first + k: label for label, first, n in table.spanners for k in range(n)}
+    above = _spans(table)
     heads = [
         f"{above[place]}: {head}" if place in above else head.replace("\n", ", ")
         for place, head in enumerate(table.heads)
     ]
     blank = [""] * (len(heads) - 1)
-    notes = [[note, *blank] for note in (*table.notes, *filter(None, (mark,)))]
+    notes = [[note, *blank] for note in _notes(table, mark)]
     return [heads, *([plain(cell) for cell in row.cells] for row in table.rows), *notes]
+
+
+def _spans(table: JournalTable) -> dict[int, str]:
+    """The label above each column that has one."""
+    return {first + k: label for label, first, n in table.spanners for k in range(n)}
+
+
+def _notes(table: JournalTable, mark: str) -> tuple[str, ...]:
+    return (*table.notes, mark) if mark else table.notes
 
 
 def _separated(rows: Sequence[Sequence[object]]) -> bytes:
@@ -123,26 +118,29 @@ def _separated(rows: Sequence[Sequence[object]]) -> bytes:
 
 def latex_table(table: JournalTable, mark: str) -> str:
     r"""The table for ``\usepackage{booktabs}``, and ``longtable`` where it is long."""
-    width = len(table.heads)
-    spans = {first + k: label for label, first, n in table.spanners for k in range(n)}
+    width, spans = len(table.heads), _spans(table)
     heads = [_escaped_head(head) for head in table.heads]
-    columns: list = (
-        [(escaped(spans.get(place, "")), head) for place, head in enumerate(heads)] if spans else heads
-    )
     rows = [
         [_latex_cell(cell, row.kind, place) for place, cell in enumerate(row.cells)] for row in table.rows
     ]
     frame = pd.DataFrame(rows)  # columns by number until they are named: two may have the same name
-    frame.columns = pd.MultiIndex.from_tuples(columns) if spans else pd.Index(columns)
+    frame.columns = pd.Index(heads)
+    if spans:
+        above = [escaped(spans.get(place, "")) for place in range(width)]
+        frame.columns = pd.MultiIndex.from_arrays([above, heads])
     long = len(rows) > LONG
+    floating = {"position": "htbp", "position_float": "centering"}
     text = frame.style.hide(axis="index").to_latex(
-        hrules=True, column_format="l" + "c" * (width - 1), multicol_align="c", caption=escaped(table.title),
-        label=f"tab:{table.name}", position=None if long else "htbp", position_float=None if long else "centering",
-        environment="longtable" if long else None,
-    )  # fmt: skip
+        hrules=True,
+        column_format="l" + "c" * (width - 1),
+        multicol_align="c",
+        caption=escaped(table.title),
+        label=f"tab:{table.name}",
+        **{"environment": "longtable"} if long else floating,
+    )
     for label, first, n in table.spanners:
         text = _underline(text, escaped(label), first + 1, first + n)
-    notes = "\n\n".join(escaped(note) for note in (*table.notes, *filter(None, (mark,))))
+    notes = "\n\n".join(map(escaped, _notes(table, mark)))
     below = f"\\par\\smallskip\\noindent\n\\begin{{minipage}}{{\\linewidth}}\\footnotesize\n{notes}\n\\end{{minipage}}\n"
     end = "\\end{longtable}\n" if long else "\\end{table}\n"
     text = text.replace(end, end + below if long else below + end)
@@ -165,9 +163,8 @@ def _escaped_head(head: str) -> str:
 
 def _latex_cell(cell: Cell, kind: str, place: int) -> str:
     parts = cell if isinstance(cell, tuple) else (cell,)
-    text = "".join(
-        f"\\textit{{{escaped(part)}}}" if isinstance(part, Gene) else escaped(part) for part in parts
-    )
+    said = (f"\\textit{{{escaped(part)}}}" if isinstance(part, Gene) else escaped(part) for part in parts)
+    text = "".join(said)
     if place:
         return text
     return {"group": f"\\addlinespace\\rlap{{\\textbf{{{text}}}}}", "level": f"\\quad {text}"}.get(kind, text)
@@ -175,7 +172,6 @@ def _latex_cell(cell: Cell, kind: str, place: int) -> str:
 
 def _underline(text: str, label: str, first: int, last: int) -> str:
     """The table with a rule below a spanner, in each of its heads."""
-    line = re.compile(
-        rf"^(.*\\multicolumn{{{last - first + 1}}}{{c}}{{{re.escape(label)}}}.*\\\\)\n", re.MULTILINE
-    )
+    spanner = rf"\\multicolumn{{{last - first + 1}}}{{c}}{{{re.escape(label)}}}"
+    line = re.compile(rf"^(.*{spanner}.*\\\\)\n", re.MULTILINE)
     return line.sub(lambda found: f"{found[1]}\n\\cmidrule(lr){{{first}-{last}}}\n", text)

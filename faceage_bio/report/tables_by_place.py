@@ -24,6 +24,8 @@ PARTICIPANTS = [
     AGE,
     FACE_AGE,
 ]  # of a table with a row per participant: what internal pages draw, no identifier
+WORDS = ("note", "question", "per", "model", "adjustment", "term", "measure")
+NUMBERS_SHOWN = ("estimate", "ci_lower", "ci_upper", "p_value", "q_value", "n", "n_events")
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,8 @@ def collect(paths: Sequence[Path], released: bool = False) -> ReportTables:
             table = table[PARTICIPANTS].dropna().sort_values(PARTICIPANTS)
         if len(table):
             parts.setdefault((analysis, path.stem), []).append(table)
-    return ReportTables(
-        {key: _complete(_below_each_other(tables), "/".join(key)) for key, tables in parts.items()},
-        fingerprint(paths),
-        released,
-    )
+    by_name = {key: _complete(_below_each_other(tables), "/".join(key)) for key, tables in parts.items()}
+    return ReportTables(by_name, fingerprint(paths), released)
 
 
 def fingerprint(paths: Sequence[Path]) -> str:
@@ -85,27 +84,22 @@ def fingerprint(paths: Sequence[Path]) -> str:
 def _below_each_other(tables: list[pd.DataFrame]) -> pd.DataFrame:
     """One table; a column that is empty everywhere stays, so that a page finds it."""
     columns = dict.fromkeys(name for table in tables for name in table)
-    filled = [
-        table.dropna(axis=1, how="all") for table in tables
-    ]  # empty ones would blur the types of the others
+    # empty ones would blur the types of the others
+    filled = [table.dropna(axis=1, how="all") for table in tables]
     return pd.concat(filled, ignore_index=True).reindex(columns=list(columns))
-
-
-WORDS = ("note", "question", "per", "model", "adjustment", "term", "measure")
 
 
 def _said_once(table: pd.DataFrame, columns: list[str], say: Callable[[dict], str]) -> list[str]:
     """What a function says of these columns, asked once for each different row."""
-    keys = list(
-        zip(*(table[name].astype(object).where(table[name].notna(), None) for name in columns), strict=True)
-    )
+    given = (table[name].astype(object).where(table[name].notna(), None) for name in columns)
+    keys = list(zip(*given, strict=True))
     words = {key: say(dict(zip(columns, key, strict=True))) for key in dict.fromkeys(keys)}
     return [words[key] for key in keys]
 
 
 def _complete(table: pd.DataFrame, key: str) -> pd.DataFrame:
     """Columns that any table may lack, so that templates need not ask."""
-    for column in ("estimate", "ci_lower", "ci_upper", "p_value", "q_value", "n", "n_events"):
+    for column in NUMBERS_SHOWN:
         if column not in table:
             table[column] = float("nan")
     if is_result(table):  # its reasons in words, for the page

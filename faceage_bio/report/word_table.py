@@ -52,13 +52,8 @@ def word_table(table: JournalTable, footer: str) -> bytes:
     for note in table.notes:
         _write(document.add_paragraph(), (note,), size=SMALL)
     if footer:
-        _write(
-            document.sections[0].footer.paragraphs[0],
-            (footer,),
-            bold=True,
-            size=SMALL,
-            colour=RGBColor(0xB0, 0, 0),
-        )
+        below = document.sections[0].footer.paragraphs[0]
+        _write(below, (footer,), bold=True, size=SMALL, colour=RGBColor(0xB0, 0, 0))
     return _packed(document)
 
 
@@ -129,8 +124,7 @@ def _write(
     for part in parts:
         run = paragraph.add_run(str(part))
         run.bold, run.italic = bold or None, isinstance(part, Gene) or None
-        if size is not None:
-            run.font.size = size
+        run.font.size = size
         if colour is not None:
             run.font.color.rgb = colour
 
