@@ -1,4 +1,6 @@
-"""Functions for notebooks: ``import faceage_bio as fa``. They are those of the workflow's steps, tables in and tables out."""
+"""Functions for notebooks: ``import faceage_bio as fa``. They are those of the workflow's steps, tables in
+and tables out.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -32,7 +34,9 @@ PANEL = tuple(Expression().panel)
 
 
 class GeneTables(NamedTuple):
-    """Result rows: ``panel``, the prespecified genes in every model; ``genes``, all genes in the joint model; ``type_one_error``."""
+    """Result rows: ``panel``, the prespecified genes in every model; ``genes``, all genes in the joint model;
+    ``type_one_error``.
+    """
 
     panel: pd.DataFrame
     genes: pd.DataFrame
@@ -49,15 +53,16 @@ def cox_models(
     strata: Sequence[str] = (),
     cluster: str | None = None,
 ) -> pd.DataFrame:
-    """Hazard ratios for death of face age, age acceleration and chronological age in sequentially adjusted Cox models.
+    """Hazard ratios for death of face age, age acceleration and chronological age in sequentially adjusted
+    Cox models.
 
     Equal to R's ``survival::coxph`` (Efron ties); the step ``fit-survival``.
 
     Parameters
     ----------
     participants : DataFrame, shape (n, any)
-        face_age, chronological_age and followup_years (years), event (1 = died), and the covariates; entry_years where observation
-        starts late. age_acceleration is made where it lacks.
+        face_age, chronological_age and followup_years (years), event (1 = died), and the covariates;
+        entry_years where observation starts late. age_acceleration is made where it lacks.
     sequential_adjustment : columns that enter one after the other, after age
     covariates : further columns of the full model
     per_years : years that hazard ratios are given for
@@ -68,8 +73,8 @@ def cox_models(
     Returns
     -------
     DataFrame, result rows
-        ``step`` (unadjusted, + age, ...), ``exposure``, ``term``, ``estimate`` (hazard ratio), ``ci_lower``, ``ci_upper``, ``p_value``,
-        ``n``, ``n_events``; a model that cannot be fitted says why in ``reason``.
+        ``step`` (unadjusted, + age, ...), ``exposure``, ``term``, ``estimate`` (hazard ratio), ``ci_lower``,
+        ``ci_upper``, ``p_value``, ``n``, ``n_events``; a model that cannot be fitted says why in ``reason``.
 
     Raises
     ------
@@ -79,9 +84,15 @@ def cox_models(
         A column lacks, or follow-up that no analysis can take; all of it is told at once, by row.
     """
     survival = _settings(
-        "cox_models", "survival", per_years=per_years, sequential_adjustment=sequential_adjustment, covariates=covariates,
-        groups={name: _listed(cuts) for name, cuts in (groups or {}).items()}, strata=strata, cluster=cluster,
-    )  # fmt: skip
+        "cox_models",
+        "survival",
+        per_years=per_years,
+        sequential_adjustment=sequential_adjustment,
+        covariates=covariates,
+        groups={name: _listed(cuts) for name, cuts in (groups or {}).items()},
+        strata=strata,
+        cluster=cluster,
+    )
     chosen = Choices.of(survival)
     needed = (FACE_AGE, AGE, FOLLOWUP, EVENT, *chosen.groups)
     table = complete(_checked(participants, needed), "participants")
@@ -103,15 +114,17 @@ def gene_panel(
     permutations: int = 50,
     seed: int = 1,
 ) -> GeneTables:
-    """Log2 fold changes per ``per_years`` of age acceleration, adjusted for age and covariates, by DESeq2's method and limma-voom.
+    """Log2 fold changes per ``per_years`` of age acceleration, adjusted for age and covariates, by DESeq2's
+    method and limma-voom.
 
-    Validated against DESeq2 1.38.3 and limma 3.54.1; the steps ``check-expression`` (type I error on permuted exposures, which method
-    leads) and ``fit-expression``.
+    Validated against DESeq2 1.38.3 and limma 3.54.1; the steps ``check-expression`` (type I error on permuted
+    exposures, which method leads) and ``fit-expression``.
 
     Parameters
     ----------
     participants : DataFrame, shape (n, any)
-        subject_id, face_age and chronological_age (years), and the covariates. age_acceleration is made where it lacks.
+        subject_id, face_age and chronological_age (years), and the covariates. age_acceleration is made where
+        it lacks.
     counts : DataFrame of int, genes x samples
         Raw counts, symbols of genes as index; columns are samples.
     panel : prespecified genes, the headline first
@@ -167,9 +180,11 @@ def gene_panel(
 
 
 def release_tables(tables: Mapping[str, pd.DataFrame], rounding: int = 6) -> dict[str, pd.DataFrame]:
-    """Result tables as they may leave: counts rounded to the midpoint of ``rounding``, what follows from small counts redacted.
+    """Result tables as they may leave: counts rounded to the midpoint of ``rounding``, what follows from
+    small counts redacted.
 
-    The rule of `faceage-bio publish`, which besides looks through all files for identifiers (docs/privacy.md).
+    The rule of `faceage-bio publish`, which besides looks through all files for identifiers
+    (docs/privacy.md).
 
     Parameters
     ----------
@@ -199,7 +214,8 @@ def release_tables(tables: Mapping[str, pd.DataFrame], rounding: int = 6) -> dic
 
 
 def simulate_cohort(n: int = 150, seed: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Simulated participants whose genes and survival follow a hidden biological age, of which face age is a noisy reading.
+    """Simulated participants whose genes and survival follow a hidden biological age, of which face age is a
+    noisy reading.
 
     Parameters
     ----------
@@ -209,7 +225,8 @@ def simulate_cohort(n: int = 150, seed: int = 1) -> tuple[pd.DataFrame, pd.DataF
     Returns
     -------
     participants : DataFrame, shape (n, 11)
-        subject_id, chronological_age, face_age, followup_years (years), event, sex, smoking, pack_years, bmi, ecog, site.
+        subject_id, chronological_age, face_age, followup_years (years), event, sex, smoking, pack_years, bmi,
+        ecog, site.
     counts : DataFrame of int, shape (2000, n)
         Genes x subjects.
     """
@@ -234,7 +251,10 @@ def simulate_cohort(n: int = 150, seed: int = 1) -> tuple[pd.DataFrame, pd.DataF
 
 def _listed(value: object) -> object:
     """A sequence as the config has it; a word stays one, which no list of the config is."""
-    return list(value) if isinstance(value, (Sequence, set, pd.Index, pd.Series, np.ndarray)) and not isinstance(value, str) else value  # fmt: skip
+    listed = isinstance(value, (Sequence, set, pd.Index, pd.Series, np.ndarray)) and not isinstance(
+        value, str
+    )
+    return list(value) if listed else value
 
 
 def _settings(function: str, section: str, **values: object) -> Any:
@@ -283,9 +303,8 @@ def _checked(participants: pd.DataFrame, needed: Sequence[str]) -> pd.DataFrame:
         )
     elif {FOLLOWUP, EVENT} <= set(table):
         check_follow_up(table, "participants", problems)
-    if SUBJECT in table and (
-        doubled := sorted(map(str, table.loc[table[SUBJECT].duplicated(), SUBJECT].unique()))
-    ):
+    twice = table[SUBJECT][table[SUBJECT].duplicated()].unique() if SUBJECT in table else []
+    if doubled := sorted(map(str, twice)):
         problems.other(
             f"participants: subject_id {examples(doubled)} stands more than once. Expected one row per participant. Keep one of each."
         )

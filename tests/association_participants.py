@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.phenotype.adjustment import (
-    Covariate,
     Plan,
     compare_adjustments,
     vary_specifications,
@@ -14,11 +13,19 @@ from faceage_bio.analyses.phenotype.dose import fit_dose_response
 from faceage_bio.analyses.phenotype.group_means import compare_levels
 from faceage_bio.analyses.phenotype.matched import match_groups
 from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
+from faceage_bio.core.settings.settings_acceleration import Covariate
+
+
+def covariate(role: str, reason: str = "not stated", **exceptions: str) -> Covariate:
+    return Covariate(role=role, reason=reason, exceptions=exceptions)
+
 
 ROLES = {
-    "sex": Covariate("confounder", "it differs"), "bmi": Covariate("mediator", exceptions={"ecog": "confounder"}),
-    "ecog": Covariate("mediator"), "smoking": Covariate("confounder", exceptions={"pack_years": "part"}),
-}  # fmt: skip
+    "sex": covariate("confounder", "it differs"),
+    "bmi": covariate("mediator", ecog="confounder"),
+    "ecog": covariate("mediator"),
+    "smoking": covariate("confounder", pack_years="part"),
+}
 PLAN = Plan(ROLES, ["sex"], ["sex", "smoking", "bmi", "ecog"])
 EXPOSURES = ["smoking", "pack_years", "bmi", "ecog", "group"]
 

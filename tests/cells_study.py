@@ -3,7 +3,18 @@
 import numpy as np
 import pandas as pd
 
+from faceage_bio.core.settings.settings_genes import Expression
+
 GENES = ["CDK6", "TP53", "MT-ND1", "MT-CO1", *(f"G{k}" for k in range(46))]
+
+
+def limits(min_genes: int, max_mitochondrial: float, min_cells: int, min_counts: int) -> Expression:
+    return Expression(
+        min_genes_per_cell=min_genes,
+        max_mitochondrial=max_mitochondrial,
+        min_cells=min_cells,
+        min_profile_counts=min_counts,
+    )
 
 
 def people_of(n=40, seed=1):

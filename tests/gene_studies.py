@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.expression.quality import Limits, check_samples, quality_tables
+from faceage_bio.analyses.expression.quality import check_samples, quality_tables
+from faceage_bio.core.settings.settings_genes import SampleQuality
 from faceage_bio.intake.genotype_files import Genotypes
 
 Y = ["RPS4Y1", "DDX3Y"]
@@ -63,8 +64,10 @@ def quality_study(n=60, seed=1, genes=300, batch=0.0, linked=False):
     return table, counts, samples
 
 
-def check_quality(table, counts, samples, **limits):
-    return check_samples(counts, samples, table, Limits(**limits), 10, 10)
+def check_quality(table, counts, samples, *, outliers="flag", sex_mismatches="flag"):
+    outlier = {"action": outliers, "threshold": 5}
+    rules = SampleQuality(outlier=outlier, sex_mismatch={"action": sex_mismatches, "threshold": 2})
+    return check_samples(counts, samples, table, rules, 10, 10)
 
 
 def tables_of_quality(table, counts, samples, **limits):

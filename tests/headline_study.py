@@ -8,10 +8,11 @@ from faceage_bio.analyses.expression.expression_stage import result_tables
 from faceage_bio.analyses.phenotype.comparison_frame import gather
 from faceage_bio.analyses.phenotype.contrasts import contrast_exposures
 from faceage_bio.analyses.survival.cox_models import Choices, grouped
-from faceage_bio.analyses.survival.curves import Reading, curves_by_group, part, summarise
+from faceage_bio.analyses.survival.curves import curves_by_group, part, summarise
 from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.analyses.verification import headline_input
 from faceage_bio.core.settings.settings_genes import Expression
+from faceage_bio.core.settings.settings_survival import Survival
 from tests.gene_studies import expression_study
 
 EXPOSURES = ["smoking", "bmi", "1st visit (ward)"]
@@ -53,7 +54,7 @@ def curves(table, strata=(), interval="log-log", change=0.0):
     groupings = [part(table, "smoking", "levels"), part(table, "age_acceleration", "tertiles")]
     curve = curves_by_group(table, groupings, interval, "north")
     curve["survival"] += change
-    summary = summarise(table, groupings, Reading(interval=interval, log_rank_strata=strata), "north")
+    summary = summarise(table, groupings, Survival(interval=interval, log_rank_strata=list(strata)), "north")
     return headline_input.curves(table, groupings, strata, curve, summary, "north")
 
 

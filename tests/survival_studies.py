@@ -5,11 +5,11 @@ import pandas as pd
 
 from faceage_bio.analyses.survival.causes_of_death import (
     competing_rows,
-    incidence_at_risk,
     incidence_curves,
     with_codes,
 )
-from faceage_bio.analyses.survival.curves import Reading, curves_by_group, part, risk_by_group, summarise
+from faceage_bio.analyses.survival.curves import curves_by_group, part, risk_by_group, summarise
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import write_table
 from tests.report_studies import EVIL, survival_tables
 
@@ -69,13 +69,13 @@ def write_study(folder, data, curves=CURVES):
         "cox": cox,
         "kaplan_meier": curves_by_group(data, groups, "log-log", "c"),
         "at_risk": risk_by_group(data, groups, "c"),
-        "summary": summarise(data, groups, Reading(), "c"),
+        "summary": summarise(data, groups, Survival(), "c"),
         "competing_risks": competing_rows(data, groups, "cancer", [0.5, 1, 2, 5], "log-log", 10.0, "c"),
     }
     if "cause" in data:
         coded, _ = with_codes(data, "cancer")
         tables["cumulative_incidence"] = incidence_curves(coded, groups, "cancer", "log-log", "c")
-        tables["incidence_at_risk"] = incidence_at_risk(coded, groups, "c")
+        tables["incidence_at_risk"] = risk_by_group(coded, groups, "c", "survival/incidence_at_risk")
     paths = [folder / "c" / "survival" / f"{name}.tsv" for name in tables]
     for path, table in zip(paths, tables.values(), strict=True):
         write_table(table, path)

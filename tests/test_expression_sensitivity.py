@@ -12,9 +12,10 @@ from scipy.stats import kstest
 from faceage_bio.analyses.expression.counts import choose_samples
 from faceage_bio.analyses.expression.formula import design_of
 from faceage_bio.analyses.expression.gene_models import contrast_of, fit_models
-from faceage_bio.analyses.expression.sensitivity import Choices, bins_of, partial_residuals, sensitivity_table
+from faceage_bio.analyses.expression.sensitivity import bins_of, partial_residuals, sensitivity_table
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.settings.settings_genes import Expression
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.gene_cards import partial_residual_figure
 from faceage_bio.report.pages import association_page
@@ -30,9 +31,12 @@ from tests.rows import worded
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "expression_checks" / "golden.tsv", sep="\t")
 GOLDEN = GOLDEN.set_index("what")["value"]
-SHARED = {"cohort": "c", "question": "expression", "per_years": 10.0, "min_count": 10, "min_samples": 10}
+SHARED = {"cohort": "c", "question": "expression"}
 PANEL = ["CDK6", "TP53", "LOW", "ABSENT", "G1"]
-FEW = Choices(bootstraps=100)
+
+
+def expression(panel=PANEL, covariates=("sex",), **choices) -> Expression:
+    return Expression(panel=list(panel), covariates=list(covariates), **{"bootstraps": 100} | choices)
 
 
 def designs():
@@ -47,8 +51,8 @@ def chosen(table, counts, samples, covariates=("sex",), **more):
     return choose_samples(table, counts, samples, list(covariates), **more)
 
 
-def varied(data, covariates=("sex",), panel=PANEL, choices=FEW):
-    table = sensitivity_table(data, panel, list(covariates), choices, **SHARED)
+def varied(data, covariates=("sex",), panel=PANEL, **choices):
+    table = sensitivity_table(data, expression(panel, covariates, **choices), **SHARED)
     effects = table.measure.isin(["log2 fold change", "mediated log2 fold change"])
     return table, worded(table)[effects].set_index(["term", "variant"])
 
@@ -146,7 +150,9 @@ def test_permuted_acceleration_gives_uniform_p_in_every_variant():
         _, rows = varied(
             chosen(table, counts, samples),
             panel=names,
-            choices=Choices(hidden=1, bootstraps=100, mediator=None),
+            hidden_components=1,
+            bootstraps=100,
+            mediator=None,
         )
         found.append(rows.p_value.unstack().dropna(axis=1))
     for variant, p in pd.concat(found).items():
@@ -154,14 +160,14 @@ def test_permuted_acceleration_gives_uniform_p_in_every_variant():
 
 
 def test_genes_that_are_not_tested_and_choices_that_are_not_given_say_so():
-    _, rows = varied(chosen(*expression_study()), choices=Choices(mediator="smoking"))
+    _, rows = varied(chosen(*expression_study()), mediator="smoking")
     assert rows.note["LOW", "main model"] == "not estimated, because its counts are too low"
     assert rows.note["ABSENT", "main model"] == "not estimated, because the counts do not have it"
     for variant in ("with cell composition", "with tumour purity"):
         assert rows.note["CDK6", variant] == "not estimated, because not given"
     assert "no table has a column smoking" in rows.note["CDK6", "by way of smoking"]
     assert rows.note["CDK6", "without flagged samples"] == "no sample is flagged, so this is the main model"
-    _, rows = varied(chosen(*expression_study()), choices=Choices(purity="tumour_share", mediator=None))
+    _, rows = varied(chosen(*expression_study()), purity="tumour_share", mediator=None)
     expected = "not estimated, because not given: no table has a column tumour_share"
     assert rows.note["CDK6", "with tumour purity"] == expected
     assert rows.note["CDK6", "mediation"] == "not estimated, because not given"
@@ -176,7 +182,9 @@ def test_composition_and_purity_are_held_and_the_same_samples_shown_without():
     counts.loc["CDK6"] = random.poisson(300 * 2 ** (4 * (samples.t_cells - 0.4)))
     _, rows = varied(
         chosen(table, counts, samples),
-        choices=Choices(composition=("t_cells",), purity="purity", mediator=None),
+        composition=["t_cells"],
+        purity="purity",
+        mediator=None,
     )
     assert rows.p_value["CDK6", "main model"] < 1e-6
     assert rows.p_value["CDK6", "with cell composition"] > 0.001
@@ -184,9 +192,7 @@ def test_composition_and_purity_are_held_and_the_same_samples_shown_without():
     assert rows.n["CDK6", "with tumour purity"] == 55
     assert rows.n["CDK6", "main model, samples of the one with tumour purity"] == 55
     samples["other_cells"] = 1 - samples.t_cells
-    _, rows = varied(
-        chosen(table, counts, samples), choices=Choices(composition=("t_cells", "other_cells"), mediator=None)
-    )
+    _, rows = varied(chosen(table, counts, samples), composition=["t_cells", "other_cells"], mediator=None)
     assert "follows from" in rows.note["CDK6", "with cell composition"]
 
 
@@ -207,7 +213,7 @@ def test_leaving_out_and_mediation_of_the_stage():
     found, rows = varied(
         chosen(table, counts, samples, ["sex", "smoking"]),
         ["sex", "smoking"],
-        choices=Choices(bootstraps=300),
+        bootstraps=300,
     )
     out = (
         found[(found.term == "CDK6") & (found.variant == "one sample left out")].set_index("measure").estimate
@@ -226,7 +232,7 @@ def test_leaving_out_and_mediation_of_the_stage():
     again, _ = varied(
         chosen(table, counts, samples, ["sex", "smoking"]),
         ["sex", "smoking"],
-        choices=Choices(bootstraps=300),
+        bootstraps=300,
     )
     pd.testing.assert_frame_equal(found, again)
 
@@ -236,7 +242,7 @@ def test_fewer_samples_than_parameters_are_told_in_every_row():
     data = chosen(table.head(6), counts, samples)
     rows, _ = varied(data)
     assert worded(rows).note.str.startswith("not estimated, because 6 samples are too few").all()
-    binned = partial_residuals(data, PANEL, ["sex"], **SHARED)
+    binned = partial_residuals(data, expression(), **SHARED)
     assert worded(binned).note.str.startswith("not estimated, because 6 samples are too few").all()
     empty = chosen(table, counts * 0, samples)
     assert worded(varied(empty)[0]).note.str.contains("no gene has 10 counts").all()
@@ -253,7 +259,7 @@ def test_each_bin_has_enough_participants_for_a_mean(n):
 
 def test_partial_residuals_average_to_zero_and_follow_the_slope():
     data = chosen(*expression_study(effect=0.8))
-    binned = partial_residuals(data, ["CDK6", "ABSENT"], ["sex"], **SHARED)
+    binned = partial_residuals(data, expression(["CDK6", "ABSENT"]), **SHARED)
     own = binned[(binned.term == "CDK6") & (binned.exposure == "age_acceleration")]
     assert own.n.sum() == 60
     assert (own.n >= 5).all()
@@ -269,7 +275,7 @@ def test_the_page_shows_variants_and_a_card_for_each_gene(tmp_path):
     data, folder = chosen(table, counts, samples), tmp_path / "one" / "expression"
     write_table(varied(data)[0].assign(cohort="one"), folder / "sensitivity.tsv")
     write_table(
-        partial_residuals(data, PANEL, ["sex"], **SHARED).assign(cohort="one"),
+        partial_residuals(data, expression(), **SHARED).assign(cohort="one"),
         folder / "partial_residuals.tsv",
     )
     death = {"cohort": "one", "question": "gene survival", "term": "CDK6", "measure": "hazard ratio", "estimate": 1.53, "ci_lower": 1.2,

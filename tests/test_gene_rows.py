@@ -6,12 +6,10 @@ import pytest
 
 from faceage_bio.analyses.expression.counts import choose_samples
 from faceage_bio.analyses.expression.expression_stage import result_tables
-from faceage_bio.analyses.expression.quality import Limits as SampleLimits
 from faceage_bio.analyses.expression.quality import check_samples, quality_tables
-from faceage_bio.analyses.expression.sensitivity import Choices, partial_residuals, sensitivity_table
+from faceage_bio.analyses.expression.sensitivity import partial_residuals, sensitivity_table
 from faceage_bio.analyses.expression.sets import set_tables
 from faceage_bio.analyses.expression.single_cells import (
-    Limits,
     aggregate_cells,
     cells_ledger,
     composition_table,
@@ -22,10 +20,11 @@ from faceage_bio.analyses.variants.variants_stage import variant_tables
 from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.core.results.row import ADJUSTMENTS, ROLES, columns_of
+from faceage_bio.core.settings.settings_genes import Expression, SampleQuality
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.intake.rna.cells import open_cells
 from faceage_bio.intake.rna.gene_sets import GeneSet
-from tests.cells_study import cells_of, people_of
+from tests.cells_study import cells_of, limits, people_of
 from tests.gene_studies import expression_study
 from tests.gene_studies import gene_survival_study as survival_study
 from tests.gene_studies import variant_study as variant_study
@@ -38,13 +37,13 @@ def expression(runs: bool) -> dict[str, pd.DataFrame]:
     table, counts, samples = expression_study()
     data = choose_samples(table if runs else table.head(5), counts, samples, ["sex"])
     genes, panel = result_tables(data, "c", "expression", ["sex"], PANEL, 10.0, 10, 10, 1)
-    shared = {"cohort": "c", "question": "expression", **MODEL}
-    choices = Choices(bootstraps=100, mediator="bmi")
+    shared = {"cohort": "c", "question": "expression"}
+    settings = Expression(panel=PANEL, covariates=["sex"], bootstraps=100, mediator="bmi")
     return {
         "expression/genes": genes,
         "expression/panel": panel,
-        "expression/sensitivity": sensitivity_table(data, PANEL, ["sex"], choices, **shared),
-        "expression/partial_residuals": partial_residuals(data, PANEL, ["sex"], **shared),
+        "expression/sensitivity": sensitivity_table(data, settings, **shared),
+        "expression/partial_residuals": partial_residuals(data, settings, **shared),
     }
 
 
@@ -52,7 +51,7 @@ def samples(runs: bool) -> dict[str, pd.DataFrame]:
     table, counts, samples = expression_study()
     samples["batch"] = [f"p{k % 2}" for k in range(len(samples))] if runs else None
     used = samples if runs else samples.head(3)
-    checked = check_samples(counts, used, table, SampleLimits(), 10, 10)
+    checked = check_samples(counts, used, table, SampleQuality(), 10, 10)
     found = quality_tables(checked, used, table, ["sex"], "c", "expression")
     return {f"expression/{name}": one for name, one in found.items()}
 
@@ -73,7 +72,7 @@ def single_cells(runs: bool, folder) -> dict[str, pd.DataFrame]:
     people = people_of()
     cells_of(people).write_h5ad(folder / "cells.h5ad")
     result = aggregate_cells(
-        open_cells(folder / "cells.h5ad"), Limits(20, 0.2, 10, 2000) if runs else Limits(20, 0.2, 10**6, 2000)
+        open_cells(folder / "cells.h5ad"), limits(20, 0.2, 10, 2000) if runs else limits(20, 0.2, 10**6, 2000)
     )
     return {
         "expression/cell_quality": quality_table(cells_ledger(result, "c"), "c"),

@@ -17,7 +17,6 @@ from faceage_bio.analyses.phenotype.table_one import table_one
 from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.curves import (
     TERTILES,
-    Reading,
     curves_by_group,
     part,
     risk_by_group,
@@ -26,6 +25,7 @@ from faceage_bio.analyses.survival.curves import (
 from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.core.columns import THIRDS
 from faceage_bio.core.results.result_tables import TABLES
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.release.rule import midpoint, release
 
 K = 6
@@ -56,7 +56,7 @@ def exact(seed: int) -> dict[str, pd.DataFrame]:
         TABLE_1: table_one(gather([people], ["c"]), ["chronological_age", *FACTORS], [], TERTILES, "c"),
         CURVES: curves_by_group(people, groupings, "log-log", "c"),
         AT_RISK: risk_by_group(people, groupings, "c"),
-        SUMMARY: summarise(people, groupings, Reading(), "c"),
+        SUMMARY: summarise(people, groupings, Survival(), "c"),
     }
 
 

@@ -7,7 +7,6 @@ from scipy import sparse
 
 from faceage_bio.analyses.expression import single_cells as cells_module
 from faceage_bio.analyses.expression.single_cells import (
-    Limits,
     aggregate_cells,
     cells_ledger,
     centred_log_ratio,
@@ -25,12 +24,12 @@ from faceage_bio.report.pages import association_page
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.sample_size import smallest_detectable
 from tests.browser import check_width
-from tests.cells_study import GENES, cells_of, people_of
+from tests.cells_study import GENES, cells_of, limits, people_of
 from tests.commands import output_of
 from tests.report_studies import CARD, config_of
 from tests.rows import worded
 
-LOOSE = Limits(min_genes=5, max_mitochondrial=0.2, min_cells=10, min_counts=1000)
+LOOSE = limits(min_genes=5, max_mitochondrial=0.2, min_cells=10, min_counts=1000)
 
 
 def drawn(n=300, genes=GENES, seed=1, **obs):
@@ -86,7 +85,7 @@ def test_measures_equal_scanpys_and_sums_the_plain_ones_in_blocks(how, tmp_path,
     np.testing.assert_array_equal(measured.total, expected.total_counts)
     np.testing.assert_array_equal(measured.genes, expected.n_genes_by_counts)
     np.testing.assert_allclose(100 * measured.mitochondrial, expected.pct_counts_mt, rtol=1e-5)
-    result = aggregate_cells(file, Limits(0, 1.0, 1, 0))
+    result = aggregate_cells(file, limits(0, 1.0, 1, 0))
     for row in result.profiles.itertuples():
         mine = (data.obs.subject_id == row.subject_id) & (data.obs.cell_type == row.cell_type)
         found = result.profiles.loc[row.Index, GENES].to_numpy(dtype=float)
@@ -130,10 +129,10 @@ def test_every_cell_is_kept_or_told_why_not(tmp_path):
 def test_profiles_of_few_cells_or_few_counts_are_dropped_and_kept_in_view(tmp_path):
     data = drawn(130)
     path = written(data, tmp_path)
-    few = aggregate_cells(open_cells(path), Limits(0, 1.0, 12, 0)).profiles
+    few = aggregate_cells(open_cells(path), limits(0, 1.0, 12, 0)).profiles
     assert set(few.reason[few.cell_type == "B"]) == {"too_few_cells"}
     assert set(few.reason[few.cell_type == "T"]) == {""}
-    poor = aggregate_cells(open_cells(path), Limits(0, 1.0, 1, 1500)).profiles
+    poor = aggregate_cells(open_cells(path), limits(0, 1.0, 1, 1500)).profiles
     assert ((poor.n_counts < 1500) == (poor.reason == "too_few_counts")).all()
     assert set(poor.reason) == {"", "too_few_counts"}
     ids = ["d0", "d1"]
@@ -174,7 +173,7 @@ def test_names_go_through_the_same_door_as_those_of_bulk(tmp_path):
     data.var["feature_name"] = ["CDK6", "CDKN2A", "MT-ND1", "TWIN", "TWIN"]
     file = open_cells(written(data, tmp_path))
     assert file.genes.tolist() == ["CDK6", "CDKN2A", "MT-ND1", "TWIN", "TWIN"]
-    profiles = aggregate_cells(file, Limits(0, 1.0, 1, 0)).profiles
+    profiles = aggregate_cells(file, limits(0, 1.0, 1, 0)).profiles
     np.testing.assert_array_equal(profiles[["TWIN"]].sum(), data.X[:, 3:].sum())
     (tmp_path / "ids.tsv").write_text("gene_id\tsymbol\nENSG00000000001\tOTHER\n")
     assert "OTHER" in open_cells(tmp_path / "cells.h5ad", tmp_path / "ids.tsv").genes

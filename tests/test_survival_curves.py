@@ -16,7 +16,6 @@ from faceage_bio.analyses.survival.causes_of_death import (
     with_codes,
 )
 from faceage_bio.analyses.survival.curves import (
-    Reading,
     curves_by_group,
     part,
     risk_by_group,
@@ -25,6 +24,7 @@ from faceage_bio.analyses.survival.curves import (
 )
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.demo.simulated_participants import simulate_participants
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median
 from tests.commands import output_of
@@ -40,7 +40,7 @@ def groupings(data, rules=RULES):
 
 
 def summary(data, rules=RULES, **options):
-    return worded(summarise(data, groupings(data, rules), Reading(**options), "c"))
+    return worded(summarise(data, groupings(data, rules), Survival(**options), "c"))
 
 
 def row(table, term, measure, horizon=None):
@@ -131,7 +131,7 @@ def test_permuted_faces_part_nobody():
     found = []
     for _ in range(60):
         shuffled = data.assign(face_age=random.permutation(data.face_age))
-        table = summarise(shuffled, [part(shuffled, "face_age", "tertiles")], Reading(), "c")
+        table = summarise(shuffled, [part(shuffled, "face_age", "tertiles")], Survival(), "c")
         tests = table[table.group == ""]
         found.append([*tests.p_value, *table[table.measure == DIFFERENCE].p_value])
     assert (np.mean(np.array(found) < 0.05, axis=0) < 0.15).all()
@@ -139,7 +139,7 @@ def test_permuted_faces_part_nobody():
 
 def test_nothing_is_read_beyond_the_follow_up():
     data = people(n=80)
-    table = summary(data, {"face_age": [65.0]}, times_years=(1.0, 9.0), rmst_years=9.0)
+    table = summary(data, {"face_age": [65.0]}, times_years=[1.0, 9.0], rmst_years=9.0)
     note = row(table, "face age <= 65", "survival", 9).note
     assert "no participant is followed so long" in note
     mean = row(table, "all", "restricted mean survival time", 9)
@@ -201,17 +201,17 @@ def test_no_follow_up_is_said():
 
 def test_strata_and_weights_stand_in_the_rows():
     data = people()
-    table = summary(data, {"face_age": [65.0, 75.0]}, log_rank_strata=("sex",), fleming_harrington=(0, 1))
+    table = summary(data, {"face_age": [65.0, 75.0]}, log_rank_strata=["sex"], fleming_harrington=[0.0, 1.0])
     tests = table[table.group == ""]
     assert tests.model.tolist() == [
         "log-rank, strata of sex", "log-rank for trend, strata of sex", "Fleming-Harrington (0, 1) weights, strata of sex",
     ]  # fmt: skip
     assert tests.p_value.notna().all()
     data["sex"] = data.sex.where(data.index > 4)
-    without = summary(data, {"face_age": [65.0]}, log_rank_strata=("sex",))
+    without = summary(data, {"face_age": [65.0]}, log_rank_strata=["sex"])
     assert without[without.group == ""].note.iloc[0].startswith("without 5 participants")
     with pytest.raises(CohortError, match=r"no column 'ward' .survival.log_rank_strata."):
-        summary(data, log_rank_strata=("ward",))
+        summary(data, log_rank_strata=["ward"])
 
 
 # delayed entry

@@ -12,12 +12,11 @@ from faceage_bio.analyses.scores.definition import Item, load_score
 from faceage_bio.analyses.survival.added_value import added_value
 from faceage_bio.analyses.survival.causes_of_death import (
     competing_rows,
-    incidence_at_risk,
     incidence_curves,
     with_codes,
 )
 from faceage_bio.analyses.survival.cox_models import Choices
-from faceage_bio.analyses.survival.curves import Reading, curves_by_group, part, risk_by_group, summarise
+from faceage_bio.analyses.survival.curves import curves_by_group, part, risk_by_group, summarise
 from faceage_bio.analyses.survival.gene_hazards import gene_survival
 from faceage_bio.analyses.survival.proportional import hazard_curve, proportional_hazards
 from faceage_bio.analyses.survival.sequential_models import compare_ages, sequential_cox_models
@@ -27,6 +26,7 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import SPARSE_DATA, WHY_NOT, decode
 from faceage_bio.core.results.row import ROLES, columns_of
+from faceage_bio.core.settings.settings_survival import Survival
 from tests.golden.scores import data as clinic
 from tests.rows import worded
 from tests.survival_studies import with_causes
@@ -41,10 +41,10 @@ def curves(data):
     return {
         "survival/kaplan_meier": curves_by_group(data, groups, "log-log", "c"),
         "survival/at_risk": risk_by_group(data, groups, "c"),
-        "survival/summary": summarise(data, groups, Reading(), "c"),
+        "survival/summary": summarise(data, groups, Survival(), "c"),
         "survival/competing_risks": competing_rows(data, groups, "cancer", [1.0], "log-log", 10.0, "c"),
         "survival/cumulative_incidence": incidence_curves(coded, groups, "cancer", "log-log", "c"),
-        "survival/incidence_at_risk": incidence_at_risk(coded, groups, "c"),
+        "survival/incidence_at_risk": risk_by_group(coded, groups, "c", "survival/incidence_at_risk"),
     }
 
 

@@ -11,11 +11,12 @@ from scipy.stats import norm
 
 from faceage_bio.analyses.pooling.estimates import Choices, pool_rows
 from faceage_bio.analyses.pooling.headlines import headline_rows
-from faceage_bio.analyses.survival.curves import Reading, curves_by_group, part, summarise
+from faceage_bio.analyses.survival.curves import curves_by_group, part, summarise
 from faceage_bio.analyses.verification import compared, headline_input
 from faceage_bio.analyses.verification.headline_input import headline_of
 from faceage_bio.core.errors import FitError, RunError
 from faceage_bio.core.results.reasons import in_words
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.report.checks import CAUTION, NOT_RUN, OK, PROBLEM, independent_software
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.stats.pydeseq2_fit import fit_pydeseq2
@@ -104,7 +105,7 @@ def small_groups(last):
     table.loc[57:, ["face_age", "entry_years", "followup_years", "event"]] = last
     groupings = [part(table, "face_age", [85])]
     curve = curves_by_group(table, groupings, "log-log", "north")
-    summary = summarise(table, groupings, Reading(), "north")
+    summary = summarise(table, groupings, Survival(), "north")
     return headline_input.curves(table, groupings, (), curve, summary, "north")
 
 
@@ -123,7 +124,7 @@ def test_limits_are_compared_where_both_have_them():
     table.loc[table["face_age"].idxmax(), ["face_age", "event"]] = [120.0, 1.0]
     groupings = [part(table, "face_age", [110])]
     curve = curves_by_group(table, groupings, "log-log", "north")
-    summary = summarise(table, groupings, Reading(), "north")
+    summary = summarise(table, groupings, Survival(), "north")
     found = compared.compare_curves(headline_input.curves(table, groupings, (), curve, summary, "north"))
     assert checked(found).state == OK
     assert max(row["difference"] for row in found) < 1e-9

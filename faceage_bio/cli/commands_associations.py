@@ -130,7 +130,6 @@ def fit_association_sensitivity(
     """
     from faceage_bio.analyses.acceleration.photo_that_counts import flag_shared
     from faceage_bio.analyses.phenotype.adjustment import (
-        Covariate,
         Plan,
         compare_adjustments,
         vary_specifications,
@@ -144,10 +143,7 @@ def fit_association_sensitivity(
     people = flag_shared(people, [read_table(path) for path in shared_photos])
     matching, imputation = phenotype.matching, phenotype.imputation
     exposures, adjust_for = [*phenotype.exposures, "group"], phenotype.adjust_for
-    covariates = {
-        name: Covariate(one.role, one.reason, one.exceptions) for name, one in phenotype.covariates.items()
-    }
-    plan = Plan(covariates, adjust_for, phenotype.full_adjustment)
+    plan = Plan(phenotype.covariates, adjust_for, phenotype.full_adjustment)
     doses = fit_dose_response(people, phenotype.dose_response, adjust_for)
     subgroups = compare_subgroups(people, exposures, phenotype.modifiers, adjust_for, phenotype.split_age)
     matched = match_groups(

@@ -154,14 +154,13 @@ def aggregate_cells(
 
     Example: faceage-bio aggregate-cells --cohort mine --single-cell cells.h5ad --output expression
     """
-    from faceage_bio.analyses.expression.single_cells import Limits, cells_ledger, quality_table
     from faceage_bio.analyses.expression.single_cells import aggregate_cells as aggregate
+    from faceage_bio.analyses.expression.single_cells import cells_ledger, quality_table
     from faceage_bio.intake.rna.cells import open_cells
 
     cohort, chosen = cohort or single_cell.stem, settings.expression
     cells = open_cells(single_cell, gene_ids)
-    of_cells = (chosen.min_genes_per_cell, chosen.max_mitochondrial)
-    result = aggregate(cells, Limits(*of_cells, chosen.min_cells, chosen.min_profile_counts))
+    result = aggregate(cells, chosen)
     for sentence in [*cells.said, *result.said]:
         print(f"{single_cell}: {sentence}")
     told = cells_ledger(result, cohort)
@@ -231,7 +230,6 @@ def check_expression(given: Samples, settings: Config) -> Tables:
     from faceage_bio.analyses.expression.permuted_acceleration import calibrate_tests
     from faceage_bio.analyses.expression.quality import (
         PRIVATE_COLUMNS,
-        Limits,
         check_samples,
         quality_tables,
         verdicts_of,
@@ -241,10 +239,6 @@ def check_expression(given: Samples, settings: Config) -> Tables:
 
     table, cohort, inputs, *_ = given.read()
     chosen, rules = settings.expression, settings.expression.quality
-    of_samples = [
-        getattr(rule, key) for rule in (rules.outlier, rules.sex_mismatch) for key in ("action", "threshold")
-    ]
-    limits = Limits(*of_samples, rules.components, rules.variable_genes)
     expressed = (chosen.min_count, chosen.min_samples)
     private: list[pd.DataFrame] = []
     names = ("quality", "components", "confounding", "type_one_error")
@@ -253,7 +247,7 @@ def check_expression(given: Samples, settings: Config) -> Tables:
         if not len(mine):
             print(f"{cohort}, {analysis}: not checked, because no sample is left")
             continue
-        checked = check_samples(matrix, mine, table, limits, *expressed, chosen.tissue)
+        checked = check_samples(matrix, mine, table, rules, *expressed, chosen.tissue)
         found = checked.samples.assign(analysis=analysis)
         components_of = checked.components.rename_axis("sample_id").reset_index()
         private.append(found[PRIVATE_COLUMNS].merge(components_of, on="sample_id", how="left"))
@@ -356,17 +350,14 @@ def fit_expression_sensitivity(given: CheckedSamples, settings: Config) -> Table
     Example: faceage-bio fit-expression-sensitivity --participants participants.tsv --counts counts.tsv
     --samples samples.tsv --set expression.covariates=chronological_age,sex --set expression.mediator=smoking --output expression
     """
-    from faceage_bio.analyses.expression.sensitivity import Choices, partial_residuals, sensitivity_table
+    from faceage_bio.analyses.expression.sensitivity import partial_residuals, sensitivity_table
 
     chosen = settings.expression
     cohort, analyses, *_ = given.chosen(chosen, _one_each(chosen))
-    varied = (chosen.hidden_components, tuple(chosen.composition), chosen.purity, chosen.mediator)
-    choices = Choices(*varied, chosen.bootstraps, chosen.seed)
     found, binned = [], []
     for analysis, data in analyses:
-        shared = {"cohort": cohort, "question": analysis, "per_years": chosen.per_years, **_expressed(chosen)}
-        found.append(sensitivity_table(data, chosen.panel, chosen.covariates, choices, **shared))
-        binned.append(partial_residuals(data, chosen.panel, chosen.covariates, **shared))
+        found.append(sensitivity_table(data, chosen, cohort=cohort, question=analysis))
+        binned.append(partial_residuals(data, chosen, cohort=cohort, question=analysis))
         n = found[-1]["variant"].nunique()
         print(f"{cohort}, {analysis}: {len(data.people)} participants, {n} variants")
     return {"sensitivity": _joined(found), "partial_residuals": _joined(binned)}

@@ -215,12 +215,11 @@ def estimate_curves(
     from faceage_bio.analyses.survival.causes_of_death import (
         check_causes,
         competing_rows,
-        incidence_at_risk,
         incidence_curves,
         why_not,
         with_codes,
     )
-    from faceage_bio.analyses.survival.curves import Reading, curves_by_group, part, risk_by_group, summarise
+    from faceage_bio.analyses.survival.curves import curves_by_group, part, risk_by_group, summarise
     from faceage_bio.core.tables import cohort_of
 
     survival = settings.survival
@@ -229,8 +228,6 @@ def estimate_curves(
     check_causes(table, str(participants), 1 if participants.suffix == ".parquet" else 2)
     name = cohort or cohort_of(table, participants.stem)
     groups = [part(usable, column, rule) for column, rule in survival.curves.items()]
-    tests = (survival.log_rank_strata, survival.fleming_harrington)
-    reading = Reading(survival.times_years, survival.rmst_years, interval, *tests)
     why = why_not(usable, cause)
     died = usable.head(0).assign(cause_code=[]) if why else with_codes(usable, cause)[0]
     print(f"{name}: {len(usable)} of {len(table)} participants by {', '.join(survival.curves)}")
@@ -239,12 +236,12 @@ def estimate_curves(
     return {
         "kaplan_meier": curves_by_group(usable, groups, interval, name),
         "at_risk": risk_by_group(usable, groups, name),
-        "summary": summarise(usable, groups, reading, name),
+        "summary": summarise(usable, groups, survival, name),
         "competing_risks": competing_rows(
             usable, groups, cause, survival.times_years, interval, survival.per_years, name
         ),
         "cumulative_incidence": incidence_curves(died, groups, cause, interval, name),
-        "incidence_at_risk": incidence_at_risk(died, groups, name),
+        "incidence_at_risk": risk_by_group(died, groups, name, "survival/incidence_at_risk"),
     }
 
 

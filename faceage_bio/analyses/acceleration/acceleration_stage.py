@@ -55,12 +55,14 @@ def flag(people: pd.DataFrame, valid_ages: tuple[float, float], low_resolution: 
 
 
 def sensitivity(people: pd.DataFrame, valid_ages: tuple[float, float], low_resolution: float) -> pd.DataFrame:
-    """Gap, acceleration and their correlation with age, among all participants and without those outside of the test.
+    """Gap, acceleration and their correlation with age, among all participants and without those outside of
+    the test.
 
     Returns
     -------
     DataFrame, result rows, question "validity"
-        ``subgroup`` says who is counted, "" all; ``excluded`` what lies outside: none, ages, faces, ages and faces. Acceleration is as analysed, so its mean need not be zero in a part of the cohort.
+        ``subgroup`` says who is counted, "" all; ``excluded`` what lies outside: none, ages, faces, ages and
+        faces. Acceleration is as analysed, so its mean need not be zero in a part of the cohort.
     """
     cohort = str(people[COHORT].iloc[0]) if len(people) else ""
     people = people[people[AGE_GAP].notna()]
@@ -165,7 +167,8 @@ def compute(
     subjects, photos, face_ages : lists of DataFrame, one per cohort
     names : the cohorts
     repeat_photos : "first", "last", "mean", "median" or "nearest"
-    fit_in : "cohort" (each cohort's own line) or "reference" (one line, fitted in the controls of all cohorts)
+    fit_in : "cohort" (each cohort's own line) or "reference" (one line, fitted in the controls of all
+        cohorts)
     choices : Choices
         ``fit_in`` in it is not looked at.
     places : in whom definitions are fitted, see `define`; controls of all cohorts are needed for "reference"
@@ -173,7 +176,8 @@ def compute(
     Raises
     ------
     CohortError
-        Face ages of subjects whom the cohort does not have; "reference" without enough controls; "nearest" without dates.
+        Face ages of subjects whom the cohort does not have; "reference" without enough controls; "nearest"
+        without dates.
     """
     choices = choices or Choices()
     tables = {}
@@ -199,7 +203,8 @@ def describe(
     Parameters
     ----------
     places : in whom definitions are fitted, see `define`
-    tables : cohort -> DataFrame with cohort, subject_id, face_age, chronological_age; sex, group and covariates if there are any
+    tables : cohort -> DataFrame with cohort, subject_id, face_age, chronological_age; sex, group and
+        covariates if there are any
     """
     filled = [table for table in tables.values() if len(table)] or tables.values()
     everyone = flag(pd.concat(filled, ignore_index=True), validity.ages, validity.low_resolution)
@@ -318,8 +323,8 @@ def age_bands(name: str, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def too_small(subjects: pd.DataFrame, samples: pd.DataFrame, photographed: Collection[str]) -> list[str]:
-    """A sentence for each question that a cohort cannot answer by what its tables hold, before hours are spent on pages without
-    results; one alone where it can answer none.
+    """A sentence for each question that a cohort cannot answer by what its tables hold, before hours are
+    spent on pages without results; one alone where it can answer none.
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
-"""Every definition of age acceleration, as columns of one table: residuals of face age expected at an age, and where a face age lies
-among participants of the same age and sex; its correlation with age, and its hazard ratio for death.
+"""Every definition of age acceleration, as columns of one table: residuals of face age expected at an age,
+and where a face age lies among participants of the same age and sex; its correlation with age, and its hazard
+ratio for death.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ from faceage_bio.core.columns import (
 )
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.core.results.row import columns_of, result_rows
+from faceage_bio.core.results.row import columns_of, counted, result_rows
 from faceage_bio.intake.observation import entry_of, is_followed
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import numbers
@@ -51,7 +52,8 @@ Fit = Callable[[pd.DataFrame], Expected]  # people with both ages -> their curve
 
 
 def normative_scores(people: pd.DataFrame, fitted_in: pd.Series) -> tuple[pd.DataFrame, tuple[Reason, ...]]:
-    """Normative scores from a mean (natural spline) and a standard deviation (log-linear) by age, for each sex on its own.
+    """Normative scores from a mean (natural spline) and a standard deviation (log-linear) by age, for each
+    sex on its own.
 
     Parameters
     ----------
@@ -61,8 +63,8 @@ def normative_scores(people: pd.DataFrame, fitted_in: pd.Series) -> tuple[pd.Dat
 
     Returns
     -------
-    DataFrame with ``age_z`` and ``age_centile`` (0 to 100); NaN outside the ages of the norm or without a sex. And why a sex
-    has none.
+    DataFrame with ``age_z`` and ``age_centile`` (0 to 100); NaN outside the ages of the norm or without a
+    sex. And why a sex has none.
     """
     scores = pd.DataFrame({Z: np.nan, CENTILE: np.nan}, index=people.index)
     why: list[Reason] = []
@@ -82,7 +84,8 @@ def normative_scores(people: pd.DataFrame, fitted_in: pd.Series) -> tuple[pd.Dat
     return scores, tuple(why)
 
 
-# Face age expected at an age: line, spline, loess, or a line with covariates; and judging no participant by a curve fitted on himself.
+# Face age expected at an age: line, spline, loess, or a line with covariates; and judging no participant by a
+# curve fitted on himself.
 
 
 def line(people: pd.DataFrame) -> Expected:
@@ -92,7 +95,9 @@ def line(people: pd.DataFrame) -> Expected:
 
 
 def spline(people: pd.DataFrame) -> Expected:
-    """Natural cubic spline of 3 degrees of freedom, knots as R's ``ns(age, 3)``; straight beyond the ages seen."""
+    """Natural cubic spline of 3 degrees of freedom, knots as R's ``ns(age, 3)``; straight beyond the ages
+    seen.
+    """
     _enough(people)
     knots = place_knots(people[AGE], SPLINE_DF)
 
@@ -111,7 +116,9 @@ def local(people: pd.DataFrame) -> Expected:
 
 
 def line_with(covariates: Sequence[str]) -> Fit:
-    """Least squares of face age on age and covariates; nothing for participants without a value, or with a word unseen in the fit."""
+    """Least squares of face age on age and covariates; nothing for participants without a value, or with a
+    word unseen in the fit.
+    """
 
     def fit(people: pd.DataFrame) -> Expected:
         if unknown := [name for name in covariates if name not in people]:
@@ -155,7 +162,8 @@ def judge(people: pd.DataFrame, fitted_in: pd.Series, fit: Fit, folds: int | Non
     fitted_in : Series of bool
         In whom the curve is fitted; the others are judged by the curve of all of them.
     folds : int, optional
-        Those in whom it is fitted are then judged by the others of them only, one fold at a time. Without it, by all.
+        Those in whom it is fitted are then judged by the others of them only, one fold at a time. Without it,
+        by all.
 
     Returns
     -------
@@ -177,7 +185,9 @@ def judge(people: pd.DataFrame, fitted_in: pd.Series, fit: Fit, folds: int | Non
 
 
 def fold_of(subjects: pd.Series, folds: int) -> pd.Series:
-    """A fold for each subject: shuffled with a fixed seed from their sorted names, so that the order of rows does not matter."""
+    """A fold for each subject: shuffled with a fixed seed from their sorted names, so that the order of rows
+    does not matter.
+    """
     order = subjects.astype(str).sort_values(kind="stable").index
     shuffled = np.random.default_rng(0).permutation(len(order)) % folds
     return pd.Series(shuffled, index=order).reindex(subjects.index)
@@ -215,12 +225,16 @@ def column_of(kind: str, place: str) -> str:
 
 
 def definition_of(column: str) -> str:
-    """The word for a definition in result rows: ``spline_reference``; "" for the age gap, which is no acceleration."""
+    """The word for a definition in result rows: ``spline_reference``; "" for the age gap, which is no
+    acceleration.
+    """
     return "" if column == AGE_GAP else column.removeprefix("acceleration_").removeprefix("age_")
 
 
 def definitions(settings: Settings, norm: str) -> list[Definition]:
-    """All definitions in the order in which they are shown; ``norm`` is in whom the normative model was fitted."""
+    """All definitions in the order in which they are shown; ``norm`` is in whom the normative model was
+    fitted.
+    """
     titles = {
         "linear": "residual of a line",
         "linear_cross_fitted": "residual of a line, cross-fitted",
@@ -348,8 +362,8 @@ def definition_table(
     Returns
     -------
     DataFrame, result rows, question "definitions"
-        ``term`` the column, ``unit`` its unit, ``model`` what it is; fitted_in, cross_fitted and ``chosen`` for the definition that
-        ``age_acceleration`` is. What was not estimated keeps its rows.
+        ``term`` the column, ``unit`` its unit, ``model`` what it is; fitted_in, cross_fitted and ``chosen``
+        for the definition that ``age_acceleration`` is. What was not estimated keeps its rows.
     """
     cohort = str(people[COHORT].iloc[0]) if len(people) else ""
     rows = []
@@ -397,16 +411,18 @@ def definition_bands(people: pd.DataFrame, shown: list[Definition]) -> pd.DataFr
 
 
 def definition_hazards(people: pd.DataFrame, per_years: float) -> pd.DataFrame:
-    """Hazard ratio of face age and of each definition that the table has, alone and with chronological age in the model.
+    """Hazard ratio of face age and of each definition that the table has, alone and with chronological age in
+    the model.
 
-    With age in the model face age, age gap and the residual of a line that all participants share have one coefficient, since each
-    is another plus a multiple of age; other definitions have one near it. Without it they differ by how much of age is in them.
+    With age in the model face age, age gap and the residual of a line that all participants share have one
+    coefficient, since each is another plus a multiple of age; other definitions have one near it. Without it
+    they differ by how much of age is in them.
 
     Parameters
     ----------
     people : DataFrame, one row per subject
-        chronological_age, face_age, followup_years (from the photo), event, entry_years if there is delayed entry, and columns
-        as `definitions.define` makes them.
+        chronological_age, face_age, followup_years (from the photo), event, entry_years if there is delayed
+        entry, and columns as `definitions.define` makes them.
     per_years : float
         Hazard ratios of years are given for this many; others per standard deviation, or per 10 centiles.
 
@@ -446,9 +462,9 @@ def _alone_and_with_age(followed: pd.DataFrame, column: str, unit: float) -> lis
     known = followed[followed[column].notna()]
     design = pd.DataFrame({column: known[column] / unit, AGE: known[AGE] / 10})
     rows = []
-    counts = {"n": len(known), "n_events": int(known[EVENT].sum())}
     for adjustment, terms in ((ALONE, [column]), (WITH_AGE, [column, AGE])):
-        row = {"adjustment": adjustment, "covariates": ", ".join(terms[1:]), "model": MODEL} | counts
+        row = {"adjustment": adjustment, "covariates": ", ".join(terms[1:]), "model": MODEL}
+        row |= counted(known)
         try:
             if not len(known):
                 raise FitError("no_value")

@@ -23,9 +23,9 @@ def one_per_subject(
 ) -> pd.DataFrame:
     """Subjects with the face age, the age and the follow-up that belong to the photo that counts.
 
-    Follow-up is given from a subject's first photo. If another photo counts (the first is unusable, or the rule says so),
-    follow-up and entry are shortened by the time between them, so that no participant is followed before the photo; with "mean"
-    and "median" time starts at the last photo that enters it.
+    Follow-up is given from a subject's first photo. If another photo counts (the first is unusable, or the
+    rule says so), follow-up and entry are shortened by the time between them, so that no participant is
+    followed before the photo; with "mean" and "median" time starts at the last photo that enters it.
 
     Parameters
     ----------
@@ -33,17 +33,19 @@ def one_per_subject(
     photos : DataFrame, one row per photo, ``columns.PHOTO_COLUMNS``; empty if face ages were given
     subjects : DataFrame, one row per subject
     rule : "first", "last", "mean", "median" or "nearest"
-        "median": of the first session, which is the first dated photo with all within ``session_days``, or ``session_minutes``, of it;
-        photos without a date, or with minutes a time of day, cannot be told to be of one session, so the first one counts. "nearest": the photo nearest in time to the subject's date in ``nearest_to``, of two equally near the earlier; a single photo
-        counts without any date.
+        "median": of the first session, which is the first dated photo with all within ``session_days``, or
+        ``session_minutes``, of it; photos without a date, or with minutes a time of day, cannot be told to be
+        of one session, so the first one counts. "nearest": the photo nearest in time to the subject's date in
+        ``nearest_to``, of two equally near the earlier; a single photo counts without any date.
     nearest_to : column of ``subjects`` with dates YYYY-MM-DD
 
     Returns
     -------
     DataFrame
-        ``subjects`` with face_age, n_photos, face_short_side (pixels, of several photos the least), ``photo_date`` (YYYY-MM-DD,
-        None where not known), ``flags`` of the photo (of several, of all of them), ``ended_before_photo`` and
-        ``no_nearest_photo``; face_age NaN without a usable photo, or if none of several can be told to be nearest.
+        ``subjects`` with face_age, n_photos, face_short_side (pixels, of several photos the least),
+        ``photo_date`` (YYYY-MM-DD, None where not known), ``flags`` of the photo (of several, of all of
+        them), ``ended_before_photo`` and ``no_nearest_photo``; face_age NaN without a usable photo, or if
+        none of several can be told to be nearest.
 
     Raises
     ------
@@ -93,7 +95,8 @@ def one_per_subject(
 
 
 def flag_shared(people: pd.DataFrame, shared: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Participants with the flags of their photos that stand in another cohort too, be it the photo that counts or another.
+    """Participants with the flags of their photos that stand in another cohort too, be it the photo that
+    counts or another.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ from faceage_bio.core.columns import (
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.parse import dates_of
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.results.row import counted, result_rows
 from faceage_bio.intake.observation import entry_of, is_followed
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import numbers
@@ -48,14 +48,16 @@ def dated_photos(face_ages: pd.DataFrame, photos: pd.DataFrame, subjects: pd.Dat
 
     Parameters
     ----------
-    face_ages : DataFrame, one row per photo, subject_id and face_age; photo_date and chronological_age if they stand here
+    face_ages : DataFrame, one row per photo, subject_id and face_age; photo_date and chronological_age if
+        they stand here
     photos : DataFrame, one row per photo, ``columns.PHOTO_COLUMNS``; empty if dates stand in ``face_ages``
     subjects : DataFrame, one row per subject, with the age at the first photo; may be empty
 
     Returns
     -------
     DataFrame
-        subject_id, photo_id, photo_date, chronological_age, face_age and ``years``, since the subject's first photo.
+        subject_id, photo_id, photo_date, chronological_age, face_age and ``years``, since the subject's first
+        photo.
 
     Raises
     ------
@@ -95,7 +97,8 @@ def closest_pairs(photos: pd.DataFrame, within_days: int | None) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        Columns of the photos with ``_1`` and ``_2``, and ``days`` between them; undated pairs only if any time may lie between.
+        Columns of the photos with ``_1`` and ``_2``, and ``days`` between them; undated pairs only if any
+        time may lie between.
     """
     later = photos.groupby(SUBJECT).shift(-1)
     pairs = photos.join(later, lsuffix="_1", rsuffix="_2")
@@ -109,13 +112,14 @@ def closest_pairs(photos: pd.DataFrame, within_days: int | None) -> pd.DataFrame
 def reliability_table(photos: pd.DataFrame, within_days: int | None, cohort: str) -> pd.DataFrame:
     """Reliability of one photo's face age and age acceleration.
 
-    Acceleration is that of each photo at its own age, against the line of all subjects' first photos: what ageing between
-    the photos adds to face age is so taken out.
+    Acceleration is that of each photo at its own age, against the line of all subjects' first photos: what
+    ageing between the photos adds to face age is so taken out.
 
     Returns
     -------
     DataFrame, result rows, question "reliability"
-        ``error_df``: degrees of freedom of the standard error of measurement. What cannot be estimated keeps its rows.
+        ``error_df``: degrees of freedom of the standard error of measurement. What cannot be estimated keeps
+        its rows.
     """
     pairs = closest_pairs(photos, within_days)
     when = "" if within_days is None else f", at most {within_days} days apart"
@@ -137,7 +141,9 @@ def reliability_table(photos: pd.DataFrame, within_days: int | None, cohort: str
 
 
 def measured_error(reliability: pd.DataFrame) -> tuple[float, float]:
-    """Standard error of measurement of age acceleration and its degrees of freedom, from a reliability table; NaN if not known."""
+    """Standard error of measurement of age acceleration and its degrees of freedom, from a reliability table;
+    NaN if not known.
+    """
     row = reliability[(reliability["term"] == AGE_ACCELERATION) & (reliability["measure"] == ERROR)].iloc[0]
     return float(row["estimate"]), float(row["error_df"])
 
@@ -174,7 +180,8 @@ def attenuation_table(
     per_years: float,
     averaged: bool,
 ) -> pd.DataFrame:
-    """Differences of each outcome per years of age acceleration, as they are and corrected for the error of the face age.
+    """Differences of each outcome per years of age acceleration, as they are and corrected for the error of
+    the face age.
 
     Always adjusted for chronological age.
 
@@ -182,7 +189,8 @@ def attenuation_table(
     ----------
     people : DataFrame, one row per subject, with age_acceleration, chronological_age, outcomes and covariates
     error_sd, error_df : float
-        Standard error of measurement of one photo, in years, and its degrees of freedom; NaN if it is not known.
+        Standard error of measurement of one photo, in years, and its degrees of freedom; NaN if it is not
+        known.
     outcomes : columns of numbers
     per_years : float
         Slopes are given per this many years of age acceleration.
@@ -192,7 +200,8 @@ def attenuation_table(
     Returns
     -------
     DataFrame, result rows, question "attenuation"
-        Three rows per outcome: ``model`` "least squares", "regression calibration" and "SIMEX"; and their ``reliability``.
+        Three rows per outcome: ``model`` "least squares", "regression calibration" and "SIMEX"; and their
+        ``reliability``.
     """
     cohort = str(people[COHORT].iloc[0]) if len(people) and COHORT in people else ""
     shared = {COHORT: cohort, "question": "attenuation", "exposure": AGE_ACCELERATION}
@@ -238,14 +247,17 @@ def _check_slope(
 
 
 def _with_values(people: pd.DataFrame, covariates: Sequence[str]) -> tuple[list[str], list[Reason]]:
-    """Covariates without those that are known of none, which would exclude all participants, and a remark on the latter."""
+    """Covariates without those that are known of none, which would exclude all participants, and a remark on
+    the latter.
+    """
     absent = [name for name in covariates if len(people) and name in people and people[name].isna().all()]
     remarks = [reason("without_missing", columns=absent)] if absent else []
     return [name for name in covariates if name not in absent], remarks
 
 
 def ageing_rates(photos: pd.DataFrame, subjects: pd.DataFrame, days: tuple[int, int]) -> pd.DataFrame:
-    """Change of face age per calendar year between the first and the last dated photo of each subject who has both.
+    """Change of face age per calendar year between the first and the last dated photo of each subject who has
+    both.
 
     Parameters
     ----------
@@ -258,8 +270,8 @@ def ageing_rates(photos: pd.DataFrame, subjects: pd.DataFrame, days: tuple[int, 
     Returns
     -------
     DataFrame, one row per subject
-        ``subjects`` with face_ageing_rate (years per year), interval_years, face_age and chronological_age at the earlier
-        photo; follow-up and entry from the later one, which is time zero.
+        ``subjects`` with face_ageing_rate (years per year), interval_years, face_age and chronological_age at
+        the earlier photo; follow-up and entry from the later one, which is time zero.
     """
     dated = photos[photos["photo_date"].notna()]
     first = dated.drop_duplicates(SUBJECT).set_index(SUBJECT)
@@ -282,7 +294,9 @@ def ageing_rates(photos: pd.DataFrame, subjects: pd.DataFrame, days: tuple[int, 
 
 
 def strata_of(days: Sequence[int], cuts: Sequence[int]) -> list[tuple[int, int]]:
-    """First and last day of each stratum of the interval: [10, 1460] cut at 365 and 730 gives 10-365, 366-730, 731-1460; none without a cut between."""
+    """First and last day of each stratum of the interval: [10, 1460] cut at 365 and 730 gives 10-365,
+    366-730, 731-1460; none without a cut between.
+    """
     inner = [cut for cut in cuts if days[0] <= cut < days[1]]
     if not inner:
         return []
@@ -296,13 +310,15 @@ def ageing_rate_table(
     cohort: str,
     strata: Sequence[tuple[int, int]] = (),
 ) -> pd.DataFrame:
-    """The face ageing rate and whether it predicts death, unadjusted and adjusted for the earlier face age, age and interval.
+    """The face ageing rate and whether it predicts death, unadjusted and adjusted for the earlier face age,
+    age and interval.
 
-    In each stratum of the interval (first and last day) it is adjusted as published: for interval, sex, race and diagnosis
-    (``site``), of those that the table has.
+    In each stratum of the interval (first and last day) it is adjusted as published: for interval, sex, race
+    and diagnosis (``site``), of those that the table has.
 
-    The published Face Aging Rate: change of face age over the interval. Time zero is the later photo, since no participant could have
-    died before it. The rate and the earlier face age share its error, so interpret the unadjusted rate with caution.
+    The published Face Aging Rate: change of face age over the interval. Time zero is the later photo, since
+    no participant could have died before it. The rate and the earlier face age share its error, so interpret
+    the unadjusted rate with caution.
 
     Returns
     -------
@@ -353,8 +369,7 @@ def _cox_rows(base: dict, usable: pd.DataFrame, covariates: list[str], per_years
     columns, remarks = _with_values(usable, [RATE, *covariates])
     design = build_design(usable, columns, LEVELS)
     rows = usable.drop(index=design.missing.index)
-    base = base | {"outcome": "death", "measure": "hazard ratio"}
-    base |= {"n": len(rows), "n_events": int(rows[EVENT].sum())}
+    base = base | counted(rows) | {"outcome": "death", "measure": "hazard ratio"}
     base["covariates"] = ", ".join(WORDS.get(column, column) for column in columns[1:])
     matrix = design.matrix.copy()
     for column in matrix:

@@ -1,5 +1,5 @@
-"""Counts and their samples, one sample per person, joined with the analysis table; what is left out and why; expression levels on a
-scale that other stages can use: log2 counts per million.
+"""Counts and their samples, one sample per person, joined with the analysis table; what is left out and why;
+expression levels on a scale that other stages can use: log2 counts per million.
 """
 
 from collections.abc import Sequence
@@ -43,8 +43,8 @@ def choose_samples(
 ) -> Expression:
     """The samples that are analysed, each with its person's row of the analysis table.
 
-    What quality excludes is gone first. Then libraries of one specimen (``specimen_id``) are added. Of several samples of a
-    person ``repeated`` says what becomes.
+    What quality excludes is gone first. Then libraries of one specimen (``specimen_id``) are added. Of
+    several samples of a person ``repeated`` says what becomes.
 
     Parameters
     ----------
@@ -55,14 +55,15 @@ def choose_samples(
     covariates : names of columns of ``table``, or of ``samples``, and interactions ``a:b``
     repeated : "first" or "last" by date, "sum" (their counts are added), or "block" (all of them are kept)
     tissue : the value of ``tissue`` that is analysed; None takes all
-    verdicts : status, reason and detail of each sample, indexed by sample_id, from `quality.check_samples`; those that it
+    verdicts : status, reason and detail of each sample, indexed by sample_id, from `quality.check_samples`;
+        those that it
         does not name are used
 
     Raises
     ------
     CohortError
-        A covariate that no table has, a tissue that no sample is of, several tissues of a participant among which nothing
-        decides, or no sample of anybody in the analysis table.
+        A covariate that no table has, a tissue that no sample is of, several tissues of a participant among
+        which nothing decides, or no sample of anybody in the analysis table.
     """
     columns = columns_of(covariates)
     ordered = by_date(samples)
@@ -152,7 +153,9 @@ def settle_repeats(
 def _add_libraries(
     counts: pd.DataFrame, people: pd.DataFrame, repeated: str
 ) -> tuple[pd.DataFrame, pd.Series]:
-    """Counts in which the first library of each specimen (or person) holds the sum, and why the others are not rows of their own."""
+    """Counts in which the first library of each specimen (or person) holds the sum, and why the others are
+    not rows of their own.
+    """
     own, why, specimen = counts, pd.Series(dtype=object), people[SAMPLE]
     if SPECIMEN in people:
         specimen = people[SPECIMEN].where(people[SPECIMEN].notna(), specimen)
@@ -172,7 +175,9 @@ def _add_libraries(
 def one_row_per_sample(
     samples: pd.DataFrame, ledgers: Sequence[pd.DataFrame], left_out: pd.Series | None = None
 ) -> pd.DataFrame:
-    """The stage's ledger: used in any analysis, or why in none; ``left_out`` says it of donors without any profile."""
+    """The stage's ledger: used in any analysis, or why in none; ``left_out`` says it of donors without any
+    profile.
+    """
     rows = pd.concat(ledgers, ignore_index=True) if ledgers else ledger_rows([])
     order = {"included": 0, "flagged": 1}
     rows = rows.sort_values("status", key=lambda status: status.map(order).fillna(2), kind="stable")
@@ -223,7 +228,8 @@ def levels_table(
 ) -> pd.DataFrame:
     """Levels of every analysis (bulk, or each cell type) below each other, one row per person in each.
 
-    An analysis without samples, such as a cell type of few cells, has one row of no participant, so that later stages know of it.
+    An analysis without samples, such as a cell type of few cells, has one row of no participant, so that
+    later stages know of it.
 
     Parameters
     ----------
@@ -234,8 +240,8 @@ def levels_table(
     Returns
     -------
     DataFrame
-        `ABOUT`, then one column per gene; NaN where a gene was left out of that analysis. ``sample_date`` is that of the
-        last sample in a sum.
+        `ABOUT`, then one column per gene; NaN where a gene was left out of that analysis. ``sample_date`` is
+        that of the last sample in a sum.
     """
     repeated = "first" if repeated == "block" else repeated
     parts = []

@@ -1,4 +1,6 @@
-"""The stage's tables: all genes in the joint model, and the genes declared beforehand in every model of both ages."""
+"""The stage's tables: all genes in the joint model, and the genes declared beforehand in every model of both
+ages.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -51,21 +53,25 @@ def result_tables(
     seed: int = 1,
     engine: str = BUILTIN,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Genome-wide and panel tables of one question (bulk RNA, or a cell type); if nothing can be fitted, panel rows that say why.
+    """Genome-wide and panel tables of one question (bulk RNA, or a cell type); if nothing can be fitted,
+    panel rows that say why.
 
-    Log2 fold changes per ``per_years`` of age, without shrinkage. Covariates are columns or interactions ``a:b``;
-    chronological age is always one. ``headline``: the method of ``estimate`` and ``p_value``; both methods stand as ``deseq2_...`` and
-    ``voom_...``, each with q in the same family, and where one finds what the other does not, the reason says so.
+    Log2 fold changes per ``per_years`` of age, without shrinkage. Covariates are columns or interactions
+    ``a:b``; chronological age is always one. ``headline``: the method of ``estimate`` and ``p_value``; both
+    methods stand as ``deseq2_...`` and ``voom_...``, each with q in the same family, and where one finds what
+    the other does not, the reason says so.
 
     Returns
     -------
     genes : DataFrame, result rows, one per tested gene and exposure of the joint model
-        Exposures are age_acceleration, chronological_age and their interactions. ``q_value``: Benjamini and Hochberg over all
-        tested genes; ``q_filtered``: after independent filtering; ``p_lrt``: likelihood-ratio test.
+        Exposures are age_acceleration, chronological_age and their interactions. ``q_value``: Benjamini and
+        Hochberg over all tested genes; ``q_filtered``: after independent filtering; ``p_lrt``:
+        likelihood-ratio test.
     panel : DataFrame, result rows, one per declared gene and test of `gene_models.TESTS`
-        ``exposure`` is an age or "difference"; ``q_value`` and ``p_bonferroni`` over the panel's ``n_tests`` of the same test;
-        ``detectable``: the smallest change that this study would have found with 80% power; ``permutation_p_value`` of age
-        acceleration in the joint model: of limma-voom's t, `PERMUTATIONS` by ``seed``.
+        ``exposure`` is an age or "difference"; ``q_value`` and ``p_bonferroni`` over the panel's ``n_tests``
+        of the same test; ``detectable``: the smallest change that this study would have found with 80% power;
+        ``permutation_p_value`` of age acceleration in the joint model: of limma-voom's t, `PERMUTATIONS` by
+        ``seed``.
     """
     label = {COHORT: cohort, "question": question, "outcome": "expression"}
     label |= {"measure": "log2 fold change", "per": f"{per_years:g} years"}
@@ -94,7 +100,9 @@ def result_tables(
 
 
 def with_identifiers(genes: pd.DataFrame, identifiers: pd.Series) -> pd.DataFrame:
-    """The table with ``gene_id``: what the counts file calls a gene that is named by its symbol; as it is where there is none."""
+    """The table with ``gene_id``: what the counts file calls a gene that is named by its symbol; as it is
+    where there is none.
+    """
     return genes.assign(gene_id=genes["term"].map(identifiers)) if len(identifiers) else genes
 
 
@@ -164,7 +172,9 @@ def _panel(
 
 
 def with_both_q(table: pd.DataFrame) -> pd.DataFrame:
-    """q of each method over the genes of the table, and a remark where one finds a gene that the other does not, or its opposite."""
+    """q of each method over the genes of the table, and a remark where one finds a gene that the other does
+    not, or its opposite.
+    """
     if "deseq2_p_value" not in table:
         return table
     of_deseq2, of_voom = (

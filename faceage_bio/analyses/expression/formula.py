@@ -1,4 +1,6 @@
-"""Ages, covariates and interactions -> a design matrix whose ages are in one unit and whose numbers are centred."""
+"""Ages, covariates and interactions -> a design matrix whose ages are in one unit and whose numbers are
+centred.
+"""
 
 from collections.abc import Sequence
 
@@ -54,8 +56,8 @@ def interactions_of(covariates: Sequence[str], ages: Sequence[str]) -> list[tupl
 def design_of(
     people: pd.DataFrame, ages: Sequence[str], covariates: Sequence[str], per_years: float
 ) -> pd.DataFrame:
-    """Intercept, ages in units of ``per_years``, covariates, interactions (products of centred columns, so that the
-    coefficients of their parts hold for average participants).
+    """Intercept, ages in units of ``per_years``, covariates, interactions (products of centred columns, so
+    that the coefficients of their parts hold for average participants).
 
     Parameters
     ----------

@@ -1,4 +1,6 @@
-"""One table of counts, and the tests of any design on it by DESeq2's method, limma-voom and HC3; one of the first two is the headline."""
+"""One table of counts, and the tests of any design on it by DESeq2's method, limma-voom and HC3; one of the
+first two is the headline.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,9 +33,10 @@ NOT_CONVERGED, OUTLYING = "gene_not_converged", "outlying_count"  # codes of rea
 class CountModels:
     """Counts of the genes to be tested, and what all models of them share.
 
-    ``counts`` (n_samples, n_genes); ``deseq``: fit of the ``joint`` design, whose dispersions serve every other one, or None
-    where participants have several samples; then ``persons`` numbers the samples' people and ``correlation`` is that within them.
-    ``headline``: the method of ``estimate`` and ``p_value``; limma-voom where there is no ``deseq``.
+    ``counts`` (n_samples, n_genes); ``deseq``: fit of the ``joint`` design, whose dispersions serve every
+    other one, or None where participants have several samples; then ``persons`` numbers the samples' people
+    and ``correlation`` is that within them. ``headline``: the method of ``estimate`` and ``p_value``;
+    limma-voom where there is no ``deseq``.
     """
 
     genes: pd.Index
@@ -92,8 +95,9 @@ class CountModels:
         Returns
         -------
         DataFrame, one row per gene
-            estimate, standard_error, statistic, ci_lower, ci_upper, p_value, reason of the headline; p_lrt, hc3_p_value; estimate,
-            ci_lower, ci_upper and p_value of both methods as ``deseq2_...`` and ``voom_...``; what does not apply is NaN.
+            estimate, standard_error, statistic, ci_lower, ci_upper, p_value, reason of the headline; p_lrt,
+            hc3_p_value; estimate, ci_lower, ci_upper and p_value of both methods as ``deseq2_...`` and
+            ``voom_...``; what does not apply is NaN.
         """
         genes = self.genes if genes is None else genes
         places = self.genes.get_indexer(genes)
@@ -149,7 +153,8 @@ class CountModels:
     def between_models(
         self, one: pd.DataFrame, other: pd.DataFrame, column: int, genes: pd.Index
     ) -> pd.DataFrame:
-        """The same column's coefficient in one design minus that in another (robust, both fits stacked), by both methods.
+        """The same column's coefficient in one design minus that in another (robust, both fits stacked), by
+        both methods.
 
         Raises
         ------
@@ -220,18 +225,24 @@ def fit_models(
 
 
 def tested_genes(counts: pd.DataFrame, min_count: int, min_samples: int) -> np.ndarray:
-    """Which genes of counts (samples x genes) have this count in so many samples, or in all if there are fewer."""
+    """Which genes of counts (samples x genes) have this count in so many samples, or in all if there are
+    fewer.
+    """
     return ((counts >= min_count).sum(axis=0) >= min(min_samples, len(counts))).to_numpy()
 
 
 def tested_counts(counts: pd.DataFrame, tested: np.ndarray) -> pd.DataFrame:
-    """The counts (samples x genes) of these genes as `fit_models` computes with them, so that no third table of counts is held."""
+    """The counts (samples x genes) of these genes as `fit_models` computes with them, so that no third table
+    of counts is held.
+    """
     values = np.compress(tested, counts.to_numpy(), axis=1)
     return pd.DataFrame(values, counts.index, counts.columns[tested], copy=False)
 
 
 def size_factors_of(counts: np.ndarray) -> tuple[np.ndarray, bool]:
-    """DESeq2's size factors, and whether they are of positive counts, because every gene has a sample without counts."""
+    """DESeq2's size factors, and whether they are of positive counts, because every gene has a sample without
+    counts.
+    """
     sparse = not (counts > 0).all(axis=0).any()
     return (positive_counts(counts) if sparse else median_of_ratios(counts)), sparse
 
@@ -244,9 +255,11 @@ def contrast_of(matrix: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     return contrast
 
 
-# Face age compared with chronological age in the same samples and the same unit: together, alone, and their difference.
+# Face age compared with chronological age in the same samples and the same unit: together, alone, and their
+# difference.
 #
-# That one of two coefficients is significant and the other is not, is no difference between them: it is tested here.
+# That one of two coefficients is significant and the other is not, is no difference between them: it is
+# tested here.
 
 
 @dataclass(frozen=True)
@@ -304,7 +317,9 @@ def panel_tests(
 
 
 def adjustment_of(test: Test, covariates: Sequence[str], matrix: Iterable[str]) -> dict[str, str]:
-    """``adjustment`` and ``covariates`` of a test; covariates that do not vary are not among the columns of the design's ``matrix``."""
+    """``adjustment`` and ``covariates`` of a test; covariates that do not vary are not among the columns of
+    the design's ``matrix``.
+    """
     ages = () if test.model == ALONE else test.ages
     held = [age for age in ages if age not in test.tested]
     found = {column.split(": ")[0] for column in matrix}

@@ -28,12 +28,13 @@ def read_inputs(
     strand: str | None = None,
     gene_ids: Path | None = None,
 ) -> tuple[Inputs, pd.DataFrame, pd.Series]:
-    """Counts and samples of each analysis (bulk: one; single cell: one for each cell type), the samples table, identifiers.
+    """Counts and samples of each analysis (bulk: one; single cell: one for each cell type), the samples
+    table, identifiers.
 
     Identifiers are those of bulk genes that got a symbol, by symbol; for others there is none.
 
-    A cell type of which no profile is left stays, with no sample. Of single cells ``samples`` may be None: each donor is one; if
-    given, it has one row per donor, and its further columns (batch) may be covariates.
+    A cell type of which no profile is left stays, with no sample. Of single cells ``samples`` may be None:
+    each donor is one; if given, it has one row per donor, and its further columns (batch) may be covariates.
 
     Raises
     ------

@@ -48,21 +48,24 @@ def calibrate_tests(
     headline: str,
     workers: int = 1,
 ) -> pd.DataFrame:
-    """Type I error at 0.05 and inflation of each method on permuted age acceleration, and the method that leads.
+    """Type I error at 0.05 and inflation of each method on permuted age acceleration, and the method that
+    leads.
 
-    Counts and covariates are untouched; the residuals of age acceleration on the covariates are permuted and added to its fitted
-    values. Dispersions, trends and weights are estimated again for each permutation, on the panel and `FURTHER_GENES` by seed.
+    Counts and covariates are untouched; the residuals of age acceleration on the covariates are permuted and
+    added to its fitted values. Dispersions, trends and weights are estimated again for each permutation, on
+    the panel and `FURTHER_GENES` by seed.
 
     Parameters
     ----------
     headline : "auto", `DESEQ2` or `VOOM`
-        auto: DESeq2 for fewer than `SAMPLES_FOR_VOOM` samples; else DESeq2 only if the 95% interval of its type I error lies within
-        `CALIBRATED`, otherwise limma-voom.
+        auto: DESeq2 for fewer than `SAMPLES_FOR_VOOM` samples; else DESeq2 only if the 95% interval of its
+        type I error lies within `CALIBRATED`, otherwise limma-voom.
 
     Returns
     -------
     DataFrame, result rows (expression/type_one_error)
-        ``term``: method; ``standard_error``: Monte Carlo, between permutations; ``headline``, ``rule``: which method leads, and why.
+        ``term``: method; ``standard_error``: Monte Carlo, between permutations; ``headline``, ``rule``: which
+        method leads, and why.
     """
     n = data.people[SUBJECT].nunique()
     base = {COHORT: cohort, "question": question, "outcome": "expression", "exposure": AGE_ACCELERATION}
@@ -99,7 +102,8 @@ def choose_headline(wanted: str, n_samples: int, repeated: bool, rows: Sequence[
 
 
 def headline_of(tried: pd.DataFrame | None, question: str, wanted: str, people: pd.DataFrame) -> str:
-    """The method that leads an analysis of these samples: by its rows of `calibrate_tests`, or by the rules that need none.
+    """The method that leads an analysis of these samples: by its rows of `calibrate_tests`, or by the rules
+    that need none.
 
     Raises
     ------

@@ -1,4 +1,6 @@
-"""RNA samples before any model: depth, genes detected, sex told by the RNA, principal components, and who differs."""
+"""RNA samples before any model: depth, genes detected, sex told by the RNA, principal components, and who
+differs.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, LEVELS, SAMP
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.settings.settings_genes import SampleQuality
 from faceage_bio.intake.cohort.samples import is_of_tissue
 from faceage_bio.stats.design import build_design, independent
 from faceage_bio.stats.limma import log_counts_per_million
@@ -39,20 +42,9 @@ PRIVATE_COLUMNS = [
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What becomes of samples that differ: action (exclude, flag, ignore) and from where on."""
-
-    outliers: str = "flag"
-    deviations: float = 5.0  # robust standard deviations
-    sex_mismatches: str = "flag"
-    sex_difference: float = 2.0  # log2
-    components: int = 5
-    variable_genes: int = 500
-
-
-@dataclass(frozen=True)
 class Checked:
-    """``samples``: `PRIVATE_COLUMNS`, one row per sample; ``components`` (samples x PC1 ...), ``shares`` of variance.
+    """``samples``: `PRIVATE_COLUMNS`, one row per sample; ``components`` (samples x PC1 ...), ``shares`` of
+    variance.
 
     ``reasons`` says of "sex" and "components" why they were not run, None if they were.
     """
@@ -67,12 +59,13 @@ def check_samples(
     counts: pd.DataFrame,
     samples: pd.DataFrame,
     people: pd.DataFrame,
-    limits: Limits,
+    rules: SampleQuality,
     min_count: int,
     min_samples: int,
     tissue: str | None = None,
 ) -> Checked:
-    """Every sample (of the tissue) by itself and among the others, before libraries or participants are put together.
+    """Every sample (of the tissue) by itself and among the others, before libraries or participants are put
+    together.
 
     Parameters
     ----------
@@ -88,17 +81,17 @@ def check_samples(
     filled = table.index[table["library_size"] > 0]
     if "sex" in people:
         table["recorded_sex"] = table[SUBJECT].map(people.drop_duplicates(SUBJECT).set_index(SUBJECT)["sex"])
-    sexes, no_sex = infer_sex(of_samples(counts, filled), limits.sex_difference)
+    sexes, no_sex = infer_sex(of_samples(counts, filled), rules.sex_mismatch.threshold)
     table = table.join(sexes)
     components, shares, no_components = principal_components(
-        of_samples(counts, filled), limits.variable_genes, limits.components, min_count, min_samples
+        of_samples(counts, filled), rules.variable_genes, rules.components, min_count, min_samples
     )
     table = table.reindex(columns=[name for name in PRIVATE_COLUMNS if name not in (SAMPLE, "analysis")])
     spread = pd.concat([np.log2(table.loc[filled, "library_size"]), components], axis=1)
     batch = samples.set_index(SAMPLE)["batch"] if "batch" in samples else ""
     alike = pd.Series(batch, index=table.index).astype(str)
     table["deviation"] = deviations(spread, alike[filled]).max(axis=1)
-    judged = judge(table, limits).rename_axis(SAMPLE).reset_index()
+    judged = judge(table, rules).rename_axis(SAMPLE).reset_index()
     return Checked(judged, components, shares, {"sex": no_sex, "components": no_components})
 
 
@@ -121,15 +114,18 @@ def levels_of(counts: pd.DataFrame, genes: Sequence[str]) -> pd.DataFrame:
 
 
 def infer_sex(counts: pd.DataFrame, least: float) -> tuple[pd.DataFrame, Reason | None]:
-    """Sex by XIST (active in participants with two X chromosomes) against genes of the Y chromosome, and why it is not told.
+    """Sex by XIST (active in participants with two X chromosomes) against genes of the Y chromosome, and why
+    it is not told.
 
-    Levels are log2 of counts plus one half per million, those of the Y genes averaged. Whoever is higher by ``least`` decides; between
-    lie samples that are mixed, or of tumours that lost a chromosome: they stay "not determined".
+    Levels are log2 of counts plus one half per million, those of the Y genes averaged. Whoever is higher by
+    ``least`` decides; between lie samples that are mixed, or of tumours that lost a chromosome: they stay
+    "not determined".
 
     Returns
     -------
     DataFrame
-        xist, y_genes (levels), rna_sex ("female", "male", "not determined"); empty where it cannot be told for anybody.
+        xist, y_genes (levels), rna_sex ("female", "male", "not determined"); empty where it cannot be told
+        for anybody.
     Reason or None
     """
     present = [gene for gene in Y_GENES if gene in counts.index]
@@ -149,8 +145,8 @@ def principal_components(
 ) -> tuple[pd.DataFrame, pd.Series, Reason | None]:
     """Scores of the samples, each component's share of variance, and why there are none.
 
-    Scanpy's PCA of the levels of the genes that vary most, centred and not scaled. XIST and the Y genes are left out: they would
-    tell sex alone. The sign is such that the sum of cubed loadings is positive.
+    Scanpy's PCA of the levels of the genes that vary most, centred and not scaled. XIST and the Y genes are
+    left out: they would tell sex alone. The sign is such that the sum of cubed loadings is positive.
     """
     empty = (pd.DataFrame(index=counts.columns), pd.Series(dtype=float))
     if counts.shape[1] < SAMPLES_FOR_COMPONENTS:
@@ -176,12 +172,14 @@ def principal_components(
 
 
 def deviations(table: pd.DataFrame, alike: pd.Series) -> pd.DataFrame:
-    """Distances from the median of the same batch in robust standard deviations (1.4826 times the median absolute distance).
+    """Distances from the median of the same batch in robust standard deviations (1.4826 times the median
+    absolute distance).
 
     Parameters
     ----------
     table : DataFrame of float
-    alike : batch of each row: batches make clouds of samples, in which no participant is an outlier because his cloud is small; fewer
+    alike : batch of each row: batches make clouds of samples, in which no participant is an outlier because
+        his cloud is small; fewer
         than `LIKE` are compared with all
     """
     sizes = alike.map(alike.value_counts())
@@ -193,18 +191,20 @@ def deviations(table: pd.DataFrame, alike: pd.Series) -> pd.DataFrame:
     return (distance / spread.where(spread > 1e-12)).fillna(0.0).where(table.notna())
 
 
-def judge(table: pd.DataFrame, limits: Limits) -> pd.DataFrame:
-    """With status (included, flagged, excluded), reason and detail of each sample; the graver reason is the one told."""
+def judge(table: pd.DataFrame, rules: SampleQuality) -> pd.DataFrame:
+    """With status (included, flagged, excluded), reason and detail of each sample; the graver reason is the
+    one told.
+    """
     status, code, detail = (pd.Series(value, index=table.index) for value in ("included", "", ""))
     recorded, told = table["recorded_sex"], table["rna_sex"]
     sexes = "recorded " + recorded.astype(str) + ", by RNA " + told.astype(str)
     distance = table["deviation"].map("{:.1f} robust standard deviations from the median".format)
     mismatch = recorded.isin(["female", "male"]) & told.isin(["female", "male"]) & (recorded != told)
-    far = table["deviation"] > limits.deviations
+    far = table["deviation"] > rules.outlier.threshold
     found = [
         (table["library_size"] == 0, "exclude", NO_COUNTS, pd.Series("no counts at all", index=table.index)),
-        (mismatch, limits.sex_mismatches, SEX, sexes),
-        (far, limits.outliers, OUTLIER, distance),
+        (mismatch, rules.sex_mismatch.action, SEX, sexes),
+        (far, rules.outlier.action, OUTLIER, distance),
     ]
     for action, word in (("exclude", "excluded"), ("flag", "flagged")):
         for mask, chosen, name, said in found:
@@ -235,7 +235,8 @@ def without_excluded(
     return kept
 
 
-# What is shared of the samples' quality: numbers of samples, what loads on which component, batch against acceleration.
+# What is shared of the samples' quality: numbers of samples, what loads on which component, batch against
+# acceleration.
 
 
 def summary_table(checked: Checked) -> pd.DataFrame:
@@ -320,8 +321,8 @@ def confounding_table(people: pd.DataFrame, covariates: Sequence[str], batch: st
     Returns
     -------
     DataFrame
-        Rows of ``level`` plate1 (mean years, t interval), then one per covariate: eta squared with the F test for numbers, Cramer's
-        V with the chi-squared test for words.
+        Rows of ``level`` plate1 (mean years, t interval), then one per covariate: eta squared with the F test
+        for numbers, Cramer's V with the chi-squared test for words.
     """
     if batch not in people or people[batch].nunique() < 2:
         one = batch in people and people[batch].nunique() == 1

@@ -1,9 +1,8 @@
-"""Does the coefficient of age acceleration depend on a choice? The declared genes under other models of their log2 levels; and their
-partial residuals as means of bins of participants: what the model sees.
+"""Does the coefficient of age acceleration depend on a choice? The declared genes under other models of their
+log2 levels; and their partial residuals as means of bins of participants: what the model sees.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import product
 
@@ -19,6 +18,7 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import adjusted_for, result_rows
+from faceage_bio.core.settings.settings_genes import Expression as ExpressionSettings
 from faceage_bio.stats.deseq import SPARE_SAMPLES
 from faceage_bio.stats.limma import log_counts_per_million
 from faceage_bio.stats.linear import hc3
@@ -35,18 +35,6 @@ AGES = (AGE_ACCELERATION, AGE)
 PLACE = 1  # of age acceleration in a design, behind the intercept
 FOLD, MEDIATED = "log2 fold change", "mediated log2 fold change"
 MOST_BINS = 10
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What is varied; see the config's section ``expression``."""
-
-    hidden: int = 2
-    composition: tuple[str, ...] = ()
-    purity: str | None = None
-    mediator: str | None = "smoking"
-    bootstraps: int = 1000
-    seed: int = 1
 
 
 def levels_of(data: Expression, min_count: int, min_samples: int) -> pd.DataFrame:
@@ -69,39 +57,30 @@ def levels_of(data: Expression, min_count: int, min_samples: int) -> pd.DataFram
 
 
 def sensitivity_table(
-    data: Expression,
-    panel: Sequence[str],
-    covariates: Sequence[str],
-    choices: Choices,
-    *,
-    cohort: str,
-    question: str,
-    per_years: float,
-    min_count: int,
-    min_samples: int,
+    data: Expression, settings: ExpressionSettings, *, cohort: str, question: str
 ) -> pd.DataFrame:
     """The coefficient of age acceleration of each declared gene in each variant of the model.
 
     Returns
     -------
     DataFrame, result rows
-        ``variant`` says what was done otherwise; ``measure`` is "log2 fold change", or for a left-out sample the lowest and
-        highest estimate, the largest change in standard errors, Cook's distance and leverage. ``q_value``: over the panel within
-        a variant. A variant that cannot be made says why.
+        ``variant`` says what was done otherwise; ``measure`` is "log2 fold change", or for a left-out sample
+        the lowest and highest estimate, the largest change in standard errors, Cook's distance and leverage.
+        ``q_value``: over the panel within a variant. A variant that cannot be made says why.
     """
     label = {COHORT: cohort, "question": question, "outcome": "expression", "model": MODEL}
     label["exposure"] = AGE_ACCELERATION
-    fit = _Fitter(data, list(panel), list(covariates), per_years)
+    fit = _Fitter(data, settings)
     try:
-        fit.levels = levels_of(data, min_count, min_samples)
-        fit.main = design_of(data.people, AGES, covariates, per_years)
+        fit.levels = levels_of(data, settings.min_count, settings.min_samples)
+        fit.main, _ = fit.design(data.people)
         tables = [
             fit.attempt(MAIN, lambda: (fit.main, None)),
-            *fit.hidden(choices.hidden),
-            *fit.further(choices),
+            *fit.hidden(),
+            *fit.further(),
             fit.attempt("without flagged samples", fit.unflagged),
             fit.left_out(),
-            fit.mediation(choices),
+            fit.mediation(),
         ]
         table = pd.concat(tables, ignore_index=True)
     except FitError as error:
@@ -110,7 +89,7 @@ def sensitivity_table(
     table = table.reindex(columns=list(dict.fromkeys([*table, *columns])))
     folds = table["measure"] == FOLD
     table["q_value"] = q_values(table[folds], "variant")
-    per = table["measure"].map(lambda name: f"{per_years:g} years" if MEASURES[name].unit else "")
+    per = table["measure"].map(lambda name: f"{settings.per_years:g} years" if MEASURES[name].unit else "")
     family = np.where(folds, "prespecified panel", "")
     return result_rows(table.assign(per=per, family=family, **label), "expression/sensitivity")
 
@@ -118,8 +97,9 @@ def sensitivity_table(
 class _Fitter:
     """What all variants share: levels, design, and how a row is told."""
 
-    def __init__(self, data: Expression, panel: list[str], covariates: list[str], per_years: float) -> None:
-        self.data, self.panel, self.covariates, self.per_years = data, panel, covariates, per_years
+    def __init__(self, data: Expression, settings: ExpressionSettings) -> None:
+        self.data, self.settings = data, settings
+        self.panel, self.covariates = list(settings.panel), list(settings.covariates)
         self.levels, self.main = pd.DataFrame(index=data.counts.index), pd.DataFrame(index=data.counts.index)
 
     @property
@@ -169,18 +149,20 @@ class _Fitter:
         empty = self.rows(variant, pd.DataFrame(index=self.panel), len(self.data.people), None, held, measure)
         return empty.assign(reason=why.encoded)
 
-    def hidden(self, most: int) -> list[pd.DataFrame]:
-        """With 1 to ``most`` hidden components: of the model's residuals, and of those of the model without age acceleration.
+    def hidden(self) -> list[pd.DataFrame]:
+        """With 1 and more hidden components: of the model's residuals, and of those of the model without
+        age acceleration.
 
-        The first are orthogonal to the model, so that they move its error and not its estimate. The second may rise and fall with
-        age acceleration: they take out a hidden batch that does, and also what age acceleration does to many genes at once.
+        The first are orthogonal to the model, so that they move its error and not its estimate. The second
+        may rise and fall with age acceleration: they take out a hidden batch that does, and also what age
+        acceleration does to many genes at once.
         """
         tables = []
         kinds = {
             "orthogonal to age acceleration": self.main,
             "whatever their cause": self.main.drop(columns=AGE_ACCELERATION),
         }
-        for (kind, design), k in product(kinds.items(), range(1, most + 1)):
+        for (kind, design), k in product(kinds.items(), range(1, self.settings.hidden_components + 1)):
             variant = f"{k} hidden component{'s' if k > 1 else ''} {kind}"
             held = [f"hidden component {number}" for number in range(1, k + 1)]
             found = self.attempt(variant, partial(self._with_hidden, design, k), held)
@@ -195,22 +177,24 @@ class _Fitter:
         names = [f"hidden {number}" for number in range(1, k + 1)]
         return self.main.join(pd.DataFrame(found, self.main.index, names)), None
 
-    def further(self, choices: Choices) -> list[pd.DataFrame]:
-        """With shares of cell types, and with tumour purity; where some samples lack them, the main model without those beside."""
-        tables = []
+    def further(self) -> list[pd.DataFrame]:
+        """With shares of cell types, and with tumour purity; where some samples lack them, the main model
+        without those beside.
+        """
+        tables, purity = [], self.settings.purity
         for variant, columns in (
-            ("with cell composition", list(choices.composition)),
-            ("with tumour purity", [choices.purity] if choices.purity else []),
+            ("with cell composition", list(self.settings.composition)),
+            ("with tumour purity", [purity] if purity else []),
         ):
             tables.append(self.attempt(variant, partial(self._with_columns, columns), columns))
             known = self._known(columns) if columns else self.main.index
             if 0 < len(known) < len(self.main):
-                same = partial(self._design, self.data.people.loc[known])
+                same = partial(self.design, self.data.people.loc[known])
                 tables.append(self.attempt(f"main model, samples of the one {variant}", same))
         return tables
 
-    def _design(self, people: pd.DataFrame, more: Sequence[str] = ()) -> tuple[pd.DataFrame, None]:
-        return design_of(people, AGES, [*self.covariates, *more], self.per_years), None
+    def design(self, people: pd.DataFrame, more: Sequence[str] = ()) -> tuple[pd.DataFrame, None]:
+        return design_of(people, AGES, [*self.covariates, *more], self.settings.per_years), None
 
     def _known(self, columns: list[str]) -> pd.Index:
         people = self.data.people
@@ -223,7 +207,7 @@ class _Fitter:
             raise FitError("not_given")
         if lacking := [name for name in columns if name not in self.data.people]:
             raise FitError("column_not_given", columns=lacking)
-        matrix, _ = self._design(self.data.people.loc[self._known(columns)], columns)
+        matrix, _ = self.design(self.data.people.loc[self._known(columns)], columns)
         if lost := [name for name in columns if not terms_of(matrix, name)]:
             raise FitError("constant", column=lost)
         return matrix, None
@@ -235,7 +219,7 @@ class _Fitter:
         kept = self.main.index.difference(pd.Index(flagged), sort=False)
         if len(kept) == len(self.main):
             return self.main, reason("none_flagged")
-        return self._design(self.data.people.loc[kept])
+        return self.design(self.data.people.loc[kept])
 
     def left_out(self) -> pd.DataFrame:
         """How far a single sample moves each gene's coefficient; no sample is named."""
@@ -247,17 +231,19 @@ class _Fitter:
         main = self.fitted(self.main)
         moved = np.abs(found.estimates - main["estimate"].to_numpy()).max(axis=0, initial=0.0)
         measures = {
-            "lowest log2 fold change": found.estimates.min(axis=0), "highest log2 fold change": found.estimates.max(axis=0),
+            "lowest log2 fold change": found.estimates.min(axis=0),
+            "highest log2 fold change": found.estimates.max(axis=0),
             "largest change in standard errors": moved / main["standard_error"].to_numpy(),
-            "largest Cook's distance": found.cook.max(axis=0), "largest leverage": np.full(len(genes), found.leverage.max()),
-        }  # fmt: skip
+            "largest Cook's distance": found.cook.max(axis=0),
+            "largest leverage": np.full(len(genes), found.leverage.max()),
+        }
         tables = {name: pd.DataFrame({"estimate": values}, index=genes) for name, values in measures.items()}
         n = len(self.main)
         return pd.concat([self.rows(LEFT_OUT, table, n, measure=name) for name, table in tables.items()])
 
-    def mediation(self, choices: Choices) -> pd.DataFrame:
+    def mediation(self) -> pd.DataFrame:
         """The model without and with the mediator, and the difference with its percentile bootstrap interval."""
-        mediator = choices.mediator
+        mediator = self.settings.mediator
         if not mediator:
             return self.refused("mediation", reason("not_given"), measure=MEDIATED)
         names = [f"without {mediator}", f"with {mediator}", f"by way of {mediator}"]
@@ -268,8 +254,8 @@ class _Fitter:
                 raise FitError("column_not_given", columns=mediator)
             people = people[people[mediator].notna()]
             others = [name for name in self.covariates if mediator not in name.split(":")]
-            without = design_of(people, AGES, others, self.per_years)
-            beside = design_of(people, AGES, [*others, mediator], self.per_years)
+            without = design_of(people, AGES, others, self.settings.per_years)
+            beside = design_of(people, AGES, [*others, mediator], self.settings.per_years)
             if beside.shape[1] == without.shape[1]:
                 raise FitError("constant", column=mediator)
             levels = self.levels[self.present].loc[people.index].to_numpy()
@@ -278,7 +264,7 @@ class _Fitter:
                 without.to_numpy(),
                 beside.to_numpy(),
                 PLACE,
-                draw_counts(len(people), choices.bootstraps, choices.seed),
+                draw_counts(len(people), self.settings.bootstraps, self.settings.seed),
             )
             low, high = np.quantile(drawn, [0.025, 0.975], axis=0) if self.present else ([], [])
             one, other = self.fitted(without), self.fitted(beside)
@@ -287,7 +273,7 @@ class _Fitter:
             return pd.concat([self.refused(name, error.reason, measure=measure) for name, measure in pairs])
         difference = (one["estimate"] - other["estimate"]).to_frame().assign(ci_lower=low, ci_upper=high)
         held = [AGE, *plain(others)]
-        remark = reason("if_mediator", mediator=mediator, bootstraps=choices.bootstraps)
+        remark = reason("if_mediator", mediator=mediator, bootstraps=self.settings.bootstraps)
         told = ((one, None, held), (other, None, [*held, mediator]), (difference, remark, held))
         return pd.concat(
             [
@@ -298,39 +284,33 @@ class _Fitter:
 
 
 def bins_of(values: np.ndarray) -> list[np.ndarray]:
-    """Places of participants in the order of ``values``, in up to `MOST_BINS` bins of like size; none if there are not two."""
+    """Places of participants in the order of ``values``, in up to `MOST_BINS` bins of like size; none if
+    there are not two.
+    """
     k = min(MOST_BINS, len(values) // IN_BIN)
     return np.array_split(np.argsort(values, kind="stable"), k) if k >= 2 else []
 
 
 def partial_residuals(
-    data: Expression,
-    panel: Sequence[str],
-    covariates: Sequence[str],
-    *,
-    cohort: str,
-    question: str,
-    per_years: float,
-    min_count: int,
-    min_samples: int,
+    data: Expression, settings: ExpressionSettings, *, cohort: str, question: str
 ) -> pd.DataFrame:
     """Residual plus the exposure's own part (log2 from the mean), averaged over bins of the exposure.
 
     Returns
     -------
     DataFrame, result rows
-        One per gene, exposure (both ages) and bin: ``bin_centre`` (mean years in the bin), ``estimate`` with its t interval, ``n``;
-        a gene that cannot be shown has one row that says why.
+        One per gene, exposure (both ages) and bin: ``bin_centre`` (mean years in the bin), ``estimate`` with
+        its t interval, ``n``; a gene that cannot be shown has one row that says why.
     """
     rows = []
     try:
-        levels = levels_of(data, min_count, min_samples)
-        matrix = design_of(data.people, AGES, covariates, per_years)
+        levels = levels_of(data, settings.min_count, settings.min_samples)
+        matrix = design_of(data.people, AGES, settings.covariates, settings.per_years)
         bins = {age: bins_of(data.people[age].to_numpy(dtype=float)) for age in AGES}
         if not all(bins.values()):
             raise FitError("too_few_for_bins", n=len(matrix))
         design = matrix.to_numpy()
-        genes = [gene for gene in panel if gene in levels]
+        genes = [gene for gene in settings.panel if gene in levels]
         beta, *_ = np.linalg.lstsq(design, levels[genes].to_numpy(), rcond=None)
         residuals = levels[genes].to_numpy() - design @ beta
         why = reason("not_tested")
@@ -348,10 +328,10 @@ def partial_residuals(
             rows += shown.assign(**about).to_dict("records")
     rows += [
         {"term": gene, "exposure": AGE_ACCELERATION, "n": len(data.people), "reason": why.encoded}
-        for gene in panel
+        for gene in settings.panel
         if gene not in genes
     ]
-    order = {gene: place for place, gene in enumerate(panel)}
+    order = {gene: place for place, gene in enumerate(settings.panel)}
     rows.sort(key=lambda row: order[row["term"]])
     label = {COHORT: cohort, "question": question, "outcome": "expression", "measure": "partial residual"}
     return result_rows([label | row for row in rows], "expression/partial_residuals")

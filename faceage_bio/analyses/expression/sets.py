@@ -22,6 +22,7 @@ from faceage_bio.stats.multiplicity import q_values
 
 FOUND_BELOW = 0.05  # q of the genes that over-representation takes
 ENRICHMENT = "preranked GSEA, genes permuted"
+HEADLINE = {None: "no", 1: "rises", -1: "falls", 0: "yes"}  # which way a gene goes in a set
 
 
 def coverage_table(
@@ -31,7 +32,9 @@ def coverage_table(
     min_count: int,
     min_samples: int,
 ) -> pd.DataFrame:
-    """How much of each set was measured (genes with enough counts), with its source and hash, and whether the headline gene is in it."""
+    """How much of each set was measured (genes with enough counts), with its source and hash, and whether the
+    headline gene is in it.
+    """
     kept: set[str] = set()
     if len(data.counts):
         kept = set(data.counts.columns[tested_genes(data.counts, min_count, min_samples)])
@@ -40,13 +43,11 @@ def coverage_table(
         present, tested = (sum(g in pool for g in one.directions) for pool in (set(data.counts), kept))
         share = tested / len(one.directions)
         way = one.directions.get(gene)
-        rows.append({
-            "term": name, "outcome": "expression", "measure": "share of genes", "estimate": share, "n": len(data.people),
-            "genes": len(one.directions), "in_counts": present, "tested": tested, "signed": one.signed,
-            "headline": "no" if way is None else {1: "rises", -1: "falls", 0: "yes"}[way], "source": one.source,
-            "sha256": digest(one),
-        })  # fmt: skip
-    return pd.DataFrame(rows)
+        row = {"term": name, "estimate": share, "genes": len(one.directions), "in_counts": present}
+        row |= {"tested": tested, "signed": one.signed, "source": one.source, "sha256": digest(one)}
+        rows.append(row | {"headline": HEADLINE[way]})
+    about = {"outcome": "expression", "measure": "share of genes", "n": len(data.people)}
+    return pd.DataFrame(rows).assign(**about)
 
 
 def score_people(
@@ -78,14 +79,17 @@ def associate(
     per_years: float,
     thin: Mapping[str, Reason],
 ) -> pd.DataFrame:
-    """Standard deviations of each score per ``per_years``: of the raw gap, of age acceleration and of age beside each other.
+    """Standard deviations of each score per ``per_years``: of the raw gap, of age acceleration and of age
+    beside each other.
 
-    Least squares with HC3 errors. Age acceleration and chronological age stand in one model with the covariates; the raw age gap
-    alone in another, so that no participant reads it alone. q-values are over the sets, within exposure and method.
+    Least squares with HC3 errors. Age acceleration and chronological age stand in one model with the
+    covariates; the raw age gap alone in another, so that no participant reads it alone. q-values are over the
+    sets, within exposure and method.
 
     Returns
     -------
-    DataFrame, result rows with ``exposure`` and ``method``; each set keeps its rows, with the reason where there is no number.
+    DataFrame, result rows with ``exposure`` and ``method``; each set keeps its rows, with the reason where
+    there is no number.
     """
     people, rows = with_gap(data.people), []
     shared = {"measure": "standardised mean difference", "per": f"{per_years:g} years"}
@@ -117,7 +121,9 @@ def rows_of_ages(
     others: Sequence[str],
     per_years: float,
 ) -> list[dict]:
-    """Rows of the raw age gap and of both ages beside each other: all of them or none, so that the raw gap never stands alone."""
+    """Rows of the raw age gap and of both ages beside each other: all of them or none, so that the raw gap
+    never stands alone.
+    """
     models = ages_of(people, others)
     try:
         known = values()
@@ -134,7 +140,8 @@ def rows_of_ages(
 def fit_ages(
     people: pd.DataFrame, values: pd.Series, columns: Sequence[str], per_years: float
 ) -> dict[str, dict]:
-    """Least squares with HC3 errors of values on columns of participants, ages per ``per_years``: what a row says of each term.
+    """Least squares with HC3 errors of values on columns of participants, ages per ``per_years``: what a row
+    says of each term.
 
     Raises
     ------
@@ -156,7 +163,9 @@ def fit_ages(
 
 
 def ages_of(people: pd.DataFrame, others: Sequence[str]) -> list[tuple[list[str], list[dict]]]:
-    """Columns of each model, and the exposures of its rows with what they are adjusted for: the raw age gap alone, and both ages."""
+    """Columns of each model, and the exposures of its rows with what they are adjusted for: the raw age gap
+    alone, and both ages.
+    """
     models = [([AGE_GAP], [{"exposure": AGE_GAP, **adjusted_for([])}])] if AGE_GAP in people else []
     both = {one: other for one, other in ((AGE_ACCELERATION, AGE), (AGE, AGE_ACCELERATION))}
     held = [{"exposure": one, **adjusted_for([other, *others], one)} for one, other in both.items()]
@@ -166,7 +175,8 @@ def ages_of(people: pd.DataFrame, others: Sequence[str]) -> list[tuple[list[str]
 def enrichment_tables(
     genes: pd.DataFrame, sets: Mapping[str, GeneSet], seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Preranked GSEA by the Wald statistic, and over-representation among genes of q below 0.05, for each exposure.
+    """Preranked GSEA by the Wald statistic, and over-representation among genes of q below 0.05, for each
+    exposure.
 
     Parameters
     ----------
@@ -175,7 +185,8 @@ def enrichment_tables(
 
     Returns
     -------
-    DataFrame, DataFrame: result rows; genes of a signed set that fall are ranked and counted the other way round.
+    DataFrame, DataFrame: result rows; genes of a signed set that fall are ranked and counted the other way
+    round.
     """
     gsea, ora = [], []
     members = {name: list(one.directions) for name, one in sets.items()}
@@ -236,7 +247,9 @@ def set_tables(
     min_samples: int,
     seed: int,
 ) -> dict[str, pd.DataFrame]:
-    """All tables of one question by name: coverage, scores (one row per sample, private), associations, gsea, ora."""
+    """All tables of one question by name: coverage, scores (one row per sample, private), associations, gsea,
+    ora.
+    """
     coverage = coverage_table(data, sets, headline, min_count, min_samples)
     scores = flat = pd.DataFrame()
     if len(data.counts):

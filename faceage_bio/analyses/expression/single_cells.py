@@ -1,4 +1,6 @@
-"""Single cells that pass quality, summed to one count profile per participant and cell type (pseudobulk), and the share of each cell type."""
+"""Single cells that pass quality, summed to one count profile per participant and cell type (pseudobulk), and
+the share of each cell type.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from faceage_bio.analyses.expression.sets import rows_of_ages, with_gap
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, SAMPLE, SUBJECT
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.settings.settings_genes import Expression
 from faceage_bio.intake.rna.cells import CELL_TYPE, CellFile, blocks
 from faceage_bio.stats.multiplicity import q_values
 from faceage_bio.stats.sample_size import smallest_detectable
@@ -30,19 +33,10 @@ MODEL = "centred log-ratio, least squares, HC3"
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Cells of fewer genes or a greater mitochondrial share, and profiles of fewer cells or counts, are dropped."""
-
-    min_genes: int = 200
-    max_mitochondrial: float = 0.2
-    min_cells: int = 10
-    min_counts: int = 10_000
-
-
-@dataclass(frozen=True)
 class Pseudobulk:
-    """``profiles``: `ABOUT` and a column per gene, one row per person and cell type that the file has, dropped ones too
-    (``reason`` says why; "" is kept). ``dropped``: subject_id, cell_type, reason, n of the dropped cells. ``said``: sentences.
+    """``profiles``: `ABOUT` and a column per gene, one row per person and cell type that the file has,
+    dropped ones too (``reason`` says why; "" is kept). ``dropped``: subject_id, cell_type, reason, n of the
+    dropped cells. ``said``: sentences.
     """
 
     profiles: pd.DataFrame
@@ -50,8 +44,10 @@ class Pseudobulk:
     said: list[str]
 
 
-def aggregate_cells(cells: CellFile, limits: Limits) -> Pseudobulk:
+def aggregate_cells(cells: CellFile, settings: Expression) -> Pseudobulk:
     """Sum raw counts over the good cells of each person and cell type.
+
+    Cells of fewer genes or a greater mitochondrial share, and profiles of fewer cells or counts, are dropped.
 
     The file is read twice in blocks: once to measure its cells, once to sum them.
 
@@ -61,7 +57,7 @@ def aggregate_cells(cells: CellFile, limits: Limits) -> Pseudobulk:
         A value that is no raw count.
     """
     measured = measure_cells(cells)
-    reason, said = judge_cells(measured, cells.obs, limits)
+    reason, said = judge_cells(measured, cells.obs, settings)
     keys = cells.obs[[SUBJECT, CELL_TYPE]]
     named = (keys[SUBJECT] != "") & (keys[CELL_TYPE] != "")
     profile = keys[named].drop_duplicates().sort_values([CELL_TYPE, SUBJECT], ignore_index=True)
@@ -71,7 +67,11 @@ def aggregate_cells(cells: CellFile, limits: Limits) -> Pseudobulk:
     profile["n_cells"] = np.bincount(place[kept], minlength=len(profile))
     profile["n_counts"] = sums.sum(axis=1)
     profile["reason"] = np.select(
-        [profile.n_cells == 0, profile.n_cells < limits.min_cells, profile.n_counts < limits.min_counts],
+        [
+            profile.n_cells == 0,
+            profile.n_cells < settings.min_cells,
+            profile.n_counts < settings.min_profile_counts,
+        ],
         [NO_CELLS, TOO_FEW_CELLS, TOO_FEW_COUNTS],
         "",
     )
@@ -81,12 +81,14 @@ def aggregate_cells(cells: CellFile, limits: Limits) -> Pseudobulk:
 
 
 def measure_cells(cells: CellFile) -> pd.DataFrame:
-    """Counts, genes detected and mitochondrial share of each cell, as scanpy's ``calculate_qc_metrics`` gives them.
+    """Counts, genes detected and mitochondrial share of each cell, as scanpy's ``calculate_qc_metrics`` gives
+    them.
 
     Returns
     -------
     DataFrame
-        total, genes, mitochondrial (NaN for cells without counts, or if no gene is called MT-...), in the file's order.
+        total, genes, mitochondrial (NaN for cells without counts, or if no gene is called MT-...), in the
+        file's order.
     """
     n_cells, _ = cells.shape
     total, genes, mitochondrial = (np.zeros(n_cells) for _ in range(3))
@@ -102,9 +104,14 @@ def measure_cells(cells: CellFile) -> pd.DataFrame:
     return pd.DataFrame({"total": total, "genes": genes.astype(int), "mitochondrial": share})
 
 
-def judge_cells(measured: pd.DataFrame, obs: pd.DataFrame, limits: Limits) -> tuple[pd.Series, list[str]]:
+def judge_cells(
+    measured: pd.DataFrame, obs: pd.DataFrame, settings: Expression
+) -> tuple[pd.Series, list[str]]:
     """Why each cell is dropped ("" if it is not), and what there is to say of the rules."""
-    few, many = measured.genes < limits.min_genes, measured.mitochondrial > limits.max_mitochondrial
+    few, many = (
+        measured.genes < settings.min_genes_per_cell,
+        measured.mitochondrial > settings.max_mitochondrial,
+    )
     holds = [obs[SUBJECT] == "", obs[CELL_TYPE] == "", obs["doublet"], few, many]
     reason = pd.Series(np.select([one.to_numpy() for one in holds], REASONS, ""), index=obs.index)
     said = []
@@ -182,8 +189,8 @@ def cells_ledger(result: Pseudobulk, cohort: str) -> pd.DataFrame:
 def quality_table(ledger: pd.DataFrame, cohort: str) -> pd.DataFrame:
     """What became of cells and profiles of each cell type, without any person: result rows to be shared.
 
-    ``measure`` is "cells" or "profiles" (one of each donor), ``fate`` what became of them: "all", "kept", or why they were dropped;
-    ``n`` counts the donors that the number comes from.
+    ``measure`` is "cells" or "profiles" (one of each donor), ``fate`` what became of them: "all", "kept", or
+    why they were dropped; ``n`` counts the donors that the number comes from.
     """
     rows = []
     named = ledger[CELL_TYPE].where(ledger[CELL_TYPE] != "", UNKNOWN_TYPE)
@@ -214,9 +221,9 @@ def cell_numbers(profiles: pd.DataFrame) -> pd.DataFrame:
 def centred_log_ratio(numbers: pd.DataFrame) -> pd.DataFrame:
     """Log2 of each number of cells (plus half a cell) minus the donor's mean of these over the cell types.
 
-    Aitchison 1982, doi:10.1111/j.2517-6161.1982.tb01195.x. Shares add up to one, so one cell type cannot rise without
-    others falling; logarithms of ratios are free of that. Zero cells become half a cell, and so that no jump arises between
-    zero and one, half a cell is added everywhere (as to counts in voom).
+    Aitchison 1982, doi:10.1111/j.2517-6161.1982.tb01195.x. Shares add up to one, so one cell type cannot rise
+    without others falling; logarithms of ratios are free of that. Zero cells become half a cell, and so that
+    no jump arises between zero and one, half a cell is added everywhere (as to counts in voom).
     """
     levels = np.log2(numbers + HALF_A_CELL)
     return levels.sub(levels.mean(axis=1), axis=0)
@@ -231,7 +238,8 @@ def composition_table(
     min_cells: int,
     min_donors: int,
 ) -> pd.DataFrame:
-    """Change of each cell type's share per ``per_years`` of the raw age gap, of age acceleration and of age beside each other.
+    """Change of each cell type's share per ``per_years`` of the raw age gap, of age acceleration and of age
+    beside each other.
 
     Parameters
     ----------
@@ -243,9 +251,10 @@ def composition_table(
 
     Returns
     -------
-    DataFrame, result rows with ``exposure``, ``mean_share`` (of the donors' cells), ``n_with_cells`` (donors), ``detectable``
-        (smallest change found with 80% power); q over the cell types. A cell type that is left out keeps its rows with the
-        reason; the raw age gap stands only beside the adjusted row.
+    DataFrame, result rows with ``exposure``, ``mean_share`` (of the donors' cells), ``n_with_cells``
+    (donors), ``detectable``
+        (smallest change found with 80% power); q over the cell types. A cell type that is left out keeps its
+        rows with the reason; the raw age gap stands only beside the adjusted row.
 
     Raises
     ------

@@ -27,7 +27,9 @@ BY_AGE = reason("groups_of_age")
 
 @dataclass(frozen=True)
 class Factor:
-    """A way to part people: its name, and each one's group in the order of ``levels`` (missing where not known)."""
+    """A way to part people: its name, and each one's group in the order of ``levels`` (missing where not
+    known).
+    """
 
     name: str
     groups: pd.Series
@@ -38,7 +40,9 @@ class Factor:
 
 
 def age_bands(age: pd.Series, cut_points: Sequence[float]) -> Factor:
-    """Bands between the cut points: "under 50", "50-59", ..., "80 and over" (whole years) for whole cut points."""
+    """Bands between the cut points: "under 50", "50-59", ..., "80 and over" (whole years) for whole cut
+    points.
+    """
     edges = [-np.inf, *sorted(set(cut_points)), np.inf]
     names = [_band(low, high) for low, high in pairwise(edges)]
     groups = pd.cut(age, edges, right=False, labels=names)
@@ -128,7 +132,9 @@ def noted(row: dict, remark: Reason | None) -> dict:
 
 
 def shares(row: dict, failed: pd.Series, min_n: int) -> dict:
-    """The share of photos of which ``failed`` is true, with Wilson's interval; n counts photos, n_events those that failed."""
+    """The share of photos of which ``failed`` is true, with Wilson's interval; n counts photos, n_events
+    those that failed.
+    """
     events = int(failed.sum())
     row = row | {"measure": "share", "model": "Wilson interval", "n": len(failed), "n_events": events}
     return noted(attempt(row, wilson, events, len(failed)), too_small(len(failed), min_n, "photos"))
@@ -152,8 +158,8 @@ def known_age(table: pd.DataFrame) -> pd.Series:
 class Comparison:
     """What is compared between a group and the reference group.
 
-    ``raw`` takes both groups' rows. ``adjusted`` takes the rows of all groups, the factor and the level; without it ``why_not``
-    says why.
+    ``raw`` takes both groups' rows. ``adjusted`` takes the rows of all groups, the factor and the level;
+    without it ``why_not`` says why.
     """
 
     measure: str
@@ -306,7 +312,9 @@ def uncompared(factor: Factor, n: int, comparison: Comparison) -> dict:
 
 
 def with_q(rows: Sequence[dict]) -> list[dict]:
-    """q-values over the age-adjusted tests (Benjamini and Hochberg), without those that are not to be interpreted."""
+    """q-values over the age-adjusted tests (Benjamini and Hochberg), without those that are not to be
+    interpreted.
+    """
     p_values = [np.nan if _is_sparse(row) else row.get("p_value", np.nan) for row in rows]
     q_values = benjamini_hochberg(np.array(p_values, dtype=np.float64))
     return [row | {"q_value": float(q), "family": FAMILY} for row, q in zip(rows, q_values, strict=True)]

@@ -73,21 +73,24 @@ def assess_fairness(
     Parameters
     ----------
     people : DataFrame, one row per person
-        chronological_age, face_age (missing where there is none), the columns of ``by`` and, where known, group.
+        chronological_age, face_age (missing where there is none), the columns of ``by`` and, where known,
+        group.
     by : names of columns with groups of participants; one that is not there keeps a row that says so
     age_cut_points : years at which a new band of age starts
     min_n : groups of fewer participants are sparse
     photos : DataFrame, one row per photo, optional
-        subject_id, status and reason (``columns.FACE_AGE_COLUMNS``) of the people's photos, for the shares that failed.
+        subject_id, status and reason (``columns.FACE_AGE_COLUMNS``) of the people's photos, for the shares
+        that failed.
     cohort : str
         Stands in the rows; otherwise the people's own.
 
     Returns
     -------
     DataFrame, result rows
-        Question "groups": one row per population, group and measure. Question "differences": the first group of a factor
-        against each other one, age-adjusted (estimate ...) and raw (raw_estimate ...) in the same row; in crossings
-        within each group of the second factor. n counts participants, or photos for shares; n_events the photos that failed.
+        Question "groups": one row per population, group and measure. Question "differences": the first group
+        of a factor against each other one, age-adjusted (estimate ...) and raw (raw_estimate ...) in the same
+        row; in crossings within each group of the second factor. n counts participants, or photos for shares;
+        n_events the photos that failed.
 
     Raises
     ------

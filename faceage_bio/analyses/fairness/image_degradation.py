@@ -1,4 +1,6 @@
-"""Robustness to image degradation: change of face age, by condition and group, and differences between groups."""
+"""Robustness to image degradation: change of face age, by condition and group, and differences between
+groups.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,15 +47,16 @@ def summarise_stress(
     Parameters
     ----------
     changes : DataFrame, one row per photo and step
-        photo, condition, unit, step, change (years), lost (why there is no age, or ""); the columns of ``by`` and
-        chronological_age where known. Rows without a condition are photos that have no age as they are.
+        photo, condition, unit, step, change (years), lost (why there is no age, or ""); the columns of ``by``
+        and chronological_age where known. Rows without a condition are photos that have no age as they are.
 
     Returns
     -------
     DataFrame, result rows
-        Question "stress": per group and step mean change (t interval), its standard deviation (percentile bootstrap)
-        and the shares of photos that lost face or age (Wilson). Question "stress differences": groups' mean changes,
-        age-adjusted and unadjusted in one row. One row on the photos as they are says how many could not be used.
+        Question "stress": per group and step mean change (t interval), its standard deviation (percentile
+        bootstrap) and the shares of photos that lost face or age (Wilson). Question "stress differences":
+        groups' mean changes, age-adjusted and unadjusted in one row. One row on the photos as they are says
+        how many could not be used.
     """
     if cohort is None:
         cohort = str(changes[COHORT].iloc[0]) if COHORT in changes and len(changes) else ""

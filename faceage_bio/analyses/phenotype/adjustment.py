@@ -1,9 +1,10 @@
-"""Adjustment sets: the role of each covariate, declared sets, missing values imputed or excluded, E-values; and specification
-curves: one association under every reasonable choice of definition, adjustment set and exclusion.
+"""Adjustment sets: the role of each covariate, declared sets, missing values imputed or excluded, E-values;
+and specification curves: one association under every reasonable choice of definition, adjustment set and
+exclusion.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import numpy as np
@@ -33,13 +34,13 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FAC
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, result_rows
+from faceage_bio.core.settings.settings_acceleration import Covariate
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.imputation import impute, pool
 from faceage_bio.stats.linear import LinearFit, fit_linear
 from faceage_bio.stats.robustness import e_value_of_difference
 from faceage_bio.stats.smoothing import natural_spline, place_knots
 
-ROLES = ("confounder", "precision", "mediator", "collider", "part")
 DIRECT = ("confounder", "precision")
 MINIMAL, WITHOUT_MEDIATORS, FULL = "minimal", "without mediators", "full"
 COMPLETE, IMPUTED = "complete cases", "multiple imputation"
@@ -56,19 +57,6 @@ ALPHA = 0.05
 
 
 @dataclass(frozen=True)
-class Covariate:
-    """What a column is to an exposure and to face age: its ``role``, other roles towards some exposures, and why."""
-
-    role: str = "confounder"
-    reason: str = NOT_STATED
-    exceptions: Mapping[str, str] = field(default_factory=dict)
-
-    def role_for(self, exposure: str) -> str:
-        """The role towards one exposure."""
-        return self.exceptions.get(exposure, self.role)
-
-
-@dataclass(frozen=True)
 class Plan:
     """The declared covariates and the two sets from which the third is made."""
 
@@ -76,13 +64,18 @@ class Plan:
     minimal: Sequence[str]
     full: Sequence[str]
 
-    def of(self, name: str) -> Covariate:
-        """A covariate, declared or not."""
-        return self.covariates.get(name, Covariate())
+    def role(self, name: str, exposure: str) -> str:
+        """The role of a covariate towards one exposure; one that is not declared is a confounder."""
+        one = self.covariates.get(name)
+        return one.exceptions.get(exposure, one.role) if one else "confounder"
+
+    def reason(self, name: str) -> str:
+        """Why it has its role."""
+        return self.covariates[name].reason if name in self.covariates else NOT_STATED
 
     def is_part(self, name: str, exposure: str) -> bool:
         """Whether a column is the exposure itself, made of it, or declared a part of it."""
-        return name in (exposure, SAME.get(exposure)) or self.of(name).role_for(exposure) == "part"
+        return name in (exposure, SAME.get(exposure)) or self.role(name, exposure) == "part"
 
     def sets(self, exposure: str) -> dict[str, list[str]]:
         """The covariates of each set for an exposure; never the exposure itself or a part of it."""
@@ -91,13 +84,15 @@ class Plan:
             return [name for name in dict.fromkeys(names) if name != AGE and not self.is_part(name, exposure)]
 
         full = usable(self.full)
-        direct = [name for name in full if self.of(name).role_for(exposure) in DIRECT]
+        direct = [name for name in full if self.role(name, exposure) in DIRECT]
         return {MINIMAL: usable(self.minimal), WITHOUT_MEDIATORS: direct, FULL: full}
 
 
 @dataclass(frozen=True)
 class Adjustments:
-    """``rows``: estimates by set and by what was done about missing values; ``roles``: who is in which set, and why."""
+    """``rows``: estimates by set and by what was done about missing values; ``roles``: who is in which set,
+    and why.
+    """
 
     rows: pd.DataFrame
     roles: pd.DataFrame
@@ -118,9 +113,10 @@ def compare_adjustments(
     Returns
     -------
     Adjustments
-        For each contrast, set and kind of missing-data handling a raw and an adjusted row (``adjustment_set``, ``missing``).
-        Complete cases: participants with all covariates of the set. Multiple imputation: all participants with both ages; exposure and
-        covariates are imputed from each other, both ages and the plan's full set, and pooled by Rubin's rules. ``e_value`` and
+        For each contrast, set and kind of missing-data handling a raw and an adjusted row
+        (``adjustment_set``, ``missing``). Complete cases: participants with all covariates of the set.
+        Multiple imputation: all participants with both ages; exposure and covariates are imputed from each
+        other, both ages and the plan's full set, and pooled by Rubin's rules. ``e_value`` and
         ``e_value_interval`` of the adjusted rows.
     """
     rows, roles = [], []
@@ -152,7 +148,7 @@ def _roles(exposure: str, plan: Plan, sets: Mapping[str, Sequence[str]]) -> Iter
     for name in dict.fromkeys([*plan.minimal, *plan.full]):
         if name not in (exposure, AGE):
             within = ", ".join(key for key, held in sets.items() if name in held) or "none"
-            role, why = plan.of(name).role_for(exposure), plan.of(name).reason
+            role, why = plan.role(name, exposure), plan.reason(name)
             yield {"exposure": exposure, "covariate": name, "role": role, "reason": why, "sets": within}
 
 
@@ -300,28 +296,29 @@ def vary_specifications(
 ) -> SpecificationCurve:
     """The headline contrast of each exposure under all definitions x adjustment sets x exclusions.
 
-    Simonsohn, Simmons and Nelson 2020, doi:10.1038/s41562-020-0912-z. The specifications are not independent, so the shares
-    describe and do not test.
+    Simonsohn, Simmons and Nelson 2020, doi:10.1038/s41562-020-0912-z. The specifications are not independent,
+    so the shares describe and do not test.
 
     Parameters
     ----------
     table : rows of `gather`
-        Definitions: face age with age (or its spline) in the model, and every column of residuals in years; over several
-        cohorts only residuals from controls, since each cohort's own residuals are zero on average. Exclusions, where
-        the columns are there: flagged photos (``flags``), ages outside the band of validity (``valid_age``), small faces
-        (``low_resolution``), and all of them.
+        Definitions: face age with age (or its spline) in the model, and every column of residuals in years;
+        over several cohorts only residuals from controls, since each cohort's own residuals are zero on
+        average. Exclusions, where the columns are there: flagged photos (``flags``), ages outside the band of
+        validity (``valid_age``), small faces (``low_resolution``), and all of them.
     exposures : names of columns
     plan : adjustment sets
     adjusted_for : names of columns
-        What the residuals ``acceleration_adjusted...`` are adjusted for. They are left out where the exposure, or a part of it,
-        is among these, since nothing of it is left in them; and everywhere, if it is not told.
+        What the residuals ``acceleration_adjusted...`` are adjusted for. They are left out where the
+        exposure, or a part of it, is among these, since nothing of it is left in them; and everywhere, if it
+        is not told.
 
     Returns
     -------
     SpecificationCurve
-        Rows: ``definition``, ``adjustment_set``, ``excluded``; the raw age gap stands among them and is not counted.
-        Summary: raw and adjusted median, ``n_specifications``, ``share_same_sign`` (as face age with age and the minimal set in
-        all participants) and ``share_significant`` (the same sign and p < 0.05).
+        Rows: ``definition``, ``adjustment_set``, ``excluded``; the raw age gap stands among them and is not
+        counted. Summary: raw and adjusted median, ``n_specifications``, ``share_same_sign`` (as face age with
+        age and the minimal set in all participants) and ``share_significant`` (the same sign and p < 0.05).
     """
     rows, summary = [], []
     for cohort, people, exposure in claims(table, exposures):

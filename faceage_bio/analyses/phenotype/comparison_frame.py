@@ -61,10 +61,10 @@ def claims(table: pd.DataFrame, exposures: Sequence[str]) -> Iterator[tuple[str,
 class Frame:
     """The participants of one comparison.
 
-    ``people``: rows with both ages, the exposure and all covariates; ``design``: their exposure, age and covariates as
-    numbers; ``levels``: of a factor its groups in order, the reference first; ``lonely``: groups left out because they are too
-    small; ``covariates``: what is adjusted for, age first; ``remarks``: who or what was excluded; ``why_not``: why nothing can be
-    compared.
+    ``people``: rows with both ages, the exposure and all covariates; ``design``: their exposure, age and
+    covariates as numbers; ``levels``: of a factor its groups in order, the reference first; ``lonely``:
+    groups left out because they are too small; ``covariates``: what is adjusted for, age first; ``remarks``:
+    who or what was excluded; ``why_not``: why nothing can be compared.
     """
 
     exposure: str
@@ -119,8 +119,8 @@ def make_frame(
 ) -> Frame:
     """Who can be compared on an exposure, with age and covariates at hand.
 
-    Groups of one (of the exposure or of a covariate) are left out and named: a fit would follow such a person exactly.
-    Covariates that no participant has, or that do not vary, are left out too.
+    Groups of one (of the exposure or of a covariate) are left out and named: a fit would follow such a person
+    exactly. Covariates that no participant has, or that do not vary, are left out too.
 
     Parameters
     ----------
@@ -169,14 +169,18 @@ def make_frame(
 
 
 def no_disease(table: pd.DataFrame, group: str = DISEASE) -> Reason | None:
-    """Why participants cannot be compared by disease. Any other column that lacks is an error of the one who named it."""
+    """Why participants cannot be compared by disease. Any other column that lacks is an error of the one who
+    named it.
+    """
     if group != DISEASE or DISEASE in table:
         return None
     return reason("no_disease_column", column=DISEASE)
 
 
 def _nothing_to_compare(values: pd.Series, lonely: Sequence[str]) -> Reason:
-    """Why participants who all have one value, or none, cannot be compared; the value itself is theirs, but for disease."""
+    """Why participants who all have one value, or none, cannot be compared; the value itself is theirs, but
+    for disease.
+    """
     if len(values) == 0:
         return reason("no_group", needed=IN_GROUP) if lonely else reason("no_value")
     if len(values) == 1:
@@ -205,7 +209,9 @@ def order_of(words: pd.Series, name: str) -> tuple[str, ...]:
 
 
 def fixed_order(words: pd.Series, name: str) -> tuple[str, ...]:
-    """As `order_of`, but by the alphabet where no order is declared: cohorts that are pooled need one reference."""
+    """As `order_of`, but by the alphabet where no order is declared: cohorts that are pooled need one
+    reference.
+    """
     declared = name in REFERENCES or all(_is_number(word) for word in words.unique())
     return order_of(words, name) if declared else tuple(sorted(words.unique()))
 
@@ -242,7 +248,9 @@ def _small_levels(words: pd.Series) -> list[str]:
 
 
 def levels_of(people: pd.DataFrame, columns: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """The order of every column of words, so that several tables of the same participants have the same reference."""
+    """The order of every column of words, so that several tables of the same participants have the same
+    reference.
+    """
     return {
         name: order_of(people[name].dropna(), name)
         for name in columns

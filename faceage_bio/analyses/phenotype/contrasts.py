@@ -1,4 +1,6 @@
-"""Associations with smoking, BMI, disease: the unadjusted age gap and the age-adjusted years always stand together."""
+"""Associations with smoking, BMI, disease: the unadjusted age gap and the age-adjusted years always stand
+together.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,8 +44,8 @@ def contrast_exposures(
     Returns
     -------
     DataFrame, result rows, question "phenotype"
-        Two rows per contrast; q_value is Benjamini and Hochberg's over the adjusted rows. An exposure that cannot be
-        estimated keeps its rows, with the reason.
+        Two rows per contrast; q_value is Benjamini and Hochberg's over the adjusted rows. An exposure that
+        cannot be estimated keeps its rows, with the reason.
     """
     rows = [row for exposure in exposures for row in unadjusted_and_adjusted(table, exposure, adjust_for)]
     cohort = str(table[COHORT].iloc[0]) if len(table) else ""
@@ -54,8 +56,8 @@ def contrast_exposures(
 def compare_groups(table: pd.DataFrame, adjust_for: Sequence[str]) -> pd.DataFrame:
     """Cancer against controls over all cohorts, raw and adjusted.
 
-    Face age itself is the outcome, with age in the model. Residuals of each cohort's own line would not do: their mean is
-    zero in every cohort, which would take the very difference away.
+    Face age itself is the outcome, with age in the model. Residuals of each cohort's own line would not do:
+    their mean is zero in every cohort, which would take the very difference away.
     """
     if why := no_disease(table):
         shared = {"term": DISEASE, "exposure": DISEASE, "n": len(table)}
@@ -81,7 +83,8 @@ def raw_and_adjusted(
     adjusted: Callable[[], dict] | Reason,
     adjustment: str = ADJUSTED,
 ) -> list[dict]:
-    """Two rows that belong together: of the age gap, unadjusted, and of face age, adjusted for age (and more). No other way makes rows.
+    """Two rows that belong together: of the age gap, unadjusted, and of face age, adjusted for age (and
+    more). No other way makes rows.
 
     Parameters
     ----------
@@ -201,7 +204,9 @@ def _levels(frame: Frame) -> list[dict]:
 
 @dataclass(frozen=True)
 class Headline:
-    """What a result row says of the contrast, its column of ``design``, the exposure's columns, or why there is none."""
+    """What a result row says of the contrast, its column of ``design``, the exposure's columns, or why there
+    is none.
+    """
 
     frame: Frame
     shared: dict
@@ -235,7 +240,8 @@ def find_headline(frame: Frame, whole: Frame | None = None) -> Headline:
     ----------
     frame : the participants
     whole : Frame, optional
-        All participants, if ``frame`` holds some of them: their groups say which contrast is meant, and which is the reference.
+        All participants, if ``frame`` holds some of them: their groups say which contrast is meant, and which
+        is the reference.
     """
     levels, exposure = (whole or frame).levels, frame.exposure
     model = {"model": LEAST_SQUARES}

@@ -1,4 +1,6 @@
-"""Dose-response of face age and an amount, such as BMI or pack-years: line, curve, and whether there is a turning point."""
+"""Dose-response of face age and an amount, such as BMI or pack-years: line, curve, and whether there is a
+turning point.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,7 +29,8 @@ from faceage_bio.stats.smoothing import Knots, natural_spline, place_knots
 
 SPLINE_DF = 3
 GRID = 41
-EDGE = 2.5  # per cent of people left out at both ends of a curve, so that it neither leans on nor tells the extremes
+# per cent of participants left out at both ends of a curve, so that it neither leans on nor tells the extremes
+EDGE = 2.5
 ALPHA = 0.05
 REFERENCE_VALUES = {"pack_years": 0.0}  # where a curve crosses zero; the median of anything else
 LINE, CURVATURE, QUADRATIC, LOWEST = "mean difference", "curvature", "quadratic coefficient", "turning point"
@@ -35,7 +38,9 @@ LINE, CURVATURE, QUADRATIC, LOWEST = "mean difference", "curvature", "quadratic 
 
 @dataclass(frozen=True)
 class DoseResponse:
-    """``rows``: tests and slopes; ``curves``: years against the reference value at points of the exposure, with a band."""
+    """``rows``: tests and slopes; ``curves``: years against the reference value at points of the exposure,
+    with a band.
+    """
 
     rows: pd.DataFrame
     curves: pd.DataFrame
@@ -55,9 +60,10 @@ def fit_dose_response(
     Returns
     -------
     DoseResponse
-        Rows: years per unit of the line; Wald F of the spline's curvature (natural spline, 3 degrees of freedom, R's knots);
-        the quadratic term; and the value at the lowest point with its delta-method interval, given only if the quadratic
-        term is above zero with p < 0.05 and the point lies among the participants. Curves: the middle 95% of participants.
+        Rows: years per unit of the line; Wald F of the spline's curvature (natural spline, 3 degrees of
+        freedom, R's knots); the quadratic term; and the value at the lowest point with its delta-method
+        interval, given only if the quadratic term is above zero with p < 0.05 and the point lies among the
+        participants. Curves: the middle 95% of participants.
     """
     rows, curves = [], []
     for cohort, people, exposure in claims(table, exposures):
@@ -123,7 +129,9 @@ def _spline(x: pd.Series, knots: Knots) -> pd.DataFrame:
 def quadratic(
     outcome: pd.Series, x: pd.Series, others: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame, int, float]:
-    """Coefficients and covariance of ``line`` and ``square`` of x about its mean, degrees of freedom, and that mean."""
+    """Coefficients and covariance of ``line`` and ``square`` of x about its mean, degrees of freedom, and
+    that mean.
+    """
     middle = float(x.mean())
     if x.nunique() < 3:
         raise FitError("few_distinct_values", column=x.name, needed=3)
@@ -139,7 +147,8 @@ def lowest_point(outcome: pd.Series, x: pd.Series, others: pd.DataFrame) -> dict
     Raises
     ------
     FitError
-        The quadratic term is not above zero with p < 0.05, or the point lies outside the middle 95% of participants.
+        The quadratic term is not above zero with p < 0.05, or the point lies outside the middle 95% of
+        participants.
     """
     terms, covariance, df, middle = quadratic(outcome, x, others)
     (line, square), p_value = terms["estimate"], terms.loc["square", "p_value"]

@@ -1,4 +1,6 @@
-"""Groups against each other: means, all pairs, and whether the groups differ at all, unadjusted and adjusted for age."""
+"""Groups against each other: means, all pairs, and whether the groups differ at all, unadjusted and adjusted
+for age.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -43,7 +45,9 @@ BEYOND = "departure from linear trend"
 
 @dataclass(frozen=True)
 class Comparison:
-    """``means``: one group a row; ``pairs``: one pair of groups; ``tests``: one factor (do its groups differ, is there a trend)."""
+    """``means``: one group a row; ``pairs``: one pair of groups; ``tests``: one factor (do its groups differ,
+    is there a trend).
+    """
 
     means: pd.DataFrame
     pairs: pd.DataFrame
@@ -53,8 +57,9 @@ class Comparison:
 def compare_levels(table: pd.DataFrame, factors: Sequence[str], adjust_for: Sequence[str]) -> Comparison:
     """Groups of each factor within each cohort; disease over all cohorts.
 
-    Raw: means of the age gap and Welch's differences. Adjusted: marginal means of a model of face age with age and the
-    covariates (equal weights over factors, numbers at their means), given as years above the mean age.
+    Raw: means of the age gap and Welch's differences. Adjusted: marginal means of a model of face age with
+    age and the covariates (equal weights over factors, numbers at their means), given as years above the mean
+    age.
 
     Parameters
     ----------
@@ -64,9 +69,9 @@ def compare_levels(table: pd.DataFrame, factors: Sequence[str], adjust_for: Sequ
     Returns
     -------
     Comparison
-        Each row twice, raw and adjusted. Pairs: ``p_holm`` and ``q_value`` (Benjamini and Hochberg) over the pairs of a factor,
-        ``effect_size`` in standard deviations (raw: Hedges' g; adjusted: of the residuals). Tests: ``q_value`` over the factors
-        of a cohort.
+        Each row twice, raw and adjusted. Pairs: ``p_holm`` and ``q_value`` (Benjamini and Hochberg) over the
+        pairs of a factor, ``effect_size`` in standard deviations (raw: Hedges' g; adjusted: of the
+        residuals). Tests: ``q_value`` over the factors of a cohort.
     """
     rows: dict[str, list[dict]] = {"means": [], "pairs": [], "tests": []}
     for cohort, people, factor in claims(table, factors):

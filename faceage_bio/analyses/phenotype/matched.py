@@ -28,7 +28,9 @@ MATCHED = "matched"
 
 @dataclass(frozen=True)
 class Matched:
-    """``rows``: years by which the exposed look older; ``balance_covariates``: how alike both groups are before and after."""
+    """``rows``: years by which the exposed look older; ``balance_covariates``: how alike both groups are
+    before and after.
+    """
 
     rows: pd.DataFrame
     balance: pd.DataFrame
@@ -43,8 +45,8 @@ def match_groups(
 ) -> Matched:
     """Participants with cancer, each matched to a control of the same sex and nearly the same age.
 
-    The nearest pair of all is made first, without replacement, nothing is random. Estimate: mean difference of face age
-    within pairs, adjusted for what is left of their difference in age (HC3).
+    The nearest pair of all is made first, without replacement, nothing is random. Estimate: mean difference
+    of face age within pairs, adjusted for what is left of their difference in age (HC3).
 
     Parameters
     ----------
@@ -58,8 +60,9 @@ def match_groups(
     Returns
     -------
     Matched
-        Rows: unadjusted (Welch of the age gap, all participants) and matched. Balance: standardised differences of age, of
-        ``exact`` and of ``balance_covariates``, among all participants and in the pairs; each level of a factor has its own.
+        Rows: unadjusted (Welch of the age gap, all participants) and matched. Balance: standardised
+        differences of age, of ``exact`` and of ``balance_covariates``, among all participants and in the
+        pairs; each level of a factor has its own.
     """
     held = ("age", *exact)
     if why := no_disease(table, group):

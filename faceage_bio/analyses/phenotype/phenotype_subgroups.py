@@ -1,4 +1,6 @@
-"""Subgroup analyses: whether associations with face age differ between women and men, young and old, one site and another."""
+"""Subgroup analyses: whether associations with face age differ between women and men, young and old, one site
+and another.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +39,9 @@ UNITS_OF = {AGE: (10.0, "10 years of age")} | UNITS
 
 @dataclass(frozen=True)
 class Subgroups:
-    """``interactions``: of each exposure and modifier the test, and one row per product term; ``forest``: the exposure's headline contrast in each subgroup."""
+    """``interactions``: of each exposure and modifier the test, and one row per product term; ``forest``: the
+    exposure's headline contrast in each subgroup.
+    """
 
     interactions: pd.DataFrame
     forest: pd.DataFrame
@@ -63,9 +67,9 @@ def compare_subgroups(
     Returns
     -------
     Subgroups
-        Rows twice, raw and adjusted. ``q_value`` of interactions: Benjamini and Hochberg over a cohort's adjusted tests. The
-        forest carries ``p_interaction`` and ``q_interaction``; its estimates have no p-value, since a p in each subgroup is
-        not a test of the difference between them.
+        Rows twice, raw and adjusted. ``q_value`` of interactions: Benjamini and Hochberg over a cohort's
+        adjusted tests. The forest carries ``p_interaction`` and ``q_interaction``; its estimates have no
+        p-value, since a p in each subgroup is not a test of the difference between them.
     """
     tests, forest = [], []
     for cohort, rows, exposure in claims(table, exposures):

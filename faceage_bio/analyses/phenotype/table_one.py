@@ -1,7 +1,9 @@
-"""Table 1: characteristics of the participants of a cohort by age acceleration, missing values and standardised differences; and how
-age acceleration is spread, by group as quantiles and against age as counts in squares.
+"""Table 1: characteristics of the participants of a cohort by age acceleration, missing values and
+standardised differences; and how age acceleration is spread, by group as quantiles and against age as counts
+in squares.
 
-Without p-values: they would ask whether a difference seen in a sample is chance, and not whether it is large enough to matter.
+Without p-values: they would ask whether a difference seen in a sample is chance, and not whether it is large
+enough to matter.
 """
 
 from collections.abc import Iterator, Sequence
@@ -38,7 +40,9 @@ class Parted:
 
 
 def part_by_acceleration(values: pd.Series, rule: Rule) -> Parted:
-    """Thirds, or the classes between declared cut-points (years); a value at a cut-point belongs to the lower one."""
+    """Thirds, or the classes between declared cut-points (years); a value at a cut-point belongs to the lower
+    one.
+    """
     nobody = pd.Series(None, index=values.index, dtype=object)
     known = values.dropna()
     if not len(known):
@@ -70,9 +74,11 @@ def table_one(
     Returns
     -------
     DataFrame
-        Result rows with ``variable``, ``level``, ``group`` ("all" for all participants), ``standard_deviation``, ``lower_quartile``,
-        ``upper_quartile``. Measures: participants; mean, median (numbers); share (each level of a factor; among participants with a value);
-        missing (of all, and in each group); standardised difference, of numbers or of shares (``group``: "a vs b", or mean and largest of all pairs).
+        Result rows with ``variable``, ``level``, ``group`` ("all" for all participants),
+        ``standard_deviation``, ``lower_quartile``, ``upper_quartile``. Measures: participants; mean, median
+        (numbers); share (each level of a factor; among participants with a value); missing (of all, and in
+        each group); standardised difference, of numbers or of shares (``group``: "a vs b", or mean and
+        largest of all pairs).
     """
     parted = part_by_acceleration(people[AGE_ACCELERATION], rule)
     people = people[people[AGE_ACCELERATION].notna()]
@@ -168,7 +174,8 @@ def distributions(people: pd.DataFrame, factors: Sequence[str], cohort: str) -> 
     Returns
     -------
     DataFrame
-        Result rows with ``factor``, ``group``, ``standard_deviation``, ``q10`` ... ``q90`` (years); measure: mean.
+        Result rows with ``factor``, ``group``, ``standard_deviation``, ``q10`` ... ``q90`` (years); measure:
+        mean.
     """
     known = people[people[AGE_ACCELERATION].notna()]
     rows: list[dict] = [{"term": ALL, "factor": ALL, "group": ALL} | _spread(known[AGE_ACCELERATION])]
@@ -195,7 +202,8 @@ def _spread(values: pd.Series) -> dict:
 
 
 def age_histogram(people: pd.DataFrame, cohort: str) -> pd.DataFrame:
-    """Participants in squares of age and face age, of one width in every cohort, so that cohorts can be compared.
+    """Participants in squares of age and face age, of one width in every cohort, so that cohorts can be
+    compared.
 
     Returns
     -------

@@ -1,5 +1,6 @@
-"""Plans of studies, as tables: how many events and participants a cohort study of face age needs, and what those at hand can show; two
-groups; and a randomised trial with a log-rank test, and what selecting or adjusting by a marker would change.
+"""Plans of studies, as tables: how many events and participants a cohort study of face age needs, and what
+those at hand can show; two groups; and a randomised trial with a log-rank test, and what selecting or
+adjusting by a marker would change.
 """
 
 from collections.abc import Iterable, Sequence
@@ -44,7 +45,8 @@ def plan_table(
     Returns
     -------
     DataFrame
-        design, part ("assumption", "result", "curve", "remark", "R code"), quantity, value, unit, at, at_unit, text.
+        design, part ("assumption", "result", "curve", "remark", "R code"), quantity, value, unit, at,
+        at_unit, text.
     """
     said = {ASSUMPTION: assumptions, RESULT: results}
     rows = [
@@ -104,7 +106,8 @@ class Photos:
     Parameters
     ----------
     reliability : float, optional
-        Of the age acceleration from one photo in the study planned (intraclass correlation); what follows needs it.
+        Of the age acceleration from one photo in the study planned (intraclass correlation); what follows
+        needs it.
     photos : float
         Photos per participant (Spearman-Brown).
     published_reliability : float
@@ -204,7 +207,9 @@ class CohortPlan:
 
     @property
     def log_hazard_ratio_per_sd(self) -> float:
-        """Of the exposure as it is measured, adjusted for covariates; of an interaction the difference between the subgroups."""
+        """Of the exposure as it is measured, adjusted for covariates; of an interaction the difference
+        between the subgroups.
+        """
         spread = self.sd / self.per * np.sqrt((1 - self.r_squared) / self.photos.factor)
         return float(np.log(self.hazard_ratio) * spread)
 
@@ -223,8 +228,8 @@ class CohortPlan:
         Returns
         -------
         DataFrame
-            "events" and "participants" rounded up; curves of the power of numbers of events at the planned hazard ratio, and of the
-            hazard ratio detectable with the planned power.
+            "events" and "participants" rounded up; curves of the power of numbers of events at the planned
+            hazard ratio, and of the hazard ratio detectable with the planned power.
         """
         events, design, factor = self.events(), self.design, self.photos.factor
         results = [("events", ceil(events), "events")]
@@ -272,7 +277,9 @@ class CohortPlan:
         return code + (f"; ceiling(events / {self.event_share:.10g})" if self.event_share is not None else "")
 
     def with_interaction(self, share: float) -> "CohortPlan":
-        """The plan for the ratio of two subgroups' hazard ratios, ``share`` of the participants in one of them (Schmoor 2000)."""
+        """The plan for the ratio of two subgroups' hazard ratios, ``share`` of the participants in one of
+        them (Schmoor 2000).
+        """
         check_shares(modifier_share=share)
         return replace(self, modifier_share=share)
 
@@ -364,7 +371,9 @@ class TrialPlan:
             )
 
     def adjusted(self, saving: float, by: str) -> list[Said]:
-        """Events and participants when the analysis is adjusted for a score that saves this share of the events."""
+        """Events and participants when the analysis is adjusted for a score that saves this share of the
+        events.
+        """
         events, n = self.trial.events(self.power), self.trial.participants(self.power)
         return [
             (f"events with adjustment for {by}", ceil(events * (1 - saving)), "events"),
@@ -429,7 +438,8 @@ class TrialPlan:
         )
 
     def enriched(self, share: float, hazard_ratio_of_selected: float, cost_ratio: float = 0.0) -> list[Said]:
-        """The trial in those above a threshold of the marker, which must be chosen without a look at outcomes.
+        """The trial in those above a threshold of the marker, which must be chosen without a look at
+        outcomes.
 
         Parameters
         ----------

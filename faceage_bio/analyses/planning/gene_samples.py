@@ -19,7 +19,8 @@ SIZES = (10, 20, 30, 50, 75, 100, 150, 200, 300, 500)
 
 
 def means_and_dispersions(counts: pd.DataFrame) -> pd.DataFrame:
-    """Mean normalised count and dispersion of each gene, by moments: variance = mean + dispersion x mean squared.
+    """Mean normalised count and dispersion of each gene, by moments: variance = mean + dispersion x mean
+    squared.
 
     Parameters
     ----------
@@ -64,8 +65,8 @@ def simulated_discovery(
 ) -> pd.DataFrame:
     """Share of the changed genes that are found by number of samples.
 
-    Counts are negative binomial. Each gene's log count per size factor is regressed on the exposure (least squares, t-test), and genes with
-    q (Benjamini-Hochberg) of at most ``fdr`` are found.
+    Counts are negative binomial. Each gene's log count per size factor is regressed on the exposure (least
+    squares, t-test), and genes with q (Benjamini-Hochberg) of at most ``fdr`` are found.
 
     Parameters
     ----------
@@ -108,7 +109,9 @@ def simulated_discovery(
 
 
 def samples_for_power(simulated: pd.DataFrame, power: float) -> float:
-    """Samples at which the simulated power is reached, between two sizes on a straight line; infinite if it is not reached."""
+    """Samples at which the simulated power is reached, between two sizes on a straight line; infinite if it
+    is not reached.
+    """
     reached = simulated[simulated["power"] >= power]
     if not len(reached):
         return float("inf")

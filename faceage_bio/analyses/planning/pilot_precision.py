@@ -1,5 +1,5 @@
-"""What pilot rows tell of a larger study: how wide its confidence intervals would be, from samples with replacement, and which events a
-trial saves by adjusting for a prognostic score.
+"""What pilot rows tell of a larger study: how wide its confidence intervals would be, from samples with
+replacement, and which events a trial saves by adjusting for a prognostic score.
 """
 
 from collections.abc import Mapping, Sequence
@@ -51,7 +51,9 @@ def usable_rows(pilot: pd.DataFrame, columns: Sequence[str], source: str) -> pd.
 
 
 def design_matrix(rows: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
-    """Numbers as they are and words as indicators of their levels, shape (n, p), without an intercept and without what does not vary."""
+    """Numbers as they are and words as indicators of their levels, shape (n, p), without an intercept and
+    without what does not vary.
+    """
     parts = [
         pd.get_dummies(rows[name], drop_first=True) if rows[name].dtype == object else rows[[name]]
         for name in columns
@@ -75,8 +77,9 @@ def interval_widths(
     ----------
     rows : of `usable_rows`
     measure : "c-index"
-        Harrell's C of the Cox model of face age and ``columns``, as fitted to the pilot; "difference": of C with and without face age;
-        "hazard-ratio": of face age per ``per`` years in that model, fitted anew to each sample, as upper end over lower end.
+        Harrell's C of the Cox model of face age and ``columns``, as fitted to the pilot; "difference": of C
+        with and without face age; "hazard-ratio": of face age per ``per`` years in that model, fitted anew to
+        each sample, as upper end over lower end.
     repeats : samples of each size
 
     Returns
@@ -135,7 +138,8 @@ def width_above(widths: pd.DataFrame, value: float, measure: str) -> float:
 
 
 def participants_for_width(widths: pd.DataFrame, width: float, measure: str) -> int:
-    """Participants at which the interval is as narrow as wished: the simulated spread falls with the root of n.
+    """Participants at which the interval is as narrow as wished: the simulated spread falls with the root of
+    n.
 
     Raises
     ------
@@ -158,11 +162,13 @@ def participants_for_width(widths: pd.DataFrame, width: float, measure: str) -> 
 def prognostic_gain(
     rows: pd.DataFrame, scores: Mapping[str, Sequence[str]], *, repeats: int = 500, seed: int = 1
 ) -> pd.DataFrame:
-    """Squared correlation of out-of-fold scores with the martingale residuals: the share of events that adjustment saves.
+    """Squared correlation of out-of-fold scores with the martingale residuals: the share of events that
+    adjustment saves.
 
     The variance of the covariate-adjusted log-rank score is smaller by this share (Ye, Shao and Yi 2024,
-    doi:10.1093/biomet/asad045; R's RobinCar). A score is the least-squares regression of the residuals of the null model on its
-    columns; each participant's comes from the other nine folds, so that a score that tells nothing saves nothing.
+    doi:10.1093/biomet/asad045; R's RobinCar). A score is the least-squares regression of the residuals of the
+    null model on its columns; each participant's comes from the other nine folds, so that a score that tells
+    nothing saves nothing.
 
     Parameters
     ----------
@@ -194,7 +200,9 @@ def prognostic_gain(
 
 
 def gain_rows(found: pd.DataFrame, known: Sequence[str], n: int) -> list[Said]:
-    """The savings as results of a plan: with the base alone, with face age, and the increment, each with its 95% CI."""
+    """The savings as results of a plan: with the base alone, with face age, and the increment, each with its
+    95% CI.
+    """
     base = ", ".join(name.replace("_", " ") for name in known) or "nothing"
     ends = ("", ", 95% CI from", ", 95% CI to")
 

@@ -42,7 +42,8 @@ def read_arms(given: Sequence[str]) -> dict[str, int]:
 
 
 def read_strata(given: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Factors, their levels, and the share of participants expected at each, from FACTOR=LEVEL,LEVEL or FACTOR=LEVEL:SHARE,LEVEL:SHARE.
+    """Factors, their levels, and the share of participants expected at each, from FACTOR=LEVEL,LEVEL or
+    FACTOR=LEVEL:SHARE,LEVEL:SHARE.
 
     Returns
     -------
@@ -117,7 +118,8 @@ def allocation_list(
 ) -> pd.DataFrame:
     """Permuted blocks of random sizes within each stratum.
 
-    A stratum has a random generator of its own, made of the seed and its levels: a longer list begins with the shorter one.
+    A stratum has a random generator of its own, made of the seed and its levels: a longer list begins with
+    the shorter one.
 
     Parameters
     ----------
@@ -134,7 +136,8 @@ def allocation_list(
     Returns
     -------
     DataFrame
-        redcap_randomization_number (stratum and place in it), redcap_randomization_group, one column per factor.
+        redcap_randomization_number (stratum and place in it), redcap_randomization_group, one column per
+        factor.
 
     Raises
     ------
@@ -198,7 +201,9 @@ def _blocks(
     sizes: np.random.Generator,
     orders: np.random.Generator,
 ) -> np.ndarray:
-    """Arms (0, 1, ...) of n participants or more, up to the end of a block; more participants begin with the same."""
+    """Arms (0, 1, ...) of n participants or more, up to the end of a block; more participants begin with the
+    same.
+    """
     drawn = sizes.choice(blocks, -(-n // min(blocks)))
     drawn = drawn[: int(np.searchsorted(drawn.cumsum(), n)) + 1]
     arms = np.resize(np.repeat(np.arange(len(shares)), shares), drawn.sum())
@@ -214,7 +219,8 @@ def simulate_balance(
     repeats: int = 1000,
     seed: int = 1,
 ) -> pd.DataFrame:
-    """Deviation from the planned ratio of the arms by permuted blocks within strata, by minimisation, and by chance alone.
+    """Deviation from the planned ratio of the arms by permuted blocks within strata, by minimisation, and by
+    chance alone.
 
     A simulation only: minimisation needs a central service, since who can compute the next arm can choose it.
 
@@ -234,8 +240,9 @@ def simulate_balance(
     Returns
     -------
     DataFrame
-        method, and the mean and the 95th percentile of the deviation, in participants, of the arm that is furthest from its planned
-        share: overall (``overall_mean``, ``overall_p95``) and in the least balanced level of any factor (``level_mean``, ``level_p95``).
+        method, and the mean and the 95th percentile of the deviation, in participants, of the arm that is
+        furthest from its planned share: overall (``overall_mean``, ``overall_p95``) and in the least balanced
+        level of any factor (``level_mean``, ``level_p95``).
     """
     random = np.random.default_rng(seed)
     levels = {name: np.asarray(values, dtype=float) for name, values in strata.items()}
@@ -289,9 +296,11 @@ def _stratified_blocks(
 def _minimise(
     drawn: list, shape: tuple[int, int], shares: Sequence[int], random: np.random.Generator
 ) -> np.ndarray:
-    """Arms by Pocock and Simon's rule with the range and equal weights; all trials are advanced by one participant at a time.
+    """Arms by Pocock and Simon's rule with the range and equal weights; all trials are advanced by one
+    participant at a time.
 
-    Arms are counted in units of their shares (Han et al. 2009, doi:10.1002/sim.3710); ties are broken in the planned ratio.
+    Arms are counted in units of their shares (Han et al. 2009, doi:10.1002/sim.3710); ties are broken in the
+    planned ratio.
     """
     repeats, n = shape
     places = drawn or [np.zeros(shape, dtype=int)]

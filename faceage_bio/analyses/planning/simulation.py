@@ -23,10 +23,11 @@ def simulated_power(
     repeats: int = 1000,
     seed: int = 1,
 ) -> tuple[float, float]:
-    """Share of simulated studies in which the score test of a standard normal exposure is significant, with its Monte Carlo SE.
+    """Share of simulated studies in which the score test of a standard normal exposure is significant, with
+    its Monte Carlo SE.
 
-    Of an interaction the exposure acts in one of two subgroups alone, and the Wald test of its product with the subgroup counts, in a
-    Cox model with both.
+    Of an interaction the exposure acts in one of two subgroups alone, and the Wald test of its product with
+    the subgroup counts, in a Cox model with both.
 
     Parameters
     ----------

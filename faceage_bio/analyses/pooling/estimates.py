@@ -1,4 +1,6 @@
-"""Estimates of several cohorts as one: pooled rows with their cohort rows, sensitivity analyses, and why some are not pooled."""
+"""Estimates of several cohorts as one: pooled rows with their cohort rows, sensitivity analyses, and why some
+are not pooled.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,7 +36,8 @@ PLACE = (*IDENTITY, *COMPARABLE, "covariates", "source", "analysis")  # what a p
 class Choices:
     """How cohorts are pooled: the settings of the same names under ``pooling``.
 
-    ``moderators``: name -> cohort -> number; ``shared_controls``: whether age acceleration was fitted in the controls of all cohorts.
+    ``moderators``: name -> cohort -> number; ``shared_controls``: whether age acceleration was fitted in the
+    controls of all cohorts.
     """
 
     method: meta.Method = "REML"
@@ -47,7 +50,9 @@ class Choices:
 
 @dataclass(frozen=True)
 class Pooled:
-    """``estimates``: each pooled row followed by those of its cohorts; ``sensitivity``: leave-one-out and further variants."""
+    """``estimates``: each pooled row followed by those of its cohorts; ``sensitivity``: leave-one-out and
+    further variants.
+    """
 
     estimates: pd.DataFrame
     sensitivity: pd.DataFrame
@@ -56,18 +61,20 @@ class Pooled:
 def pool_rows(rows: pd.DataFrame, choices: Choices) -> Pooled:
     """Pool the rows that are estimates of the same quantity.
 
-    From 3 cohorts by ``method`` and ``test``, two by a common effect; genes and gene sets by a common effect with z.
+    From 3 cohorts by ``method`` and ``test``, two by a common effect; genes and gene sets by a common effect
+    with z.
 
     Parameters
     ----------
-    rows : result rows of the cohorts with ``source``, ``analysis``, ``genes``, and ``y`` and ``se`` on their ``scale``
+    rows : result rows of the cohorts with ``source``, ``analysis``, ``genes``, and ``y`` and ``se`` on their
+        ``scale``
         (`headlines.headline_rows`, `plain_cohorts.read_cohorts`)
 
     Returns
     -------
     Pooled
-        An estimate that cannot be pooled keeps its pooled row with the reason. Of cohorts that differ in what they must share, the most that
-        are alike are pooled, and the reason names the others.
+        An estimate that cannot be pooled keeps its pooled row with the reason. Of cohorts that differ in what
+        they must share, the most that are alike are pooled, and the reason names the others.
     """
     rows = rows.assign(same=identity(rows))
     groups = [group for _, group in rows.groupby("same", sort=True)]
@@ -180,7 +187,9 @@ def _pool_alike(groups: Mapping[int, pd.DataFrame], choices: Choices) -> dict[in
 
 
 def _counts(group: pd.DataFrame) -> dict:
-    """Participants and events of all cohorts, and of the smallest: by it the release rule knows what may leave."""
+    """Participants and events of all cohorts, and of the smallest: by it the release rule knows what may
+    leave.
+    """
     counts = {}
     for name in ("n", "n_events"):
         counts |= {name: group[name].sum(min_count=len(group)), f"{name}_smallest": group[name].min()}
@@ -199,7 +208,9 @@ def _matrices(groups: Sequence[pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
 def _numbers(
     pooled: meta.Pooled, scales: np.ndarray, null: np.ndarray | float, *, common: bool
 ) -> dict[str, np.ndarray]:
-    """Columns of result rows, back on the scale of the estimates; no test where there is no value without an association (``null``)."""
+    """Columns of result rows, back on the scale of the estimates; no test where there is no value without an
+    association (``null``).
+    """
     statistic, p_value = meta.against(pooled, null)
     natural = {name: getattr(pooled, name) for name in ("estimate", "ci_lower", "ci_upper")}
     if not common:
@@ -239,7 +250,9 @@ def _with_q(made: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator[dict]:
-    """Leave-one-out, cumulative and other models of one estimate of 3 cohorts or more; from 10 also its diagnostics."""
+    """Leave-one-out, cumulative and other models of one estimate of 3 cohorts or more; from 10 also its
+    diagnostics.
+    """
     k = len(usable)
     if k < COHORTS_RANDOM:
         return

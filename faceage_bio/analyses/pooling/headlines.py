@@ -1,4 +1,6 @@
-"""The headline estimates of all cohorts below each other, what makes two of them the same quantity, and the scale on which they are pooled."""
+"""The headline estimates of all cohorts below each other, what makes two of them the same quantity, and the
+scale on which they are pooled.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,12 +31,16 @@ COMPARABLE = ("unit", "per", "adjustment", "definition", "model_id")  # what coh
 
 
 def pooling_scale(measures: pd.Series) -> pd.Series:
-    """The scale of each measure: log of ratios, logit of C and AUC, Fisher's z of correlations, differences as they are."""
+    """The scale of each measure: log of ratios, logit of C and AUC, Fisher's z of correlations, differences
+    as they are.
+    """
     return measures.map({name: measure.pooling_scale for name, measure in MEASURES.items()})
 
 
 def null_on_scale(measure: str) -> float:
-    """Where a measure is without an association, on the scale on which it is pooled; NaN where it has no such value."""
+    """Where a measure is without an association, on the scale on which it is pooled; NaN where it has no such
+    value.
+    """
     known = MEASURES[measure]
     return np.nan if known.null is None else float(TO[known.pooling_scale](known.null))
 
@@ -54,7 +60,8 @@ def on_scale(values: pd.Series | np.ndarray, scales: pd.Series | str, functions:
 def errors_on_scale(rows: pd.DataFrame, scales: pd.Series) -> np.ndarray:
     """Standard errors on the pooling scale, at full precision.
 
-    A row's own standard error where its measure has that scale, else by the delta method; of rows without one, from the 95% CI.
+    A row's own standard error where its measure has that scale, else by the delta method; of rows without
+    one, from the 95% CI.
     """
     own = rows["measure"].map({name: measure.scale for name, measure in MEASURES.items()})
     error = rows["standard_error"].to_numpy(dtype=float)
@@ -71,7 +78,9 @@ def error_of_interval(rows: pd.DataFrame, scales: pd.Series | str) -> np.ndarray
 
 
 def with_scale(rows: pd.DataFrame) -> pd.DataFrame:
-    """Result rows with the ``scale`` on which they are pooled, and estimate ``y`` and standard error ``se`` there."""
+    """Result rows with the ``scale`` on which they are pooled, and estimate ``y`` and standard error ``se``
+    there.
+    """
     scale = pooling_scale(rows["measure"])
     return rows.assign(scale=scale, y=on_scale(rows["estimate"], scale), se=errors_on_scale(rows, scale))
 
@@ -89,8 +98,8 @@ def headline_rows(
     Returns
     -------
     DataFrame
-        Result rows with ``source``, ``analysis`` (the words of the keys) and ``genes``; ``covariates`` are those that the model has;
-        ``scale``, ``y`` and ``se`` of `with_scale`.
+        Result rows with ``source``, ``analysis`` (the words of the keys) and ``genes``; ``covariates`` are
+        those that the model has; ``scale``, ``y`` and ``se`` of `with_scale`.
 
     Raises
     ------
@@ -114,7 +123,9 @@ def headline_rows(
 
 
 def as_fitted(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the covariates that each model has: those it names, without those that no participant of the cohort has."""
+    """The rows with the covariates that each model has: those it names, without those that no participant of
+    the cohort has.
+    """
     missing = by_cell(rows["reason"].fillna(""), _missing)
     names = rows["covariates"].fillna("")
     kept = [
@@ -141,14 +152,18 @@ def differing(rows: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def alike(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the most cohorts that differ in nothing, of as many those that stand first; all where no two are alike."""
+    """The rows of the most cohorts that differ in nothing, of as many those that stand first; all where no
+    two are alike.
+    """
     group = pd.DataFrame(_shared(rows)).groupby(list(_shared(rows)), sort=False).ngroup()
     sizes = group.value_counts().sort_index()
     return rows[group == sizes.idxmax()] if len(sizes) and sizes.max() > 1 else rows
 
 
 def why_different(rows: pd.DataFrame, without: Sequence[str] = ()) -> Reason | None:
-    """The columns of `differing` and what each cohort has there; None where cohorts do not differ. ``without``: those not pooled."""
+    """The columns of `differing` and what each cohort has there; None where cohorts do not differ.
+    ``without``: those not pooled.
+    """
     found = differing(rows)
     if not found:
         return None

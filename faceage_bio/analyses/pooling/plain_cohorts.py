@@ -62,7 +62,9 @@ SMALLER = re.compile(r"<\s*(\d*\.?\d+(?:[eE][+-]?\d+)?)")
 
 @dataclass(frozen=True)
 class _Estimates:
-    """The table as read: ``rows`` of numbers, their ``cells`` as typed, by line; the measure's scale, and where problems go."""
+    """The table as read: ``rows`` of numbers, their ``cells`` as typed, by line; the measure's scale, and
+    where problems go.
+    """
 
     rows: pd.DataFrame
     cells: pd.DataFrame
@@ -119,10 +121,11 @@ def read_cohorts(
     Parameters
     ----------
     path : TSV or CSV
-        cohort; estimate with ci_lower and ci_upper (95% CI) as the measure is, or estimate and standard_error on the analysis scale
-        (logarithms of ratios, logits of C and AUC, Fisher's z of correlations). Optional: p_value, n, n_events; unit, per, adjustment,
-        covariates, definition, model_id, which cohorts must share; term, level, subgroup ... where there are several estimates;
-        participants and controls, the source that a cohort has them from; numbers as moderators.
+        cohort; estimate with ci_lower and ci_upper (95% CI) as the measure is, or estimate and standard_error
+        on the analysis scale (logarithms of ratios, logits of C and AUC, Fisher's z of correlations).
+        Optional: p_value, n, n_events; unit, per, adjustment, covariates, definition, model_id, which cohorts
+        must share; term, level, subgroup ... where there are several estimates; participants and controls,
+        the source that a cohort has them from; numbers as moderators.
     measure : a word of results/measures.py, such as "hazard ratio"
     reference_cohorts : rows that are left out
     overlapping : cohorts that may share participants, controls or numbers
@@ -136,8 +139,9 @@ def read_cohorts(
     Raises
     ------
     CohortError
-        A column lacks; a standard error that is not positive; a CI without its estimate or that does not hold it; a CI and a p-value or
-        a standard error that disagree; one cohort; a cohort that stands twice; cohorts that share participants; units or definitions that differ.
+        A column lacks; a standard error that is not positive; a CI without its estimate or that does not hold
+        it; a CI and a p-value or a standard error that disagree; one cohort; a cohort that stands twice;
+        cohorts that share participants; units or definitions that differ.
     RunError
         A measure that is not known or cannot be pooled.
     """
@@ -238,7 +242,9 @@ def _check_numbers(found: _Estimates) -> None:
 
 
 def _check_intervals(found: _Estimates) -> None:
-    """CIs of a length, within the limits of the measure, with the estimate in their middle, that agree with the standard error."""
+    """CIs of a length, within the limits of the measure, with the estimate in their middle, that agree with
+    the standard error.
+    """
     rows, has_interval, tell = found.rows, found.has_interval, found.tell
     low, high = LIMITS.get(found.scale, (-np.inf, np.inf))
     outside = has_interval & ~rows["estimate"].between(rows["ci_lower"], rows["ci_upper"])
@@ -283,7 +289,9 @@ def _half_unit(cell: str) -> float:
 
 
 def _with_intervals(rows: pd.DataFrame, scale: str, null: float) -> pd.DataFrame:
-    """All rows with estimate and CI as the measure is, the standard error on the scale, and the test against ``null`` there."""
+    """All rows with estimate and CI as the measure is, the standard error on the scale, and the test against
+    ``null`` there.
+    """
     of_interval = error_of_interval(rows, scale)
     natural = np.isfinite(of_interval)
     error = np.where(natural, of_interval, rows["standard_error"])

@@ -85,7 +85,9 @@ def pool_tables(
 
 
 def sentences(estimates: pd.DataFrame, measure: str | None) -> Iterator[str]:
-    """What was found, as lines for the terminal: each pooled estimate of a plain table, numbers of result tables."""
+    """What was found, as lines for the terminal: each pooled estimate of a plain table, numbers of result
+    tables.
+    """
     pooled = estimates[estimates[COHORT] == POOLED]
     done = pooled["estimate"].notna()
     if measure is None:
@@ -105,25 +107,30 @@ def sentences(estimates: pd.DataFrame, measure: str | None) -> Iterator[str]:
 
 @dataclass(frozen=True, eq=False)
 class _OfCohort:
-    """A cohort's genes of one exposure: what they share as one row, and by gene estimate, standard error and samples."""
+    """A cohort's genes of one exposure: what they share as one row, and by gene estimate, standard error and
+    samples.
+    """
 
     about: pd.DataFrame
     genes: pd.DataFrame
 
 
 def pool_genes(tables: Iterable[pd.DataFrame], reference_cohorts: Sequence[str] = ()) -> pd.DataFrame:
-    """Common effects of every gene that two cohorts or more have, with random effects as sensitivity analysis from 3.
+    """Common effects of every gene that two cohorts or more have, with random effects as sensitivity analysis
+    from 3.
 
     Parameters
     ----------
-    tables : the gene table of each cohort (``expression/genes``), at least its `COLUMNS`; each is let go before the next is asked for
+    tables : the gene table of each cohort (``expression/genes``), at least its `COLUMNS`; each is let go
+        before the next is asked for
     reference_cohorts : cohorts that are left out
 
     Returns
     -------
     DataFrame, result rows
-        By exposure, most significant first; ``q_value`` over the pooled p of an exposure. Of cohorts that differ in unit, adjustment,
-        definition or model the most that are alike are pooled; an exposure without two such has one row with the reason.
+        By exposure, most significant first; ``q_value`` over the pooled p of an exposure. Of cohorts that
+        differ in unit, adjustment, definition or model the most that are alike are pooled; an exposure
+        without two such has one row with the reason.
     """
     families: dict[tuple, list[_OfCohort]] = {}
     for table in tables:

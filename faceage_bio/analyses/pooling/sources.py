@@ -1,4 +1,6 @@
-"""Which rows of a cohort's result tables are its headline estimates. The workflow asks for the names, so pandas is not loaded here."""
+"""Which rows of a cohort's result tables are its headline estimates. The workflow asks for the names, so
+pandas is not loaded here.
+"""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +17,9 @@ AGES = (FACE_AGE, AGE_ACCELERATION, AGE)
 
 @dataclass(frozen=True)
 class Source:
-    """``wanted``: its headline rows; ``keys``: columns that tell rows apart besides `IDENTITY`; ``genes``: many tests, pooled by z."""
+    """``wanted``: its headline rows; ``keys``: columns that tell rows apart besides `IDENTITY`; ``genes``:
+    many tests, pooled by z.
+    """
 
     wanted: "Callable[[pandas.DataFrame], pandas.Series]"
     keys: tuple[str, ...] = ()
@@ -27,7 +31,9 @@ def _all(table: "pandas.DataFrame") -> "pandas.Series":
 
 
 def _of_ages(cox: "pandas.DataFrame") -> "pandas.Series":
-    """Both ages and age acceleration per so many years: a standard deviation is another amount in each cohort."""
+    """Both ages and age acceleration per so many years: a standard deviation is another amount in each
+    cohort.
+    """
     per_sd = cox["per"].fillna("").str.startswith("1 SD")
     return (
         (cox["term"] == cox["exposure"])

@@ -1,4 +1,6 @@
-"""Accuracy of readers: discrimination of deaths, decisions yes or no, and the ages that they give; conditions compared, readers against the model alone."""
+"""Accuracy of readers: discrimination of deaths, decisions yes or no, and the ages that they give; conditions
+compared, readers against the model alone.
+"""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -181,7 +183,9 @@ def compare_with_model(study: Study) -> list[dict]:
 
 
 def judge_decisions(study: Study) -> list[dict]:
-    """Accuracy, sensitivity (of those who died, the share foreseen) and specificity, of cases whose status is known."""
+    """Accuracy, sensitivity (of those who died, the share foreseen) and specificity, of cases whose status is
+    known.
+    """
     status = study.outcome.status.dropna()
     kinds = {"accuracy": None, "sensitivity": 1.0, "specificity": 0.0}
     return [
@@ -208,7 +212,8 @@ def shares(
     judged: Callable[[pd.DataFrame], pd.DataFrame],
     conditions: Sequence[str],
 ) -> list[dict]:
-    """The share of readings of which something is true: each reader with Wilson's interval, each group as a sample of readers.
+    """The share of readings of which something is true: each reader with Wilson's interval, each group as a
+    sample of readers.
 
     Parameters
     ----------
@@ -255,11 +260,13 @@ def group_mean(
     return base | cut(inference(found), low, high) | UNTESTED | {"reason": remarks}
 
 
-# Accuracy of the ages that readers give: by decade, as the study counted, and in years; FaceAge by the same binning.
+# Accuracy of the ages that readers give: by decade, as the study counted, and in years; FaceAge by the same
+# binning.
 
 
 def judge_ages(study: Study, cases: pd.DataFrame) -> list[dict]:
-    """Shares of readings in too low, the right and too high a decade (floor of age / 10), bias and mean absolute error.
+    """Shares of readings in too low, the right and too high a decade (floor of age / 10), bias and mean
+    absolute error.
 
     Parameters
     ----------

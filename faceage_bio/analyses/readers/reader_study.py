@@ -29,7 +29,9 @@ ALWAYS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """Follow-up of the cases, indexed by case; ``status`` 1.0 died by the horizon, 0.0 alive at it, NaN not known."""
+    """Follow-up of the cases, indexed by case; ``status`` 1.0 died by the horizon, 0.0 alive at it, NaN not
+    known.
+    """
 
     years: pd.Series
     event: pd.Series
@@ -66,7 +68,8 @@ class Outcome:
 def followed(cases: pd.DataFrame, horizon: float) -> Outcome:
     """Follow-up of those who were seen from the photo on.
 
-    Who came under observation later could only be seen alive until then, and is left out with those never followed.
+    Who came under observation later could only be seen alive until then, and is left out with those never
+    followed.
     """
     seen = is_followed(cases) & ~(cases[ENTRY] > 0)
     return Outcome(cases[FOLLOWUP].where(seen), cases[EVENT].where(seen), horizon)
@@ -96,8 +99,9 @@ def count_cases(cases: pd.DataFrame, outcome: Outcome) -> list[dict]:
 class Study:
     """Readings of known cases.
 
-    ``said``: for each of ``VALUES`` a table with a row per case and columns (condition, reader), NaN where nothing was said;
-    ``readers`` in the order of the report; ``groups`` names sets of readers; ``model`` holds the model's rating by case.
+    ``said``: for each of ``VALUES`` a table with a row per case and columns (condition, reader), NaN where
+    nothing was said; ``readers`` in the order of the report; ``groups`` names sets of readers; ``model``
+    holds the model's rating by case.
     """
 
     said: dict[str, pd.DataFrame]
@@ -118,8 +122,8 @@ class Study:
     ) -> tuple[pd.DataFrame, list[Reason]]:
         """What all these readers said of the same cases under all these conditions.
 
-        Readers who judged fewer than half of the cases under a condition are excluded, and then the cases that not all
-        the others judged; both is reported.
+        Readers who judged fewer than half of the cases under a condition are excluded, and then the cases
+        that not all the others judged; both is reported.
 
         Returns
         -------

@@ -39,7 +39,8 @@ def read_study(
 
     Returns
     -------
-    DataFrame of readings (see `readings.read_readings`), DataFrame of the cases that were read, indexed by case
+    DataFrame of readings (see `readings.read_readings`), DataFrame of the cases that were read, indexed by
+    case
 
     Raises
     ------
@@ -90,7 +91,8 @@ def compare_readers(
     horizon: float,
     model_column: str = FACE_AGE,
 ) -> pd.DataFrame:
-    """Areas, contrasts between neighbouring conditions and with the model, decisions and ages, of readers and their groups.
+    """Areas, contrasts between neighbouring conditions and with the model, decisions and ages, of readers and
+    their groups.
 
     Parameters
     ----------
@@ -98,7 +100,8 @@ def compare_readers(
     conditions : sequence of str
         In the order in which they were shown.
     groups : dict
-        Name of a group to the types of readers in it; all readers and each type of two readers or more always are groups.
+        Name of a group to the types of readers in it; all readers and each type of two readers or more always
+        are groups.
     horizon : float
         Years.
     model_column : str
@@ -107,8 +110,8 @@ def compare_readers(
     Returns
     -------
     DataFrame of result rows
-        Further columns: rater (reader, group, model), condition, against, censoring (how it is dealt with), random (who is a sample
-        of others), n_readers. Readers are "staff 1" ...; no case is named.
+        Further columns: rater (reader, group, model), condition, against, censoring (how it is dealt with),
+        random (who is a sample of others), n_readers. Readers are "staff 1" ...; no case is named.
     """
     outcome = followed(cases, horizon)
     alone = f"{'face age' if model_column == FACE_AGE else model_column} alone"
@@ -130,7 +133,9 @@ def compare_readers(
 
 
 def _add_q_values(rows: list[dict]) -> None:
-    """q-values (Benjamini and Hochberg) of the main contrasts: all groups and pairs of conditions, and all against the model."""
+    """q-values (Benjamini and Hochberg) of the main contrasts: all groups and pairs of conditions, and all
+    against the model.
+    """
     for question in ("conditions", "against the model"):
         main = {
             "question": question,

@@ -1,7 +1,9 @@
-"""The two tables of a reader study: who judged which case under which condition, and what became of the cases.
+"""The two tables of a reader study: who judged which case under which condition, and what became of the
+cases.
 
-Which way an answer points is never guessed: yes and no stand under ``predicted_alive``, a number under ``rating`` means what
-``rating_of`` declares, and 0 and 1 under ``predicted_alive`` are refused, since both meanings occur.
+Which way an answer points is never guessed: yes and no stand under ``predicted_alive``, a number under
+``rating`` means what ``rating_of`` declares, and 0 and 1 under ``predicted_alive`` are refused, since both
+meanings occur.
 """
 
 import difflib
@@ -46,8 +48,8 @@ def read_readings(
     Parameters
     ----------
     path : path
-        TSV or CSV with reader_id, case_id, condition, and predicted_alive or rating or both; optional reader_type,
-        predicted_age (years), predicted_age_decade (6 or 60-69).
+        TSV or CSV with reader_id, case_id, condition, and predicted_alive or rating or both; optional
+        reader_type, predicted_age (years), predicted_age_decade (6 or 60-69).
     conditions, types : sequences of str
         All words that the columns may hold.
     rating_of : "death", "survival" or None
@@ -62,8 +64,8 @@ def read_readings(
     Returns
     -------
     DataFrame
-        reader ("staff 1": the identifier is not kept), reader_type, case_id, condition, rating (of death, 0 to 1), dead (1.0
-        predicted to die, 0.0 to live), years, decade; NaN where nothing was answered.
+        reader ("staff 1": the identifier is not kept), reader_type, case_id, condition, rating (of death, 0
+        to 1), dead (1.0 predicted to die, 0.0 to live), years, decade; NaN where nothing was answered.
     """
     file, given = str(path), read_user_table(path, READINGS, problems, form)
     if given is None:
@@ -85,11 +87,12 @@ def read_readings(
     _one_type_each(table, file, problems)
     _no_doubles(table, file, problems)
     known = set(cases)
+    advice = (
+        "Expected a case of the cases table, which has none of that name. Correct it, add the case to the cases table, or take the "
+        "reading out."
+    )
     for line in table.index[~table[CASE].isin(known) & (table[CASE] != "")]:
-        problems.cell(
-            file, line, CASE, table.at[line, CASE],
-            "Expected a case of the cases table, which has none of that name. Correct it, add the case to the cases table, or take the reading out.",
-        )  # fmt: skip
+        problems.cell(file, line, CASE, table.at[line, CASE], advice)
     answer, rating = _answers(table, file, problems), _ratings(table, rating_of, file, problems)
     years = table[YEARS]
     decade = _decades(table, file, problems)
@@ -120,19 +123,15 @@ def _words(
         value = table.at[line, column]
         near = difflib.get_close_matches(value, known, n=1, cutoff=0.6)
         meant = f" Did you mean {near[0]!r}?" if near else ""
-        problems.cell(
-            file, line, column, value,
-            f"Expected {', '.join(known)} (declared as {key}). Write one of them, or declare this word.{meant}",
-        )  # fmt: skip
+        advice = f"Expected {', '.join(known)} (declared as {key}). Write one of them, or declare this word.{meant}"
+        problems.cell(file, line, column, value, advice)
 
 
 def _one_type_each(table: pd.DataFrame, file: str, problems: Problems) -> None:
     first = table.groupby(READER)[TYPE].transform("first")
     for line in table.index[(table[TYPE] != first) & (table[READER] != "")]:
-        problems.cell(
-            file, line, TYPE, table.at[line, TYPE],
-            f"The reader is {first[line]!r} in an earlier row. Expected one type of each reader. Correct one of the rows.",
-        )  # fmt: skip
+        advice = f"The reader is {first[line]!r} in an earlier row. Expected one type of each reader. Correct one of the rows."
+        problems.cell(file, line, TYPE, table.at[line, TYPE], advice)
 
 
 def _no_doubles(table: pd.DataFrame, file: str, problems: Problems) -> None:
@@ -181,7 +180,9 @@ def _decades(table: pd.DataFrame, file: str, problems: Problems) -> pd.Series:
 
 
 def _pseudonyms(table: pd.DataFrame) -> pd.Series:
-    """ "staff 1" ...: the order is that of a digest, so that it tells nothing of names and does not hang on the rows."""
+    """ "staff 1" ...: the order is that of a digest, so that it tells nothing of names and does not hang on
+    the rows.
+    """
     readers = table.drop_duplicates(READER)[[READER, TYPE]]
     digest = readers[READER].map(lambda name: hashlib.sha256(name.encode()).hexdigest())
     readers = readers.assign(digest=digest).sort_values("digest")
@@ -198,8 +199,9 @@ def read_cases(
     Parameters
     ----------
     paths : sequence of paths
-        Plain: case_id (or subject_id), followup_years, event (1 died, 0 alive when last seen), chronological_age, face_age,
-        and the column that orders the cases by the model's risk; what is not known may lack.
+        Plain: case_id (or subject_id), followup_years, event (1 died, 0 alive when last seen),
+        chronological_age, face_age, and the column that orders the cases by the model's risk; what is not
+        known may lack.
     model_column : str
     form : SheetForm, optional
         How a plain table is written.
@@ -207,7 +209,8 @@ def read_cases(
     Returns
     -------
     DataFrame
-        cohort, subject_id, followup_years, event, entry_years, chronological_age, face_age, model; one row per case.
+        cohort, subject_id, followup_years, event, entry_years, chronological_age, face_age, model; one row
+        per case.
     """
     wanted = dict.fromkeys([COHORT, SUBJECT, *NUMBERS, EVENT, model_column])
     parts = []

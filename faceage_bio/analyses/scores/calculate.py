@@ -1,5 +1,6 @@
-"""From a clinical table to points, totals and groups; numbers are compared as numbers, and what is missing is never a zero. And the
-same score with chronological age, and with face age in its place: at the same cut, at a matched cut, and without cuts.
+"""From a clinical table to points, totals and groups; numbers are compared as numbers, and what is missing is
+never a zero. And the same score with chronological age, and with face age in its place: at the same cut, at a
+matched cut, and without cuts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,8 +26,8 @@ CONTINUOUS_AGE, CONTINUOUS_FACE = "age, continuous", "face age, continuous"
 class Answers:
     """The checked values of a score's items, and what a participant lacks.
 
-    ``values``: one column per item (by label), floats or words, missing where not known; ``lacks``: for each person the
-    reasons why there is no score, "" where there is one.
+    ``values``: one column per item (by label), floats or words, missing where not known; ``lacks``: for each
+    person the reasons why there is no score, "" where there is one.
     """
 
     values: pd.DataFrame
@@ -78,7 +79,8 @@ def read_answers(table: pd.DataFrame, score: Score, source: str, lines: Sequence
     Raises
     ------
     CohortError
-        A column is not there, or cells are not what their item needs: all of them, with line, value and expectation.
+        A column is not there, or cells are not what their item needs: all of them, with line, value and
+        expectation.
     """
     if lacking := [name for name in score.columns if name not in table]:
         raise CohortError(
@@ -143,8 +145,8 @@ def score_people(
     Returns
     -------
     DataFrame
-        cohort and subject_id where the table has them, line (in the file), definition (``name``), "points: ..." per item, total,
-        group, reason.
+        cohort and subject_id where the table has them, line (in the file), definition (``name``), "points:
+        ..." per item, total, group, reason.
     """
     answers = read_answers(table, score, source, lines)
     points = item_points(answers, score)
@@ -241,8 +243,8 @@ def _words(cells: pd.Series, item: Item, source: str, problems: Problems) -> tup
 class Version:
     """A score computed with one of the ages.
 
-    ``name``: which; ``totals`` and ``groups`` per person; ``age_points``: points from the items on age; ``cuts``: the age of
-    each of these items' rules, by label; ``reason``: what cannot be had exactly.
+    ``name``: which; ``totals`` and ``groups`` per person; ``age_points``: points from the items on age;
+    ``cuts``: the age of each of these items' rules, by label; ``reason``: what cannot be had exactly.
     """
 
     name: str
@@ -263,7 +265,8 @@ class Swap:
 
 
 def swap_ages(people: pd.DataFrame, answers: Answers, score: Score) -> Swap:
-    """The score with age, with face age at the same cuts, and with face age at cuts that as many participants are above.
+    """The score with age, with face age at the same cuts, and with face age at cuts that as many participants
+    are above.
 
     Parameters
     ----------
@@ -296,7 +299,8 @@ def swap_ages(people: pd.DataFrame, answers: Answers, score: Score) -> Swap:
 def matched_cut(ages: pd.Series, faces: pd.Series, item: Item) -> float:
     """The face age that divides participants in the same shares as the item's threshold divides their ages.
 
-    It lies halfway between two face ages that occur. Where ties make equal shares impossible, the nearest shares are taken.
+    It lies halfway between two face ages that occur. Where ties make equal shares impossible, the nearest
+    shares are taken.
 
     Raises
     ------

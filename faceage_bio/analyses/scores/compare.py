@@ -24,7 +24,7 @@ from faceage_bio.analyses.scores.definition import Score
 from faceage_bio.core.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import ConfigError, FitError
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.core.results.row import result_rows, tested
+from faceage_bio.core.results.row import counted, result_rows, tested
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
@@ -42,11 +42,6 @@ HARRELL, AUC = "Harrell's C", "AUC"
 MOST_LOST = 0.05  # share of resamples without a number from which on the row says so
 TABLE, DEATH = "scores/comparison", "death"
 OTHERS = "other items"  # the term of their points in models without cuts
-
-
-def counted(people: pd.DataFrame) -> dict:
-    """How many participants there are, and how many of them died."""
-    return {"n": len(people), "n_events": int(people[EVENT].sum())}
 
 
 def median_months(people: pd.DataFrame) -> dict:
@@ -188,8 +183,8 @@ def discrimination_rows(
 ) -> list[dict]:
     """Harrell's C and areas under ROC curves at horizons of each risk, and their differences.
 
-    Participants are resampled, and in each resample all risks are judged on the same participants, so that differences are paired. Cuts
-    and coefficients stay those of the whole cohort.
+    Participants are resampled, and in each resample all risks are judged on the same participants, so that
+    differences are paired. Cuts and coefficients stay those of the whole cohort.
 
     Parameters
     ----------
@@ -262,15 +257,17 @@ def compare_score(
     Parameters
     ----------
     followed : DataFrame
-        Participants with follow-up: the score's columns, chronological_age, face_age, entry_years, followup_years, event.
+        Participants with follow-up: the score's columns, chronological_age, face_age, entry_years,
+        followup_years, event.
     name : how the config names the score
     source, lines : file, and the line of each row in it, for errors
 
     Returns
     -------
     DataFrame, result rows
-        Questions "groups", "cox", "discrimination", "movers", "points", "cut" and "likelihood ratio"; columns ``score``,
-        ``version`` (which age, which cut), ``from_group``, ``to_group``, ``method``. What cannot be had keeps a row.
+        Questions "groups", "cox", "discrimination", "movers", "points", "cut" and "likelihood ratio"; columns
+        ``score``, ``version`` (which age, which cut), ``from_group``, ``to_group``, ``method``. What cannot
+        be had keeps a row.
 
     Raises
     ------
@@ -309,9 +306,13 @@ def compare_score(
         row = {"question": "cox", "version": CONTINUOUS_FACE, "term": FACE_AGE, "measure": "hazard ratio"}
         rows.append(row | counted(people) | {"reason": error.reason})
     rows += discrimination_rows(
-        people, risks, [(FIXED, BY_AGE), (MATCHED, BY_AGE), (CONTINUOUS_FACE, CONTINUOUS_AGE)],
-        horizons_months=choices.horizons_months, resamples=choices.bootstraps, seed=choices.seed,
-    )  # fmt: skip
+        people,
+        risks,
+        [(FIXED, BY_AGE), (MATCHED, BY_AGE), (CONTINUOUS_FACE, CONTINUOUS_AGE)],
+        horizons_months=choices.horizons_months,
+        resamples=choices.bootstraps,
+        seed=choices.seed,
+    )
     exposures = dict.fromkeys((BY_AGE, CONTINUOUS_AGE), AGE)
     return result_rows(
         [base | {"exposure": exposures.get(row.get("version"), FACE_AGE)} | row for row in rows], TABLE

@@ -1,6 +1,8 @@
-"""A clinical score as data: items with rules, points and plausible values, and the groups that totals fall into.
+"""A clinical score as data: items with rules, points and plausible values, and the groups that totals fall
+into.
 
-The shipped ones lie in ``definitions/``; a file of the user's own has the same keys (`Score`) and needs no code.
+The shipped ones lie in ``definitions/``; a file of the user's own has the same keys (`Score`) and needs no
+code.
 """
 
 import difflib
@@ -134,7 +136,9 @@ class Score(Closed):
         return [g.name for g in self.groups if g.points[0] - TINY <= total <= g.points[1] + TINY]
 
     def moves_between(self, column: str) -> set[tuple[str, str]]:
-        """Pairs of groups (from, to) between which participants can move if only the points for one column change."""
+        """Pairs of groups (from, to) between which participants can move if only the points for one column
+        change.
+        """
         own = _totals([item.points for item in self.items if item.column == column])
         others = _totals([item.points for item in self.items if item.column != column])
         changes = product(others, own, own)

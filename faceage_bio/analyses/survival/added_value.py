@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.cox_models import Choices, counted, counts, of_question
+from faceage_bio.analyses.survival.cox_models import Choices, counts, of_question
 from faceage_bio.analyses.survival.predictions import (
     AGES,
     AUC,
@@ -28,7 +28,7 @@ from faceage_bio.analyses.survival.predictions import (
 from faceage_bio.core.columns import FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.core.results.row import result_rows, tested
+from faceage_bio.core.results.row import counted, result_rows, tested
 from faceage_bio.stats.linear import Estimate
 from faceage_bio.stats.prediction_accuracy import Measured
 
@@ -63,11 +63,12 @@ def added_value(
     groups: int = 5,
     done: Callable[[int], None] = lambda n: None,
 ) -> AddedValue:
-    """Models with and without face age, and face age against age, each question on the complete rows of its models.
+    """Models with and without face age, and face age against age, each question on the complete rows of its
+    models.
 
-    The test of a nested pair is the likelihood ratio's. The intervals of differences are those of paired scores; where one
-    model holds the other they are rather too wide, since a term that tells nothing leaves the order of the participants as it is
-    (Demler, Pencina and D'Agostino 2012, doi:10.1002/sim.5328).
+    The test of a nested pair is the likelihood ratio's. The intervals of differences are those of paired
+    scores; where one model holds the other they are rather too wide, since a term that tells nothing leaves
+    the order of the participants as it is (Demler, Pencina and D'Agostino 2012, doi:10.1002/sim.5328).
 
     Parameters
     ----------
@@ -79,10 +80,10 @@ def added_value(
     Returns
     -------
     AddedValue
-        ``rows``, result rows: comparison, kind ("test", "model" or "difference"), horizon, optimism, corrected (apparent less
-        optimism), method. ``calibration``: kind ("in the large", "slope", "group", "curve" or "distance"), horizon, group,
-        predicted. ``decisions``: horizon, threshold, n_high. A time at which too few died or were followed keeps a row that
-        says so.
+        ``rows``, result rows: comparison, kind ("test", "model" or "difference"), horizon, optimism,
+        corrected (apparent less optimism), method. ``calibration``: kind ("in the large", "slope", "group",
+        "curve" or "distance"), horizon, group, predicted. ``decisions``: horizon, threshold, n_high. A time
+        at which too few died or were followed keeps a row that says so.
     """
     rows, calibration, decisions = [], [], []
     for question, known in questions(usable, choices):

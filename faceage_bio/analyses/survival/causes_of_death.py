@@ -1,7 +1,9 @@
-"""Death of one cause while others die of something else: cumulative incidence by group, Gray's test, models of both hazards.
+"""Death of one cause while others die of something else: cumulative incidence by group, Gray's test, models
+of both hazards.
 
-The cause-specific hazard tells who dies of the cause among the living (causes); the subdistribution hazard of Fine and Gray tells
-how many have died of it by a time (prognosis). Both are shown, for the cause of interest and for the others.
+The cause-specific hazard tells who dies of the cause among the living (causes); the subdistribution hazard of
+Fine and Gray tells how many have died of it by a time (prognosis). Both are shown, for the cause of interest
+and for the others.
 """
 
 from collections.abc import Sequence
@@ -11,7 +13,6 @@ import pandas as pd
 
 from faceage_bio.analyses.survival.cox_models import (
     Choices,
-    counted,
     counts,
     declared,
     model_frame,
@@ -25,14 +26,13 @@ from faceage_bio.analyses.survival.curves import (
     Grouping,
     each_group,
     late_entry,
-    risk_by_group,
     stacked,
 )
 from faceage_bio.analyses.survival.follow_up import REASON
 from faceage_bio.core.columns import AGE, CAUSE, CAUSE_LEVELS, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError, Problems
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.core.results.row import result_rows, tested
+from faceage_bio.core.results.row import counted, result_rows, tested
 from faceage_bio.stats.competing_risks import cumulative_incidence, fit_fine_gray, gray_test
 from faceage_bio.stats.kaplan_meier import Interval, height_at
 from faceage_bio.stats.minimum_sizes import check_events
@@ -55,7 +55,8 @@ def why_not(usable: pd.DataFrame, cause: str) -> Reason | None:
 
 
 def check_causes(table: pd.DataFrame, source: str, first_line: int) -> None:
-    """Refuse words that are no cause, and causes of the living (unless their deaths lie beyond a horizon that was cut at).
+    """Refuse words that are no cause, and causes of the living (unless their deaths lie beyond a horizon that
+    was cut at).
 
     Raises
     ------
@@ -77,7 +78,9 @@ def check_causes(table: pd.DataFrame, source: str, first_line: int) -> None:
 
 
 def with_codes(usable: pd.DataFrame, cause: str) -> tuple[pd.DataFrame, int]:
-    """Participants with ``cause_code``, without those whose cause of death is not known; and how many the latter are."""
+    """Participants with ``cause_code``, without those whose cause of death is not known; and how many the
+    latter are.
+    """
     died = usable[EVENT] == 1
     unknown = died & usable[CAUSE].isna()
     code = np.select([~died, usable[CAUSE] == cause], [0, 1], 2)
@@ -102,11 +105,6 @@ def incidence_curves(
     return stacked(parts, cohort, "survival/cumulative_incidence")
 
 
-def incidence_at_risk(people: pd.DataFrame, groupings: Sequence[Grouping], cohort: str) -> pd.DataFrame:
-    """Who is at risk at whole years."""
-    return risk_by_group(people, groupings, cohort, "survival/incidence_at_risk")
-
-
 def _curve(group: Group, code: int, interval: Interval) -> pd.DataFrame:
     return cumulative_incidence(group.years, group.people[CODE], code, group.entry, interval=interval)
 
@@ -122,8 +120,8 @@ def competing_rows(
 ) -> pd.DataFrame:
     """Result rows, question "competing risks", with ``grouping``, ``group`` and ``cause``.
 
-    Incidence of both causes at the given times by group, Gray's test of each grouping, and per cause the cause-specific (Cox)
-    and the subdistribution (Fine and Gray) hazard ratios of face age, age and sex.
+    Incidence of both causes at the given times by group, Gray's test of each grouping, and per cause the
+    cause-specific (Cox) and the subdistribution (Fine and Gray) hazard ratios of face age, age and sex.
     """
     base = of_question(cohort, "competing risks")
     if why := why_not(usable, cause):
@@ -155,20 +153,17 @@ def _incidences(group: Group, code: int, name: str, times: Sequence[float], inte
         if np.isnan(row["incidence"]):
             rows.append(at | {"reason": [reason("not_followed_so_long")]})
             continue
-        rows.append(at | {
-            "estimate": row["incidence"], "ci_lower": row["ci_lower"], "ci_upper": row["ci_upper"],
-            "standard_error": row["standard_error"], "reason": [] if row["events"] else [reason("no_death_by_then")],
-        })  # fmt: skip
+        found = {name: row[name] for name in ("ci_lower", "ci_upper", "standard_error")}
+        found["reason"] = [] if row["events"] else [reason("no_death_by_then")]
+        rows.append(at | found | {"estimate": row["incidence"]})
     return rows
 
 
 def _gray(people: pd.DataFrame, grouping: Grouping, code: int, name: str) -> dict:
     known = grouping.groups.reindex(people.index).notna()
     mine, group = people[known], grouping.groups.reindex(people.index)[known]
-    row = {
-        "grouping": grouping.column, "group": "", "term": grouping.detailed, "cause": name, "n": len(mine),
-        "n_events": int((mine[CODE] == code).sum()), "measure": GRAY, "model": "Gray",
-    }  # fmt: skip
+    row = {"grouping": grouping.column, "group": "", "term": grouping.detailed, "cause": name}
+    row |= {"n": len(mine), "n_events": int((mine[CODE] == code).sum()), "measure": GRAY, "model": "Gray"}
     if grouping.reason is not None:
         return row | {"reason": [grouping.reason]}
     if late_entry(mine) is not None:
@@ -194,10 +189,9 @@ def _models(people: pd.DataFrame, code: int, name: str, per_years: float) -> lis
 def _fine_gray(
     mine: pd.DataFrame, columns: list[str], code: int, choices: Choices, about: dict
 ) -> list[dict]:
-    base = of_model(mine, columns, choices) | about | {
-        "measure": "subdistribution hazard ratio", "model": "subdistribution hazard",
-        "method": "Fine and Gray as cmprsk::crr, Breslow ties, Wald interval",
-    }  # fmt: skip
+    base = of_model(mine, columns, choices) | about
+    base |= {"measure": "subdistribution hazard ratio", "model": "subdistribution hazard"}
+    base["method"] = "Fine and Gray as cmprsk::crr, Breslow ties, Wald interval"
     try:
         frame = model_frame(mine, columns, choices)
         base |= counts(frame)

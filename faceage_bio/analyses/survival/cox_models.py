@@ -13,7 +13,7 @@ from faceage_bio.analyses.survival.follow_up import IN_YEARS, why_none
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, EVENT, FACE_AGE, FOLLOWUP, LEVELS, UNITS
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.core.results.row import columns_of
+from faceage_bio.core.results.row import columns_of, counted
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit, numbers
@@ -28,7 +28,9 @@ SAME = 1e-6  # share of its parts' error below which a difference has none but r
 
 @dataclass(frozen=True)
 class Choices:
-    """How a cohort's models are made: the settings of the same names under ``survival``, and levels of made columns."""
+    """How a cohort's models are made: the settings of the same names under ``survival``, and levels of made
+    columns.
+    """
 
     per_years: float = 10.0
     steps: Sequence[str] = ("sex", "site")
@@ -82,7 +84,9 @@ def group_names(cuts: Sequence[float]) -> list[str]:
 
 
 def grouped(people: pd.DataFrame, groups: Mapping[str, Sequence[float]]) -> pd.DataFrame:
-    """Numbers as the declared groups, which cover every value, so that none falls into the reference by omission."""
+    """Numbers as the declared groups, which cover every value, so that none falls into the reference by
+    omission.
+    """
     people = people.copy()
     for name, cuts in groups.items():
         if name in people and cuts:
@@ -101,8 +105,9 @@ def name_of(columns: Sequence[str]) -> str:
 class ModelFrame:
     """What one model is fitted to.
 
-    ``people``: its complete rows; ``design``: their terms, ages per ``per_years`` and others per their unit; ``strata`` and
-    ``cluster``: labels or None; ``reasons``: what was left out; ``columns``: covariates that are in it.
+    ``people``: its complete rows; ``design``: their terms, ages per ``per_years`` and others per their unit;
+    ``strata`` and ``cluster``: labels or None; ``reasons``: what was left out; ``columns``: covariates that
+    are in it.
     """
 
     people: pd.DataFrame
@@ -136,17 +141,16 @@ class ModelFrame:
             Fewer deaths than a hazard ratio needs (`check_events`), or what ``fit_cox`` refuses.
         """
         check_events(self.people[EVENT])
-        return fit_cox(
-            self.people[FOLLOWUP], self.people[EVENT], self.design if design is None else design, self.entry,
-            **{"strata": self.strata, "cluster": self.cluster} | options,
-        )  # fmt: skip
+        design = self.design if design is None else design
+        labels = {"strata": self.strata, "cluster": self.cluster} | options
+        return fit_cox(self.people[FOLLOWUP], self.people[EVENT], design, self.entry, **labels)
 
 
 def model_frame(usable: pd.DataFrame, columns: Sequence[str], choices: Choices) -> ModelFrame:
     """Complete rows and design of a model.
 
-    Covariates that no participant has, that do not vary or that make the strata are left out; the first column is what the model is
-    about and stays.
+    Covariates that no participant has, that do not vary or that make the strata are left out; the first
+    column is what the model is about and stays.
 
     Raises
     ------
@@ -200,13 +204,15 @@ def model_rows(
 ) -> list[dict]:
     """Result rows of a model, one per term; one that cannot be fitted keeps a row with the reason.
 
-    Columns beside the common ones: ``method``, ``events_per_term``, ``robust_lower``, ``robust_upper`` and ``robust_p``
-    (Lin and Wei 1989: by person, or by the declared clusters), ``concordance``, ``log_likelihood``.
+    Columns beside the common ones: ``method``, ``events_per_term``, ``robust_lower``, ``robust_upper`` and
+    ``robust_p`` (Lin and Wei 1989: by person, or by the declared clusters), ``concordance``,
+    ``log_likelihood``.
 
     Parameters
     ----------
     columns : names of columns, the first is what the model is about
-    global_tests : also ``model_df`` and, of all terms together, the chi-square and p-value of the likelihood-ratio, Wald and score
+    global_tests : also ``model_df`` and, of all terms together, the chi-square and p-value of the
+        likelihood-ratio, Wald and score
         tests (``likelihood_ratio``, ``likelihood_ratio_p``, ``wald``, ``wald_p``, ``score``, ``score_p``)
     about : further fields of every row; ``model`` is made of the columns if not given
     """
@@ -270,11 +276,6 @@ def of_model(people: pd.DataFrame, columns: Sequence[str], choices: Choices) -> 
     """What the rows of a model share before it is fitted; the first column is what it is about."""
     about = {"term": columns[0], "exposure": columns[0], "model": name_of(columns)}
     return about | counted(people) | adjusted_for(columns[1:], choices)
-
-
-def counted(people: pd.DataFrame) -> dict:
-    """How many participants there are, and how many of them died."""
-    return {"n": len(people), "n_events": int(people[EVENT].sum())}
 
 
 def counts(frame: ModelFrame) -> dict:

@@ -1,7 +1,8 @@
-"""Kaplan-Meier curves by groups declared beforehand: the groups, the curves, who is at risk when, and what is read off the curves.
+"""Kaplan-Meier curves by groups declared beforehand: the groups, the curves, who is at risk when, and what is
+read off the curves.
 
-Groups are never made by looking for the cut-point that parts participants best: one chosen because its p-value is small finds a
-difference where there is none (Altman et al. 1994).
+Groups are never made by looking for the cut-point that parts participants best: one chosen because its
+p-value is small finds a difference where there is none (Altman et al. 1994).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,12 +13,13 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.survival.cox_models import WORDS, counted, of_question
+from faceage_bio.analyses.survival.cox_models import WORDS, of_question
 from faceage_bio.analyses.survival.follow_up import why_none
 from faceage_bio.core.columns import COHORT, EVENT, FOLLOWUP, LEVELS, THIRDS
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.core.results.row import result_rows, tested
+from faceage_bio.core.results.row import counted, result_rows, tested
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats import kaplan_meier as rmst
 from faceage_bio.stats.kaplan_meier import (
@@ -48,9 +50,9 @@ Rule = Sequence[float] | str
 class Grouping:
     """A way to part participants.
 
-    ``groups``: each one's group, None where it is not known; ``levels``: all groups in order, the first is the reference, those
-    without participants too; ``ordered``: from low to high, so that a trend has a meaning; ``detail``: where it cuts; ``reason``: why
-    participants cannot be parted so.
+    ``groups``: each one's group, None where it is not known; ``levels``: all groups in order, the first is
+    the reference, those without participants too; ``ordered``: from low to high, so that a trend has a
+    meaning; ``detail``: where it cuts; ``reason``: why participants cannot be parted so.
     """
 
     column: str
@@ -82,7 +84,9 @@ class Grouping:
 
 
 def part(people: pd.DataFrame, column: str, rule: Rule) -> Grouping:
-    """Groups of a column by cut-points (a value at a cut-point belongs to the lower group), tertiles or its own words."""
+    """Groups of a column by cut-points (a value at a cut-point belongs to the lower group), tertiles or its
+    own words.
+    """
     if column not in people:
         return Grouping.none(column, people, "no_column")
     values = people[column]
@@ -123,7 +127,9 @@ def _levels(column: str, values: pd.Series) -> Grouping:
 
 @dataclass(frozen=True)
 class Group:
-    """Participants of one curve; ``term`` is their name in words. All participants is the group "all" of the grouping "all"."""
+    """Participants of one curve; ``term`` is their name in words. All participants is the group "all" of the
+    grouping "all".
+    """
 
     grouping: str
     name: str
@@ -170,7 +176,8 @@ def curve_of(group: Group, interval: Interval) -> tuple[pd.DataFrame, list[Reaso
     Raises
     ------
     FitError
-        The group is empty, or all who were at risk died before others entered: the curve falls to 0 and stays there.
+        The group is empty, or all who were at risk died before others entered: the curve falls to 0 and stays
+        there.
     """
     if not len(group.people):
         raise FitError("empty_group")
@@ -231,61 +238,55 @@ def stacked(parts: list[pd.DataFrame], cohort: str, table: str) -> pd.DataFrame:
     return result_rows(rows.assign(**{COHORT: cohort}), table)
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What is read: the settings of the same names under ``survival``."""
-
-    times_years: Sequence[float] = (0.5, 1.0, 2.0, 5.0)
-    rmst_years: float = 3.0
-    interval: Interval = "log-log"
-    log_rank_strata: Sequence[str] = ()
-    fleming_harrington: tuple[float, float] | None = None
-
-
 def summarise(
-    usable: pd.DataFrame, groupings: Sequence[Grouping], reading: Reading, cohort: str
+    usable: pd.DataFrame, groupings: Sequence[Grouping], survival: Survival, cohort: str
 ) -> pd.DataFrame:
     """Result rows, question "survival", with ``grouping`` and ``group``.
 
-    Measures of each group: median follow-up, median survival, survival at each time, restricted mean within the horizon. Of
-    each group against the first of its grouping: difference and ratio of restricted means. Of each grouping: log-rank test,
-    trend if it is ordered, Fleming and Harrington's test if asked for. Nothing is read beyond the last time at which a participant
-    of a group was followed; what cannot be told keeps its row and says why.
+    Measures of each group: median follow-up, median survival, survival at each time, restricted mean within
+    the horizon. Of each group against the first of its grouping: difference and ratio of restricted means. Of
+    each grouping: log-rank test, trend if it is ordered, Fleming and Harrington's test if asked for. Nothing
+    is read beyond the last time at which a participant of a group was followed; what cannot be told keeps its
+    row and says why.
 
     Parameters
     ----------
     usable : participants with follow-up on the chosen time
+    survival : settings; of them times_years, rmst_years, interval, log_rank_strata and fleming_harrington
     """
     base = of_question(cohort, "survival")
     if not len(usable):
         row = Group(ALL, ALL, "all", usable).about | {"measure": MEDIAN, "reason": why_none(usable)}
         return result_rows([base | row], "survival/summary")
     means: dict[tuple[str, str], rmst.RestrictedMean] = {}
-    rows = [row for group in each_group(usable, groupings) for row in _of_group(group, reading, means)]
+    rows = [row for group in each_group(usable, groupings) for row in _of_group(group, survival, means)]
     for grouping in groupings:
-        rows += _contrasts(usable, grouping, reading, means)
-        rows += _tests(usable, grouping, reading)
+        rows += _contrasts(usable, grouping, survival, means)
+        rows += _tests(usable, grouping, survival)
     return result_rows([base | row for row in rows], "survival/summary")
 
 
-def _of_group(group: Group, reading: Reading, means: dict) -> list[dict]:
-    base, kind = group.about, f"{reading.interval} interval"
+def _of_group(group: Group, survival: Survival, means: dict) -> list[dict]:
+    base, kind = group.about, f"{survival.interval} interval"
     follow_up = {"measure": FOLLOW_UP, "model": f"reverse Kaplan-Meier, {kind}"}
     of_curve = [
         {"measure": MEDIAN, "model": f"Kaplan-Meier, {kind}"},
-        *({"measure": SURVIVAL, "horizon": t, "model": f"Kaplan-Meier, {kind}"} for t in reading.times_years),
-        {"measure": RMST, "horizon": reading.rmst_years, "model": "area under Kaplan-Meier, Wald interval"},
+        *(
+            {"measure": SURVIVAL, "horizon": t, "model": f"Kaplan-Meier, {kind}"}
+            for t in survival.times_years
+        ),
+        {"measure": RMST, "horizon": survival.rmst_years, "model": "area under Kaplan-Meier, Wald interval"},
     ]
     try:
-        curve, remarks = curve_of(group, reading.interval)
+        curve, remarks = curve_of(group, survival.interval)
     except FitError as error:
         return [base | about | {"reason": error.reason} for about in (follow_up, *of_curve)]
-    reverse = median_followup(group.years, group.event, group.entry, interval=reading.interval)
-    heights = height_at(curve, np.asarray(reading.times_years, dtype=np.float64)).to_dict("records")
+    reverse = median_followup(group.years, group.event, group.entry, interval=survival.interval)
+    heights = height_at(curve, np.asarray(survival.times_years, dtype=np.float64)).to_dict("records")
     found = [
         _quantile(median(curve)),
         *map(_height, heights),
-        _attempt(lambda: _mean(group, curve, reading, means)),
+        _attempt(lambda: _mean(group, curve, survival, means)),
     ]
     rows = [base | follow_up | _quantile(reverse)]
     for about, numbers in zip(of_curve, found, strict=True):
@@ -318,20 +319,20 @@ def _height(row: dict) -> dict:
     return known | {"standard_error": row["standard_error"], "reason": died}
 
 
-def _mean(group: Group, curve: pd.DataFrame, reading: Reading, means: dict) -> dict:
-    found = rmst.restricted_mean(curve, reading.rmst_years)
+def _mean(group: Group, curve: pd.DataFrame, survival: Survival, means: dict) -> dict:
+    found = rmst.restricted_mean(curve, survival.rmst_years)
     means[group.grouping, group.name] = found
     return {name: getattr(found, name) for name in ("estimate", "ci_lower", "ci_upper", "standard_error")}
 
 
-def _contrasts(usable: pd.DataFrame, grouping: Grouping, reading: Reading, means: dict) -> list[dict]:
+def _contrasts(usable: pd.DataFrame, grouping: Grouping, survival: Survival, means: dict) -> list[dict]:
     """Each group's restricted mean against the first group's."""
     rows = []
     first = grouping.levels[0] if grouping.levels else ""
     for level in grouping.levels[1:]:
         both = usable[grouping.groups.isin([first, level])]
         group = Group(grouping.column, level, f"{grouping.term(level)} vs {first}", both)
-        versus = {"level": level, "reference": first, "horizon": reading.rmst_years}
+        versus = {"level": level, "reference": first, "horizon": survival.rmst_years}
         base = group.about | versus | {"model": "areas under Kaplan-Meier, Wald test"}
         lacking = [name for name in (first, level) if (grouping.column, name) not in means]
         for name, compare in (("difference", rmst.difference), ("ratio", rmst.ratio)):
@@ -344,17 +345,17 @@ def _contrasts(usable: pd.DataFrame, grouping: Grouping, reading: Reading, means
     return rows
 
 
-def _tests(usable: pd.DataFrame, grouping: Grouping, reading: Reading) -> list[dict]:
+def _tests(usable: pd.DataFrame, grouping: Grouping, survival: Survival) -> list[dict]:
     base = {"grouping": grouping.column, "group": "", "term": grouping.title}
     if grouping.reason is not None:
         row = base | {"measure": "log-rank chi-square", "model": "log-rank", "n": len(usable)}
         return [row | _because(grouping.reason)]
-    if lacking := [name for name in reading.log_rank_strata if name not in usable]:
+    if lacking := [name for name in survival.log_rank_strata if name not in usable]:
         raise CohortError(
             f"the table has no column {', '.join(map(repr, lacking))} (survival.log_rank_strata); it has "
             f"{', '.join(map(str, usable.columns))}. Expected columns of it. Correct the names, or add the columns to the clinical table."
         )
-    strata = list(reading.log_rank_strata)
+    strata = list(survival.log_rank_strata)
     known = grouping.groups.notna() & usable[strata].notna().all(axis=1)
     people, group = usable[known], grouping.groups[known]
     without = len(usable) - len(people)
@@ -366,8 +367,8 @@ def _tests(usable: pd.DataFrame, grouping: Grouping, reading: Reading) -> list[d
     if grouping.ordered and len(grouping.levels) > 2:
         trend = log_rank_trend(*times, scores_of(grouping.levels, group), **options)
         tests["log-rank trend chi-square"] = ("log-rank for trend", trend)
-    if reading.fleming_harrington is not None:
-        p, q = reading.fleming_harrington
+    if survival.fleming_harrington is not None:
+        p, q = survival.fleming_harrington
         weighted = log_rank(*times, group, **options, weights=(p, q))
         tests["Fleming-Harrington chi-square"] = (f"Fleming-Harrington ({p:g}, {q:g}) weights", weighted)
     base |= counted(people) | {"term": grouping.detailed}

@@ -1,4 +1,6 @@
-"""Time: where it starts, where it ends, and who is followed within it; all other participants leave with a reason."""
+"""Time: where it starts, where it ends, and who is followed within it; all other participants leave with a
+reason.
+"""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -41,12 +43,12 @@ IN_YEARS = (FACE_AGE, AGE, AGE_ACCELERATION)
 class Time:
     """What time is.
 
-    ``zero``: "photo", or a column of dates (YYYY-MM-DD) from which time runs, such as diagnosis_date. Then participants are at
-    risk from the photo on only: no participant whose photo was taken later could have died before it (immortal time). A death or
-    censoring at time 0 counts.
-    ``landmark_years``: only those still under observation so long after zero, and time from there. ``horizon_years`` (from
-    the start of time) and ``end_date`` (a day, YYYY-MM-DD): observation ends there, for all participants. ``year_days``: days in a
-    year where dates are subtracted.
+    ``zero``: "photo", or a column of dates (YYYY-MM-DD) from which time runs, such as diagnosis_date. Then
+    participants are at risk from the photo on only: no participant whose photo was taken later could have
+    died before it (immortal time). A death or censoring at time 0 counts.
+    ``landmark_years``: only those still under observation so long after zero, and time from there.
+    ``horizon_years`` (from the start of time) and ``end_date`` (a day, YYYY-MM-DD): observation ends there,
+    for all participants. ``year_days``: days in a year where dates are subtracted.
     """
 
     zero: str = "photo"
@@ -74,14 +76,15 @@ def prepare(table: pd.DataFrame, time: Time = Time()) -> tuple[pd.DataFrame, pd.
     Parameters
     ----------
     table : DataFrame
-        The cohort's analysis table: age_acceleration, followup_years and event, entry_years if there is delayed entry, and
-        the dates that ``time`` needs. Also one that `mark` has prepared; it is not prepared again.
+        The cohort's analysis table: age_acceleration, followup_years and event, entry_years if there is
+        delayed entry, and the dates that ``time`` needs. Also one that `mark` has prepared; it is not
+        prepared again.
     time : Time
 
     Returns
     -------
-    DataFrame of the usable rows with entry_years, followup_years and event on this time; Series of str with the reasons of
-    the others, by the table's index
+    DataFrame of the usable rows with entry_years, followup_years and event on this time; Series of str with
+    the reasons of the others, by the table's index
 
     Raises
     ------
@@ -101,7 +104,9 @@ def prepare(table: pd.DataFrame, time: Time = Time()) -> tuple[pd.DataFrame, pd.
 
 
 def why_none(usable: pd.DataFrame) -> Reason:
-    """Why no participant of `prepare` is usable: follow-up is known of none, or age acceleration of none who has it."""
+    """Why no participant of `prepare` is usable: follow-up is known of none, or age acceleration of none who
+    has it.
+    """
     if n := usable.attrs.get(NO_ACCELERATION, 0):
         return code("no_acceleration_of_followed", n=n, needed=FOR_LINE)
     return code("no_usable_follow_up")
@@ -131,7 +136,9 @@ def _end(usable: pd.DataFrame, time: Time) -> pd.Series:
 
 
 def _shift(usable: pd.DataFrame, time: Time) -> pd.Series:
-    """Time runs from a date of the clinical table; participants enter at the photo, or at that date if it comes after the photo."""
+    """Time runs from a date of the clinical table; participants enter at the photo, or at that date if it
+    comes after the photo.
+    """
     why = pd.Series("", index=usable.index)
     if time.zero == "photo":
         return why
@@ -174,7 +181,9 @@ def _cut(usable: pd.DataFrame, years: pd.Series) -> None:
 
 
 def mark(table: pd.DataFrame, time: Time = Time()) -> pd.DataFrame:
-    """All participants of ``table``: the usable on this time, the others as they were; ``follow_up_reason`` tells them apart."""
+    """All participants of ``table``: the usable on this time, the others as they were; ``follow_up_reason``
+    tells them apart.
+    """
     usable, reasons = prepare(table, time)
     marked = table.copy()
     for column in (ENTRY, FOLLOWUP, EVENT):
@@ -200,14 +209,16 @@ def survival_ledger(table: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFr
     return ledger_rows(rows)
 
 
-# A table of participants as a user gives it: everything that is wrong with it, reported at once, and what will not work.
+# A table of participants as a user gives it: everything that is wrong with it, reported at once, and what
+# will not work.
 
 
 def read_people(path: Path | str, units: Mapping[str, str] | None = None) -> pd.DataFrame:
     """A cohort's analysis table, or a plain table with the same columns, checked.
 
-    A plain table may lack cohort (the file's name is taken), subject_id (the line), entry_years, and age_acceleration
-    (the residual of the least-squares line of face age on age within the table). ``units`` as `plain.read_plain`.
+    A plain table may lack cohort (the file's name is taken), subject_id (the line), entry_years, and
+    age_acceleration (the residual of the least-squares line of face age on age within the table). ``units``
+    as `plain.read_plain`.
 
     Raises
     ------
@@ -238,7 +249,9 @@ def _shown(value: object) -> str:
 
 
 def complete(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """With what a table of participants may lack: entry, identifiers, cohort, age gap, age acceleration (the residual within the table)."""
+    """With what a table of participants may lack: entry, identifiers, cohort, age gap, age acceleration (the
+    residual within the table).
+    """
     table = table.copy()
     if ENTRY not in table:
         table[ENTRY] = np.nan

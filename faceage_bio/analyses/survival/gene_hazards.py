@@ -1,4 +1,6 @@
-"""Does the level of a gene predict death? One Cox model per gene, for the panel declared beforehand and for all genes."""
+"""Does the level of a gene predict death? One Cox model per gene, for the panel declared beforehand and for
+all genes.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +12,7 @@ from faceage_bio.core.columns import COHORT, ENTRY, EVENT, FOLLOWUP, LEVELS, SAM
 from faceage_bio.core.errors import CohortError, FitError, examples
 from faceage_bio.core.parse import dates_of
 from faceage_bio.core.results.reasons import Reason, encode, reason
-from faceage_bio.core.results.row import adjusted_for, result_rows
+from faceage_bio.core.results.row import adjusted_for, counted, result_rows
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.observation import entry_of, has_no_time
 from faceage_bio.stats.cox import fit_cox
@@ -83,7 +85,8 @@ def gene_survival(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Hazard ratio of death per doubling of each gene.
 
-    Participants are at risk from their sample on: whoever was sampled later than time zero had to live until then.
+    Participants are at risk from their sample on: whoever was sampled later than time zero had to live until
+    then.
 
     Parameters
     ----------
@@ -99,9 +102,9 @@ def gene_survival(
     Returns
     -------
     genes, panel : DataFrame, result rows
-        ``q_value`` (Benjamini and Hochberg) and ``p_bonferroni`` hold within each of the two tables and analysis by
-        itself; ``mean_level`` is the mean log2 level. For the panel ``hazards_p_value`` tells whether the hazard ratio
-        changes over time. What was not estimated keeps its row and says why.
+        ``q_value`` (Benjamini and Hochberg) and ``p_bonferroni`` hold within each of the two tables and
+        analysis by itself; ``mean_level`` is the mean log2 level. For the panel ``hazards_p_value`` tells
+        whether the hazard ratio changes over time. What was not estimated keeps its row and says why.
 
     Raises
     ------
@@ -144,7 +147,7 @@ def _analysis(
     design = build_design(people, [*covariates, *strata], LEVELS)
     people = people.drop(index=design.missing.index)
     held = [name for name in covariates if name not in strata]
-    base = {"n": len(people), "n_events": int(people[EVENT].sum()), "strata": ", ".join(strata)}
+    base = counted(people) | {"strata": ", ".join(strata)}
     base |= adjusted_for([*held, *strata]) | {"covariates": adjusted_for(held)["covariates"]}
     matrix = build_design(people, [name for name in held if name not in design.constant], LEVELS).matrix
     if dropped := [name for name in held if name in design.constant]:

@@ -1,4 +1,6 @@
-"""What Cox models predict for participants, and how good it is: C, AUC(t), Brier scores and slope at the times that can be told."""
+"""What Cox models predict for participants, and how good it is: C, AUC(t), Brier scores and slope at the
+times that can be told.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -94,7 +96,9 @@ def outcome_of(frame: ModelFrame) -> Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """``line``: log hazard ratios, shape (n, k) for k models; ``risk``: of having died by each time, shape (n, k, t)."""
+    """``line``: log hazard ratios, shape (n, k) for k models; ``risk``: of having died by each time, shape
+    (n, k, t).
+    """
 
     line: np.ndarray
     risk: np.ndarray
@@ -119,7 +123,9 @@ def fit_all(designs: Sequence[pd.DataFrame], outcome: Outcome) -> list[CoxFit]:
 
 
 def marks(predictions: Predictions, number: int, outcome: Outcome) -> np.ndarray:
-    """What orders participants at a time: the hazard, or with strata, whose hazards cannot be compared, the risk."""
+    """What orders participants at a time: the hazard, or with strata, whose hazards cannot be compared, the
+    risk.
+    """
     return predictions.line if outcome.strata is None else np.round(predictions.risk[:, :, number], 10)
 
 
@@ -130,10 +136,11 @@ def measure(
     fits: Sequence[CoxFit],
     designs: Sequence[pd.DataFrame],
 ) -> dict[tuple[str, float], Measured | Reason]:
-    """All measures that come with an error, by name and time (NaN: no single one), or why they cannot be told.
+    """All measures that come with an error, by name and time (NaN: no single one), or why they cannot be
+    told.
 
-    The scaled Brier score is against the Kaplan-Meier risk that is the same for all participants; Uno's C and the integrated score run
-    up to the last time that can be told.
+    The scaled Brier score is against the Kaplan-Meier risk that is the same for all participants; Uno's C and
+    the integrated score run up to the last time that can be told.
 
     Parameters
     ----------
@@ -234,15 +241,17 @@ def _slope_of(line: np.ndarray, outcome: Outcome, **options) -> Estimate:
     return calibration_slope(line, *outcome.seen, outcome.entry, strata=outcome.strata, **options)
 
 
-# The questions that two models of the same participants answer: what face age tells beyond what is known without it.
+# The questions that two models of the same participants answer: what face age tells beyond what is known
+# without it.
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
     """Two models fitted to identical rows, the second with face age.
 
-    ``names``, ``designs``, ``fits``: of either model; ``tests``: (words, (chi-square, degrees of freedom, p-value));
-    ``predictions``: at ``times``; ``held``: what both models are adjusted for, as fields of a result row.
+    ``names``, ``designs``, ``fits``: of either model; ``tests``: (words, (chi-square, degrees of freedom,
+    p-value)); ``predictions``: at ``times``; ``held``: what both models are adjusted for, as fields of a
+    result row.
     """
 
     question: str
@@ -293,10 +302,10 @@ def ask(
         both_held["adjustment"] = "minimal"
     designs = [design.reset_index(drop=True) for design in designs]
     fits = fit_all(designs, outcome)
-    return Asked(
-        question, frame, names, designs, fits, _tests(question, fits, both, outcome), outcome, list(times),
-        predict(fits, designs, times, outcome), both_held,
-    )  # fmt: skip
+    tests = _tests(question, fits, both, outcome)
+    predicted = predict(fits, designs, times, outcome)
+    models = (question, frame, names, designs, fits, tests)
+    return Asked(*models, outcome, list(times), predicted, both_held)
 
 
 def _tests(
@@ -315,7 +324,8 @@ def _tests(
 
 
 def calibration_rows(asked: Asked, flattery: dict[tuple[str, float], np.ndarray], groups: int) -> list[dict]:
-    """Slope, and at each time the risk observed against the risk predicted: on the whole, by groups, and as a curve.
+    """Slope, and at each time the risk observed against the risk predicted: on the whole, by groups, and as a
+    curve.
 
     Parameters
     ----------
@@ -367,9 +377,10 @@ def _at(risk: np.ndarray, outcome: Outcome, time: float, groups: int) -> list[di
     about = {"kind": "curve", "measure": SMOOTHED, "method": method}
     rows += [about | row for row in smooth.curve.rename(columns={"observed": "estimate"}).to_dict("records")]
     distances = {
-        DISTANCE: smooth.mean_distance, "median calibration error": smooth.median_distance,
+        DISTANCE: smooth.mean_distance,
+        "median calibration error": smooth.median_distance,
         "90th percentile of the calibration error": smooth.distance_90,
-    }  # fmt: skip
+    }
     return rows + [
         {"kind": "distance", "measure": measure, "estimate": value, "method": method}
         for measure, value in distances.items()

@@ -1,4 +1,6 @@
-"""Do hazard ratios hold over the whole follow-up? The test, the picture, and where they do not, what else can be said."""
+"""Do hazard ratios hold over the whole follow-up? The test, the picture, and where they do not, what else can
+be said.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +11,6 @@ import pandas as pd
 from faceage_bio.analyses.survival.cox_models import (
     Choices,
     ModelFrame,
-    counted,
     counts,
     model_frame,
     of_model,
@@ -21,7 +22,7 @@ from faceage_bio.analyses.survival.sequential_models import adjustment_steps
 from faceage_bio.core.columns import AGE_ACCELERATION, COHORT, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
-from faceage_bio.core.results.row import result_rows, tested
+from faceage_bio.core.results.row import counted, result_rows, tested
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit, likelihood_ratio_test, numbers
@@ -47,7 +48,9 @@ BIN_YEARS = 5
 
 @dataclass(frozen=True)
 class ProportionalHazards:
-    """``tests``: one row per term and GLOBAL; ``curve``: hazard ratios over time, smooth and binned; ``remedies``."""
+    """``tests``: one row per term and GLOBAL; ``curve``: hazard ratios over time, smooth and binned;
+    ``remedies``.
+    """
 
     tests: pd.DataFrame
     curve: pd.DataFrame
@@ -63,21 +66,23 @@ def proportional_hazards(
     split_years: Sequence[float] = (1.0,),
     rmst_years: float = 3.0,
 ) -> ProportionalHazards:
-    """R's ``cox.zph`` of the model with age and of the last of the sequentially adjusted models; a factor's columns are one term.
+    """R's ``cox.zph`` of the model with age and of the last of the sequentially adjusted models; a factor's
+    columns are one term.
 
     Parameters
     ----------
     alpha : float
-        A term with a smaller p-value gets its remedy: strata of a factor, a number's hazard ratio that changes with the
-        logarithm of time and one for each stretch of follow-up; besides both, years lived within a horizon, which assume
-        nothing.
+        A term with a smaller p-value gets its remedy: strata of a factor, a number's hazard ratio that
+        changes with the logarithm of time and one for each stretch of follow-up; besides both, years lived
+        within a horizon, which assume nothing.
     rmst_years : horizon of the years lived
     split_years : years after time zero that divide the stretches, declared beforehand
 
     Returns
     -------
     ProportionalHazards
-        ``curve``: step, term, kind ("smooth" or "binned"), years, hazard_ratio, ci_lower, ci_upper, n_events (of a bin).
+        ``curve``: step, term, kind ("smooth" or "binned"), years, hazard_ratio, ci_lower, ci_upper, n_events
+        (of a bin).
     """
     tests, curves, remedied = [], [], []
     for step, held in main_steps(choices):
@@ -154,7 +159,8 @@ def _curves(fit: CoxFit, terms: dict[str, list[str]]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)
 
 
-# What is said where a hazard ratio changes over time: strata, a ratio for each time, and years lived, which assume nothing.
+# What is said where a hazard ratio changes over time: strata, a ratio for each time, and years lived, which
+# assume nothing.
 
 
 def remedies(
@@ -167,8 +173,9 @@ def remedies(
     split_years: Sequence[float],
     rmst_years: float,
 ) -> list[dict]:
-    """Rows with ``remedy``: the model again with strata of the offending factors, each offending number let free, and years
-    lived, which assume nothing (and hold nothing constant)."""
+    """Rows with ``remedy``: the model again with strata of the offending factors, each offending number let
+    free, and years lived, which assume nothing (and hold nothing constant).
+    """
     factors = [name for name in offending if len(terms[name]) > 1 or terms[name][0] != name]
     numeric = [name for name in offending if name not in factors]
     rows = []
@@ -201,7 +208,9 @@ def _stratified(
 
 
 def _years_lived(people: pd.DataFrame, rmst_years: float) -> list[dict]:
-    """Restricted means of the thirds by age acceleration: the older-looking and the middle against the younger-looking."""
+    """Restricted means of the thirds by age acceleration: the older-looking and the middle against the
+    younger-looking.
+    """
     grouping = part(people, AGE_ACCELERATION, TERTILES)
     if grouping.reason is not None:
         raise FitError(grouping.reason.code, **grouping.reason.parameters)
@@ -214,11 +223,9 @@ def _years_lived(people: pd.DataFrame, rmst_years: float) -> list[dict]:
     rows = []
     for level in others:
         both = people[grouping.groups.isin([first, level])]
-        about = {
-            "term": AGE_ACCELERATION, "exposure": AGE_ACCELERATION, "level": level, "reference": first, "horizon": rmst_years,
-            "measure": "difference of restricted mean survival time", "adjustment": "unadjusted", "covariates": "",
-            "reason": reason("unadjusted"),
-        }  # fmt: skip
+        about = {"term": AGE_ACCELERATION, "exposure": AGE_ACCELERATION, "level": level, "reference": first}
+        about |= {"measure": "difference of restricted mean survival time", "horizon": rmst_years}
+        about |= {"adjustment": "unadjusted", "covariates": "", "reason": reason("unadjusted")}
         rows.append(about | vars(difference(means[level], means[first])) | counted(both))
     return rows
 
@@ -238,7 +245,9 @@ def _split(frame: ModelFrame, cuts: np.ndarray) -> tuple[pd.DataFrame, pd.DataFr
 
 
 def _log_time(frame: ModelFrame, term: str, choices: Choices) -> list[dict]:
-    """Term times log(years), as R's ``tt()``: the ratio at one year, and by how much each doubling of time changes it."""
+    """Term times log(years), as R's ``tt()``: the ratio at one year, and by how much each doubling of time
+    changes it.
+    """
     people = frame.people
     cuts = np.unique(people.loc[people[EVENT] == 1, FOLLOWUP].to_numpy())
     if len(cuts) and cuts[0] <= 0:
@@ -289,12 +298,15 @@ def _stretches(frame: ModelFrame, term: str, choices: Choices, split_years: Sequ
     return [*rows, base | tested("interaction chi-square", change)]
 
 
-# Is the hazard a straight line in age acceleration? A natural spline, the test of its curvature, and the curve as data.
+# Is the hazard a straight line in age acceleration? A natural spline, the test of its curvature, and the
+# curve as data.
 
 
 @dataclass(frozen=True)
 class HazardCurve:
-    """``rows``: tests; ``curve``: hazard ratio by years of acceleration; ``histogram``: how many participants carry it."""
+    """``rows``: tests; ``curve``: hazard ratio by years of acceleration; ``histogram``: how many participants
+    carry it.
+    """
 
     rows: pd.DataFrame
     curve: pd.DataFrame
@@ -302,22 +314,26 @@ class HazardCurve:
 
 
 def main_steps(choices: Choices) -> list[tuple[str, list[str]]]:
-    """The two models that further questions are asked of: with age alone, and the last of the sequentially adjusted models."""
+    """The two models that further questions are asked of: with age alone, and the last of the sequentially
+    adjusted models.
+    """
     steps = adjustment_steps(choices)
     return [steps[1], *steps[-1:]] if len(steps) > 2 else [steps[1]]
 
 
 def hazard_curve(usable: pd.DataFrame, choices: Choices, cohort: str) -> HazardCurve:
-    """Cox models with a natural cubic spline of age acceleration (3 degrees of freedom), age and covariates adjusted for.
+    """Cox models with a natural cubic spline of age acceleration (3 degrees of freedom), age and covariates
+    adjusted for.
 
-    Knots are R's ``ns``: ends at the range, inner ones at the tertiles of the model's complete rows. Likelihood-ratio tests:
-    of curvature (against the straight line) and of any association.
+    Knots are R's ``ns``: ends at the range, inner ones at the tertiles of the model's complete rows.
+    Likelihood-ratio tests: of curvature (against the straight line) and of any association.
 
     Returns
     -------
     HazardCurve
-        ``curve``: of models with 5 deaths per term and more: step, years, hazard_ratio against acceleration 0 (or the median, where no participant is so), ci_lower, ci_upper.
-        ``histogram``: lower, upper, n, n_events in steps of 5 years.
+        ``curve``: of models with 5 deaths per term and more: step, years, hazard_ratio against acceleration 0
+        (or the median, where no participant is so), ci_lower, ci_upper. ``histogram``: lower, upper, n,
+        n_events in steps of 5 years.
     """
     rows, curves = [], []
     for step, held in main_steps(choices):
@@ -371,11 +387,9 @@ def _one_model(usable: pd.DataFrame, columns: list[str], choices: Choices) -> tu
     fit = curved if frame.cluster is None else frame.fit(pd.concat([basis, others], axis=1))
     value = away @ fit.terms.loc[own, "log_hazard_ratio"].to_numpy()
     error = np.sqrt(np.einsum("ij,jk,ik->i", away, fit.covariance.loc[own, own].to_numpy(), away))
-    curve = pd.DataFrame({
-        "years": at, "hazard_ratio": np.exp(value), "ci_lower": np.exp(value - NORMAL_975 * error),
-        "ci_upper": np.exp(value + NORMAL_975 * error),
-    })  # fmt: skip
-    return rows, curve
+    log_ratios = {"hazard_ratio": value, "ci_lower": value - NORMAL_975 * error}
+    log_ratios["ci_upper"] = value + NORMAL_975 * error
+    return rows, np.exp(pd.DataFrame(log_ratios)).assign(years=at)
 
 
 def _histogram(usable: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,6 @@ from faceage_bio.analyses.survival.cox_models import (
     Choices,
     ModelFrame,
     adjusted_for,
-    counted,
     counts,
     model_frame,
     model_rows,
@@ -22,7 +21,7 @@ from faceage_bio.analyses.survival.follow_up import IN_YEARS
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, EVENT, FACE_AGE, FOLLOWUP, PER_SD
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason
-from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.results.row import counted, result_rows
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, few_per_term, numbers
 from faceage_bio.stats.minimum_sizes import check_events
@@ -48,15 +47,15 @@ def adjustment_steps(choices: Choices) -> list[tuple[str, list[str]]]:
 def sequential_cox_models(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFrame:
     """Hazard ratios of sequentially adjusted models.
 
-    Face age, age acceleration and chronological age stand in one model after another, in the same participants at each step. In a model with
-    age, face age and the plain residual have the same coefficient, since they differ by a multiple of age; both are printed
-    so that no participant has to believe it.
+    Face age, age acceleration and chronological age stand in one model after another, in the same
+    participants at each step. In a model with age, face age and the plain residual have the same coefficient,
+    since they differ by a multiple of age; both are printed so that no participant has to believe it.
 
     Returns
     -------
     DataFrame, result rows, question "cox"
-        ``exposure`` and ``step`` say which model a row is of. Age acceleration stands per ``per_years`` and per standard
-        deviation. A model that cannot be fitted keeps a row with the reason.
+        ``exposure`` and ``step`` say which model a row is of. Age acceleration stands per ``per_years`` and
+        per standard deviation. A model that cannot be fitted keeps a row with the reason.
     """
     rows: list[dict] = []
     for step, held in adjustment_steps(choices):
@@ -83,7 +82,9 @@ def _with_firth(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, 
 
 
 def firth_rows(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, **about) -> list[dict]:
-    """The penalised estimate of what a model is about (Heinze and Schemper 2001, doi:10.1111/j.0006-341X.2001.00114.x)."""
+    """The penalised estimate of what a model is about (Heinze and Schemper 2001,
+    doi:10.1111/j.0006-341X.2001.00114.x).
+    """
     base = (
         of_model(usable, columns, choices)
         | {"measure": "hazard ratio", "per": choices.per(columns[0])}
@@ -114,15 +115,16 @@ def _per_sd(row: dict, usable: pd.DataFrame, choices: Choices) -> dict:
 def compare_ages(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.DataFrame:
     """Hazard ratios of face age and of chronological age per decade, and the ratio of the two with its test.
 
-    Two ways, at each step of the sequentially adjusted models without age: "two models", one with either age, compared by stacking them (each
-    person in both, robust errors by person or declared cluster: Wei, Lin and Weissfeld 1989,
-    doi:10.1080/01621459.1989.10478873); and "one model with both", by Wald's test of the difference.
+    Two ways, at each step of the sequentially adjusted models without age: "two models", one with either age,
+    compared by stacking them (each person in both, robust errors by person or declared cluster: Wei, Lin and
+    Weissfeld 1989, doi:10.1080/01621459.1989.10478873); and "one model with both", by Wald's test of the
+    difference.
 
     Returns
     -------
     DataFrame, result rows, question "age comparison"
-        Three rows a way and step: face_age, chronological_age, and "face age against age" (ratio of the hazard ratios, with
-        the p-value of their difference).
+        Three rows a way and step: face_age, chronological_age, and "face age against age" (ratio of the
+        hazard ratios, with the p-value of their difference).
     """
     rows = []
     for step, held in adjustment_steps(choices):
@@ -150,7 +152,9 @@ def compare_ages(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.Data
 
 
 def two_models(frame: ModelFrame) -> tuple[list[dict], Sequence[Reason]]:
-    """Separate models of either age, fitted as one: all participants twice, a stratum for each copy, errors by person."""
+    """Separate models of either age, fitted as one: all participants twice, a stratum for each copy, errors
+    by person.
+    """
     check_events(frame.people[EVENT])
     design = frame.design
     deaths, terms = int(frame.people[EVENT].sum()), design.shape[1] - 1

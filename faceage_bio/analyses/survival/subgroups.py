@@ -1,4 +1,6 @@
-"""Is the hazard of an older face the same for women and men, young and old, one disease and another? Subgroups and interactions."""
+"""Is the hazard of an older face the same for women and men, young and old, one disease and another?
+Subgroups and interactions.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +12,6 @@ from faceage_bio.analyses.survival.cox_models import (
     WORDS,
     Choices,
     ModelFrame,
-    counted,
     declared,
     model_frame,
     model_rows,
@@ -25,7 +26,7 @@ from faceage_bio.analyses.survival.sequential_models import UNADJUSTED, adjustme
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, EVENT, FACE_AGE, POOLED
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.core.results.row import result_rows, tested
+from faceage_bio.core.results.row import counted, result_rows, tested
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.minimum_sizes import EVENTS_OF_SUBGROUP, FEWEST_EVENTS
@@ -39,17 +40,19 @@ NO_TEST_OF_IT = {"p_value": np.nan, "statistic": np.nan}  # subgroups are compar
 
 
 def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) -> pd.DataFrame:
-    """Face age within each level of a column, alone, with age, and with age and the sequentially adjusted models's other columns.
+    """Face age within each level of a column, alone, with age, and with age and the sequentially adjusted
+    models's other columns.
 
-    The test of interaction asks of the same models whether they could share one hazard ratio of face age: a likelihood-ratio test
-    of one for all against one for each level, both in one model in which each level has a baseline hazard and coefficients of the
-    covariates of its own. (Were these common, age could take up what differs in face age, since the two are alike.) Levels of
-    fewer than 5 deaths are left out of it.
+    The test of interaction asks of the same models whether they could share one hazard ratio of face age: a
+    likelihood-ratio test of one for all against one for each level, both in one model in which each level has
+    a baseline hazard and coefficients of the covariates of its own. (Were these common, age could take up
+    what differs in face age, since the two are alike.) Levels of fewer than 5 deaths are left out of it.
 
     Returns
     -------
     DataFrame, result rows, question "sites"
-        ``by``, ``subgroup``, ``step``; q-values (Benjamini and Hochberg) over the levels of a step. One row of the interaction a step.
+        ``by``, ``subgroup``, ``step``; q-values (Benjamini and Hochberg) over the levels of a step. One row
+        of the interaction a step.
 
     Raises
     ------
@@ -124,12 +127,16 @@ def _no_test(why: Reason) -> dict:
 
 
 def _within(by: str, choices: Choices) -> Choices:
-    """The choices with a baseline hazard for each level of a column, and no clusters, of which likelihoods do not know."""
+    """The choices with a baseline hazard for each level of a column, and no clusters, of which likelihoods do
+    not know.
+    """
     return replace(choices, strata=list(dict.fromkeys([by, *choices.strata])), cluster=None, firth=False)
 
 
 def _one_and_each(frame: ModelFrame, by: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Designs with one hazard ratio for all and with one for each level, both with coefficients of the level's own."""
+    """Designs with one hazard ratio for all and with one for each level, both with coefficients of the
+    level's own.
+    """
     exposure, level = frame.columns[0], frame.people[by].astype(str)
     covariates = by_level(frame.design.drop(columns=exposure), level)
     hazard_ratio = frame.design[[exposure]]
@@ -137,7 +144,9 @@ def _one_and_each(frame: ModelFrame, by: str) -> tuple[pd.DataFrame, pd.DataFram
 
 
 def by_level(design: pd.DataFrame, level: pd.Series) -> pd.DataFrame:
-    """Each column once per level, 0 in all others; not where it is the same for all participants of the level."""
+    """Each column once per level, 0 in all others; not where it is the same for all participants of the
+    level.
+    """
     return pd.DataFrame(
         {
             f"{name} in {one}": design[name] * (level == one)
@@ -154,17 +163,19 @@ def subgroup_hazards(
 ) -> pd.DataFrame:
     """Hazard ratio of age acceleration in each subgroup, and the test that subgroups differ.
 
-    Of each modifier one Cox model of all participants, with the modifier and a hazard ratio of age acceleration for each of its
-    groups, once with age and once with all columns of the sequentially adjusted models's last step adjusted for. The test is a likelihood-ratio
-    test against the same model with one hazard ratio for all.
+    Of each modifier one Cox model of all participants, with the modifier and a hazard ratio of age
+    acceleration for each of its groups, once with age and once with all columns of the sequentially adjusted
+    models's last step adjusted for. The test is a likelihood-ratio test against the same model with one
+    hazard ratio for all.
 
     Parameters
     ----------
     usable : DataFrame
         Participants with follow-up, covariates grouped (`grouped`).
     modifiers : names of columns
-        Words are subgroups, whose hazard ratios are also given over that of the first. Numbers enter as such, a row with the change of the hazard ratio per unit; age does so too, and
-        is shown in two groups beside.
+        Words are subgroups, whose hazard ratios are also given over that of the first. Numbers enter as such,
+        a row with the change of the hazard ratio per unit; age does so too, and is shown in two groups
+        beside.
     choices : Choices
     cohort : str
     split_age : float
@@ -173,9 +184,10 @@ def subgroup_hazards(
     Returns
     -------
     DataFrame, result rows, question "subgroups"
-        ``step``, ``modifier``, ``subgroup`` (both "" in the row of all participants). Rows of subgroups have no p-value of their own, which would be no test of the
-        difference between them, but ``p_interaction`` and ``q_interaction``; q-values are Benjamini and Hochberg's over
-        the ``n_tests`` interactions of a step. A subgroup of fewer than 5 deaths keeps a row and is in no model.
+        ``step``, ``modifier``, ``subgroup`` (both "" in the row of all participants). Rows of subgroups have
+        no p-value of their own, which would be no test of the difference between them, but ``p_interaction``
+        and ``q_interaction``; q-values are Benjamini and Hochberg's over the ``n_tests`` interactions of a
+        step. A subgroup of fewer than 5 deaths keeps a row and is in no model.
 
     Raises
     ------
@@ -326,11 +338,13 @@ def _as_number(usable: pd.DataFrame, modifier: str, columns: list[str], choices:
 
 
 def fit_one_stage(cohorts: Sequence[pd.DataFrame], choices: Choices) -> pd.DataFrame:
-    """Hazard ratios of both ages and of age acceleration, one for all cohorts, and the test that the cohorts differ.
+    """Hazard ratios of both ages and of age acceleration, one for all cohorts, and the test that the cohorts
+    differ.
 
-    Strata of cohort: each has its own baseline hazard, which takes up its mean exposure, and own coefficients of the covariates, so
-    that differences between cohorts do not enter (Riley et al. 2008, doi:10.1002/sim.3165). The likelihood-ratio test is of one
-    hazard ratio for all against one for each cohort.
+    Strata of cohort: each has its own baseline hazard, which takes up its mean exposure, and own coefficients
+    of the covariates, so that differences between cohorts do not enter (Riley et al. 2008,
+    doi:10.1002/sim.3165). The likelihood-ratio test is of one hazard ratio for all against one for each
+    cohort.
 
     Parameters
     ----------
@@ -340,8 +354,8 @@ def fit_one_stage(cohorts: Sequence[pd.DataFrame], choices: Choices) -> pd.DataF
     Returns
     -------
     DataFrame, result rows, question "one stage"
-        Two rows a step and exposure: the hazard ratio, and ``cohort interaction chi-square``. Cohorts of fewer than 5 deaths, or
-        without a covariate of the step, are left out and named in the reason.
+        Two rows a step and exposure: the hazard ratio, and ``cohort interaction chi-square``. Cohorts of
+        fewer than 5 deaths, or without a covariate of the step, are left out and named in the reason.
     """
     people = pd.concat([table.astype({COHORT: str}) for table in cohorts], ignore_index=True)
     within, rows = _within(COHORT, choices), []
@@ -382,7 +396,9 @@ def _one_step(people: pd.DataFrame, columns: list[str], choices: Choices, step: 
 def _frame_of_cohorts(
     people: pd.DataFrame, columns: list[str], choices: Choices
 ) -> tuple[ModelFrame, list[str]]:
-    """The model of the cohorts that have deaths enough among their complete rows, and the names of the others."""
+    """The model of the cohorts that have deaths enough among their complete rows, and the names of the
+    others.
+    """
     complete = people.dropna(subset=[name for name in columns if name in people])
     deaths = complete[EVENT].groupby(complete[COHORT]).sum()
     used, left_out = _with_deaths(list(dict.fromkeys(people[COHORT])), deaths)

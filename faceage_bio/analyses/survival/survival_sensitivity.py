@@ -1,4 +1,6 @@
-"""The headline again under other choices of who counts, and by classes of the age gap as later studies made them."""
+"""The headline again under other choices of who counts, and by classes of the age gap as later studies made
+them.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +12,6 @@ import pandas as pd
 from faceage_bio.analyses.survival.cox_models import (
     Choices,
     ModelFrame,
-    counted,
     counts,
     model_frame,
     model_rows,
@@ -20,7 +21,7 @@ from faceage_bio.analyses.survival.cox_models import (
 from faceage_bio.core.columns import AGE, AGE_GAP, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
-from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.results.row import counted, result_rows
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox_batch import fit_cox_per_column
 from faceage_bio.stats.cox_fit import nelson_aalen
@@ -44,10 +45,11 @@ def sensitivity(
     early_death_years: float,
     gap_classes: tuple[float, float],
 ) -> pd.DataFrame:
-    """Face age adjusted for age, and in the full model, among fewer participants; and gap classes instead of face age.
+    """Face age adjusted for age, and in the full model, among fewer participants; and gap classes instead of
+    face age.
 
-    Early deaths are not picked out by what happened later: all participants are at risk from ``early_death_years`` on only, and those
-    no longer observed then leave.
+    Early deaths are not picked out by what happened later: all participants are at risk from
+    ``early_death_years`` on only, and those no longer observed then leave.
 
     Parameters
     ----------
@@ -55,12 +57,14 @@ def sensitivity(
         ``flags`` (of photos), ``low_resolution`` and ``valid_age`` where they are known.
     early_death_years : years after time zero that do not count
     gap_classes : age gaps, years
-        At or below the first: looks younger; at or above the second: looks older; those between are the reference.
+        At or below the first: looks younger; at or above the second: looks older; those between are the
+        reference.
 
     Returns
     -------
     DataFrame, result rows, question "sensitivity"
-        ``people`` says who counts, ``left_out`` how many do not. Rows of gap classes: with age, and with nothing.
+        ``people`` says who counts, ``left_out`` how many do not. Rows of gap classes: with age, and with
+        nothing.
     """
     models = [[FACE_AGE, AGE], *([[FACE_AGE, AGE, *choices.full]] if choices.full else [])]
     rows: list[dict] = []
@@ -140,17 +144,19 @@ def _gap_rows(usable: pd.DataFrame, choices: Choices, gap_classes: tuple[float, 
 def impute_full_model(
     usable: pd.DataFrame, choices: Choices, cohort: str, *, m: int, iterations: int, seed: int
 ) -> pd.DataFrame:
-    """The last model of the sequentially adjusted models twice: complete cases, and multiple imputation pooled by Rubin's rules.
+    """The last model of the sequentially adjusted models twice: complete cases, and multiple imputation
+    pooled by Rubin's rules.
 
-    Covariates (and columns of strata) are imputed from each other, both ages, the event and the Nelson-Aalen estimate of the
-    cumulative hazard at the end of observation (White and Royston 2009, doi:10.1002/sim.3618). Degrees of freedom of a
-    complete table: deaths minus terms (Barnard and Rubin 1999, as ``mice::pool``).
+    Covariates (and columns of strata) are imputed from each other, both ages, the event and the Nelson-Aalen
+    estimate of the cumulative hazard at the end of observation (White and Royston 2009,
+    doi:10.1002/sim.3618). Degrees of freedom of a complete table: deaths minus terms (Barnard and Rubin 1999,
+    as ``mice::pool``).
 
     Returns
     -------
     DataFrame, result rows, question "missing covariates"
-        ``missing``: "complete cases" or "multiple imputation"; ``n_gaps``: participants whose gaps were filled;
-        ``missing_information``: share of it that gaps took.
+        ``missing``: "complete cases" or "multiple imputation"; ``n_gaps``: participants whose gaps were
+        filled; ``missing_information``: share of it that gaps took.
     """
     columns = [FACE_AGE, AGE, *choices.full]
     rows = [row | {"missing": COMPLETE} for row in model_rows(usable, columns, choices)]
@@ -208,14 +214,17 @@ def _pooled(
 def permuted_hazards(
     usable: pd.DataFrame, choices: Choices, cohort: str, n_permutations: int, seed: int
 ) -> pd.DataFrame:
-    """Type I error at 0.05 and inflation of Wald's test of face age adjusted for age, and its permutation p-value.
+    """Type I error at 0.05 and inflation of Wald's test of face age adjusted for age, and its permutation
+    p-value.
 
-    The residuals of face age on age (and strata) are permuted and added to its fitted values, so that it keeps its relation to age.
+    The residuals of face age on age (and strata) are permuted and added to its fitted values, so that it
+    keeps its relation to age.
 
     Returns
     -------
     DataFrame, result rows (survival/type_one_error)
-        Two of calibration, with Monte Carlo standard errors, and the hazard ratio with ``p_value`` (Wald) and ``permutation_p_value``.
+        Two of calibration, with Monte Carlo standard errors, and the hazard ratio with ``p_value`` (Wald) and
+        ``permutation_p_value``.
     """
     columns = [FACE_AGE, AGE]
     base = of_question(cohort, "cox") | of_model(usable, columns, choices)

@@ -1,5 +1,6 @@
-"""Variants of the declared genes against age acceleration, and against chronological age as negative control: which variants and
-participants are analysed, with a count of everything that is left out; the tests; and the stage's inputs as files.
+"""Variants of the declared genes against age acceleration, and against chronological age as negative control:
+which variants and participants are analysed, with a count of everything that is left out; the tests; and the
+stage's inputs as files.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -47,9 +48,11 @@ IN_YEARS = {"measure": "mean difference", "unit": "years"}
 
 @dataclass(frozen=True)
 class Analysed:
-    """``variants``: one row each with frequency, carriers, call_rate, hardy_weinberg_p, turned and fate (rare, common or why it is
-    left out); ``copies``: participants x variants that are rare or common, of the minor allele, NaN where missing; ``counts``: rows
-    (measure, term, estimate) of what came in, what is left out and what is analysed."""
+    """``variants``: one row each with frequency, carriers, call_rate, hardy_weinberg_p, turned and fate
+    (rare, common or why it is left out); ``copies``: participants x variants that are rare or common, of the
+    minor allele, NaN where missing; ``counts``: rows (measure, term, estimate) of what came in, what is left
+    out and what is analysed.
+    """
 
     variants: pd.DataFrame
     copies: pd.DataFrame
@@ -66,9 +69,9 @@ def choose(
 ) -> Analysed:
     """Variants of the panel and participants that fulfil the filters.
 
-    First participants whose call rate over the panel's variants is too low are left out, then variants whose call rate in the others
-    is; frequencies and Hardy-Weinberg's test are of the participants who are analysed. Where the counted allele is the more frequent
-    one, the other is counted.
+    First participants whose call rate over the panel's variants is too low are left out, then variants whose
+    call rate in the others is; frequencies and Hardy-Weinberg's test are of the participants who are
+    analysed. Where the counted allele is the more frequent one, the other is counted.
 
     Parameters
     ----------
@@ -168,10 +171,11 @@ def variant_tables(
     Returns
     -------
     dict
-        ``genes``: result rows, per gene of the panel, test (burden, SKAT) and outcome (age_acceleration, chronological_age), with
-        q_value and p_bonferroni over the panel within test and outcome. ``common``: per common variant and outcome, additive.
-        ``quality``: counts (in ``estimate``) of what came in, was left out and was analysed. ``variants``: one row per variant of
-        the panel, for the owner of the data only, since it tells who is alone with a variant.
+        ``genes``: result rows, per gene of the panel, test (burden, SKAT) and outcome (age_acceleration,
+        chronological_age), with q_value and p_bonferroni over the panel within test and outcome. ``common``:
+        per common variant and outcome, additive. ``quality``: counts (in ``estimate``) of what came in, was
+        left out and was analysed. ``variants``: one row per variant of the panel, for the owner of the data
+        only, since it tells who is alone with a variant.
 
     Raises
     ------
@@ -280,7 +284,8 @@ def _families(rows: list[dict], name: str, **label: str) -> pd.DataFrame:
 def read_inputs(
     acceleration: Path, variants: Path, genes: Path | None, samples: Path | None, ancestry: Path | None
 ) -> tuple[pd.DataFrame, Genotypes, list[str]]:
-    """Participants (one row each, ancestry components as further columns), genotypes with participants as columns, names of the components.
+    """Participants (one row each, ancestry components as further columns), genotypes with participants as
+    columns, names of the components.
 
     Raises
     ------

@@ -42,7 +42,8 @@ GENES_TOLERANCE, GENES_NEEDED = 0.05, 0.99  # of log10 p, for this share of gene
 FURTHER_GENES = 1000  # besides the panel, by seed
 SMALL_P = 5.0  # beyond so many decades differences are shares of log10 p: 0.05 is 1% of it
 TINY = 1e-300  # both p-values may be smaller than a number can be
-# how far apart a known difference may be: robust errors differ by 0.3%, with ties or late entry by more, C with late entry by 0.07
+# how far apart a known difference may be: robust errors differ by 0.3%, with ties or late entry by more, C
+# with late entry by 0.07
 KNOWN = {"lifelines_robust_errors": 0.01, "lifelines_late_concordance": 0.07}
 HALF = 1e-9  # a survival so near one half is one half
 COX, CURVE, LOG_RANK = "Cox models", "Kaplan-Meier curves", "log-rank tests"
@@ -92,7 +93,9 @@ def compare_contrasts(models: Iterable[Model]) -> list[dict]:
 
 
 def compare_curves(curves: Iterable[Curves]) -> list[dict]:
-    """Rows of each group's curve at the time where it differs most, of its limits and median; of each log-rank test."""
+    """Rows of each group's curve at the time where it differs most, of its limits and median; of each
+    log-rank test.
+    """
     rows = []
     for one in curves:
         for group, ours in one.curve.groupby("group", sort=False):
@@ -186,7 +189,9 @@ def compare_genes(genes: Genes, seed: int) -> list[dict]:
 
 
 def compare_pools(pools: Iterable[Pool]) -> list[dict]:
-    """Rows of each pooled estimate: the estimate on its scale, its standard error and p-value, from the estimates of its cohorts."""
+    """Rows of each pooled estimate: the estimate on its scale, its standard error and p-value, from the
+    estimates of its cohorts.
+    """
     rows = []
     for pool in pools:
         row, software = pool.row, SOFTWARE.get(pool.method, "statsmodels")
@@ -212,10 +217,11 @@ def numbers_table(rows: Sequence[dict]) -> pd.DataFrame:
 
 
 def agreement_table(numbers: pd.DataFrame) -> pd.DataFrame:
-    """What each comparison comes to (verification/agreement): how many numbers, how many agree, the largest difference.
+    """What each comparison comes to (verification/agreement): how many numbers, how many agree, the largest
+    difference.
 
-    A known difference of lifelines counts apart, and so does one that is larger than is known of it (``beyond``). Of genes a share of
-    `GENES_NEEDED` must agree, of others all.
+    A known difference of lifelines counts apart, and so does one that is larger than is known of it
+    (``beyond``). Of genes a share of `GENES_NEEDED` must agree, of others all.
     """
     rows = []
     for (cohort, analysis, software), own in numbers.groupby([COHORT, "analysis", "software"], sort=False):
@@ -320,7 +326,8 @@ def _attempt(software: str, compute, *arguments):
     Raises
     ------
     FitError
-        It fails, or doubts its own result. An error that does not come from within the package is a bug of ours, and stays one.
+        It fails, or doubts its own result. An error that does not come from within the package is a bug of
+        ours, and stays one.
     """
     from lifelines.exceptions import ConvergenceWarning
 

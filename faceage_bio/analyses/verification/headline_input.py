@@ -1,4 +1,6 @@
-"""The headline models as other software takes them: rows, columns, factors with their reference, and the rows of our tables."""
+"""The headline models as other software takes them: rows, columns, factors with their reference, and the rows
+of our tables.
+"""
 
 import keyword
 import re
@@ -38,7 +40,9 @@ R_WORDS = {"function", "next", "repeat", "TRUE", "FALSE", "NULL", "Inf", "NaN", 
 
 @dataclass(frozen=True)
 class Coefficient:
-    """A coefficient of a model, times ``unit``, and the row of our table that reports it; ``level``: of a factor."""
+    """A coefficient of a model, times ``unit``, and the row of our table that reports it; ``level``: of a
+    factor.
+    """
 
     column: str
     level: str
@@ -55,8 +59,9 @@ class Coefficient:
 class Model:
     """A regression on complete rows: Cox of death, or least squares of face age.
 
-    ``people``: its columns, renamed where a formula could not hold them; factors are categorical, the reference first. A Cox model
-    also has followup_years, event, entered (where anybody enters late), stratum and cluster (where the study has them).
+    ``people``: its columns, renamed where a formula could not hold them; factors are categorical, the
+    reference first. A Cox model also has followup_years, event, entered (where anybody enters late), stratum
+    and cluster (where the study has them).
     """
 
     cohort: str
@@ -77,7 +82,9 @@ class Model:
 
 @dataclass(frozen=True)
 class Curves:
-    """Kaplan-Meier curves of the groups of a column, and the test between them: rows of ``survival/kaplan_meier`` and ``survival/summary``."""
+    """Kaplan-Meier curves of the groups of a column, and the test between them: rows of
+    ``survival/kaplan_meier`` and ``survival/summary``.
+    """
 
     cohort: str
     column: str
@@ -124,7 +131,8 @@ def _factors(
 def contrasts(
     table: pd.DataFrame, rows: pd.DataFrame, adjust_for: Sequence[str], cohort: str, source: str
 ) -> Iterator[Model]:
-    """Face age by each exposure, adjusted for age and the minimal set: one model for all levels of an exposure.
+    """Face age by each exposure, adjusted for age and the minimal set: one model for all levels of an
+    exposure.
 
     Parameters
     ----------
@@ -188,8 +196,9 @@ def curves(
 
 @dataclass(frozen=True)
 class Pool:
-    """A pooled estimate, a row of ``meta_analysis/estimates``, and the rows of its cohorts; ``y``, ``se``: theirs, on the pooling scale;
-    ``method`` and ``test`` as metafor's ``rma`` calls them."""
+    """A pooled estimate, a row of ``meta_analysis/estimates``, and the rows of its cohorts; ``y``, ``se``:
+    theirs, on the pooling scale; ``method`` and ``test`` as metafor's ``rma`` calls them.
+    """
 
     row: Mapping
     cohorts: Sequence[Mapping]
@@ -220,7 +229,9 @@ def pools(estimates: pd.DataFrame) -> Iterator[Pool]:
 def _ready(
     people: pd.DataFrame, columns: Sequence[str], factors: Mapping[str, tuple[str, ...]]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """The columns under names that a formula can hold, factors as categories in their order; and what each is called."""
+    """The columns under names that a formula can hold, factors as categories in their order; and what each is
+    called.
+    """
     names = formula_names(columns)
     made = {}
     for name in columns:
@@ -232,7 +243,9 @@ def _ready(
 
 
 def formula_names(columns: Sequence[str]) -> dict[str, str]:
-    """Names of columns for the formulas of R and Python: letters, digits and _, no word of theirs, and no column of `Model` itself."""
+    """Names of columns for the formulas of R and Python: letters, digits and _, no word of theirs, and no
+    column of `Model` itself.
+    """
     found: dict[str, str] = {}
     for name in columns:
         plain = re.sub(r"\W", "_", name, flags=re.ASCII)
@@ -245,8 +258,10 @@ def formula_names(columns: Sequence[str]) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Genes:
-    """The genes tested in one analysis and the joint design: counts (samples x genes), design matrix with the intercept first,
-    size factors (``sparse``: of positive counts), and the panel's rows for age acceleration in it."""
+    """The genes tested in one analysis and the joint design: counts (samples x genes), design matrix with the
+    intercept first, size factors (``sparse``: of positive counts), and the panel's rows for age acceleration
+    in it.
+    """
 
     cohort: str
     question: str
@@ -264,7 +279,8 @@ class Genes:
 def gene_models(
     data: Expression, panel: pd.DataFrame, settings: ExpressionSettings, cohort: str, question: str
 ) -> Iterator[Genes]:
-    """The joint model of age acceleration and age, where it was estimated and participants have one sample each.
+    """The joint model of age acceleration and age, where it was estimated and participants have one sample
+    each.
 
     Parameters
     ----------
@@ -297,8 +313,10 @@ def headline_of(paths: Iterable[Path], settings: Config) -> Headline:
 
     Parameters
     ----------
-    paths : tables by their place {cohort}/{folder}/{table}: acceleration/acceleration, phenotype/phenotypes and groups,
-        survival/follow_up, cox, kaplan_meier and summary, expression/panel, sample_quality and pseudobulk, cohort/samples and counts, pooled/meta_analysis/estimates
+    paths : tables by their place {cohort}/{folder}/{table}: acceleration/acceleration, phenotype/phenotypes
+        and groups,
+        survival/follow_up, cox, kaplan_meier and summary, expression/panel, sample_quality and pseudobulk,
+        cohort/samples and counts, pooled/meta_analysis/estimates
     settings : sections survival, phenotype and expression of the config
 
     Raises

@@ -1,8 +1,9 @@
-"""The headline by other software: lifelines (Davidson-Pilon 2019, doi:10.21105/joss.01317), then statsmodels (Seabold and Perktold
-2010), models given as formulas, and scipy.
+"""The headline by other software: lifelines (Davidson-Pilon 2019, doi:10.21105/joss.01317), then statsmodels
+(Seabold and Perktold 2010), models given as formulas, and scipy.
 
-lifelines' default precision leaves 1e-5 in a coefficient; it is asked for more. Known differences from R, which ours equals: robust
-errors, and C with delayed entry; it has log-log intervals alone, and no log-rank test with strata or delayed entry.
+lifelines' default precision leaves 1e-5 in a coefficient; it is asked for more. Known differences from R,
+which ours equals: robust errors, and C with delayed entry; it has log-log intervals alone, and no log-rank
+test with strata or delayed entry.
 """
 
 import numpy as np
@@ -25,7 +26,9 @@ SOFTWARE = {"EE": "statsmodels", "REML": "scipy"}
 
 
 def cox_by_lifelines(model: Model) -> dict[str, float]:
-    """The first coefficient of a Cox model times its unit: log hazard ratio, standard_error, p_value; concordance, log_likelihood."""
+    """The first coefficient of a Cox model times its unit: log hazard ratio, standard_error, p_value;
+    concordance, log_likelihood.
+    """
     from lifelines import CoxPHFitter
 
     options = {
@@ -104,8 +107,9 @@ def pooled_by_statsmodels(pool: Pool) -> dict[str, float]:
 
 
 def pooled_by_scipy(pool: Pool) -> dict[str, float]:
-    """The same with REML's between-cohort variance, the zero of its score (Viechtbauer 2005, doi:10.3102/10769986030003261), by z or
-    (ad hoc) Hartung-Knapp."""
+    """The same with REML's between-cohort variance, the zero of its score (Viechtbauer 2005,
+    doi:10.3102/10769986030003261), by z or (ad hoc) Hartung-Knapp.
+    """
     from scipy.optimize import brentq
     from scipy.stats import norm, t
 

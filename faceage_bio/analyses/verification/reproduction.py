@@ -1,4 +1,6 @@
-"""Scripts in R and Python that compute the headline from the study's own tables, written from what ran (templates/reproduce.*)."""
+"""Scripts in R and Python that compute the headline from the study's own tables, written from what ran
+(templates/reproduce.*).
+"""
 
 import gzip
 import json
@@ -34,7 +36,8 @@ METHODS = {DESEQ2: "deseq2", VOOM: "voom"}  # how the columns of a method begin
 
 
 def write_scripts(headline: Headline, folder: Path) -> pd.DataFrame:
-    """``reproduce.R``, ``reproduce.py``, the rows that they read, and the study's own numbers (``headline.tsv``); no script for none.
+    """``reproduce.R``, ``reproduce.py``, the rows that they read, and the study's own numbers
+    (``headline.tsv``); no script for none.
 
     Returns
     -------
@@ -58,9 +61,8 @@ def write_scripts(headline: Headline, folder: Path) -> pd.DataFrame:
     write_table(numbers, folder / "headline.tsv")
     if not own:
         return numbers  # nothing to compute again
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
-    )  # fmt: skip
+    kept = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, **kept)
     environment.filters["quoted"] = lambda text: json.dumps(str(text), ensure_ascii=False)
     for name in ("reproduce.R", "reproduce.py"):
         write_text(environment.get_template(f"{name}.j2").render(context), folder / name)
@@ -76,10 +78,10 @@ def _model(model: Model, folder: Path, file: str) -> dict:
     }
     labels = [name for name in (STRATUM, CLUSTER) if model.has(name)]
     first = model.coefficients[0]
-    return {
-        "cohort": model.cohort, "about": model.name, "file": file, "text": [*factors, *labels], "factors": factors, "formula": model.formula,
-        "unit": f"{first.unit:g}", "entered": model.has(ENTERED), "stratum": model.has(STRATUM), "cluster": model.has(CLUSTER),
-    }  # fmt: skip
+    held = {name: model.has(name) for name in (ENTERED, STRATUM, CLUSTER)}
+    terms = {"text": [*factors, *labels], "factors": factors, "formula": model.formula}
+    about = {"cohort": model.cohort, "about": model.name, "file": file, "unit": f"{first.unit:g}"}
+    return about | terms | held
 
 
 def _cox(model: Model, folder: Path, own: list[dict]) -> dict:
@@ -105,10 +107,9 @@ def _contrast(model: Model, folder: Path, own: list[dict]) -> dict:
 def _curves(curves: Curves, folder: Path, own: list[dict]) -> dict:
     file = f"{curves.cohort}_curves_{formula_names([curves.column])[curves.column]}.tsv"
     write_table(curves.people, folder / file)
-    told = {
-        "cohort": curves.cohort, "about": f"survival by {curves.column}", "file": file, "entered": ENTERED in curves.people,
-        "stratum": STRATUM in curves.people, "median": "", "test": "", "known": "",
-    }  # fmt: skip
+    told = {"cohort": curves.cohort, "about": f"survival by {curves.column}", "file": file}
+    told |= {name: name in curves.people for name in (ENTERED, STRATUM)}
+    told |= dict.fromkeys(("median", "test", "known"), "")
     known = curves.summary[np.isfinite(curves.summary["estimate"])]
     if curves.column == ALL:
         for row in known[known["measure"] == "median survival"].to_dict("records"):
@@ -137,10 +138,10 @@ def _genes(genes: Genes, folder: Path, own: list[dict]) -> dict:
         for label, method in METHODS.items():
             numbers = {key: row.get(f"{method}_{key}") for key in ("estimate", "p_value")}
             _note(own, f"{first}{row['term']}, {label}", numbers)
-    return {
-        "cohort": genes.cohort, "about": genes.question, "counts": f"{name}_counts.tsv.gz", "samples": f"{name}_samples.tsv",
-        "columns": list(design), "panel": list(genes.panel["term"]), "id": first, "sparse": genes.sparse, "known": str(reason("pydeseq2_dispersions")),
-    }  # fmt: skip
+    about = {"cohort": genes.cohort, "about": genes.question, "id": first, "sparse": genes.sparse}
+    files = {"counts": f"{name}_counts.tsv.gz", "samples": f"{name}_samples.tsv"}
+    terms = {"columns": list(design), "panel": list(genes.panel["term"])}
+    return about | files | terms | {"known": str(reason("pydeseq2_dispersions"))}
 
 
 def _pool(pool: Pool, known: Collection[str], own: list[dict]) -> dict | None:
@@ -157,10 +158,8 @@ def _pool(pool: Pool, known: Collection[str], own: list[dict]) -> dict | None:
         return None
     name = f"meta-analysis: {ids[0].partition(': ')[2].removesuffix(f', {VOOM}').removesuffix(f', {DESEQ2}')}"
     _note(own, name, pool.row)
-    return {
-        "about": f"{pool.row['term']}: {pool.row['method']}", "id": name, "ids": ids, "ratio": pool.row["scale"] == "log",
-        "method": pool.method, "test": pool.test,
-    }  # fmt: skip
+    about = {"about": f"{pool.row['term']}: {pool.row['method']}", "id": name, "ids": ids}
+    return about | {"ratio": pool.row["scale"] == "log", "method": pool.method, "test": pool.test}
 
 
 def _cox_id(row: Mapping) -> str:

@@ -10,6 +10,7 @@ from faceage_bio.core.columns import (
     AGE_GAP,
     COHORT,
     DEFINITION,
+    EVENT,
     FACE_AGE,
     MODEL_ID,
     PER_SD,
@@ -173,6 +174,11 @@ def tested(measure: str, test: tuple[float, int, float]) -> dict:
     """A chi-square, its degrees of freedom and its p-value as fields of a row."""
     chi_square, df, p_value = test
     return {"measure": measure, "estimate": chi_square, "df": df, "p_value": p_value}
+
+
+def counted(participants: pd.DataFrame) -> dict[str, int]:
+    """How many participants there are, and how many of them died, as fields of a row."""
+    return {"n": len(participants), "n_events": int(participants[EVENT].sum())}
 
 
 def adjusted_for(held: Sequence[str], exposure: str = "") -> dict[str, str]:
