@@ -133,6 +133,18 @@ def test_limits_are_compared_where_both_have_them():
         list(headline_input.curves(table, [part(table, "face_age", [85])], (), curve, summary, "north"))
 
 
+def test_a_median_between_two_deaths_is_a_known_difference():
+    # all of an even number die: survival is one half between two deaths, of which lifelines takes one
+    table = people(60).assign(event=1.0)
+    curve = curves_by_group(table, [], "log-log", "north")
+    summary = summarise(table, [], Survival(), "north")
+    found = compared.compare_curves(headline_input.curves(table, [], (), curve, summary, "north"))
+    (median,) = [row for row in found if row["quantity"] == "median survival"]
+    assert median["difference"] > 1e-6
+    assert "lifelines" in str(median["reason"])
+    assert checked(found).state == OK
+
+
 def test_a_curve_that_is_not_that_of_lifelines_is_noticed():
     assert checked(compared.compare_curves(curves(people(), change=1e-5))).state == PROBLEM
 
