@@ -156,7 +156,7 @@ def gene_panel(
     table = complete(_checked(participants, (SUBJECT, FACE_AGE, AGE)), "participants")
     _check_table(counts, "counts")
     if found := problems_of_values(counts, "counts"):
-        raise CountsError(found)
+        raise CountsError(*found)
     if samples is None:
         samples = pd.DataFrame({SAMPLE: counts.columns, SUBJECT: counts.columns})
     if lacking := [name for name in (SAMPLE, SUBJECT) if name not in samples]:

@@ -12,7 +12,7 @@ from faceage_bio.analyses.expression.counts import choose_samples, levels_table
 from faceage_bio.core.config import analysis_settings, check_config, load_config
 from faceage_bio.core.errors import CohortError, ConfigError, Problems, TableError
 from faceage_bio.core.tables import read_text_table
-from faceage_bio.intake.cohort.config_checks import check_analyses, check_names
+from faceage_bio.intake.cohort.config_checks import Tables, check_analyses, check_names
 from faceage_bio.intake.cohort.intake import read_cohorts
 from faceage_bio.intake.cohort.samples import check_one_tissue
 from tests.commands import invoked, output_of
@@ -189,13 +189,13 @@ def sampled(tissues=("tumour",), dates=None, **more):
 
 def told(subjects, samples, files=FILES, genotyped=None, **settings):
     problems, chosen = Problems(), analysis_settings(check_config(CONFIG | settings).model_dump())
-    check_analyses("lusc", files, subjects, samples, genotyped, chosen, problems)
+    check_analyses("lusc", files, Tables(subjects, samples, genotyped), chosen, problems)
     return "\n".join(problems.others)
 
 
 def test_a_study_that_has_what_it_needs_passes_and_its_numbers_are_written():
     problems, settings = Problems(), analysis_settings(check_config(CONFIG).model_dump())
-    found = check_analyses("lusc", FILES, people(), sampled(), None, settings, problems)
+    found = check_analyses("lusc", FILES, Tables(people(), sampled()), settings, problems)
     assert problems.others == []
     assert found.set_index(["setting", "column"]).n_complete.to_dict() == {
         ("expression.covariates", "sex"): N, ("expression.covariates", "smoking"): N, ("expression.covariates", "bmi"): N,

@@ -58,11 +58,11 @@ def _of_module(path: Path) -> Iterator[Message]:
         owner = ast.unparse(node.func).rpartition(".")[0]
         if name in ERRORS:
             kind, told = name, node.args[0]
-        elif (owner == "problems" and name in {"cell", "other", "append"}) or (
+        elif (owner == "problems" and name in {"cell", "where", "other", "append"}) or (
             name == "tell" and len(node.args) > 2
         ):
             kind, told = (
-                ("cell" if name in {"cell", "tell"} else "other"),
+                ("cell" if name in {"cell", "where", "tell"} else "other"),
                 node.args[2 if name == "tell" else -1],
             )
         else:

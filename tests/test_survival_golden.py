@@ -13,8 +13,9 @@ from faceage_bio.analyses.survival.proportional import hazard_curve, proportiona
 from faceage_bio.analyses.survival.sequential_models import compare_ages, sequential_cox_models
 from faceage_bio.analyses.survival.subgroups import compare_sites
 from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
-from faceage_bio.stats.cox_fit import NORMAL_975, nelson_aalen
+from faceage_bio.stats.cox_fit import nelson_aalen
 from faceage_bio.stats.cox_ph import hazard_over_time, smooth_over_time
+from faceage_bio.stats.linear import NORMAL_975
 from tests.golden.sequential_models.data import completed, people
 from tests.rows import golden
 

@@ -70,6 +70,10 @@ FACE_AGE_COLUMNS = (
     "sharpness", "brightness", "contrast", "greyscale", "uniform_area", "blockiness", "red_minus_blue", "eye_brightness", "upside_down", FACE_AGE, FACE_AGE_SD,
     "model", MODEL_ID, "detection", "face_choice", "box_mode", "resize", "precision", "pixel_hash", "perceptual_hash",
 )  # fmt: skip
+# the ledger: what became of each photo, subject and sample at each stage
+LEDGER_COLUMNS = (COHORT, SUBJECT, PHOTO, SAMPLE, "stage", "status", "reason", "detail")
+LEDGER_STATUSES = ("included", "flagged", "excluded")  # flagged = used, but look at it
+LEDGER_STAGES = ("intake", "face_age", "acceleration", "expression", "survival")
 
 
 def other_age(number: int) -> str:
@@ -80,9 +84,3 @@ def other_age(number: int) -> str:
 def holds_age(column: str) -> bool:
     """Whether a column of a table of face ages holds an age, its spread or its error: an excluded photo has none of them."""
     return column.startswith(FACE_AGE) or column == PRECISION_ERROR
-
-
-# the ledger: what became of each photo, subject and sample at each stage
-LEDGER_COLUMNS = (COHORT, SUBJECT, PHOTO, SAMPLE, "stage", "status", "reason", "detail")
-LEDGER_STATUSES = ("included", "flagged", "excluded")  # flagged = used, but look at it
-LEDGER_STAGES = ("intake", "face_age", "acceleration", "expression", "survival")

@@ -40,6 +40,18 @@ RESERVED_COHORTS = {"pooled", "reports", "logs", "share", "local", "demo", "mode
 
 # libyaml's, which is five times as fast, where it is there
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+ANALYSIS_SETTINGS = (
+    *(f"expression.{name}" for name in ("covariates", "tissue", "repeated_samples", "panel", "gene_sets", "gmt")),
+    "survival.gene_covariates", "survival.strata", "variants.covariates", "acceleration.definition", "acceleration.adjust_for",
+    "acceleration.fit_in",
+)  # fmt: skip
+COLUMN_SETTINGS = (
+    "acceleration.adjust_for", "acceleration.outcomes", "phenotype.exposures", "phenotype.adjust_for", "phenotype.factors",
+    "phenotype.dose_response", "phenotype.modifiers", "phenotype.full_adjustment", "phenotype.matching.exact", "phenotype.matching.balance_covariates",
+    "fairness.by", "expression.covariates", "expression.composition", "expression.purity", "expression.mediator",
+    "variants.covariates", "survival.sequential_adjustment", "survival.covariates", "survival.strata", "survival.cluster", "survival.heterogeneity_by",
+    "survival.modifiers", "survival.groups", "survival.gene_covariates", "survival.log_rank_strata",
+)  # fmt: skip
 
 
 def _model(folder: str, info: ValidationInfo) -> str:
@@ -86,8 +98,7 @@ class Config(Closed):
                 "models: the demo model is fitted on simulated faces and means nothing on real photos; give the folder "
                 "written by `faceage-bio weights import`"
             )
-        doubled = sorted({name for name in self.models if self.models.count(name) > 1})
-        if doubled:
+        if doubled := sorted({name for name in self.models if self.models.count(name) > 1}):
             raise ValueError(
                 f"models: {doubled[0]!r} stands more than once; a model cannot be compared with itself"
             )
@@ -201,7 +212,8 @@ def rename_keys(path: Path) -> tuple[list[str], bool]:
     Raises
     ------
     ConfigError
-        What `load_config` raises, also of what is not renamed; an old key next to its new name. Nothing is written then.
+        What `load_config` raises, also of what is not renamed; an old key next to its new name. Nothing is
+        written then.
     """
     changes = [f"{old} -> {now.new}: {now.meaning}" for old, now in old_keys(read_yaml(path))]
     text = path.read_text(encoding="utf-8")
@@ -232,8 +244,10 @@ def check_config(
     ----------
     content : keys and values
     source : what the config is called in messages
-    folder : that of the config's file, at which its paths start; None if they are those of the program already
-    start : the folder that the program runs in, None for absolute paths; the files of the demo, which are made, lie there
+    folder : that of the config's file, at which its paths start; None if they are those of the program
+        already
+    start : the folder that the program runs in, None for absolute paths; the files of the demo, which are
+        made, lie there
     study : whether cohorts are needed; settings of a step by hand go without
 
     Raises
@@ -277,11 +291,8 @@ def fields_of(name: str) -> list[tuple[str, FieldInfo]]:
     for part in name.split("."):
         field = section.model_fields[part]
         section = _section(field.annotation)
-    if (
-        inspect.isclass(field.annotation)
-        and issubclass(field.annotation, Closed)
-        and field.annotation not in (Rule, PlannedQuestion)
-    ):
+    kind = field.annotation
+    if inspect.isclass(kind) and issubclass(kind, Closed) and kind not in (Rule, PlannedQuestion):
         return [one for key in section.model_fields for one in fields_of(f"{name}.{key}")]
     return [(name, field)]
 
@@ -370,13 +381,6 @@ def analysis_settings(config: dict[str, Any]) -> dict[str, Any]:
     return found | {"names": named_columns(config)}
 
 
-ANALYSIS_SETTINGS = (
-    *(f"expression.{name}" for name in ("covariates", "tissue", "repeated_samples", "panel", "gene_sets", "gmt")),
-    "survival.gene_covariates", "survival.strata", "variants.covariates", "acceleration.definition", "acceleration.adjust_for",
-    "acceleration.fit_in",
-)  # fmt: skip
-
-
 def named_columns(config: dict[str, Any]) -> dict[str, list[str]]:
     """The columns that each setting names; of an interaction a:b both."""
     found = {}
@@ -387,13 +391,6 @@ def named_columns(config: dict[str, Any]) -> dict[str, list[str]]:
     return found
 
 
-COLUMN_SETTINGS = (
-    "acceleration.adjust_for", "acceleration.outcomes", "phenotype.exposures", "phenotype.adjust_for", "phenotype.factors",
-    "phenotype.dose_response", "phenotype.modifiers", "phenotype.full_adjustment", "phenotype.matching.exact", "phenotype.matching.balance_covariates",
-    "fairness.by", "expression.covariates", "expression.composition", "expression.purity", "expression.mediator",
-    "variants.covariates", "survival.sequential_adjustment", "survival.covariates", "survival.strata", "survival.cluster", "survival.heterogeneity_by",
-    "survival.modifiers", "survival.groups", "survival.gene_covariates", "survival.log_rank_strata",
-)  # fmt: skip
 DEFAULT_COLUMNS = named_columns(
     {name: section().model_dump() for name, section in (
         ("acceleration", Acceleration), ("phenotype", Phenotype), ("fairness", Fairness), ("expression", Expression),
@@ -466,10 +463,9 @@ def _yaml_lines(section: Closed, indent: int) -> list[str]:
             continue
         if not indent:
             lines.append("")
-        comment = field.description or (inner.__doc__ if inner else "")
-        lines += [
-            f"{pad}# {line}" for line in (comment or "").splitlines() if not isinstance(section, Cohort)
-        ]
+        if not isinstance(section, Cohort):
+            comment = field.description or (inner and inner.__doc__) or ""
+            lines += [f"{pad}# {line}" for line in comment.splitlines()]
         if isinstance(value, Rule):
             lines.append(f"{pad}{name}: {{action: {value.action}, threshold: {value.threshold:g}}}")
         elif isinstance(value, Closed):
@@ -490,29 +486,16 @@ def _yaml_lines(section: Closed, indent: int) -> list[str]:
 def demo_config() -> Config:
     """The study in ``config/config.yaml``: three drawn cohorts."""
 
-    def files(name: str, **more: Any) -> Cohort:
-        folder = f"results/demo/{name}"
-        return Cohort(
-            photos=f"{folder}/photos",
-            manifest=f"{folder}/manifest.tsv",
-            clinical=f"{folder}/clinical.tsv",
-            **more,
-        )
+    def cohort(name: str, **more: str) -> Cohort:
+        files = {"photos": "photos", "manifest": "manifest.tsv", "clinical": "clinical.tsv", **more}
+        return Cohort.model_validate({key: f"results/demo/{name}/{file}" for key, file in files.items()})
 
-    def with_rna(name: str, **more: Any) -> Cohort:
-        folder = f"results/demo/{name}"
-        return files(name, counts=f"{folder}/counts.tsv", samples=f"{folder}/samples.tsv", **more)
-
-    dna = {
-        "variants": "variants.vcf.gz", "variant_genes": "variant_genes.bed", "variant_samples": "variant_samples.tsv",
-        "ancestry": "ancestry.tsv",
-    }  # fmt: skip
-    north = with_rna("north", **{key: f"results/demo/north/{file}" for key, file in dna.items()})
-
-    healthy = files("healthy", single_cell="results/demo/healthy/cells.h5ad")
-
+    rna = {"counts": "counts.tsv", "samples": "samples.tsv"}
+    variants = {"variants": "variants.vcf.gz", "variant_genes": "variant_genes.bed"}
+    dna = variants | {"variant_samples": "variant_samples.tsv", "ancestry": "ancestry.tsv"}
+    healthy = cohort("healthy", single_cell="cells.h5ad")
     return Config(
-        cohorts={"north": north, "south": with_rna("south"), "healthy": healthy},
+        cohorts={"north": cohort("north", **rna, **dna), "south": cohort("south", **rna), "healthy": healthy},
         demo=Demo(),
         phenotype=Phenotype(factors=["smoking", "bmi_class", "ecog", "site", "sex", "skin_type"]),
         fairness=Fairness(by=["sex", "skin_type"], stress_photos=12),

@@ -1,4 +1,6 @@
-"""Everything a user can do wrong: exceptions that the command line prints without a traceback, and problems of tables, told together."""
+"""Everything a user can do wrong: exceptions that the command line prints without a traceback, and problems
+of tables, told together.
+"""
 
 import errno
 import os
@@ -6,12 +8,34 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from faceage_bio.core.results.reasons import reason
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 INVISIBLE = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\xa0\xad\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
 )
+ROOM = "Make room there, or set results_dir to a larger disk, and call again; what is finished is kept."
+RIGHTS = "Expected a file and a folder that you may read and write. Look at their rights with ls -l, or choose another path."
+REFUSALS = {
+    errno.ENOSPC: f"the disk is full. Expected room for what is written. {ROOM}",
+    errno.EDQUOT: f"your share of the disk is used up. Expected room for what is written. {ROOM}",
+    errno.EFBIG: f"the system allows no file of this size (ulimit -f). Expected room for what is written. {ROOM}",
+    errno.EACCES: f"no permission. {RIGHTS}",
+    errno.EPERM: f"no permission. {RIGHTS}",
+    errno.EROFS: f"the disk cannot be written to. {RIGHTS}",
+    errno.EIO: "the disk failed. Expected one that can be read and written. Look at the system's log, and copy the data to another disk.",
+    errno.ENOTDIR: "a file, where a folder is needed. Choose another path, or give the file another name.",
+    errno.EEXIST: "a file, where a folder is needed. Choose another path, or give the file another name.",
+    errno.EISDIR: "a folder, where a file is needed. Name a file in it.",
+    errno.ENAMETOOLONG: "the name is longer than the system allows. Expected a shorter path. Choose another folder, or a shorter name.",
+}
+EXAMPLES = 5
+DOUBLED = "It stands more than once. Expected one row of each. Keep one, or give each a name of its own."
+NAMELESS = "This row needs an identifier. Write it, or leave the row out."
 
 
 def visible(text: str) -> str:
@@ -41,7 +65,7 @@ class CohortError(FaceAgeBioError):
 class CountsError(CohortError):
     """A file of RNA counts is not what the study needs; ``problems`` holds each on its own."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = list(problems)
 
@@ -73,23 +97,6 @@ class RunError(FaceAgeBioError):
     """A command cannot run here or with these inputs."""
 
 
-ROOM = "Make room there, or set results_dir to a larger disk, and call again; what is finished is kept."
-RIGHTS = "Expected a file and a folder that you may read and write. Look at their rights with ls -l, or choose another path."
-REFUSALS = {
-    errno.ENOSPC: f"the disk is full. Expected room for what is written. {ROOM}",
-    errno.EDQUOT: f"your share of the disk is used up. Expected room for what is written. {ROOM}",
-    errno.EFBIG: f"the system allows no file of this size (ulimit -f). Expected room for what is written. {ROOM}",
-    errno.EACCES: f"no permission. {RIGHTS}",
-    errno.EPERM: f"no permission. {RIGHTS}",
-    errno.EROFS: f"the disk cannot be written to. {RIGHTS}",
-    errno.EIO: "the disk failed. Expected one that can be read and written. Look at the system's log, and copy the data to another disk.",
-    errno.ENOTDIR: "a file, where a folder is needed. Choose another path, or give the file another name.",
-    errno.EEXIST: "a file, where a folder is needed. Choose another path, or give the file another name.",
-    errno.EISDIR: "a folder, where a file is needed. Name a file in it.",
-    errno.ENAMETOOLONG: "the name is longer than the system allows. Expected a shorter path. Choose another folder, or a shorter name.",
-}
-
-
 def refusal_of(error: OSError | MemoryError) -> str:
     """What the system refused, for the person who can change it; "" if it is nothing of the kind, but a bug."""
     if isinstance(error, MemoryError):
@@ -106,11 +113,6 @@ def examples(values: Sequence[object], limit: int = 5) -> str:
     shown = "; ".join(str(value) for value in values[:limit])
     more = len(values) - limit
     return f"{shown}; and {more} more" if more > 0 else shown
-
-
-EXAMPLES = 5
-DOUBLED = "It stands more than once. Expected one row of each. Keep one, or give each a name of its own."
-NAMELESS = "This row needs an identifier. Write it, or leave the row out."
 
 
 @dataclass
@@ -130,12 +132,20 @@ class Problems:
     ) -> None:
         """A cell that is not what its column needs; cells with the same advice are told in one sentence.
 
-        ``declare``: how the advice ends where the table has a config, such as ", or declare your codes under codings".
+        ``declare``: how the advice ends where the table has a config, such as ", or declare your codes under
+        codings".
         """
         self.marked.add((str(file), column, line))
         self.cells[file, column, self._advice(advice, declare)].append(
             f"line {line}: {value!r}" if value is not None else f"line {line}"
         )
+
+    def where(
+        self, file: str, values: "pd.Series", wrong: "pd.Series", advice: str, *, declare: str = ""
+    ) -> None:
+        """The cells of a column, indexed by line, in which something is wrong; as `cell`."""
+        for line, value in values[wrong].items():
+            self.cell(file, line, str(values.name), value, advice, declare=declare)
 
     def other(self, message: str, *, declare: str = "") -> None:
         """Anything else; the message names file, what was found and what to do."""

@@ -1,14 +1,15 @@
 """Result tables kept by all that they depend on: a step that is asked again for what it has made gives the same files.
 
-Snakemake runs a step again where an input is newer. Often nothing that the step uses has changed: a table of participants was written
-again with another follow-up, and models of genes do not look at follow-up. ``.kept`` in the folder of the tables holds those of each step a
-second time, as hard links, which take no space, and a key: the hash of inputs, settings, options, our code and the packages that we need.
+Snakemake runs a step again where an input is newer. Often nothing that the step uses has changed: a table of
+participants was written again with another follow-up, and models of genes do not look at follow-up. ``.kept``
+in the folder of the tables holds those of each step a second time, as hard links, which take no space, and a
+key: the hash of inputs, settings, options, our code and the packages that we need.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -38,21 +39,26 @@ def key_of(
     settings : those that it uses, by dotted name
     hidden : which columns of our own tables the step does not see
     """
-    options = {
-        name: value for name, value in given.items() if name not in NO_INFLUENCE and not _has_path(value)
-    }
+    with_path = {role for role, _ in records.paths_of(given)}
+    options = {name: value for name, value in given.items() if name not in NO_INFLUENCE | with_path}
     of_photos = {PHOTO_FOLDER} if given.get("face_ages") else set()  # which hold hashes of the photos
     paths = [(role, path) for role, path in records.paths_of(given) if role not in of_photos]
     inputs = [(role, _content(role, path, hidden)) for role, path in paths]
-    named = [(name, tables.sha256_of(path)) for name, path in _files_in(settings)]
+    # files that settings name, such as gene sets of the user's own
+    texts = [(name, value) for name, value in records.leaves(settings) if isinstance(value, str)]
+    named = [
+        (name, tables.sha256_of(path)) for name, path in texts if os.sep in path and Path(path).is_file()
+    ]
     if any(not content for _, content in inputs):
         return None
-    content = [step, inputs, options, dict(settings), named, tables.results_mode(), _code(), _packages()]  # fmt: skip
+    software = (_code(), _packages())
+    content = [step, inputs, options, dict(settings), named, tables.results_mode(), *software]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def take(folder: Path, step: str, key: str) -> dict | None:
-    """Put the tables of a step that were kept under this key into their folder; None if there are none, or if one was changed since.
+    """Put the tables of a step that were kept under this key into their folder; None if there are none, or if
+    one was changed since.
 
     Returns
     -------
@@ -90,10 +96,6 @@ def keep(folder: Path, step: str, names: Collection[str], key: str, **told: obje
         tables.write_json({"key": key, "files": files, **told}, place / DESCRIPTION)
 
 
-def _has_path(value: object) -> bool:
-    return any(isinstance(one, Path) for one in (value if isinstance(value, list | tuple) else [value]))
-
-
 def _content(role: str, path: Path, hidden: Callable[[str], bool]) -> str:
     """Hash of an input, without the columns that the step does not see."""
     if path.suffix == ".parquet" and path.is_file():
@@ -106,15 +108,6 @@ def _content(role: str, path: Path, hidden: Callable[[str], bool]) -> str:
                 digest.update(batch.serialize())
             return digest.hexdigest()
     return records.hash_of(role, path)
-
-
-def _files_in(settings: object, name: str = "") -> Iterator[tuple[str, Path]]:
-    """Files that settings name, such as gene sets of the user's own."""
-    if isinstance(settings, dict | list):
-        for key, value in settings.items() if isinstance(settings, dict) else enumerate(settings):
-            yield from _files_in(value, f"{name}.{key}")
-    elif isinstance(settings, str) and os.sep in settings and Path(settings).is_file():
-        yield name, Path(settings)
 
 
 @cache

@@ -61,7 +61,8 @@ class Computer:
 class Size:
     """What a study's time, memory and disk depend on.
 
-    ``stressed``: photos of the stress test; ``counts``: of each cohort with RNA, genes and samples; ``full``: all sections.
+    ``stressed``: photos of the stress test; ``counts``: of each cohort with RNA, genes and samples; ``full``:
+    all sections.
     """
 
     photos: int = 0
@@ -70,6 +71,11 @@ class Size:
     cohorts: int = 1
     table_bytes: int = 0
     full: bool = False
+
+    @property
+    def n_aged(self) -> int:
+        """Photos as often as they are aged."""
+        return self.photos + CONDITIONS * self.stressed
 
     @property
     def n_counts(self) -> int:
@@ -92,7 +98,9 @@ def usable_cores() -> int:
 
 
 def look(folder: Path, gpu: bool = True) -> Computer:
-    """What this computer has; the disk is that of ``folder`` or the nearest folder above it. ``gpu``: look for one, which loads PyTorch."""
+    """What this computer has; the disk is that of ``folder`` or the nearest folder above it. ``gpu``: look
+    for one, which loads PyTorch.
+    """
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     name, gpu_memory = _gpu_found() if gpu else ("", 0)
@@ -128,7 +136,9 @@ def _free_memory() -> int:
 
 
 def make_socket_folder() -> None:
-    """Where worker processes of this one meet: in the folder for temporary files, or in /tmp if its path is too long for a socket."""
+    """Where worker processes of this one meet: in the folder for temporary files, or in /tmp if its path is
+    too long for a socket.
+    """
     usual = tempfile.gettempdir()
     if sys.platform != "win32" and len(os.fsencode(usual)) > LONGEST_SOCKET_FOLDER:
         tempfile.tempdir = "/tmp"
@@ -180,7 +190,7 @@ def hours_of_photos(size: Size, megapixels: float, detection: str, cores: int, j
     """
     fixed, per_megapixel = SECONDS_PER_PHOTO[detection]
     seconds = fixed + per_megapixel * megapixels + 0.015 * jitters  # 15 ms: one more pass of the age network
-    return (size.photos + CONDITIONS * size.stressed) * seconds / max(1, min(cores, MOST_WORKERS)) / 3600
+    return size.n_aged * seconds / max(1, min(cores, MOST_WORKERS)) / 3600
 
 
 def sizes_of(paths: Sequence[Path], most: int = 20) -> dict[Path, float]:
@@ -216,15 +226,12 @@ def answers(
     photos_per_second: float | None = None,
 ) -> list[Answer]:
     """Whether the study will run on a computer like this, line by line; ``photos_per_second`` if they were timed on it."""
-    rows = [
-        _gpu(computer, device, size.photos),
-        _memory(computer, size),
-        _disk(computer, size),
-        _slurm(computer),
-    ]
     if photos_per_second:
-        return [*rows, _measured_time(computer, device, size, megapixels, photos_per_second)]
-    return [*rows, _time(computer, device, size, detection, jitters, megapixels)]
+        time = _measured_time(computer, device, size, megapixels, photos_per_second)
+    else:
+        time = _time(computer, device, size, detection, jitters, megapixels)
+    gpu = _gpu(computer, device, size.photos)
+    return [gpu, _memory(computer, size), _disk(computer, size), _slurm(computer), time]
 
 
 def _gpu(computer: Computer, device: str, photos: int) -> Answer:
@@ -248,7 +255,8 @@ def _memory(computer: Computer, size: Size) -> Answer:
         return Answer("Memory", OK, found)
     if computer.memory_gb >= least:
         return Answer("Memory", LOOK, found, "Run with fewer cores (--cores 1), or close other programs.")
-    return Answer("Memory", MISSING, found, f"At least {least:.1f} GB are needed. Use a larger computer or the SLURM profile.")  # fmt: skip
+    advice = f"At least {least:.1f} GB are needed. Use a larger computer or the SLURM profile."
+    return Answer("Memory", MISSING, found, advice)
 
 
 def _disk(computer: Computer, size: Size) -> Answer:
@@ -263,7 +271,8 @@ def _slurm(computer: Computer) -> Answer:
     if not computer.slurm:
         return Answer("SLURM", OK, "no sbatch here; not needed on one computer")
     if not computer.slurm_plugin:
-        return Answer("SLURM", LOOK, "sbatch is here, its plugin for Snakemake is not", "To use the cluster: pip install 'faceage-bio[slurm]'.")  # fmt: skip
+        advice = "To use the cluster: pip install 'faceage-bio[slurm]'."
+        return Answer("SLURM", LOOK, "sbatch is here, its plugin for Snakemake is not", advice)
     return Answer("SLURM", OK, "sbatch and its plugin are here; copy workflow/profiles/slurm to use it")
 
 
@@ -286,7 +295,7 @@ def _time(
 def _measured_time(
     computer: Computer, device: str, size: Size, megapixels: float, photos_per_second: float
 ) -> Answer:
-    hours = (size.photos + CONDITIONS * size.stressed) / photos_per_second / 3600
+    hours = size.n_aged / photos_per_second / 3600
     hours += hours_of_statistics(size, computer.cores)
     where = computer.gpu if computer.gpu and device != "cpu" else "the processor"
     found = f"{_said(hours)}: {_of(size, megapixels)}, {photos_per_second:.1f} photos a second on {where}"
@@ -300,9 +309,9 @@ def _said(hours: float) -> str:
 
 def _of(size: Size, megapixels: float) -> str:
     """``2,000 photos of about 5.0 million pixels (50 of them 20 times), 30 million counts``."""
-    photos = (
-        f"{size.photos:,} photos of about {megapixels:.1f} million pixels" if size.photos else "no photos"
-    )
+    photos = "no photos"
+    if size.photos:
+        photos = f"{size.photos:,} photos of about {megapixels:.1f} million pixels"
     stressed = f" ({size.stressed:,} of them {CONDITIONS} times for the stress test)" if size.stressed else ""
     counts = f", {size.n_counts:,} counts of genes" if size.counts else ""
     return f"{photos}{stressed}{counts}"

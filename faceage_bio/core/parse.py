@@ -72,30 +72,27 @@ def is_missing(cells: pd.Series, further: Sequence[str | float] = ()) -> pd.Seri
 
 def decoded(cells: pd.Series, coding: Mapping[str, str]) -> pd.Series:
     """Codes by their meanings; a program may have written the code 1 as 1.0."""
-    return (
-        cells.map(lambda cell: coding.get(cell, coding.get(re.sub(r"\.0+$", "", cell), cell)))
-        if coding
-        else cells
-    )
+    if not coding:
+        return cells
+    return cells.map(lambda cell: coding.get(cell, coding.get(re.sub(r"\.0+$", "", cell), cell)))
 
 
 def words(cells: pd.Series, column: str, file: str, problems: Problems) -> pd.Series:
     """Values of a categorical column whose words are known; bare codes are refused."""
     values = cells.str.lower().str.split().str.join(" ").map(WORDS[column])
-    for line in cells.index[values.isna() & ~is_missing(cells)]:
-        advice = f"Expected {EXPECTED[column]}. Write one of them."
-        declare = CODED.get(column, ", or declare your codes under codings")
-        problems.cell(file, line, column, cells[line], advice, declare=declare)
-    return (
-        values.astype("float64") if column == "event" else values.astype(object).where(values.notna(), None)
-    )
+    advice = f"Expected {EXPECTED[column]}. Write one of them."
+    declare = CODED.get(column, ", or declare your codes under codings")
+    problems.where(file, cells.rename(column), values.isna() & ~is_missing(cells), advice, declare=declare)
+    if column == "event":
+        return values.astype("float64")
+    return values.astype(object).where(values.notna(), None)
 
 
 def to_numbers(cells: pd.Series, decimal: str = ".") -> pd.Series:
     """Cells as numbers, NaN where they are none.
 
-    pandas' own conversion breaks down (a segmentation fault) on exponents such as that of 12e45678901234567890, which a hash or
-    an identifier may look like; those are no numbers here.
+    pandas' own conversion breaks down (a segmentation fault) on exponents such as that of
+    12e45678901234567890, which a hash or an identifier may look like; those are no numbers here.
     """
     if cells.dtype != object:
         return pd.to_numeric(cells, errors="coerce")
@@ -129,12 +126,8 @@ def numbers(cells: pd.Series, column: str, file: str, problems: Problems, decima
 @lru_cache
 def _pattern(date_format: str) -> re.Pattern:
     """Of a format such as DD.MM.YYYY."""
-    parts = {
-        "YYYY": r"(?P<year>\d{4})",
-        "MM": r"(?P<month>\d{1,2})",
-        "MON": "(?P<month>[a-z]{3})",
-        "DD": r"(?P<day>\d{1,2})",
-    }
+    months = {"MM": r"(?P<month>\d{1,2})", "MON": "(?P<month>[a-z]{3})"}
+    parts = {"YYYY": r"(?P<year>\d{4})", **months, "DD": r"(?P<day>\d{1,2})"}
     split = re.split("(YYYY|MM|MON|DD)", date_format)
     return re.compile("".join(parts.get(part, re.escape(part)) for part in split) + CLOCK, re.IGNORECASE)
 
@@ -185,10 +178,11 @@ def dates(
     days = {}
     for cell in cells[~is_missing(cells)].unique():
         advice = date_problem(cell, date_format)
-        if not advice:
+        if advice:
+            declare = FORMATTED.get(advice, "")
+            problems.where(file, cells.rename(column), cells == cell, advice, declare=declare)
+        else:
             days[cell] = pd.Timestamp(*_fields(cell, date_format)[: 6 if clock else 3])
-        for line in cells.index[cells == cell] if advice else ():
-            problems.cell(file, line, column, cell, advice, declare=FORMATTED.get(advice, ""))
     return pd.to_datetime(cells.map(days))
 
 

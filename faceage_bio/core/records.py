@@ -1,7 +1,8 @@
 """What each command did, kept next to what it made: options, hashes of inputs and outputs, software.
 
-The record of ``north/survival/cox.tsv`` is ``north/survival/records/cox.tsv.json``. It holds no path and no value of a table: inputs
-and outputs are named by their option and their SHA-256, so that a record says whether it belongs to the file next to it.
+The record of ``north/survival/cox.tsv`` is ``north/survival/records/cox.tsv.json``. It holds no path and no
+value of a table: inputs and outputs are named by their option and their SHA-256, so that a record says
+whether it belongs to the file next to it.
 """
 
 import hashlib
@@ -23,14 +24,22 @@ from faceage_bio.core.errors import TableError, examples
 FOLDER = "records"
 # whole parts of the config, which name files
 NOT_RECORDED = {"cohorts", "config", "models", "results_dir", "settings"}
+_further: dict[str, Path] = {}
+KEPT = {".tsv", ".parquet", ".json", ".html", ".docx", ".tex"}
+FOLDERS_OF_TABLES = "counts"  # a folder of an input of this name is read; photos have hashes of their own
+# packages whose module is called otherwise
+OTHER_NAMES = {
+    "opencv-python-headless": "cv2",
+    "pillow": "PIL",
+    "python-docx": "docx",
+    "pyyaml": "yaml",
+    "vl-convert-python": "vl_convert",
+}
 
 
 def note_input(role: str, path: Path | str) -> None:
     """Say that the command that runs read this file, where its options do not name it."""
     _further[role] = Path(path)
-
-
-_further: dict[str, Path] = {}
 
 
 @contextmanager
@@ -40,14 +49,15 @@ def recorded(
     settings: Mapping[str, object] | None = None,
     writes: Iterable[str] = (),
 ) -> Iterator[dict]:
-    """If the block ends well, write the record of the command next to each file that it wrote, with the ``software`` and further ``inputs`` that
-    are put into the dict.
+    """If the block ends well, write the record of the command next to each file that it wrote, with the
+    ``software`` and further ``inputs`` that are put into the dict.
 
     Parameters
     ----------
     command : str
     parameters : mapping
-        The command's options by their Python names; paths among them are inputs if they existed before and were not written.
+        The command's options by their Python names; paths among them are inputs if they existed before and
+        were not written.
     settings : mapping, optional
         The settings that it used, by their dotted names.
     writes : names of files, optional
@@ -75,9 +85,6 @@ def recorded(
     }
     for path, digest in outputs.items():
         tables.write_json({"sha256": digest, **record}, record_of(path))
-
-
-KEPT = {".tsv", ".parquet", ".json", ".html", ".docx", ".tex"}
 
 
 def record_of(path: Path) -> Path:
@@ -128,19 +135,16 @@ def check_unchanged(paths: Iterable[Path]) -> None:
 
 def paths_of(parameters: Mapping[str, object]) -> list[tuple[str, Path]]:
     """The paths among a command's options, each with the option's name."""
-    found = []
-    for name, value in parameters.items():
-        for one in value if isinstance(value, (list, tuple)) else [value]:
-            if isinstance(one, Path):
-                found.append((name, one))
-    return found
-
-
-FOLDERS_OF_TABLES = "counts"  # a folder of an input of this name is read; photos have hashes of their own
+    several = (
+        (name, value if isinstance(value, list | tuple) else [value]) for name, value in parameters.items()
+    )
+    return [(name, one) for name, values in several for one in values if isinstance(one, Path)]
 
 
 def hash_of(role: str, path: Path) -> str:
-    """Of a file; of a model, of its card, which holds the hash of the weights; of a folder of counts, of all its files; of another folder ""."""
+    """Of a file; of a model, of its card, which holds the hash of the weights; of a folder of counts, of all
+    its files; of another folder "".
+    """
     card = path / "card.json"
     path = card if path.is_dir() and card.exists() else path
     if path.is_dir() and role.split()[0] == FOLDERS_OF_TABLES:
@@ -164,15 +168,17 @@ def _recorded(name: str, value: object) -> bool:
     """Whether an option may be kept: no path, and no part of the config that names some."""
     return name not in NOT_RECORDED and not any(
         isinstance(one, Path) or (isinstance(one, str) and ("/" in one or "\\" in one))
-        for one in _parts(value)
+        for _, one in leaves(value)
     )
 
 
-def _parts(value: object) -> Iterator[object]:
-    """The values inside lists and dictionaries."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else None
-    for one in [value] if inner is None else inner:
-        yield from [one] if inner is None else _parts(one)
+def leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """All single values inside lists and dictionaries, by their dotted names."""
+    if isinstance(value, Mapping | list | tuple):
+        for key, inner in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from leaves(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, value
 
 
 def _plain(value: object) -> object:
@@ -190,16 +196,6 @@ def software() -> dict[str, str]:
         "faceage-bio": version(),
         **{name: metadata.version(name) for name in sorted(imported)},
     }
-
-
-# packages whose module is called otherwise
-OTHER_NAMES = {
-    "opencv-python-headless": "cv2",
-    "pillow": "PIL",
-    "python-docx": "docx",
-    "pyyaml": "yaml",
-    "vl-convert-python": "vl_convert",
-}
 
 
 @cache

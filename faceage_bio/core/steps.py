@@ -1,7 +1,8 @@
-"""Steps of the workflow: a function, the settings that it uses, the tables that it reads (its options) and the files that it writes.
+"""Steps of the workflow: a function, the settings that it uses, the tables that it reads (its options) and
+the files that it writes.
 
-Command line, help, the rule's parameters and the record of what ran come from this declaration. A setting itself is defined once,
-as a field of `settings`.
+Command line, help, the rule's parameters and the record of what ran come from this declaration. A setting
+itself is defined once, as a field of `settings`.
 """
 
 import difflib
@@ -28,12 +29,6 @@ from faceage_bio.core.config import (
 from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.settings.closed import Closed
 
-
-def in_section(section: str, names: str) -> tuple[str, ...]:
-    """Settings of a section by their dotted names; ``names`` has blanks between them."""
-    return tuple(f"{section}.{name}" for name in names.split())
-
-
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", help="A study's config; settings that it does not name have their defaults."),
@@ -54,9 +49,16 @@ SharedPhotos = Annotated[
     list[Path],
     "Photos of a cohort that stand in another one too, written by summarise-photos; their participants count as flagged; repeat.",
 ]
-PHOTO_THAT_COUNTS = in_section("acceleration", "repeat_photos nearest_to session_days session_minutes")
 PLAN = ("study.primary", "study.secondary")  # of steps that answer questions of the analysis plan
 Tables = Mapping[str, Any]  # result tables by file name without ending
+
+
+def in_section(section: str, names: str) -> tuple[str, ...]:
+    """Settings of a section by their dotted names; ``names`` has blanks between them."""
+    return tuple(f"{section}.{name}" for name in names.split())
+
+
+PHOTO_THAT_COUNTS = in_section("acceleration", "repeat_photos nearest_to session_days session_minutes")
 
 
 @dataclass(frozen=True)
@@ -86,17 +88,14 @@ class Step:
 
         def run(*, config: Path | None = None, set: Sequence[str] = (), output: Path | None = None, **given: Any) -> None:  # fmt: skip
             from faceage_bio.core import kept
-            from faceage_bio.core.records import read_record, record_of, recorded
+            from faceage_bio.core.records import paths_of, read_record, record_of, recorded
             from faceage_bio.core.results.row import identified, with_roles
             from faceage_bio.core.tables import hiding, identities, in_workflow, naming_tables, write_table
 
             resolved = self.resolve(config, set)
             own = self._called_with(given if self.writes or output is None else given | {"output": output})
-            own |= {
-                name: value
-                for name, value in (("settings", Used(resolved, self.uses)), ("whole", resolved))
-                if name in mine.parameters
-            }
+            of_config = {"settings": Used(resolved, self.uses), "whole": resolved}
+            own |= {name: value for name, value in of_config.items() if name in mine.parameters}
             used = self.settings(resolved)
             named = json.dumps(used)
 
@@ -116,7 +115,7 @@ class Step:
                     print("Nothing that this step uses has changed; its results are those of before.")
                     return
                 made = self.function(**own) or {}
-                participants = identities(given.values())
+                participants = identities(path for _, path in paths_of(given))
                 written = [file for file in self.writes if Path(file).stem in made]
                 for file in written:  # what an optional table is needed for may not be there
                     table = identified(made[Path(file).stem], participants)
@@ -147,10 +146,8 @@ class Step:
         own = dict(given)
         for name, one in inspect.signature(self.function).parameters.items():
             if shared := _fields_of(one.annotation):
-                given_together = {
-                    option.name: own.pop(option.name) for option in shared if option.name in own
-                }
-                own[name] = one.annotation(**given_together)
+                names = [option.name for option in shared if option.name in own]
+                own[name] = one.annotation(**{each: own.pop(each) for each in names})
         return own
 
     def help(self) -> str:
@@ -161,14 +158,10 @@ class Step:
             for name, default, meaning in described(used)
         ]
         files = [f"--{file.replace('/', ' ', 1)}: {what}" for file, what in self.files.items()]
-        parts = (
-            ("Files, below the folder of an option:", files),
-            ("Settings, given by --set or by the config:", told),
-        )
-        return "\n\n".join(
-            [inspect.getdoc(self.function) or ""]
-            + [line for heading, lines in parts if lines for line in (heading, *lines)]
-        )
+        parts = [inspect.getdoc(self.function) or ""]
+        parts += ["Files, below the folder of an option:", *files] if files else []
+        parts += ["Settings, given by --set or by the config:", *told] if told else []
+        return "\n\n".join(parts)
 
     def resolve(self, config: Path | None, sets: Sequence[str]) -> Config:
         """The config of a file, or of defaults, with single settings of the step put in.
@@ -181,9 +174,7 @@ class Step:
         known = [name for used in self.uses for name, _ in fields_of(used)]
         for one in sets:
             name = one.partition("=")[0]
-            if not any(
-                name == used or name.startswith(f"{used}.") or used.startswith(f"{name}.") for used in known
-            ):
+            if not any(f"{name}.".startswith(f"{used}.") or used.startswith(f"{name}.") for used in known):
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f" Did you mean {near[0]!r}?" if near else ""
                 raise ConfigError(
@@ -237,19 +228,23 @@ def step(
     files: Mapping[str, str] | None = None,
     hides: Sequence[str] = (),
 ) -> Callable:
-    """Declare a function to be a step. Its parameters are options: ``Annotated[Path, "help"]``, or a dataclass of such that several steps share.
+    """Declare a function to be a step. Its parameters are options: ``Annotated[Path, "help"]``, or a
+    dataclass of such that several steps share.
 
     Parameters
     ----------
     uses : dotted names of sections (``"survival.added_value"``) or settings (``"survival.per_years"``)
-        The function gets them as ``settings``, whose attributes are the config's, and no others. One that puts what ran into words
-        may take the config as ``whole`` besides, for settings that the records of its tables tell: where one of those changes, so do
-        its tables.
+        The function gets them as ``settings``, whose attributes are the config's, and no others. One that
+        puts what ran into words may take the config as ``whole`` besides, for settings that the records of
+        its tables tell: where one of those changes, so do its tables.
     writes : file name: what the table holds
-        The function returns these tables by name without ending, and the command writes them into ``--output``.
+        The function returns these tables by name without ending, and the command writes them into
+        ``--output``.
     files : option/place: what the file holds
-        What the function itself writes, such as tables of several cohorts or pages: below the folder that the option names.
-    hides : columns, also as ``age_*``, that the function does not see in our own tables, unless a setting names them
+        What the function itself writes, such as tables of several cohorts or pages: below the folder that the
+        option names.
+    hides : columns, also as ``age_*``, that the function does not see in our own tables, unless a setting
+        names them
         Where nothing else has changed, the tables of the run before are taken (`kept`).
     """
 

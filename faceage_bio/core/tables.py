@@ -25,6 +25,15 @@ OWNER_ONLY = 0o600  # keys and faces, whatever the config says
 READABLE = 0o644  # what is about no participant: weights
 # of everything in results: exact numbers, and rows about participants
 MODES = {"owner": 0o600, "group": 0o640}
+COLUMNS_AT_ONCE = 5000  # of Parquet, which needs their memory several times while it reads
+SAMPLED = 20  # lines by which the separator is told
+_watched: list[list[Path]] = []
+_hiding: list[Callable[[str], bool]] = []
+_reading: list[list[Path]] = []
+MARKER = "LOCAL_ONLY.txt"
+LOCAL = """This folder holds data on single participants, exact tables and pages, and logs that may name participants.
+It stays on this machine. What may be handed to others is what `faceage-bio publish` writes, and nothing else.
+"""
 
 
 def read_text_table(path: Path | str, sheet: str | None = None, decimal: str | None = None) -> pd.DataFrame:
@@ -39,7 +48,8 @@ def read_text_table(path: Path | str, sheet: str | None = None, decimal: str | N
     Returns
     -------
     DataFrame of str
-        Empty cells are ``""``; the index is the line number in the file; attrs: "delimiter", and "header", the line of the column names.
+        Empty cells are ``""``; the index is the line number in the file; attrs: "delimiter", and "header",
+        the line of the column names.
 
     Raises
     ------
@@ -108,9 +118,8 @@ def _frame(rows: list[list[str]], lines: list[int], delimiter: str, path: Path |
         )
     header, n = rows[0], len(rows[0])
     body = [row[:n] if not any(row[n:]) else row for row in rows[1:]]
-    ragged = [
-        f"line {line}: {len(row)} cells" for row, line in zip(body, lines[1:], strict=True) if len(row) != n
-    ]
+    numbered = zip(body, lines[1:], strict=True)
+    ragged = [f"line {line}: {len(row)} cells" for row, line in numbered if len(row) != n]
     named = [name for name in header if name]
     if len(named) == 1 and header[0] and any(sum(map(bool, row)) > 1 for row in body):
         raise TableError(
@@ -141,10 +150,6 @@ def _frame(rows: list[list[str]], lines: list[int], delimiter: str, path: Path |
     return table
 
 
-COLUMNS_AT_ONCE = 5000  # of Parquet, which needs their memory several times while it reads
-SAMPLED = 20  # lines by which the separator is told
-
-
 def said_delimiter(text: str) -> tuple[int, str]:
     """Length of a first line ``sep=;`` and the separator that it says; 0 and "" where there is none."""
     first, _, _ = text.partition("\n")
@@ -153,7 +158,9 @@ def said_delimiter(text: str) -> tuple[int, str]:
 
 
 def delimiter_of(lines: Sequence[str]) -> str:
-    """Tab, semicolon or comma: the one that parts the lines into the same number of cells, most of them; names may hold the others."""
+    """Tab, semicolon or comma: the one that parts the lines into the same number of cells, most of them;
+    names may hold the others.
+    """
 
     def regularity(delimiter: str) -> tuple[bool, bool, int]:
         cells = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
@@ -166,14 +173,12 @@ def _check_quotes(
     text: str, rows: list[list[str]], starts: list[int], lines: list[int], delimiter: str, path: Path | str
 ) -> None:
     """A quote that opens and is not closed swallows the lines below it: what it holds looks like rows, or goes on to the end."""
-    n_between = len(rows[0]) - 1
+    least = max(len(rows[0]) - 2, 1)
     swallowed = [
         f"line {start}"
         for row, start, end in zip(rows, starts, lines, strict=True)
         if end > start
-        and any(
-            line.count(delimiter) >= max(n_between - 1, 1) for cell in row for line in cell.split("\n")[1:]
-        )
+        and any(line.count(delimiter) >= least for cell in row for line in cell.split("\n")[1:])
     ]
     if not swallowed and lines[-1] > starts[-1] and text.count('"') % 2:
         swallowed = [f"line {starts[-1]}"]
@@ -236,10 +241,8 @@ def _read_own(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
         head = pd.read_csv(path, sep=separator, nrows=0)
         words = (*KEYS, *(WORDS if is_result(head) else ()))
         if columns is not None:
-            wanted = [name for name in head if name in columns]
-            return table_as_typed(_read_columns(path, separator, wanted, words)).reindex(
-                columns=list(columns)
-            )
+            some = _read_columns(path, separator, [name for name in head if name in columns], words)
+            return table_as_typed(some).reindex(columns=list(columns))
         table = pd.read_csv(
             path, sep=separator, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(words, str),
             float_precision="round_trip", low_memory=False,
@@ -266,18 +269,14 @@ def _read_columns(path: Path, separator: str, columns: Sequence[str], words: Seq
     return read.to_pandas().astype(dict.fromkeys(empty, float))
 
 
-def identities(given: Iterable[object]) -> pd.DataFrame:
-    """Cohort, face-age model and definition of age acceleration of the participants whose tables are among the options of a command."""
+def identities(given: Iterable[Path]) -> pd.DataFrame:
+    """Cohort, face-age model and definition of age acceleration of the participants whose tables are among
+    the inputs of a command.
+    """
     import pyarrow.parquet as pq
 
-    paths = [
-        path
-        for one in given
-        for path in (one if isinstance(one, list | tuple) else [one])
-        if isinstance(path, Path)
-    ]
     found = []
-    for path in paths:
+    for path in given:
         names = pq.read_schema(path).names if path.suffix == ".parquet" and path.is_file() else []
         if {MODEL_ID, DEFINITION} <= set(names):
             found.append(pd.read_parquet(path, columns=[COHORT, MODEL_ID, DEFINITION]).drop_duplicates())
@@ -380,9 +379,6 @@ def atomic_path(path: Path, *, mode: int | None = None) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-_watched: list[list[Path]] = []
-
-
 @contextmanager
 def watch_writing() -> Iterator[list[Path]]:
     """A list to which each file written within the block is added."""
@@ -392,9 +388,6 @@ def watch_writing() -> Iterator[list[Path]]:
         yield written
     finally:
         _watched.remove(written)
-
-
-_hiding: list[Callable[[str], bool]] = []
 
 
 @contextmanager
@@ -428,9 +421,6 @@ def naming_tables() -> Iterator[None]:
         _reading.remove(read)
 
 
-_reading: list[list[Path]] = []
-
-
 def note_reading(path: Path) -> None:
     """Say that a table was read, which messages may name."""
     for read in _reading:
@@ -460,12 +450,6 @@ def ledger_rows(rows: Sequence[dict] | pd.DataFrame) -> pd.DataFrame:
 def read_ledger(path: Path | str) -> pd.DataFrame:
     """A ledger as text, so that identifiers such as 007 stay what they are."""
     return table_as_typed(pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False))
-
-
-MARKER = "LOCAL_ONLY.txt"
-LOCAL = """This folder holds data on single participants, exact tables and pages, and logs that may name participants.
-It stays on this machine. What may be handed to others is what `faceage-bio publish` writes, and nothing else.
-"""
 
 
 def mark_local(results: Path) -> None:

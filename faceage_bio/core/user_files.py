@@ -1,4 +1,11 @@
-"""Files that users give: packed ones, workbooks, and cells that a spreadsheet would run as formulas."""
+"""Files that users give: packed ones, workbooks, and cells that a spreadsheet would run as formulas.
+
+Text that a spreadsheet would run: written with an apostrophe before it, and read without (OWASP, "CSV Injection").
+
+``=HYPERLINK(...)`` in a name of a participant becomes ``'=HYPERLINK(...)``. A number, also one in a column of
+text, and a lone plus or minus stay. What begins with apostrophes before such a sign gets another one, so that
+each text comes back as it was.
+"""
 
 import datetime
 import difflib
@@ -18,6 +25,10 @@ from faceage_bio.core.errors import TableError, examples
 # a file that unpacks to more than real data do is refused, not unpacked
 LARGEST_RATIO = 250  # a table of zeros alone packs by about 100, deflate by 1,032 at most
 HARMLESS = 256 * 2**20  # bytes; what unpacks to less is no danger whatever its ratio
+SIGNS = "=+\\-@\t\r\n＝＋－＠"
+FIRST = frozenset("'=+-@\t\r\n＝＋－＠")  # of the cells that either function changes
+RUN = re.compile(rf"'*[{SIGNS}]")
+NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?)?")
 
 
 def open_packed(path: Path) -> BinaryIO:
@@ -206,18 +217,6 @@ def _typed(value: Any, number_format: str, decimal: str) -> str:
         padded = set(number_format) == {"0"} and whole and value >= 0
         return text.zfill(len(number_format)) if padded else text.replace(".", decimal)
     return str(value).strip()
-
-
-# Text that a spreadsheet would run: written with an apostrophe before it, and read without (OWASP, "CSV Injection").
-#
-# ``=HYPERLINK(...)`` in a name of a participant becomes ``'=HYPERLINK(...)``. A number, also one in a column of text, and a lone plus
-# or minus stay. What begins with apostrophes before such a sign gets another one, so that each text comes back as it was.
-
-
-SIGNS = "=+\\-@\t\r\n＝＋－＠"
-FIRST = frozenset("'=+-@\t\r\n＝＋－＠")  # of the cells that either function changes
-RUN = re.compile(rf"'*[{SIGNS}]")
-NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?)?")
 
 
 def harmless(cell: str) -> str:

@@ -24,6 +24,26 @@ from faceage_bio.demo.simulated_participants import (
 
 JPEG_QUALITY = 90
 SHRUNK = 8  # photos of each cohort that are used, but of few pixels
+FIRST_SEED = 700_000_000  # neither the cohorts' participants nor those of the demo's model
+AGES = (20.0, 96.0)
+SETTINGS = """# Trains a small network on simulated portraits: quick, and of no use on real photos.
+name: trained on simulated portraits (not FaceAge)
+seed: {seed}
+sources:
+  - {{name: portraits, kind: table, path: labels.tsv}}
+input: {{size: 96}}
+split: {{validation: 0.15, test: 0.15}}
+fit:
+  network: {{timm: test_resnet}}
+  balance_years: 5
+  learning_rate: 0.003
+  batch_size: 32
+  max_epochs: 24
+  plateau_patience: 2
+  accelerator: cpu
+  augmentation: {{rotation: 8, shift: 0.05, zoom: 0.1}}
+notice: A model for the demo, trained on simulated faces. It is not FaceAge and means nothing on a real photo.
+"""
 
 
 def make_cohort(
@@ -31,22 +51,14 @@ def make_cohort(
 ) -> None:
     """Draw the photos of a cohort and write its tables to ``folder``."""
     cohort_seed, random, people = _people(plan, seed)
-    people["photo_date"] = pd.Timestamp("2016-01-04") + pd.to_timedelta(
-        random.integers(0, 1400, plan.n), unit="D"
-    )
+    days = pd.to_timedelta(random.integers(0, 1400, plan.n), unit="D")
+    people["photo_date"] = pd.Timestamp("2016-01-04") + days
     people["skin_type"] = [skin_type(_seed(cohort_seed, person)) for person in range(plan.n)]
     manifest = _photos(people, random)
-    jobs = [
-        (
-            row.biological_age,
-            row.sex == "male",
-            _seed(cohort_seed, row.person),
-            folder / "photos" / row.path,
-            row.damage,
-            row.visit,
-        )
-        for row in manifest.itertuples()
-    ]
+    jobs = []
+    for row in manifest.itertuples():
+        face = row.biological_age, row.sex == "male", _seed(cohort_seed, row.person)
+        jobs.append((*face, folder / "photos" / row.path, row.damage, row.visit))
     (folder / "photos").mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(max_workers=2) as pool:
         for _ in pool.map(_draw_photo, jobs, chunksize=8):
@@ -102,13 +114,9 @@ def _photos(people: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
     years = random.uniform(0.8, 2.5, len(people))
     alive = np.flatnonzero(people.followup_years > years + 0.1)
     back = random.choice(alive, min(len(alive), max(4, len(people) // 5)), replace=False)
-    years = years[back]
-    again = first.iloc[back]
-    again = again.assign(
-        photo_date=again.photo_date + pd.to_timedelta((years * 365).astype(int), unit="D"),
-        biological_age=again.biological_age + years,
-        visit=1,
-    )
+    years, again = years[back], first.iloc[back]
+    date = again.photo_date + pd.to_timedelta((years * 365).astype(int), unit="D")
+    again = again.assign(photo_date=date, biological_age=again.biological_age + years, visit=1)
     photos = pd.concat([first, again], ignore_index=True)
     photos["photo_id"] = [f"P{number:04d}" for number in random.permutation(9000)[: len(photos)] + 1000]
     photos["path"] = photos.photo_id + ".jpg"
@@ -121,17 +129,14 @@ def _photos(people: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
 
 
 def _clinical(people: pd.DataFrame, plan: Plan, random: np.random.Generator) -> pd.DataFrame:
-    clinical = people[
-        ["subject_id", "sex", "smoking", "pack_years", "bmi", "ecog", "site", "intent", "skin_type"]
-    ].copy()
+    columns = ["subject_id", "sex", "smoking", "pack_years", "bmi", "ecog", "site", "intent", "skin_type"]
+    clinical = people[columns].copy()
     clinical["group"] = "cancer" if plan.cancer else "reference"
     if plan.dates:
-        clinical["birth_date"] = (
-            people.photo_date - pd.to_timedelta((people.age * 365.25).round(), unit="D")
-        ).dt.strftime("%Y-%m-%d")
-        clinical["followup_date"] = (
-            people.photo_date + pd.to_timedelta(np.ceil(people.followup_years * 365.25), unit="D")
-        ).dt.strftime("%Y-%m-%d")
+        lived = pd.to_timedelta((people.age * 365.25).round(), unit="D")
+        followed = pd.to_timedelta(np.ceil(people.followup_years * 365.25), unit="D")
+        clinical["birth_date"] = (people.photo_date - lived).dt.strftime("%Y-%m-%d")
+        clinical["followup_date"] = (people.photo_date + followed).dt.strftime("%Y-%m-%d")
     else:
         clinical["chronological_age"] = people.age.round(1)
         clinical["followup_years"] = people.followup_years.round(3)
@@ -213,28 +218,6 @@ DAMAGES: dict[str, Callable[[np.ndarray, int], bytes]] = {
 }
 
 
-FIRST_SEED = 700_000_000  # neither the cohorts' participants nor those of the demo's model
-AGES = (20.0, 96.0)
-SETTINGS = """# Trains a small network on simulated portraits: quick, and of no use on real photos.
-name: trained on simulated portraits (not FaceAge)
-seed: {seed}
-sources:
-  - {{name: portraits, kind: table, path: labels.tsv}}
-input: {{size: 96}}
-split: {{validation: 0.15, test: 0.15}}
-fit:
-  network: {{timm: test_resnet}}
-  balance_years: 5
-  learning_rate: 0.003
-  batch_size: 32
-  max_epochs: 24
-  plateau_patience: 2
-  accelerator: cpu
-  augmentation: {{rotation: 8, shift: 0.05, zoom: 0.1}}
-notice: A model for the demo, trained on simulated faces. It is not FaceAge and means nothing on a real photo.
-"""
-
-
 def make_labelled_photos(
     output: Path, persons: int, followed: int, seed: int, progress: Callable[[int], None] = lambda n: None
 ) -> None:
@@ -249,23 +232,16 @@ def make_labelled_photos(
             name = f"photos/p{number:04d}_{visit}.jpg"
             picture = draw(portrait if visit == 0 else another_day(portrait, visit))
             Image.fromarray(picture).save(output / name, quality=95)
-            labels.append(
-                {
-                    "path": name,
-                    "age": round(float(age), 1),
-                    "identity": f"p{number:04d}",
-                    "sex": "male" if male else "female",
-                }
-            )
+            years, sex = round(float(age), 1), "male" if male else "female"
+            labels.append({"path": name, "age": years, "identity": f"p{number:04d}", "sex": sex})
             progress(1)
     write_table(pd.DataFrame(labels), output / "labels.tsv")
     people = simulate_participants(followed, cancer=True, seed=seed + 1)
     rows = []
     for number, one in enumerate(people.itertuples()):
         name = f"photos/f{number:04d}.jpg"
-        face = imagine(
-            float(one.biological_age), one.sex == "male", FIRST_SEED + seed * 10_000 + 5_000 + number
-        )
+        face_seed = FIRST_SEED + seed * 10_000 + 5_000 + number
+        face = imagine(float(one.biological_age), one.sex == "male", face_seed)
         Image.fromarray(draw(face)).save(output / name, quality=95)
         rows.append({
             "subject_id": f"f{number:04d}", "path": name, "chronological_age": round(one.age, 1), "sex": one.sex,

@@ -1,7 +1,27 @@
 """A simulated cohort: participants whose faces, genes and survival follow one hidden biological age.
 
-Biological age = age + acceleration; acceleration comes from smoking, BMI, disease and chance. The truth stays in this
-module: the cohort's files hold only what a hospital would have.
+Biological age = age + acceleration; acceleration comes from smoking, BMI, disease and chance. The truth stays
+in this module: the cohort's files hold only what a hospital would have.
+
+Simulated single cells of a cohort: a small h5ad in which one gene follows acceleration in one cell type, and
+one cell type grows.
+
+What real files hold is there too: droplets with few genes, dying cells, doublets, a donor of few cells, and a
+cell type of which most donors have too few. Of genes only the panel, SenMayo and fillers are drawn, so that
+other sets have too few genes to be scored: the report says so.
+
+Simulated readings: ten readers judge cases of one demo cohort from the photo, then with the chart, then with
+the face age.
+
+The truth stays here: a reader sees how ill a case is through noise, part of which all readers share, and each
+further piece of information takes some of the noise away.
+
+Simulated DNA of a cohort: a small VCF with rare and common variants of the panel's genes, two ancestries,
+planted carriers.
+
+Faces are drawn before DNA, so carriers of the planted gene are chosen by how much older they look: with
+chances that grow as exp(shift x acceleration / variance), carriers of a normal trait lie ``shift`` years
+above all participants else, as if the variants had aged them.
 """
 
 import gzip
@@ -11,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.tables import atomic_path, write_table, write_text
+from faceage_bio.intake.genotype_files import FIXED
 from faceage_bio.intake.rna.gene_sets import shipped_sets
 
 ACCELERATION_SD = 8.0  # years, beyond what smoking, BMI and disease explain
@@ -34,6 +55,27 @@ PRIMARIES = {  # of each site, where it is not the site itself
     "gastrointestinal": ("colorectal", "pancreatic", "gastric"), "genitourinary": ("prostate", "bladder", "kidney"),
     "other": ("melanoma", "head and neck", "other"),
 }  # fmt: skip
+DONORS = 44
+CELLS = {"T cell": 36, "monocyte": 36, "plasma cell": 7}  # in a donor, on average
+N_GENES_OF_CELLS = 380
+LEVEL = 3.0  # counts per cell and gene, on average
+PLANTED_IN_CELLS = {"T cell": {"CDK6": 1.0}}  # log2 per decade of acceleration
+GROWTH = {"monocyte": 0.8}  # log2 of the number of cells per decade
+SPOILT = {"few genes": 0.02, "dying": 0.03, "doublet": 0.02}  # shares of the cells
+READERS = (("staff", 5), ("resident", 3), ("lay", 2))
+N_CASES = 100
+# standard deviation against a log hazard of 1, shared and own together
+NOISE = {"photo": 2.2, "chart": 1.3, "face_age": 0.8}
+SHARED = 0.5  # of the variance of that noise
+UNSKILLED = {"staff": 1.0, "resident": 1.1, "lay": 1.4}  # factor on the noise
+AGE_BIAS, AGE_SD = -2.0, 6.0  # years, of ages told from photos
+PLANTED_GENE = "CDKN2A"
+YEARS_PER_CARRIER = 8.0  # aimed at in many people; in few it comes out as chance has it
+RARE_PER_GENE, COMMON_PER_GENE = 8, 2
+MISSING = 0.005  # share of genotypes that are not known
+# a drawn genome: one gene after the other on one chromosome
+GENES = tuple(sorted((*LOG2_PER_DECADE, *NULL_PANEL)))
+GENE_LENGTH, FIRST = 10_000, 1_000_000
 
 
 def simulate_participants(n: int, cancer: bool, seed: int) -> pd.DataFrame:
@@ -42,8 +84,8 @@ def simulate_participants(n: int, cancer: bool, seed: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        age, sex, smoking, pack_years, bmi, ecog, site, intent, acceleration, biological_age (years), followup_years, event,
-        cause (of death; "" for the living and where it is not known).
+        age, sex, smoking, pack_years, bmi, ecog, site, intent, acceleration, biological_age (years),
+        followup_years, event, cause (of death; "" for the living and where it is not known).
     """
     random = np.random.default_rng([seed, 1])
     age = np.clip(random.normal(64, 10, n), 38, 86) if cancer else np.clip(random.normal(60, 12, n), 35, 86)
@@ -83,30 +125,29 @@ def _causes(n: int, cancer: bool, seed: int) -> np.ndarray:
     """Of what each would die; from a stream of its own, so that nothing else in the cohort hangs on it."""
     random = np.random.default_rng([seed, 7])
     share = CANCER_DEATHS[cancer]
-    causes = random.choice(
-        ["cancer", "cardiovascular", "other"], n, p=[share, 0.6 * (1 - share), 0.4 * (1 - share)]
-    )
+    shares = [share, 0.6 * (1 - share), 0.4 * (1 - share)]
+    causes = random.choice(["cancer", "cardiovascular", "other"], n, p=shares)
     return np.where(random.random(n) < UNKNOWN_CAUSES, "", causes)
 
 
 def simulate_history(people: pd.DataFrame, seed: int) -> pd.DataFrame:
     """What clinical scores ask of patients with cancer, by a generator of its own, so that nothing else of the demo changes.
 
-    Who will die soon has more chemotherapy, stays in hospital and liver metastases behind him; some values are not known.
+    Who will die soon has more chemotherapy, stays in hospital and liver metastases behind him; some values
+    are not known.
 
     Returns
     -------
     DataFrame
-        primary_cancer, chemotherapy_courses, hospitalisations_3_months (numbers, "" where not known), liver_metastases (yes, no).
+        primary_cancer, chemotherapy_courses, hospitalisations_3_months (numbers, "" where not known),
+        liver_metastases (yes, no).
     """
     random = np.random.default_rng([seed, 8])
     n = len(people)
     soon = 1 - people["followup_years"].rank(pct=True).to_numpy()
     chosen = random.random(n)
-    primary = [
-        site if site not in PRIMARIES else PRIMARIES[site][int(3 * share)]
-        for site, share in zip(people["site"], chosen, strict=True)
-    ]
+    pairs = zip(people["site"], chosen, strict=True)
+    primary = [PRIMARIES[site][int(3 * share)] if site in PRIMARIES else site for site, share in pairs]
     palliative = (people["intent"] == "palliative").to_numpy()
     history = pd.DataFrame({
         "primary_cancer": primary,
@@ -131,8 +172,8 @@ def simulate_counts(
 ) -> pd.DataFrame:
     """Raw counts, genes x participants, in which the genes of ``LOG2_PER_DECADE`` follow acceleration and no other does.
 
-    Negative binomial with a dispersion per gene, library sizes that differ, a batch effect on every gene, and two times
-    ``MARKERS`` genes that follow the shares of lymphocytes and of myeloid cells.
+    Negative binomial with a dispersion per gene, library sizes that differ, a batch effect on every gene, and
+    two times ``MARKERS`` genes that follow the shares of lymphocytes and of myeloid cells.
     """
     random = np.random.default_rng([seed, 2])
     panel = [*LOG2_PER_DECADE, *NULL_PANEL]
@@ -146,10 +187,8 @@ def simulate_counts(
     decades = (people["acceleration"].to_numpy() - people["acceleration"].mean()) / 10
     effects = np.zeros(N_GENES)
     effects[: len(LOG2_PER_DECADE)] = list(LOG2_PER_DECADE.values())
-    rising = [
-        place for place, gene in enumerate(genes) if gene in sets["SenMayo"].directions and gene not in panel
-    ]
-    effects[rising] = SENMAYO_LOG2_PER_DECADE
+    rising = set(sets["SenMayo"].directions) - set(panel)
+    effects[[gene in rising for gene in genes]] = SENMAYO_LOG2_PER_DECADE
     log_mean = base[:, None] + np.log(2) * effects[:, None] * decades
     batches = pd.factorize(batch)[0]
     log_mean += random.normal(0, 0.25, (N_GENES, batches.max() + 1))[:, batches]
@@ -164,22 +203,6 @@ def simulate_counts(
     size = 1 / dispersion[:, None]
     counts = random.negative_binomial(size, size / (size + np.exp(log_mean)))
     return pd.DataFrame(counts, index=pd.Index(genes, name="gene"))
-
-
-# Simulated single cells of a cohort: a small h5ad in which one gene follows acceleration in one cell type, and one cell type grows.
-#
-# What real files hold is there too: droplets with few genes, dying cells, doublets, a donor of few cells, and a cell type of which most
-# donors have too few. Of genes only the panel, SenMayo and fillers are drawn, so that other sets have too few genes to be scored: the
-# report says so.
-
-
-DONORS = 44
-CELLS = {"T cell": 36, "monocyte": 36, "plasma cell": 7}  # in a donor, on average
-N_GENES_OF_CELLS = 380
-LEVEL = 3.0  # counts per cell and gene, on average
-PLANTED_IN_CELLS = {"T cell": {"CDK6": 1.0}}  # log2 per decade of acceleration
-GROWTH = {"monocyte": 0.8}  # log2 of the number of cells per decade
-SPOILT = {"few genes": 0.02, "dying": 0.03, "doublet": 0.02}  # shares of the cells
 
 
 def write_cells(people: pd.DataFrame, seed: int, path: Path) -> None:
@@ -264,21 +287,6 @@ def _spoil(mean: np.ndarray, genes: list[str], random: np.random.Generator) -> n
     return state
 
 
-# Simulated readings: ten readers judge cases of one demo cohort from the photo, then with the chart, then with the face age.
-#
-# The truth stays here: a reader sees how ill a case is through noise, part of which all readers share, and each further piece
-# of information takes some of the noise away.
-
-
-READERS = (("staff", 5), ("resident", 3), ("lay", 2))
-N_CASES = 100
-# standard deviation against a log hazard of 1, shared and own together
-NOISE = {"photo": 2.2, "chart": 1.3, "face_age": 0.8}
-SHARED = 0.5  # of the variance of that noise
-UNSKILLED = {"staff": 1.0, "resident": 1.1, "lay": 1.4}  # factor on the noise
-AGE_BIAS, AGE_SD = -2.0, 6.0  # years, of ages told from photos
-
-
 def simulate_readings(people: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Readings as a study would hand them over.
 
@@ -290,8 +298,8 @@ def simulate_readings(people: pd.DataFrame, seed: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        reader_id, reader_type, case_id, condition, predicted_alive (yes, no), rating (of death within a year, two decimals),
-        predicted_age (whole years, photo only).
+        reader_id, reader_type, case_id, condition, predicted_alive (yes, no), rating (of death within a year,
+        two decimals), predicted_age (whole years, photo only).
     """
     random = np.random.default_rng([seed, 4])
     cases = people.iloc[np.sort(random.choice(len(people), min(N_CASES, len(people)), replace=False))]
@@ -321,24 +329,9 @@ def simulate_readings(people: pd.DataFrame, seed: int) -> pd.DataFrame:
     return table.astype({"predicted_age": "Int64"})
 
 
-# Simulated DNA of a cohort: a small VCF with rare and common variants of the panel's genes, two ancestries, planted carriers.
-#
-# Faces are drawn before DNA, so carriers of the planted gene are chosen by how much older they look: with chances
-# that grow as exp(shift x acceleration / variance), carriers of a normal trait lie ``shift`` years above all participants else, as if the
-# variants had aged them.
-
-
-PLANTED_GENE = "CDKN2A"
-YEARS_PER_CARRIER = 8.0  # aimed at in many people; in few it comes out as chance has it
-RARE_PER_GENE, COMMON_PER_GENE = 8, 2
-MISSING = 0.005  # share of genotypes that are not known
-# a drawn genome: one gene after the other on one chromosome
-GENES = tuple(sorted((*LOG2_PER_DECADE, *NULL_PANEL)))
-GENE_LENGTH, FIRST = 10_000, 1_000_000
-
-
 def simulate_genotypes(people: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Variants (gene, pos, names) and two alleles of each person, by a generator of its own, so that nothing else of the demo changes.
+    """Variants (gene, pos, names) and two alleles of each person, by a generator of its own, so that nothing
+    else of the demo changes.
 
     Returns
     -------
@@ -391,17 +384,16 @@ def write_variants(people: pd.DataFrame, seed: int, folder: Path) -> None:
     variants, calls = simulate_genotypes(people, seed)
     random = np.random.default_rng([seed, 11])
     samples = [f"D{1000 + number}" for number in random.permutation(len(people))]
-    lines = ["##fileformat=VCFv4.2", '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">',
-             "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *samples])]  # fmt: skip
+    lines = ["##fileformat=VCFv4.2", '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">']
+    lines.append("\t".join([*FIXED, *samples]))
     for number, row in enumerate(variants.itertuples()):
         marks = "lowQ" if number % 40 == 39 else "PASS"
-        lines.append("\t".join(["chr7", str(row.pos), f"rs{900000 + number}", row.ref, row.alt, ".", marks, ".", "GT", *calls.loc[number]]))  # fmt: skip
+        site = ["chr7", str(row.pos), f"rs{900000 + number}", row.ref, row.alt, ".", marks, ".", "GT"]
+        lines.append("\t".join([*site, *calls.loc[number]]))
     with atomic_path(folder / "variants.vcf.gz", mode=0o600) as temporary:
         temporary.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
-    bed = [
-        f"chr7\t{FIRST + place * 2 * GENE_LENGTH}\t{FIRST + place * 2 * GENE_LENGTH + GENE_LENGTH}\t{gene}"
-        for place, gene in enumerate(GENES)
-    ]
+    starts = [FIRST + place * 2 * GENE_LENGTH for place in range(len(GENES))]
+    bed = [f"chr7\t{start}\t{start + GENE_LENGTH}\t{gene}" for start, gene in zip(starts, GENES, strict=True)]
     write_text("\n".join(bed) + "\n", folder / "variant_genes.bed")
     named = pd.DataFrame({"sample_id": samples, "subject_id": people["subject_id"].to_numpy()})
     write_table(named.sort_values("sample_id"), folder / "variant_samples.tsv")

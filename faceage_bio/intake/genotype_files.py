@@ -16,6 +16,20 @@ from faceage_bio.core.tables import read_text_table
 
 GENE_SEPARATOR = ";"  # a variant may lie in several
 WHOLE = "Expected a whole number. Write it as it is, counted as the file's kind counts (VCF from 1; starts of BED intervals from 0)."
+FIXED = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
+GENOTYPE = re.compile(r"(\.|\d+)[/|](\.|\d+)")
+ADVICE = (
+    "Expected two alleles such as 0/1 or 0|1, of which each is 0, the number of an alternative allele, or a point if it is not "
+    "known. Sites with one or more than two alleles per person (sex chromosomes of men, mitochondria, copy number) are not taken. "
+    "Leave them out."
+)
+VARIANT, GENE = "variant_id", "gene"
+PLACE = ("chrom", "pos", "ref", "alt")
+COPIES = {"0": 0.0, "1": 1.0, "2": 2.0}
+ALLELES_ADVICE = (
+    "Expected 0, 1 or 2. Write the copies of the counted allele, and leave the cell empty if the genotype is not known. Imputed dosages and "
+    "genotypes such as 0/1 are not taken here (a VCF holds the latter)."
+)
 
 
 def chromosome(name: str) -> str:
@@ -37,14 +51,14 @@ class GeneMap:
         found = [gene for name in names for gene in self.by_name.get(name, ())]
         found += self.by_place.get((chrom, pos, ref.upper(), alt.upper()), [])
         last = pos + max(len(ref), 1) - 1
-        found += [
-            gene for start, end, gene in self.intervals.get(chrom, ()) if pos <= end and last >= start
-        ]  # fmt: skip
+        intervals = self.intervals.get(chrom, ())
+        found += [gene for start, end, gene in intervals if pos <= end and last >= start]
         return list(dict.fromkeys(found))
 
 
 def read_gene_map(path: Path | str, problems: Problems) -> GeneMap | None:
-    """A table with ``gene`` and either variant_id, or chrom, pos, ref, alt, or chrom, start, end (as in BED: start from 0, end exclusive).
+    """A table with ``gene`` and either variant_id, or chrom, pos, ref, alt, or chrom, start, end (as in BED:
+    start from 0, end exclusive).
 
     A file ending in .bed has no header: chrom, start, end, gene.
 
@@ -68,38 +82,35 @@ def read_gene_map(path: Path | str, problems: Problems) -> GeneMap | None:
     for line, row in zip(table.index, table.to_dict("records"), strict=True):
         genes = [gene.strip() for gene in row["gene"].split(GENE_SEPARATOR) if gene.strip()]
         if not genes or row["gene"].lower() in parse.MISSING:
-            problems.cell(
-                str(path),
-                line,
-                "gene",
-                row["gene"],
-                "Expected the gene's symbol. Name the gene, or leave the row out.",
-            )
+            advice = "Expected the gene's symbol. Name the gene, or leave the row out."
+            problems.cell(str(path), line, "gene", row["gene"], advice)
             continue
-        numbers = {name: row[name] for name in kind if name in ("pos", "start", "end")}
-        odd = {name: cell for name, cell in numbers.items() if not cell.isdigit()}
-        for name, cell in odd.items():
-            problems.cell(str(path), line, name, cell, WHOLE)
-        if odd:
-            continue
-        _add(found, kind, row, genes, line, str(path), problems)
+        numbers = [name for name in kind if name in ("pos", "start", "end")]
+        odd = [name for name in numbers if not row[name].isdigit()]
+        for name in odd:
+            problems.cell(str(path), line, name, row[name], WHOLE)
+        if not odd:
+            _add(found, kind, row, genes, line, str(path), problems)
     return found
 
 
-def _add(found: GeneMap, kind: tuple[str, ...], row: dict, genes: list[str], line: int, source: str, problems: Problems) -> None:  # fmt: skip
+def _add(
+    found: GeneMap,
+    kind: tuple[str, ...],
+    row: dict,
+    genes: list[str],
+    line: int,
+    source: str,
+    problems: Problems,
+) -> None:
     if kind == ("variant_id",):
         found.by_name.setdefault(row["variant_id"], []).extend(genes)
     elif "pos" in kind:
         key = (chromosome(row["chrom"]), int(row["pos"]), row["ref"].upper(), row["alt"].upper())
         found.by_place.setdefault(key, []).extend(genes)
     elif int(row["start"]) >= int(row["end"]):
-        problems.cell(
-            source,
-            line,
-            "end",
-            row["end"],
-            "Expected an end above the start, as in BED (start from 0, end exclusive): an interval ends after it starts. Correct one of them.",
-        )
+        advice = "Expected an end above the start, as in BED (start from 0, end exclusive): an interval ends after it starts. Correct one of them."
+        problems.cell(source, line, "end", row["end"], advice)
     else:
         place = found.intervals.setdefault(chromosome(row["chrom"]), [])
         place.extend((int(row["start"]) + 1, int(row["end"]), gene) for gene in genes)
@@ -119,27 +130,16 @@ def _read(path: Path, problems: Problems) -> pd.DataFrame | None:
         )
         return None
     cells = {
-        number: line.split("\t")[:4]
+        number: [*line.split("\t"), None, None, None, None][:4]
         for number, line in enumerate(lines, start=1)
         if line.strip() and not line.startswith(("#", "track", "browser"))
     }
-    short = [number for number, row in cells.items() if len(row) < 4]
-    for number in short:
-        problems.cell(str(path), number, "gene", None, "A BED line needs chrom, start, end and the gene's symbol, tab-separated. Add what is missing, or leave the line out.")  # fmt: skip
-    rows = {number: row for number, row in cells.items() if number not in short}
-    return pd.DataFrame(rows.values(), index=list(rows), columns=["chrom", "start", "end", "gene"], dtype=str)
-
-
-# A small reader of VCF files: places, alleles, FILTER and the GT of each sample; annotations are not looked at.
-
-
-FIXED = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"]
-GENOTYPE = re.compile(r"(\.|\d+)[/|](\.|\d+)")
-ADVICE = (
-    "Expected two alleles such as 0/1 or 0|1, of which each is 0, the number of an alternative allele, or a point if it is not "
-    "known. Sites with one or more than two alleles per person (sex chromosomes of men, mitochondria, copy number) are not taken. "
-    "Leave them out."
-)
+    table = pd.DataFrame.from_dict(
+        cells, orient="index", columns=["chrom", "start", "end", "gene"], dtype=str
+    )
+    advice = "A BED line needs chrom, start, end and the gene's symbol, tab-separated. Add what is missing, or leave the line out."
+    problems.where(str(path), table["gene"], table["gene"].isna(), advice)
+    return table.dropna()
 
 
 @dataclass(frozen=True)
@@ -161,8 +161,8 @@ class Site:
     ) -> tuple[np.ndarray, int]:
         """Copies of the alternative allele of this number for each sample, and how many genotypes were half known.
 
-        Other alternative alleles count as the reference does (as ``bcftools norm --multiallelics -`` splits sites). A genotype
-        of which one allele is known and the other not is missing.
+        Other alternative alleles count as the reference does (as ``bcftools norm --multiallelics -`` splits
+        sites). A genotype of which one allele is known and the other not is missing.
         """
         values, half_calls, known = np.full(len(samples), np.nan), 0, {}
         for number, call in enumerate(self.calls):
@@ -213,7 +213,9 @@ def read_sites(path: Path, problems: Problems) -> tuple[list[str] | None, Iterat
         return None, iter(())
     doubled = sorted({name for name in header[9:] if header[9:].count(name) > 1})
     if doubled:
-        problems.other(f"{path}: the header names the sample(s) {', '.join(doubled)} more than once. Expected each once. Keep one of each.")  # fmt: skip
+        problems.other(
+            f"{path}: the header names the sample(s) {', '.join(doubled)} more than once. Expected each once. Keep one of each."
+        )
         return None, iter(())
     return header[9:], _sites(path, lines, len(header), problems)
 
@@ -224,7 +226,9 @@ def _lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
         with opened(path, "rt", encoding="utf-8-sig") as stream:
             yield from enumerate(stream, start=1)
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        problems.other(f"{path}: cannot be read to its end ({error}). Expected a whole VCF, plain or packed by gzip or bgzip. Copy it again, or pack it so.")  # fmt: skip
+        problems.other(
+            f"{path}: cannot be read to its end ({error}). Expected a whole VCF, plain or packed by gzip or bgzip. Copy it again, or pack it so."
+        )
 
 
 def _sites(path: Path, lines: Iterator[tuple[int, str]], width: int, problems: Problems) -> Iterator[Site]:
@@ -233,42 +237,30 @@ def _sites(path: Path, lines: Iterator[tuple[int, str]], width: int, problems: P
             continue
         cells = line.rstrip("\r\n").split("\t")
         if len(cells) != width:
-            problems.cell(str(path), number, "#CHROM", None, f"Expected {width} cells, as the header has, and found {len(cells)}. Give the file as the variant caller wrote it.")  # fmt: skip
+            advice = f"Expected {width} cells, as the header has, and found {len(cells)}. Give the file as the variant caller wrote it."
+            problems.cell(str(path), number, "#CHROM", None, advice)
             continue
         chrom, pos, name, ref, alt, _, marks, _, kinds = cells[:9]
         if not pos.isdigit():
-            problems.cell(
-                str(path), number, "POS", pos, "Expected a whole number, counted from 1. Write the place so."
-            )
+            advice = "Expected a whole number, counted from 1. Write the place so."
+            problems.cell(str(path), number, "POS", pos, advice)
         elif "GT" not in kinds.split(":"):
-            problems.cell(
-                str(path),
-                number,
-                "FORMAT",
-                kinds,
-                "Expected GT among the kinds: the samples need genotypes. Call them, or leave the line out.",
+            advice = (
+                "Expected GT among the kinds: the samples need genotypes. Call them, or leave the line out."
             )
+            problems.cell(str(path), number, "FORMAT", kinds, advice)
         else:
-            yield Site(
-                number, chromosome(chrom), int(pos), tuple(part for part in name.split(";") if part != "."), ref,
-                tuple(alt.split(",")), "" if marks in {"PASS", "."} else marks, cells[9:], kinds.split(":").index("GT"),
-            )  # fmt: skip
-
-
-VARIANT, GENE = "variant_id", "gene"
-PLACE = ("chrom", "pos", "ref", "alt")
-COPIES = {"0": 0.0, "1": 1.0, "2": 2.0}
-ALLELES_ADVICE = (
-    "Expected 0, 1 or 2. Write the copies of the counted allele, and leave the cell empty if the genotype is not known. Imputed dosages and "
-    "genotypes such as 0/1 are not taken here (a VCF holds the latter)."
-)
+            names, alts = tuple(part for part in name.split(";") if part != "."), tuple(alt.split(","))
+            filters, place = "" if marks in {"PASS", "."} else marks, kinds.split(":").index("GT")
+            yield Site(number, chromosome(chrom), int(pos), names, ref, alts, filters, cells[9:], place)
 
 
 @dataclass(frozen=True)
 class Genotypes:
     """``variants``: one row per variant with variant_id, gene (several joined by ;), chrom, pos, ref, alt, half_calls.
 
-    ``copies``: same rows, one column per sample: 0, 1, 2 or NaN. ``left_out`` counts what of the file is not in it, by reason.
+    ``copies``: same rows, one column per sample: 0, 1, 2 or NaN. ``left_out`` counts what of the file is not
+    in it, by reason.
     """
 
     variants: pd.DataFrame
@@ -324,10 +316,8 @@ def _of_vcf(path: Path, gene_map: GeneMap, problems: Problems) -> Genotypes | No
             genes = gene_map.genes_of(site.chrom, site.pos, site.ref, alt, names)
             if not genes:
                 if gene_map.genes_of(site.chrom, site.pos, alt, site.ref, ()) and not gene_map.intervals:
-                    problems.cell(
-                        str(path), site.line, "REF", f"{site.ref}, ALT {alt}",
-                        f"{gene_map.source} has both alleles the other way round, so it is not clear which is counted. Expected the same REF and ALT. Correct one of both.",
-                    )  # fmt: skip
+                    advice = f"{gene_map.source} has both alleles the other way round, so it is not clear which is counted. Expected the same REF and ALT. Correct one of both."
+                    problems.cell(str(path), site.line, "REF", f"{site.ref}, ALT {alt}", advice)
                 left_out["in no gene that is asked for"] += 1
                 continue
             if why := _why_not(site, alt):
@@ -335,16 +325,14 @@ def _of_vcf(path: Path, gene_map: GeneMap, problems: Problems) -> Genotypes | No
                 continue
             name = site.names[0] if site.names and len(site.alts) == 1 else key
             if name in seen or key in seen:
-                problems.cell(
-                    str(path), site.line, "ID", name, f"The variant stands in line {seen.get(name) or seen[key]} already. Expected it once. Keep one."
-                )  # fmt: skip
+                advice = f"The variant stands in line {seen.get(name) or seen[key]} already. Expected it once. Keep one."
+                problems.cell(str(path), site.line, "ID", name, advice)
                 continue
             seen[name] = seen[key] = site.line
             copies, half_calls = site.copies(number, header, str(path), problems)
-            rows.append({
-                VARIANT: name, GENE: GENE_SEPARATOR.join(genes), "chrom": site.chrom, "pos": site.pos, "ref": site.ref, "alt": alt,
-                "half_calls": half_calls, "split": len(site.alts) > 1,
-            })  # fmt: skip
+            place = dict(zip(PLACE, (site.chrom, site.pos, site.ref, alt), strict=True))
+            found = {"half_calls": half_calls, "split": len(site.alts) > 1}
+            rows.append({VARIANT: name, GENE: GENE_SEPARATOR.join(genes), **place, **found})
             columns.append(copies)
     if not rows:
         problems.other(
@@ -386,11 +374,12 @@ def _of_table(path: Path, gene_map: GeneMap | None, problems: Problems) -> Genot
     variants = table[[name for name in (VARIANT, GENE, *PLACE) if name in table]].copy()
     if gene_map is not None:
         variants[GENE] = [_mapped(row, gene_map) for row in variants.to_dict("records")]
-    for column, advice in ((VARIANT, "Expected a name. Give each variant one."), (GENE, "Expected the symbol of the gene that it lies in. Name the gene, or leave the variant out.")):  # fmt: skip
-        for line in variants.index[parse.is_missing(variants[column])]:
-            problems.cell(source, line, column, variants.at[line, column], advice)
-    for line in variants.index[variants[VARIANT].duplicated() & (variants[VARIANT] != "")]:
-        problems.cell(source, line, VARIANT, variants.at[line, VARIANT], "The variant stands more than once. Expected one row of each. Keep one.")  # fmt: skip
+    names = variants[VARIANT]
+    problems.where(source, names, parse.is_missing(names), "Expected a name. Give each variant one.")
+    advice = "Expected the symbol of the gene that it lies in. Name the gene, or leave the variant out."
+    problems.where(source, variants[GENE], parse.is_missing(variants[GENE]), advice)
+    advice = "The variant stands more than once. Expected one row of each. Keep one."
+    problems.where(source, names, names.duplicated() & (names != ""), advice)
     cells = table.drop(columns=[name for name in (VARIANT, GENE, *PLACE) if name in table])
     if cells.empty:
         problems.other(
@@ -399,43 +388,34 @@ def _of_table(path: Path, gene_map: GeneMap | None, problems: Problems) -> Genot
         return None
     copies = cells.apply(lambda column: column.map(COPIES)).astype("float64")
     odd = copies.isna() & ~cells.apply(parse.is_missing)
-    for line, sample in zip(*(axis[place] for axis, place in zip((odd.index, odd.columns), np.nonzero(odd.to_numpy()), strict=True)), strict=True):  # fmt: skip
-        problems.cell(source, line, sample, cells.at[line, sample], ALLELES_ADVICE)
+    for sample in odd.columns[odd.any()]:
+        problems.where(source, cells[sample], odd[sample], ALLELES_ADVICE)
     variants = variants.assign(half_calls=0, split=False).reset_index(drop=True)
     return Genotypes(variants, copies.reset_index(drop=True))
 
 
 def _mapped(row: dict, gene_map: GeneMap) -> str:
-    place = (chromosome(str(row.get("chrom", ""))), _whole(row.get("pos")), row.get("ref", ""), row.get("alt", ""))  # fmt: skip
+    chrom, pos, ref, alt = (row.get(name, "") for name in PLACE)
+    place = (chromosome(chrom), int(pos) if pos.isdigit() else -1, ref, alt)
     return GENE_SEPARATOR.join(gene_map.genes_of(*place, (row[VARIANT],))) or row.get(GENE, "")
-
-
-def _whole(cell: object) -> int:
-    return int(cell) if isinstance(cell, str) and cell.isdigit() else -1
 
 
 def of_participants(
     genotypes: Genotypes, people: set[str], samples: Mapping[str, str], source: str, problems: Problems
 ) -> Genotypes:
     """The same with participants as columns: a sample has its person's name, or ``samples`` says whose it is."""
-    names = [
-        name if name in people else samples.get(name, "") for name in genotypes.copies.columns.astype(str)
-    ]
-    strangers = [repr(sample) for sample, name in zip(genotypes.copies, names, strict=True) if name not in people]  # fmt: skip
-    if strangers:
+    given = genotypes.copies.columns.astype(str)
+    names = pd.Series([name if name in people else samples.get(name, "") for name in given])
+    known = names.isin(people)
+    if strangers := [repr(sample) for sample in given[~known]]:
         problems.other(
             f"{source}: {len(strangers)} sample(s) are neither a subject_id of the cohort nor a sample_id of one: "
             f"{examples(strangers)}. Expected samples of these participants. Give a table sample_id, subject_id, or leave them out."
         )
-    doubled = sorted({name for name in names if names.count(name) > 1 and name in people})
-    if doubled:
+    if doubled := sorted(set(names[known & names.duplicated()])):
         problems.other(
             f"{source}: {len(doubled)} subject(s) have more than one sample: {examples(doubled)}. Expected one of each. Leave the others out."
         )
-    kept = [
-        place
-        for place, name in enumerate(names)
-        if name in people and names.index(name) == place
-    ]  # fmt: skip
-    copies = genotypes.copies.iloc[:, kept].set_axis([names[place] for place in kept], axis=1)
+    kept = known & ~names.duplicated()
+    copies = genotypes.copies.loc[:, kept.to_numpy()].set_axis(names[kept].tolist(), axis=1)
     return Genotypes(genotypes.variants, copies, genotypes.left_out)

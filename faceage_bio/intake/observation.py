@@ -1,7 +1,7 @@
 """From when to when participants are observed, in which units, and whether the age reached is possible.
 
-Time 0, the day of the photo, counts, as in R's survival package and in lifelines. No participant is 130, so days or months that stand where
-years are expected give themselves away.
+Time 0, the day of the photo, counts, as in R's survival package and in lifelines. No participant is 130, so
+days or months that stand where years are expected give themselves away.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +13,13 @@ from faceage_bio.core.columns import AGE, ENTRY, EVENT, FOLLOWUP
 from faceage_bio.core.errors import ConfigError, Problems, examples
 
 BEFORE_ZERO = -1.0  # entry of those observed from time 0 on, who are at risk at a death on that day too
+# ages that more than this share of the participants, and at least so many of them, do not reach
+LIVED = ((100.0, 0.1, 2), (110.0, 0.01, 1), (120.0, 0.0, 1))
+OLDEST = 120.0  # that a human has reached
+LONG = 15.0  # years of follow-up; shorter ones may be those of centenarians
+WIDESPREAD = 0.05  # share of the participants from which on it is the unit and not a cell
+UNITS = {"months": 12.0, "days": 365.25}
+TIMES = {"followup": FOLLOWUP, "entry": ENTRY, "age": AGE}  # names in `units`
 
 
 def is_followed(people: pd.DataFrame) -> pd.Series:
@@ -43,54 +50,44 @@ def check_follow_up(
     table : DataFrame, indexed by the line in ``source``
         followup_years, event, entry_years, followup_date; a column may lack.
     typed : DataFrame of str
-        The cells as typed, "" where there is nothing: one that could not be read is told already, and is no missing one.
+        The cells as typed, "" where there is nothing: one that could not be read is told already, and is no
+        missing one.
     """
     typed = table.notna() if typed is None else typed.ne("")
-    numbers = {
-        name: parse.to_numbers(table[name]).astype("float64")
-        for name in (FOLLOWUP, EVENT, ENTRY) if name in table
-    }  # fmt: skip
-    absent = pd.Series(float("nan"), index=table.index)
-    years, event, entry = (numbers.get(name, absent) for name in (FOLLOWUP, EVENT, ENTRY))
+    years, event, entry = (_numbers(table, name) for name in (FOLLOWUP, EVENT, ENTRY))
     # a later photo may count than the first, from which the clinical follow-up starts; the ledger says so
     known = table.get("ended_before_photo", pd.Series(False, index=table.index)).fillna(False).astype(bool)
-    for line in table.index[(years < 0) & ~known]:
-        problems.cell(
-            source, line, FOLLOWUP, float(years[line]),
-            "Follow-up ends before the photo. Expected its end after the photo. Look at the dates it comes from.",
-        )  # fmt: skip
-    for line in table.index[event.notna() & ~event.isin([0, 1])]:
-        problems.cell(
-            source, line, EVENT, float(event[line]), "Expected 1 (died) or 0 (alive when last seen). Write one of them."
-        )  # fmt: skip
+    advice = (
+        "Follow-up ends before the photo. Expected its end after the photo. Look at the dates it comes from."
+    )
+    problems.where(source, years, (years < 0) & ~known, advice)
+    advice = "Expected 1 (died) or 0 (alive when last seen). Write one of them."
+    problems.where(source, event, event.notna() & ~event.isin([0, 1]), advice)
     nothing = pd.Series(False, index=table.index)
     timeless = ~(typed.get(FOLLOWUP, nothing) | typed.get("followup_date", nothing))
-    for line in table.index[timeless & event.eq(1)]:
-        problems.cell(
-            source, line, FOLLOWUP, None,
-            "The participant died, but the time is missing, and a death left out would mislead. Expected when. Give followup_years or "
-            "followup_date, or clear the event.",
-        )  # fmt: skip
-    for line in table.index[years.notna() & ~typed.get(EVENT, nothing)]:
-        problems.cell(
-            source, line, EVENT, None,
-            "Follow-up is given, but not whether the participant died. Expected 1 (died) or 0. Write one of them.",
-        )  # fmt: skip
-    for line in table.index[(entry >= years) & (years >= 0)]:
-        problems.cell(
-            source, line, ENTRY, f"{entry[line]:.4g}, exit {years[line]:.4g}",
-            "Observation starts at or after its end. Expected entry before exit. Correct one of them, or leave the entry empty if "
-            "observation started at the photo.",
-        )  # fmt: skip
+    advice = (
+        "The participant died, but the time is missing, and a death left out would mislead. Expected when. Give followup_years or "
+        "followup_date, or clear the event."
+    )
+    no_value = pd.Series([None] * len(table), index=table.index, dtype=object)
+    problems.where(source, no_value.rename(FOLLOWUP), timeless & event.eq(1), advice)
+    advice = (
+        "Follow-up is given, but not whether the participant died. Expected 1 (died) or 0. Write one of them."
+    )
+    problems.where(source, no_value.rename(EVENT), years.notna() & ~typed.get(EVENT, nothing), advice)
+    advice = (
+        "Observation starts at or after its end. Expected entry before exit. Correct one of them, or leave the entry empty if "
+        "observation started at the photo."
+    )
+    late = (entry >= years) & (years >= 0)
+    for line in table.index[late]:
+        problems.cell(source, line, ENTRY, f"{entry[line]:.4g}, exit {years[line]:.4g}", advice)
 
 
-# ages that more than this share of the participants, and at least so many of them, do not reach
-LIVED = ((100.0, 0.1, 2), (110.0, 0.01, 1), (120.0, 0.0, 1))
-OLDEST = 120.0  # that a human has reached
-LONG = 15.0  # years of follow-up; shorter ones may be those of centenarians
-WIDESPREAD = 0.05  # share of the participants from which on it is the unit and not a cell
-UNITS = {"months": 12.0, "days": 365.25}
-TIMES = {"followup": FOLLOWUP, "entry": ENTRY, "age": AGE}  # names in `units`
+def _numbers(table: pd.DataFrame, name: str) -> pd.Series:
+    """A column as numbers, NaN where the table lacks it."""
+    given = table.get(name, pd.Series(float("nan"), index=table.index, name=name))
+    return parse.to_numbers(given).astype("float64")
 
 
 def parse_units(words: Sequence[str]) -> dict[str, str]:
@@ -127,24 +124,18 @@ def check_years(table: pd.DataFrame, source: str, problems: Problems) -> None:
     Parameters
     ----------
     table : DataFrame, indexed by the line in ``source``
-        followup_years and chronological_age; entry_years if observation started later, since only the time after it was lived
-        after that age. A column may lack, and then nothing is said.
+        followup_years and chronological_age; entry_years if observation started later, since only the time
+        after it was lived after that age. A column may lack, and then nothing is said.
     """
     if FOLLOWUP not in table:
         return
-    numbers = {
-        name: parse.to_numbers(table[name]).astype("float64")
-        for name in (AGE, ENTRY, FOLLOWUP) if name in table
-    }  # fmt: skip
-    observed = numbers[FOLLOWUP]
-    if ENTRY in numbers:
-        observed = observed - numbers[ENTRY].fillna(0.0).clip(lower=0.0)
-    age = numbers[AGE] if AGE in numbers else pd.Series(float("nan"), index=table.index)
+    age, entry, years = (_numbers(table, name) for name in (AGE, ENTRY, FOLLOWUP))
+    observed = years - entry.fillna(0.0).clip(lower=0.0)
     age = age.where(age.between(0, OLDEST))  # others are told by their own check
     limit, beyond = _beyond(age, observed)
     if not beyond.any():
         return
-    years, n = numbers[FOLLOWUP], int(observed.notna().sum())
+    n = int(observed.notna().sum())
     found = [
         f"line {line}: {'' if pd.isna(age[line]) else f'age {age[line]:g}, '}followed for {years[line]:g}"
         for line in table.index[beyond]

@@ -1,4 +1,6 @@
-"""Plain tables of participants and photos, as the command line takes them: read as a study's tables are, all problems told at once."""
+"""Plain tables of participants and photos, as the command line takes them: read as a study's tables are, all
+problems told at once.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -37,16 +39,18 @@ def read_plain(
 ) -> pd.DataFrame:
     """A table given by hand, checked as a study's clinical table is; or one of our own (.parquet), as it is.
 
-    A table of participants (``needed`` names the age) that lacks one of the covariates that the defaults name has an empty one, so that
-    models go without it and say so.
+    A table of participants (``needed`` names the age) that lacks one of the covariates that the defaults name
+    has an empty one, so that models go without it and say so.
 
     Parameters
     ----------
     path : .tsv, .csv, .xlsx or .parquet
     needed : columns that must be there
-    one_row_per : the column in which nothing may stand twice (within a cohort); if the table has no column of identifiers, no two
+    one_row_per : the column in which nothing may stand twice (within a cohort); if the table has no column of
+        identifiers, no two
         rows may be the same
-    check : what else must hold; takes the table (its index is the line), the file's name and the problems to add to
+    check : what else must hold; takes the table (its index is the line), the file's name and the problems to
+        add to
     units : of followup, entry and age where they are not years, such as {"followup": "days"}
     schema : what the table is checked against
 
@@ -55,8 +59,8 @@ def read_plain(
     TableError
         Our own table cannot be read.
     CohortError
-        A column lacks; a cell is not what its column holds; impossible follow-up, or follow-up that is not in years; a row that stands
-        twice.
+        A column lacks; a cell is not what its column holds; impossible follow-up, or follow-up that is not in
+        years; a row that stands twice.
     """
     source, problems = str(path), Problems(plain=True)
     if Path(path).suffix == ".parquet":
@@ -100,8 +104,8 @@ def _check(
 def _check_doubled(table: pd.DataFrame, one_row_per: str | None, source: str, problems: Problems) -> None:
     if one_row_per in table:
         keys = [name for name in (COHORT, one_row_per) if name in table]
-        for line in table.index[table.duplicated(keys, keep=False) & table[one_row_per].notna()]:
-            problems.cell(source, line, str(one_row_per), table.at[line, one_row_per], DOUBLED)
+        doubled = table.duplicated(keys, keep=False) & table[one_row_per].notna()
+        problems.where(source, table[one_row_per], doubled, DOUBLED)
     elif one_row_per and not set(table) & set(KEYS) - {COHORT} and table.duplicated().any():
         again = [f"line {line}" for line in table.index[table.duplicated()]]
         problems.other(

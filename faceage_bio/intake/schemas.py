@@ -44,44 +44,35 @@ MOST_LEVELS = 20  # of a column of words that is taken for groups
 TRUTH = {"True": True, "False": False}
 
 # kinds; a moment is a date with the time of day where it is known
-NUMBER, DATE, MOMENT, WORDS, LEVELS, TEXT, TRUTHS = (
-    "number",
-    "date",
-    "moment",
-    "words",
-    "levels",
-    "text",
-    "truths",
+NUMBER, DATE, MOMENT = "number", "date", "moment"
+WORDS, LEVELS, TEXT, TRUTHS = "words", "levels", "text", "truths"
+_FACE_AGE_RANGE = pa.Check.in_range(
+    0, OLDEST_FACE, include_min=False, error=f"Expected years above 0, up to {OLDEST_FACE:g}. {UNKNOWN}"
+)
+_EACH = pa.Check(
+    lambda values: values.notna(), ignore_na=False, error="Expected a number. Write it, or leave the row out."
 )
 
 
 def column(kind: str, *checks: pa.Check, needed: bool = False) -> pa.Column:
+    """A column of a kind; without ``needed`` a table may lack it."""
     return pa.Column(None, list(checks), nullable=True, required=needed, metadata={"kind": kind})
 
 
 def between(low: float, high: float, unit: str) -> pa.Column:
-    return column(
-        NUMBER, pa.Check.in_range(low, high, error=f"Expected {low:g} to {high:g} {unit}. {UNKNOWN}")
-    )
+    """A column of numbers within limits, both included."""
+    error = f"Expected {low:g} to {high:g} {unit}. {UNKNOWN}"
+    return column(NUMBER, pa.Check.in_range(low, high, error=error))
 
 
 def _id(*, unique: bool = True, needed: bool = True) -> pa.Column:
+    named = pa.Check(lambda ids: ids != "", error=NAMELESS)
     once = pa.Check(lambda ids: ~ids.duplicated(keep=False) | (ids == ""), error=DOUBLED)
-    return column(
-        TEXT, pa.Check(lambda ids: ids != "", error=NAMELESS), *([once] if unique else []), needed=needed
-    )
+    return column(TEXT, named, *([once] if unique else []), needed=needed)
 
 
-_FACE_AGE_RANGE = pa.Check.in_range(
-    0, OLDEST_FACE, include_min=False, error=f"Expected years above 0, up to {OLDEST_FACE:g}. {UNKNOWN}"
-)
-_AGE = column(
-    NUMBER,
-    pa.Check.in_range(
-        0, 120, include_min=False,
-        error=f"Expected years above 0, up to 120. {UNKNOWN[:-1]}; months or days are declared as units: {{age: days}} (a command: --unit age=days).",
-    ),
-)  # fmt: skip
+_AGE_RANGE = f"Expected years above 0, up to 120. {UNKNOWN[:-1]}; months or days are declared as units: {{age: days}} (a command: --unit age=days)."
+_AGE = column(NUMBER, pa.Check.in_range(0, 120, include_min=False, error=_AGE_RANGE))
 _OF_PARTICIPANTS = {
     AGE: _AGE, "birth_date": column(DATE), "sex": column(WORDS), "smoking": column(WORDS),
     "pack_years": between(0, 300, "pack-years"), "bmi": between(8, 100, "kg/m2"),
@@ -119,9 +110,6 @@ READINGS = pa.DataFrameSchema({
         0, 1, error="Expected 0 to 1. Write such numbers: divide percentages by 100, and a scale by its largest value.",
     )),
 })  # fmt: skip
-_EACH = pa.Check(
-    lambda values: values.notna(), ignore_na=False, error="Expected a number. Write it, or leave the row out."
-)
 SURVIVAL_CURVE = pa.DataFrameSchema({  # of a study whose numbers are planned with
     "time": column(NUMBER, _EACH, pa.Check.in_range(0, 120, error="Expected years from 0 to 120. Correct it, or leave the row out."), needed=True),
     "survival": column(NUMBER, _EACH, pa.Check.in_range(0, 1, error="Expected a share from 0 to 1. Divide percentages by 100."), needed=True),
@@ -165,7 +153,8 @@ def read_user_table(
     ----------
     path : .tsv, .csv, .xlsx
     schema : one of this module
-    problems : all that is wrong is added: cells that are not of their column, a needed column that lacks, the file itself
+    problems : all that is wrong is added: cells that are not of their column, a needed column that lacks, the
+        file itself
     form : how the table is written
     year_days : days in a year of follow-up
     """
@@ -215,11 +204,9 @@ def _without_repeats(cells: pd.DataFrame, known: Sequence[str]) -> tuple[pd.Data
 def complete(table: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFrame:
     """The table with the columns of its schema that it lacks, without values."""
     types = {NUMBER: "float64", DATE: "datetime64[ns]", MOMENT: "datetime64[ns]"}
-    lacking = {
-        name: pd.Series(None, index=table.index, dtype=types.get(column.metadata["kind"], object))
-        for name, column in schema.columns.items() if name not in table
-    }  # fmt: skip
-    return table.assign(**lacking)
+    kinds = {name: column.metadata["kind"] for name, column in schema.columns.items() if name not in table}
+    empty = pd.Series(None, index=table.index, dtype=object)
+    return table.assign(**{name: empty.astype(types.get(kind, object)) for name, kind in kinds.items()})
 
 
 def check_needed(
@@ -291,11 +278,8 @@ def _values(
             return cells
     known = cells[cells != ""]
     if kind == TRUTHS and known.isin(TRUTH).all():
-        return (
-            cells.map(TRUTH)
-            if len(known) == len(cells)
-            else cells.map(TRUTH).astype(object).where(cells != "", None)
-        )
+        values = cells.map(TRUTH)
+        return values if len(known) == len(cells) else values.astype(object).where(cells != "", None)
     if kind is None and len(known):
         values = parse.to_numbers(cells, decimal)
         if values[known.index].notna().all() and np.isfinite(values[known.index]).all():
@@ -366,11 +350,10 @@ def _check_codes(values: pd.Series, cells: pd.Series, file: str, problems: Probl
     if not coded.any() or others.empty:
         return
     # one that is negative where no other value is, or more than `FAR` times all others
-    for line in values.index[
-        coded & (((numbers < 0) & (others.min() >= 0)) | (numbers > FAR * others.abs().max()))
-    ]:
-        problems.cell(
-            file, line, str(values.name), cells[line],
-            "It lies far from all other values and is a usual code for an unknown one. Expected a measured value. Leave the cell empty, "
-            "correct it.", declare=", or declare the code in the config, such as missing: [999]",
-        )  # fmt: skip
+    far = ((numbers < 0) & (others.min() >= 0)) | (numbers > FAR * others.abs().max())
+    advice = (
+        "It lies far from all other values and is a usual code for an unknown one. Expected a measured value. Leave the cell empty, "
+        "correct it."
+    )
+    declare = ", or declare the code in the config, such as missing: [999]"
+    problems.where(file, cells, coded & far, advice, declare=declare)

@@ -5,19 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_fit import survival_interval_at
+from faceage_bio.stats.cox_fit import survival_at, survival_interval_at
 from faceage_bio.stats.kaplan_meier import checked_times, height_at, kaplan_meier
 from faceage_bio.stats.linear import Estimate
 from faceage_bio.stats.smoothing import natural_spline, place_knots
 
-# Do predicted risks come true? Observed against predicted at one time, where follow-up is censored.
-
-
 LEAST_RISK = 1e-8  # log(-log(1 - risk)) needs risks within 0 and 1
 CURVE_DF = 3  # of the spline
+MOST_FAILED = 0.1  # share of samples that may fail
 
 
 def observed_risk(
@@ -73,13 +72,11 @@ def calibration_groups(
     rows: list[dict] = []
     for number in np.unique(group):
         mine = group == number
-        found = observed_risk(
-            years[mine], event[mine], horizon, None if entry is None else np.asarray(entry)[mine]
-        )
-        rows.append({
-            "group": len(rows) + 1, "predicted": risk[mine].mean(), "observed": found.estimate, "ci_lower": found.ci_lower,
-            "ci_upper": found.ci_upper, "n": int(mine.sum()), "n_events": int((event[mine] * (years[mine] <= horizon)).sum()),
-        })  # fmt: skip
+        late = None if entry is None else np.asarray(entry)[mine]
+        found = observed_risk(years[mine], event[mine], horizon, late)
+        observed = {"observed": found.estimate, "ci_lower": found.ci_lower, "ci_upper": found.ci_upper}
+        counts = {"n": int(mine.sum()), "n_events": int(event[mine & (years <= horizon)].sum())}
+        rows.append({"group": len(rows) + 1, "predicted": risk[mine].mean(), **observed, **counts})
     return pd.DataFrame(rows)
 
 
@@ -101,8 +98,6 @@ def calibration_slope(
     FitError
         Too few deaths, or the linear predictor does not vary.
     """
-    from scipy.stats import norm
-
     design = pd.DataFrame({"linear predictor": np.asarray(linear_predictor, dtype=np.float64)})
     row = fit_cox(years, event, design, entry, strata=strata, cluster=cluster).terms.iloc[0]
     p_value = 2 * norm.sf(abs(row.log_hazard_ratio - 1) / row.standard_error)
@@ -113,8 +108,9 @@ def calibration_slope(
 class CalibrationCurve:
     """Observed against predicted risk as a smooth curve, and how far apart they are over the participants.
 
-    ``curve``: predicted, observed, ci_lower, ci_upper. ``mean_distance``: mean of |observed - predicted| over the participants (the
-    integrated calibration index); ``median_distance`` and ``distance_90``: its quantiles (E50, E90).
+    ``curve``: predicted, observed, ci_lower, ci_upper. ``mean_distance``: mean of |observed - predicted| over
+    the participants (the integrated calibration index); ``median_distance`` and ``distance_90``: its
+    quantiles (E50, E90).
     """
 
     curve: pd.DataFrame
@@ -154,21 +150,15 @@ def calibration_curve(
     knots = place_knots(scale(risk), CURVE_DF)
     design = natural_spline(scale(risk), knots)
     fit = fit_cox(years, event, design, entry)
+    times = np.array([horizon])
     survival, lower, upper = (
-        part[:, 0]
-        for part in survival_interval_at(fit, natural_spline(scale(grid), knots), np.array([horizon]))
+        part[:, 0] for part in survival_interval_at(fit, natural_spline(scale(grid), knots), times)
     )
-    own = 1 - survival_interval_at(fit, design, np.array([horizon]))[0][:, 0]
-    distance = np.abs(own - risk)
-    curve = pd.DataFrame(
-        {"predicted": grid, "observed": 1 - survival, "ci_lower": 1 - upper, "ci_upper": 1 - lower}
-    )
-    return CalibrationCurve(
-        curve, float(distance.mean()), float(np.median(distance)), float(np.quantile(distance, 0.9))
-    )
-
-
-# Decision curves: what acting on a predicted risk would bring, where follow-up is censored (Vickers et al. 2008).
+    ends = {"ci_lower": 1 - upper, "ci_upper": 1 - lower}
+    distance = np.abs(1 - survival_at(fit, design, times)[:, 0] - risk)
+    middle, far = np.quantile(distance, [0.5, 0.9]).tolist()
+    curve = pd.DataFrame({"predicted": grid, "observed": 1 - survival, **ends})
+    return CalibrationCurve(curve, float(distance.mean()), middle, far)
 
 
 def net_benefit(
@@ -181,13 +171,15 @@ def net_benefit(
 ) -> pd.DataFrame:
     """Net benefit of acting on those whose predicted risk reaches a threshold, and of acting on all participants.
 
-    True positives less false positives, of all participants, where a false positive costs the threshold's odds; deaths by the horizon
-    among those acted on are estimated by Kaplan-Meier (doi:10.1186/1472-6947-8-53). Acting on no participant brings 0.
+    True positives less false positives, of all participants, where a false positive costs the threshold's
+    odds; deaths by the horizon among those acted on are estimated by Kaplan-Meier
+    (doi:10.1186/1472-6947-8-53). Acting on no participant brings 0.
 
     Returns
     -------
     DataFrame, one row per threshold
-        threshold, net_benefit, all participants, n_high (participants acted on); NaN where none of those acted on is followed so long.
+        threshold, net_benefit, everybody (of acting on all participants), n_high (participants acted on); NaN where none of those
+        acted on is followed so long.
     """
     risk, thresholds = np.asarray(risk, dtype=np.float64), np.asarray(thresholds, dtype=np.float64)
     high = risk >= thresholds[:, None]
@@ -195,10 +187,9 @@ def net_benefit(
     alive = _alive(np.vstack([high, np.ones((1, len(risk)), dtype=bool)]), years, event, horizon, entry)
     n_high = high.sum(axis=1)
     benefit = n_high / len(risk) * (1 - alive[:-1] - alive[:-1] * odds)
-    return pd.DataFrame({
-        "threshold": thresholds, "net_benefit": np.where(n_high > 0, benefit, 0.0),
-        "everybody": 1 - alive[-1] - alive[-1] * odds, "n_high": n_high,
-    })  # fmt: skip
+    of_those, of_all = np.where(n_high > 0, benefit, 0.0), 1 - alive[-1] - alive[-1] * odds
+    columns = {"threshold": thresholds, "net_benefit": of_those, "everybody": of_all, "n_high": n_high}
+    return pd.DataFrame(columns)
 
 
 def _alive(
@@ -217,12 +208,6 @@ def _alive(
     alive = np.where(counts, 1 - 1 / np.maximum(at_risk, 1), 1.0).prod(axis=1)
     followed = (groups & (years >= horizon)).any(axis=1) | (alive == 0)
     return np.where(followed, alive, np.nan)
-
-
-# How much better a model looks on the participants it was fitted to than on others: Harrell's bootstrap.
-
-
-MOST_FAILED = 0.1  # share of samples that may fail
 
 
 @dataclass(frozen=True)
@@ -260,7 +245,8 @@ def optimism(
     ----------
     samples : row numbers of each sample, as `draws` gives them
     measure : function
-        Fits to these rows and gives the measures, shape (k,), on them and on the original rows; NaN what cannot be said.
+        Fits to these rows and gives the measures, shape (k,), on them and on the original rows; NaN what
+        cannot be said.
     done : function
         Told of each sample.
 
@@ -283,6 +269,5 @@ def optimism(
     known = np.isfinite(differences)
     enough = known.mean(axis=0) >= 1 - MOST_FAILED
     sums = np.where(known, differences, 0.0).sum(axis=0)
-    return Optimism(
-        np.where(enough, sums / np.maximum(known.sum(axis=0), 1), np.nan), failed, failed + len(found)
-    )
+    means = np.where(enough, sums / np.maximum(known.sum(axis=0), 1), np.nan)
+    return Optimism(means, failed, failed + len(found))

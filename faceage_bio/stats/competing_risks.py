@@ -1,32 +1,44 @@
-"""Competing risks: cumulative incidence, Gray's test, and Fine and Gray's model."""
+"""Competing risks: cumulative incidence, Gray's test, and Fine and Gray's model.
+
+Competing risks: how many die of a cause by a time while others die of something else, and whether groups
+differ in it.
+
+Causes are whole numbers: 0 = censored, 1, 2 ... = died of that cause. One minus Kaplan-Meier, which censors
+the other deaths, would count participants as still able to die of the cause who are dead; these curves do
+not.
+
+Fine and Gray's model (1999) of the cumulative incidence of a cause of death, as cmprsk's ``crr``.
+
+Those who died of something else stay at risk with a weight that falls as others are censored. Breslow's ties;
+the standard errors allow for the estimated weights. R's ``survival::finegray`` with ``coxph`` differs from
+``crr`` in about the fourth digit (Efron's ties, errors that take the weights for known); the authors' own
+estimator is the one here.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason
-from faceage_bio.stats.cox_fit import few_per_term
+from faceage_bio.stats.cox_fit import few_per_term, hazard_ratios
 from faceage_bio.stats.design import independent_columns
 from faceage_bio.stats.kaplan_meier import (
-    NORMAL_975,
     Interval,
     Test,
     checked_times,
     chi_square,
     confidence_limits,
+    number_at,
     number_at_risk,
+    step_curve,
 )
 
-# Competing risks: how many die of a cause by a time while others die of something else, and whether groups differ in it.
-#
-# Causes are whole numbers: 0 = censored, 1, 2 ... = died of that cause. One minus Kaplan-Meier, which censors the other deaths,
-# would count participants as still able to die of the cause who are dead; these curves do not.
-
-
 ROUNDING = 1e-13  # what is left of a difference of equal sums
+MAX_STEPS = 50
+PRECISION = 1e-10  # of the score, in units of its standard error
+NO_END = 50.0  # a standard error of so many, per standard deviation of the term, is separation
 
 
 def cumulative_incidence(
@@ -54,8 +66,8 @@ def cumulative_incidence(
     Returns
     -------
     DataFrame
-        years, at_risk, events (deaths of the cause), other_events, censored, incidence, standard_error (infinitesimal
-        jackknife), ci_lower, ci_upper (NaN where the type has none, such as at 0), interval.
+        years, at_risk, events (deaths of the cause), other_events, censored, incidence, standard_error
+        (infinitesimal jackknife), ci_lower, ci_upper (NaN where the type has none, such as at 0), interval.
 
     Raises
     ------
@@ -76,18 +88,18 @@ def cumulative_incidence(
     lower, upper = confidence_limits(incidence, error, interval)
     known = incidence > 0  # before the first death of the cause there is no interval
     censored = np.bincount(place, minlength=len(times)) - any_cause
-    start = {
-        "years": [0.0], "at_risk": [np.sum(entry <= 0)], "events": [0], "other_events": [0], "censored": [0],
-        "incidence": [0.0], "standard_error": [0.0], "ci_lower": [np.nan], "ci_upper": [np.nan],
-    }  # fmt: skip
-    later = {
-        "years": times, "at_risk": at_risk, "events": mine, "other_events": any_cause - mine, "censored": censored,
-        "incidence": incidence, "standard_error": error, "ci_lower": np.where(known, lower, np.nan),
-        "ci_upper": np.where(known, upper, np.nan),
-    }  # fmt: skip
-    curve = pd.DataFrame({column: np.concatenate([start[column], later[column]]) for column in later})
-    counted = dict.fromkeys(("at_risk", "events", "other_events", "censored"), "int64")
-    return curve.astype(counted).assign(interval=interval)
+    return step_curve(
+        interval,
+        years=(0.0, times),
+        at_risk=(float(np.sum(entry <= 0)), at_risk),
+        events=(0, mine),
+        other_events=(0, any_cause - mine),
+        censored=(0, censored),
+        incidence=(0.0, incidence),
+        standard_error=(0.0, error),
+        ci_lower=(np.nan, np.where(known, lower, np.nan)),
+        ci_upper=(np.nan, np.where(known, upper, np.nan)),
+    )
 
 
 def _jackknife(
@@ -96,9 +108,10 @@ def _jackknife(
 ) -> np.ndarray:  # fmt: skip
     """Standard errors: the root of the sum of squares of each one's influence on the incidence F(t).
 
-    Somebody's influence is U(t) = A(t) - F(t) B(t). A and B fall while he is at risk, by what those at risk share of each death,
-    and leap when he dies; so both are differences of curves that all have in common, and the squares of all participants can be
-    summed by cumulative sums, without a table of participants by times.
+    Somebody's influence is U(t) = A(t) - F(t) B(t). A and B fall while he is at risk, by what those at risk
+    share of each death, and leap when he dies; so both are differences of curves that all have in common, and
+    the squares of all participants can be summed by cumulative sums, without a table of participants by
+    times.
     """
     n_times = len(times)
     one, rest = before / at_risk, at_risk - any_cause
@@ -110,12 +123,8 @@ def _jackknife(
     came = np.searchsorted(times, entry, side="right")
     start_a, start_b = (np.concatenate([[0.0], fall])[came] for fall in (fall_a, fall_b))
     died = cause > 0
-    last_a = (
-        start_a
-        - fall_a[place]
-        + np.where(cause == of, one[place], 0.0)
-        + np.where(died, (incidence * every)[place], 0.0)
-    )
+    last_a = start_a - fall_a[place] + np.where(cause == of, one[place], 0.0)
+    last_a = last_a + np.where(died, (incidence * every)[place], 0.0)
     last_b = start_b - fall_b[place] + np.where(died, every[place], 0.0)
 
     def left(values: np.ndarray) -> np.ndarray:  # summed over those who have left until each time
@@ -128,13 +137,8 @@ def _jackknife(
     n, sum_a, sum_b = there(everybody), there(start_a), there(start_b)
     square_a = left(last_a**2) + there(start_a**2) - 2 * fall_a * sum_a + n * fall_a**2
     square_b = left(last_b**2) + there(start_b**2) - 2 * fall_b * sum_b + n * fall_b**2
-    both = (
-        left(last_a * last_b)
-        + there(start_a * start_b)
-        - fall_a * sum_b
-        - fall_b * sum_a
-        + n * fall_a * fall_b
-    )
+    both = left(last_a * last_b) + there(start_a * start_b) - fall_a * sum_b - fall_b * sum_a
+    both = both + n * fall_a * fall_b
     squares = square_a - 2 * incidence * both + incidence**2 * square_b
     return np.sqrt(np.where(squares > ROUNDING * square_a, squares, 0.0))
 
@@ -185,20 +189,19 @@ def _gray_scores(
 ) -> tuple[np.ndarray, np.ndarray]:
     """One stratum's scores (k,) and their covariance (k, k).
 
-    Deaths of the cause are compared with those expected if all groups had one subdistribution hazard, among those at risk of it:
-    the living, and those dead of other causes as far as they would not have been censored yet.
+    Deaths of the cause are compared with those expected if all groups had one subdistribution hazard, among
+    those at risk of it: the living, and those dead of other causes as far as they would not have been
+    censored yet.
     """
     times = np.unique(years[cause > 0])
     members = [code == one for one in range(k)]
     always = np.full(len(years), -np.inf)
     at_risk = np.array([number_at_risk(times, years[m], always[m]) for m in members], dtype=np.float64)
 
-    def deaths(which: np.ndarray) -> np.ndarray:
-        return np.array(
-            [np.bincount(np.searchsorted(times, years[m & which]), minlength=len(times)) for m in members]
-        )
-
-    mine, other = deaths(cause == of), deaths((cause > 0) & (cause != of))
+    mine, other = (
+        number_at(times, [years[m & which] for m in members])
+        for which in (cause == of, (cause > 0) & (cause != of))
+    )
     there = at_risk > 0
     safe = np.where(there, at_risk, 1.0)
     after = np.cumprod(1 - (mine + other) / safe, axis=1)
@@ -233,24 +236,12 @@ def _gray_scores(
     return score, covariance
 
 
-# Fine and Gray's model (1999) of the cumulative incidence of a cause of death, as cmprsk's ``crr``.
-#
-# Those who died of something else stay at risk with a weight that falls as others are censored. Breslow's ties; the standard
-# errors allow for the estimated weights. R's ``survival::finegray`` with ``coxph`` differs from ``crr`` in about the fourth digit
-# (Efron's ties, errors that take the weights for known); the authors' own estimator is the one here.
-
-
-MAX_STEPS = 50
-PRECISION = 1e-10  # of the score, in units of its standard error
-NO_END = 50.0  # a standard error of so many, per standard deviation of the term, is separation
-
-
 @dataclass(frozen=True)
 class FineGrayFit:
     """A fitted model.
 
-    ``terms``: one row per term with log_hazard_ratio, standard_error, hazard_ratio (of the subdistribution), ci_lower,
-    ci_upper, p_value. ``reasons`` flag few events per variable.
+    ``terms``: one row per term with log_hazard_ratio, standard_error, hazard_ratio (of the subdistribution),
+    ci_lower, ci_upper, p_value. ``reasons`` flag few events per variable.
     """
 
     terms: pd.DataFrame
@@ -277,8 +268,8 @@ def fit_fine_gray(years: pd.Series, cause: pd.Series, of: int, design: pd.DataFr
     Raises
     ------
     FitError
-        Impossible times, fewer than 2 deaths of the cause or fewer than terms, a term that does not vary or that others
-        determine, no convergence, or a term that separates.
+        Impossible times, fewer than 2 deaths of the cause or fewer than terms, a term that does not vary or
+        that others determine, no convergence, or a term that separates.
     """
     time, cause, _ = checked_times(years, cause, None)
     n_events = int((cause == of).sum())
@@ -310,15 +301,9 @@ def fit_fine_gray(years: pd.Series, cause: pd.Series, of: int, design: pd.DataFr
     if not np.isfinite(flat).all() or flat.max() > NO_END:
         raise FitError("separated_by_cause", columns=design.columns[flat.argmax()])
     influence = np.linalg.solve(information, data.residuals(beta).T)
-    log_ratio, error = beta / spread, np.sqrt(np.sum(influence**2, axis=1)) / spread
-    terms = pd.DataFrame({
-        "log_hazard_ratio": log_ratio, "standard_error": error, "hazard_ratio": np.exp(log_ratio),
-        "ci_lower": np.exp(log_ratio - NORMAL_975 * error), "ci_upper": np.exp(log_ratio + NORMAL_975 * error),
-        "p_value": 2 * norm.sf(np.abs(log_ratio / error)),
-    }, index=design.columns)  # fmt: skip
-    return FineGrayFit(
-        terms, len(time), n_events, float(likelihood), float(null), few_per_term(n_events, design.shape[1])
-    )
+    error = np.sqrt(np.sum(influence**2, axis=1)) / spread
+    terms, few = hazard_ratios(beta / spread, error, design.columns), few_per_term(n_events, design.shape[1])
+    return FineGrayFit(terms, len(time), n_events, float(likelihood), float(null), few)
 
 
 class _Weighted:

@@ -1,7 +1,7 @@
 """Concordance of scores with survival: Harrell's and Uno's C, equal to R's ``survival::concordance``.
 
-Of two participants the one with the higher score should die first. A pair is comparable where one dies while the other is at risk
-(who is censored at a time of death still is); equal scores count one half.
+Of two participants the one with the higher score should die first. A pair is comparable where one dies while
+the other is at risk (who is censored at a time of death still is); equal scores count one half.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,8 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.stats.cox_likelihood import TIE
 from faceage_bio.stats.prediction_accuracy import Measured
 
-# Sums over all pairs of rows that two orders agree about, in n log n steps instead of n squared.
-
-
 LEAF = 32  # blocks of so many rows are compared pair by pair
+CHANCE = 0.5
 
 
 def rising(x: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -33,8 +31,8 @@ def ordered_pairs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sums over the pairs whose earlier row has the lower ``x``; equal values make no pair.
 
-    Rows are halved by place again and again, in the order of ``x`` all the while; at each halving running sums pass from the
-    earlier half to the later one and back.
+    Rows are halved by place again and again, in the order of ``x`` all the while; at each halving running
+    sums pass from the earlier half to the later one and back.
 
     Parameters
     ----------
@@ -48,8 +46,8 @@ def ordered_pairs(
     Returns
     -------
     arrays, shape (n,)
-        Sum of ``earlier`` over the pairs in which a row is the later one; sum of ``later`` over those in which it is the
-        earlier one.
+        Sum of ``earlier`` over the pairs in which a row is the later one; sum of ``later`` over those in
+        which it is the earlier one.
     """
     n = len(x)
     halvings = max(0, int(np.ceil(np.log2(max(n, 1) / LEAF))))
@@ -96,9 +94,6 @@ def _in_leaves(
     return (gives.reshape(-1, 1, leaf) @ pair).ravel(), (pair @ takes.reshape(-1, leaf, 1)).ravel()
 
 
-CHANCE = 0.5
-
-
 def concordance(
     years: np.ndarray,
     event: np.ndarray,
@@ -110,8 +105,8 @@ def concordance(
 ) -> Measured:
     """Harrell's C of one or more scores: the share of comparable pairs in the right order.
 
-    Errors are the infinitesimal jackknife's, as R's ``concordance``; with delayed entry only participants under observation at the
-    same time are compared.
+    Errors are the infinitesimal jackknife's, as R's ``concordance``; with delayed entry only participants
+    under observation at the same time are compared.
 
     Parameters
     ----------
@@ -144,9 +139,10 @@ def uno_concordance(
 ) -> Measured:
     """Uno's C: pairs weighted by 1 / G(t-)^2, so that it does not depend on how participants were censored.
 
-    G is the Kaplan-Meier curve of censoring (Uno et al. 2011, doi:10.1002/sim.4154). Equal to R's ``concordance`` with
-    ``timewt = "n/G2"``, whose errors take G as known. Arguments and errors as `concordance`; ``until`` should be a time at which
-    participants are still under observation, as single pairs weigh much beyond it.
+    G is the Kaplan-Meier curve of censoring (Uno et al. 2011, doi:10.1002/sim.4154). Equal to R's
+    ``concordance`` with ``timewt = "n/G2"``, whose errors take G as known. Arguments and errors as
+    `concordance`; ``until`` should be a time at which participants are still under observation, as single
+    pairs weigh much beyond it.
     """
     pairs = _comparable(years, event, None, strata, until)
     return _measure(pairs, scores, np.where(pairs.event, 1 / _uncensored(pairs) ** 2, 0.0))
@@ -172,9 +168,9 @@ def _comparable(
     times = years if entry is None else np.concatenate([years, np.asarray(entry, dtype=np.float64)])
     by_time = np.argsort(times)
     ticks = _ranks(times, by_time, near=True)
-    stratum = (
-        np.zeros(n, dtype=np.int64) if strata is None else pd.factorize(pd.Series(np.asarray(strata)))[0]
-    )
+    stratum = np.zeros(n, dtype=np.int64)
+    if strata is not None:
+        stratum = pd.factorize(pd.Series(np.asarray(strata)))[0]
     if (stratum < 0).any():
         raise FitError("missing_label", label="stratum")
     first = stratum * 2 * (int(ticks.max(initial=0)) + 1)  # of the stratum
@@ -226,10 +222,12 @@ def _not_yet_at_risk(pairs: _Pairs, score: np.ndarray, weight: np.ndarray) -> tu
     def listed(of_deaths: np.ndarray, of_entries: np.ndarray) -> np.ndarray:
         return np.concatenate([of_deaths, of_entries])[order]
 
-    found = _sums(
-        listed(pairs.turn, enters), listed(pairs.stratum, pairs.stratum), listed(score, score),
-        listed(weight, np.zeros(n)), listed(np.zeros(n), np.ones(n)),
-    )  # fmt: skip
+    turn, stratum, scores = (
+        listed(pairs.turn, enters),
+        listed(pairs.stratum, pairs.stratum),
+        listed(score, score),
+    )
+    found = _sums(turn, stratum, scores, listed(weight, np.zeros(n)), listed(np.zeros(n), np.ones(n)))
     back = np.argsort(order)
     excess, total = (part[back][:n] + part[back][n:] for part in found)
     return excess, total
@@ -240,7 +238,8 @@ def _sums(
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each row, over its comparable pairs: weight of the concordant less that of the discordant, and of all.
 
-    A pair is a row with ``gives`` (a death) and one of a later turn and the same stratum with ``takes``; rows come sorted by turn.
+    A pair is a row with ``gives`` (a death) and one of a later turn and the same stratum with ``takes``; rows
+    come sorted by turn.
     """
     n = len(turn)
     rank = score

@@ -1,6 +1,14 @@
 """Cox's proportional hazards by Newton's method on Efron's partial likelihood, equal to R's ``coxph``.
 
 What a fit cannot tell honestly is an error: a Newton step that does not settle, or a hazard ratio without end.
+
+Cox's model with Firth's penalty: finite hazard ratios where a group has only deaths or none, less bias with
+few deaths.
+
+Heinze and Schemper 2001 (doi:10.1111/j.0006-341X.2001.00114.x): half the log determinant of the information
+is added to the partial likelihood. Intervals are where the profile of that likelihood has fallen by half a
+chi-square quantile, p-values compare it with the term held at 0; the penalty stays that of the whole model,
+as in R's ``coxphf``.
 """
 
 import numpy as np
@@ -10,7 +18,7 @@ from scipy.stats import chi2
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
-from faceage_bio.stats.cox_fit import CoxFit, FittedRows, few_per_term, wald_table
+from faceage_bio.stats.cox_fit import CoxFit, FittedRows, few_per_term, hazard_ratios, wald_table
 from faceage_bio.stats.cox_likelihood import (
     EfronPass,
     RiskSets,
@@ -22,16 +30,16 @@ from faceage_bio.stats.cox_likelihood import (
     score_residuals,
 )
 
-# Cox's model with Firth's penalty: finite hazard ratios where a group has only deaths or none, less bias with few deaths.
-#
-# Heinze and Schemper 2001 (doi:10.1111/j.0006-341X.2001.00114.x): half the log determinant of the information is added
-# to the partial likelihood. Intervals are where the profile of that likelihood has fallen by half a chi-square quantile,
-# p-values compare it with the term held at 0; the penalty stays that of the whole model, as in R's ``coxphf``.
-
-
 FIRTH_STEPS = 500  # steps shrink by a factor each, not by squares
 FIRTH_SETTLED = 1e-10
 FARTHEST = 300.0  # standard deviations of a term, for the search of an interval's end
+SETTLED = 1e-7  # in standard deviations of a term; the error left is about its square
+MOST_STEPS = 40
+LONGEST_STEP = 4.0  # standard deviations; keeps exp() within range
+DETERMINED = 1e-9  # share of a term's standard deviation that others leave, rounding
+# R's toler.chol: share of the information below which a term has no coefficient
+SINGULAR = np.finfo(float).eps ** 0.75
+NO_END = 50.0  # a standard error of so many, grown tenfold on the way, is separation
 
 
 def fit_firth(
@@ -60,10 +68,8 @@ def fit_firth(
         held = _profile(sets, x, beta, j, 0.0, names)
         found.append([*ends, chi2.sf(max(0.0, 2 * (top - held)), 1)])
     lower, upper, p_value = np.array(found).T
-    table = pd.DataFrame({
-        "log_hazard_ratio": beta / spread, "standard_error": error / spread, "hazard_ratio": np.exp(beta / spread),
-        "ci_lower": np.exp(lower / spread), "ci_upper": np.exp(upper / spread), "p_value": p_value,
-    }, index=names)  # fmt: skip
+    table = hazard_ratios(beta / spread, error / spread, pd.Index(names))
+    table = table.assign(ci_lower=np.exp(lower / spread), ci_upper=np.exp(upper / spread), p_value=p_value)
     units = np.log(spread).sum()  # the determinant is that of the terms' own units
     return CoxFit(
         terms=table,
@@ -145,16 +151,6 @@ def _end(
     return float(brentq(above, near, far, xtol=1e-11))
 
 
-SETTLED = 1e-7  # in standard deviations of a term; the error left is about its square
-MOST_STEPS = 40
-LONGEST_STEP = 4.0  # standard deviations; keeps exp() within range
-DETERMINED = 1e-9  # share of a term's standard deviation that others leave, rounding
-SINGULAR = (
-    np.finfo(float).eps ** 0.75
-)  # R's toler.chol: share of the information below which a term has no coefficient
-NO_END = 50.0  # a standard error of so many, grown tenfold on the way, is separation
-
-
 def fit_cox(
     years: pd.Series,
     event: pd.Series,
@@ -178,7 +174,8 @@ def fit_cox(
     design : DataFrame of float, shape (n, p)
         No columns give the null model.
     entry : Series of float, shape (n,), optional
-        Start of observation (delayed entry), before ``years``. Who enters at the time of a death is not yet at risk.
+        Start of observation (delayed entry), before ``years``. Who enters at the time of a death is not yet
+        at risk.
     strata : Series, shape (n,), optional
         Labels; each stratum has its own baseline hazard.
     cluster : Series, shape (n,), optional
@@ -188,8 +185,9 @@ def fit_cox(
     weights : Series of float, shape (n,), optional
         Above 0.
     penalty : "none" or "firth"
-        Firth's penalised likelihood (Heinze and Schemper 2001, doi:10.1111/j.0006-341X.2001.00114.x) with profile
-        intervals and likelihood-ratio p-values: for few deaths and for groups in which all participants or no participant died.
+        Firth's penalised likelihood (Heinze and Schemper 2001, doi:10.1111/j.0006-341X.2001.00114.x) with
+        profile intervals and likelihood-ratio p-values: for few deaths and for groups in which all
+        participants or no participant died.
 
     Raises
     ------
@@ -202,9 +200,8 @@ def fit_cox(
     n_events, n_terms = _checked(years, event, design, entry, weights, penalty)
     names = list(design.columns)
     x, center, scale = _orthonormal(np.ascontiguousarray(design.to_numpy(dtype=np.float64).T), names)
-    sets = risk_sets(
-        years, event, *(None if part is None else np.asarray(part) for part in (entry, strata, weights))
-    )
+    further = (None if part is None else np.asarray(part) for part in (entry, strata, weights))
+    sets = risk_sets(years, event, *further)
     x = x[:, sets.order]
     if penalty == "firth":
         spread = np.linalg.norm(scale, axis=1)
@@ -263,9 +260,8 @@ def _newton(
     if not len(x):
         return beta, at, curvature
     _check_informative(curvature, x, scale, names)
-    to_terms = (
-        np.linalg.norm(scale, axis=1)[:, None] * np.linalg.inv(scale).T
-    )  # per standard deviation of each
+    # per standard deviation of each
+    to_terms = np.linalg.norm(scale, axis=1)[:, None] * np.linalg.inv(scale).T
     start = _errors(curvature, to_terms)
     for _ in range(MOST_STEPS):
         if not np.isfinite(curvature).all():
@@ -300,8 +296,13 @@ def _uphill(
 
 
 def _checked(
-    years: pd.Series, event: pd.Series, design: pd.DataFrame, entry: pd.Series | None, weights: pd.Series | None, penalty: str
-) -> tuple[int, int]:  # fmt: skip
+    years: pd.Series,
+    event: pd.Series,
+    design: pd.DataFrame,
+    entry: pd.Series | None,
+    weights: pd.Series | None,
+    penalty: str,
+) -> tuple[int, int]:
     given = {"event": event, "entry": entry, "weights": weights}
     for name, part in {"years": years, **given}.items():
         if part is None:

@@ -1,16 +1,15 @@
 """One Cox model per exposure beside common covariates: thousands of genes in seconds, each equal to R's ``coxph``.
 
-All models share their risk sets, and Newton's steps are taken for a batch of exposures at once. They start from the
-model of the covariates alone, which is near most of the answers.
+All models share their risk sets, and Newton's steps are taken for a batch of exposures at once. They start
+from the model of the covariates alone, which is near most of the answers.
 """
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.cox import LONGEST_STEP, MOST_STEPS, NO_END, fit_cox
-from faceage_bio.stats.cox_fit import NORMAL_975
+from faceage_bio.stats.cox_fit import hazard_ratios
 from faceage_bio.stats.cox_likelihood import RiskSets, efron_pass, information, score
 
 SETTLED = 1e-8  # the last step is taken without another look at the curvature
@@ -37,15 +36,16 @@ def fit_cox_per_column(
     exposures : DataFrame of float, shape (n, g)
         One column per gene.
     rows : int array, shape (n,), optional
-        Places of the participants in ``exposures``, where that has others too, or another order; a copy would be as large.
+        Places of the participants in ``exposures``, where that has others too, or another order; a copy would
+        be as large.
     covariates : DataFrame of float, shape (n, p)
         The same in every model; no columns for none.
 
     Returns
     -------
     DataFrame, shape (g, 9)
-        By exposure: log_hazard_ratio, standard_error, hazard_ratio, ci_lower, ci_upper, p_value, n, n_events, reason.
-        An exposure without an answer has NaN and the code of its reason.
+        By exposure: log_hazard_ratio, standard_error, hazard_ratio, ci_lower, ci_upper, p_value, n, n_events,
+        reason. An exposure without an answer has NaN and the code of its reason.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def fit_cox_per_column(
         raise FitError("too_few_events_for_terms", n_events=alone.n_events, terms=len(alone.terms) + 1)
     fitted = alone.rows
     order = fitted.sets.order if rows is None else rows[fitted.sets.order]
-    beta, error = np.full(exposures.shape[1], np.nan), np.full(exposures.shape[1], np.nan)
+    beta, error = np.full((2, exposures.shape[1]), np.nan)
     reason = np.full(exposures.shape[1], "", dtype=object)
     for first in range(0, exposures.shape[1], BATCH):
         part = slice(first, first + BATCH)
@@ -74,12 +74,8 @@ def fit_cox_per_column(
         found, its_error, why = _newton(fitted.sets, standard, fitted.x, fitted.beta)
         beta[first + usable], error[first + usable] = found / spread[usable], its_error / spread[usable]
         reason[first + usable] = why
-    table = pd.DataFrame({
-        "log_hazard_ratio": beta, "standard_error": error, "hazard_ratio": np.exp(beta),
-        "ci_lower": np.exp(beta - NORMAL_975 * error), "ci_upper": np.exp(beta + NORMAL_975 * error),
-        "p_value": 2 * norm.sf(np.abs(beta / error)), "n": alone.n, "n_events": alone.n_events, "reason": reason,
-    }, index=exposures.columns)  # fmt: skip
-    return table
+    table = hazard_ratios(beta, error, exposures.columns)
+    return table.assign(n=alone.n, n_events=alone.n_events, reason=reason)
 
 
 def _newton(
@@ -87,7 +83,7 @@ def _newton(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Newton's method for g exposures at once: estimates, standard errors and reasons, each (g,)."""
     g, terms = len(exposures), len(common) + 1
-    estimate, error = np.full(g, np.nan), np.full(g, np.nan)
+    estimate, error = np.full((2, g), np.nan)
     reason = np.full(g, "gene_not_converged", dtype=object)
     x = np.empty((g, terms, exposures.shape[1]))
     x[:, 0], x[:, 1:] = exposures, common

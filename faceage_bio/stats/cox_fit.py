@@ -12,17 +12,16 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox_likelihood import EfronPass, RiskSets, efron_pass, information, risk_sets, score
+from faceage_bio.stats.linear import NORMAL_975
 from faceage_bio.stats.minimum_sizes import EVENTS_PER_TERM
-
-NORMAL_975 = float(norm.ppf(0.975))
 
 
 @dataclass(frozen=True, eq=False)
 class FittedRows:
     """The rows of a fit and its state, for what is computed after it, on columns ``x`` that the terms are combinations of.
 
-    Terms less ``center`` are ``scale @ x``; the columns are those of a QR decomposition, so that terms that are nearly
-    combinations of each other, such as curves of one variable, lose no digits.
+    Terms less ``center`` are ``scale @ x``; the columns are those of a QR decomposition, so that terms that
+    are nearly combinations of each other, such as curves of one variable, lose no digits.
     """
 
     sets: RiskSets
@@ -34,11 +33,9 @@ class FittedRows:
 
     def in_terms(self, coefficients: np.ndarray) -> np.ndarray:
         """Coefficients of the columns, (p,) or (p, k), as coefficients of the terms."""
-        return (
-            solve_triangular(self.scale, coefficients, trans="T", lower=True)
-            if len(self.scale)
-            else coefficients
-        )
+        if not len(self.scale):
+            return coefficients
+        return solve_triangular(self.scale, coefficients, trans="T", lower=True)
 
     def columns_of(self, terms: np.ndarray) -> np.ndarray:
         """The columns, (p, n), of other rows' terms, (n, p)."""
@@ -55,9 +52,10 @@ class FittedRows:
 class CoxFit:
     """A fitted model.
 
-    ``terms``: one row per term with log_hazard_ratio, standard_error, hazard_ratio, ci_lower, ci_upper, p_value; with
-    robust errors all of these are robust and ``naive_error`` stands beside. ``covariance`` is that of the log hazard
-    ratios (robust where the errors are). ``rows`` is private to the functions that take a fit.
+    ``terms``: one row per term with log_hazard_ratio, standard_error, hazard_ratio, ci_lower, ci_upper,
+    p_value; with robust errors all of these are robust and ``naive_error`` stands beside. ``covariance`` is
+    that of the log hazard ratios (robust where the errors are). ``rows`` is private to the functions that
+    take a fit.
     """
 
     terms: pd.DataFrame
@@ -87,7 +85,8 @@ class CoxFit:
     def global_tests(self) -> dict[str, tuple[float, int, float]]:
         """Of all terms together, as R's ``summary(coxph)``: chi-square, degrees of freedom and p-value of three tests.
 
-        "likelihood_ratio", "wald" (robust where the errors are) and "score" (of no differences, the log-rank test's kin).
+        "likelihood_ratio", "wald" (robust where the errors are) and "score" (of no differences, the log-rank
+        test's kin).
         """
         rows, degrees = self.rows, len(self.terms)
         null = efron_pass(rows.sets, rows.x, np.zeros(rows.x.shape[1]))
@@ -103,12 +102,9 @@ class CoxFit:
 
 def few_per_term(n_events: int, terms: int) -> tuple[Reason, ...]:
     """What a reader must know of a model of few events per variable."""
-    thin = n_events < EVENTS_PER_TERM * terms
-    return (
-        (reason("few_events_per_variable", n_events=n_events, terms=terms, needed=EVENTS_PER_TERM),)
-        if thin
-        else ()
-    )
+    if n_events >= EVENTS_PER_TERM * terms:
+        return ()
+    return (reason("few_events_per_variable", n_events=n_events, terms=terms, needed=EVENTS_PER_TERM),)
 
 
 def likelihood_ratio_test(smaller: CoxFit, larger: CoxFit) -> tuple[float, int, float]:
@@ -122,37 +118,36 @@ def likelihood_ratio_test(smaller: CoxFit, larger: CoxFit) -> tuple[float, int, 
     one, other = smaller.rows.sets, larger.rows.sets
     if "firth" in (smaller.penalty, larger.penalty):
         raise FitError("penalised_models")
-    same = len(one.order) == len(other.order) and all(
-        np.array_equal(getattr(one, name), getattr(other, name))
-        if getattr(one, name) is not None and getattr(other, name) is not None
-        else getattr(one, name) is getattr(other, name)
-        for name in ("order", "times", "event", "entry", "weights", "stratum")
-    )
-    if not same:
+    # where only one has entries None and an array are not equal
+    rows = ("order", "times", "event", "entry", "weights", "stratum")
+    if not all(np.array_equal(getattr(one, name), getattr(other, name)) for name in rows):
         raise FitError("different_rows")
     degrees = len(larger.terms) - len(smaller.terms)
     inner, outer = smaller.rows.x.T, larger.rows.x.T
     left = inner - outer @ np.linalg.lstsq(outer, inner, rcond=None)[0] if outer.size else inner
     if degrees < 1 or np.abs(left).max(initial=0.0) > 1e-6:
+        names = {"smaller": smaller.terms.index, "larger": larger.terms.index}
         raise FitError(
-            "not_nested", smaller=", ".join(smaller.terms.index) or "no terms", larger=", ".join(larger.terms.index) or "no terms"
-        )  # fmt: skip
+            "not_nested", **{side: ", ".join(terms) or "no terms" for side, terms in names.items()}
+        )
     chi_square = max(0.0, 2 * (larger.log_likelihood - smaller.log_likelihood))
     return chi_square, degrees, float(chi2.sf(chi_square, degrees))
 
 
 def numbers(term: pd.Series) -> dict:
     """A fitted term as an estimate with its interval, its error and statistic on the log scale, and its p-value."""
-    return {
-        "estimate": term["hazard_ratio"], "ci_lower": term["ci_lower"], "ci_upper": term["ci_upper"],
-        "standard_error": term["standard_error"], "statistic": term["log_hazard_ratio"] / term["standard_error"],
-        "p_value": term["p_value"],
-    }  # fmt: skip
+    same = term[["ci_lower", "ci_upper", "standard_error", "p_value"]].to_dict()
+    statistic = term["log_hazard_ratio"] / term["standard_error"]
+    return {"estimate": term["hazard_ratio"], "statistic": statistic, **same}
 
 
 def wald_table(beta: np.ndarray, covariance: pd.DataFrame) -> pd.DataFrame:
     """Hazard ratios with Wald intervals and p-values."""
-    error = np.sqrt(np.diag(covariance))
+    return hazard_ratios(beta, np.sqrt(np.diag(covariance)), covariance.index)
+
+
+def hazard_ratios(beta: np.ndarray, error: np.ndarray, names: pd.Index) -> pd.DataFrame:
+    """Of log hazard ratios with these standard errors: the same, hazard ratios, Wald intervals and p-values, by name."""
     with np.errstate(over="ignore"):  # of terms that are nearly combinations of others, as in R
         table = {
             "log_hazard_ratio": beta,
@@ -162,10 +157,7 @@ def wald_table(beta: np.ndarray, covariance: pd.DataFrame) -> pd.DataFrame:
             "ci_upper": np.exp(beta + NORMAL_975 * error),
             "p_value": 2 * norm.sf(np.abs(beta / error)),
         }
-    return pd.DataFrame(table, index=covariance.index)
-
-
-# Survival that a Cox model predicts: Efron's baseline hazard, as R's ``survfit`` of a ``coxph`` fit.
+    return pd.DataFrame(table, index=names)
 
 
 def baseline_hazard(fit: CoxFit) -> pd.DataFrame:
@@ -177,11 +169,10 @@ def baseline_hazard(fit: CoxFit) -> pd.DataFrame:
         stratum, years, hazard (the step at that time), cumulative_hazard.
     """
     sets = fit.rows.sets
-    steps = sets.over_ties(fit.rows.at.inverse) * np.exp(-_shift(fit))
-    stratum = sets.stratum[sets.deaths[sets.starts]]
-    table = pd.DataFrame({
-        "stratum": [sets.levels[number] for number in stratum], "years": sets.event_times, "hazard": steps,
-    })  # fmt: skip
+    shift = float(fit.rows.center @ fit.terms.log_hazard_ratio.to_numpy())
+    steps = sets.over_ties(fit.rows.at.inverse) * np.exp(-shift)
+    stratum = [sets.levels[number] for number in sets.stratum[sets.deaths[sets.starts]]]
+    table = pd.DataFrame({"stratum": stratum, "years": sets.event_times, "hazard": steps})
     return table.assign(cumulative_hazard=table.groupby("stratum", sort=False).hazard.cumsum())
 
 
@@ -253,8 +244,8 @@ def survival_interval_at(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Predicted survival with the ends of its 95% interval, each of shape (n, t); arguments as ``cumulative_hazard_at``.
 
-    The interval is symmetric in the log of the cumulative hazard, as R's ``survfit(fit, newdata, conf.type = "log-log")``; NaN
-    before the first death.
+    The interval is symmetric in the log of the cumulative hazard, as R's ``survfit(fit, newdata, conf.type =
+    "log-log")``; NaN before the first death.
     """
     hazard = cumulative_hazard_at(fit, design, times, strata)
     sets, at, names = fit.rows.sets, fit.rows.at, list(fit.terms.index)
@@ -299,17 +290,9 @@ def _steps_until(sets: RiskSets, number: int, times: np.ndarray) -> tuple[int, n
     return first, first + np.searchsorted(sets.event_times[first:last], times + _rounding(times), "right")
 
 
-def _shift(fit: CoxFit) -> float:
-    return float(fit.rows.center @ fit.terms.log_hazard_ratio.to_numpy())
-
-
 def _rounding(times: np.ndarray) -> np.ndarray:
-    return 1e-8 * np.maximum(
-        1.0, np.abs(times)
-    )  # a time of death asked for by its rounded number is that time
-
-
-# Cumulative hazard of each person at the end of his observation.
+    # a time of death asked for by its rounded number is that time
+    return 1e-8 * np.maximum(1.0, np.abs(times))
 
 
 def nelson_aalen(years: np.ndarray, event: np.ndarray, entry: np.ndarray | None = None) -> np.ndarray:
@@ -333,9 +316,6 @@ def nelson_aalen(years: np.ndarray, event: np.ndarray, entry: np.ndarray | None 
     found = np.empty(len(sets.times))
     found[sets.order] = rising[np.searchsorted(sets.event_times, sets.times, "right")]
     return found
-
-
-# Residuals of a Cox fit, one per row of the data, equal to R's ``residuals.coxph``.
 
 
 def martingale_residuals(fit: CoxFit) -> np.ndarray:

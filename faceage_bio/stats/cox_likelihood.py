@@ -1,4 +1,17 @@
-"""Cox's partial likelihood: risk sets, the sums over them with Efron's ties, and rows cut at times."""
+"""Cox's partial likelihood: risk sets, the sums over them with Efron's ties, and rows cut at times.
+
+Who is at risk at each death: one layout of the rows that every sum of a Cox model is taken from.
+
+Rows are sorted by stratum and time; a sum over all participants at risk is then a difference of running sums,
+and a sum over the deaths at which a participant was at risk is one too, so that nothing loops over rows. With
+tied deaths Efron's method counts one step per death: at step k of d tied deaths each of these d counts as 1 -
+k/d of a person. Arrays hold rows along the last axis, so that the same sums serve one model or a batch of
+models.
+
+Cox's partial likelihood with Efron's ties: one pass over the deaths gives value, slopes, curvature and residuals.
+
+Columns of ``x`` are rows here, (..., p, n), in the order of the risk sets; ``...`` may be a batch of models.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +20,6 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.errors import FitError
-
-# Who is at risk at each death: one layout of the rows that every sum of a Cox model is taken from.
-#
-# Rows are sorted by stratum and time; a sum over all participants at risk is then a difference of running sums, and a sum over
-# the deaths at which a participant was at risk is one too, so that nothing loops over rows. With tied deaths Efron's method
-# counts one step per death: at step k of d tied deaths each of these d counts as 1 - k/d of a person.
-# Arrays hold rows along the last axis, so that the same sums serve one model or a batch of models.
-
 
 TIE = float(np.sqrt(np.finfo(float).eps))  # R's: times closer than this are ties
 
@@ -174,19 +179,13 @@ def _codes(strata: np.ndarray) -> tuple[np.ndarray, list]:
     return codes.astype(np.int64), list(levels)
 
 
-# Cox's partial likelihood with Efron's ties: one pass over the deaths gives value, slopes, curvature and residuals.
-#
-# Columns of ``x`` are rows here, (..., p, n), in the order of the risk sets; ``...`` may be a batch of models.
-
-
 @dataclass(frozen=True, eq=False)
 class EfronPass:
     """What one value of the coefficients gives."""
 
     risk: np.ndarray  # (..., n) weight times exp(linear predictor)
-    inverse: (
-        np.ndarray
-    )  # (..., d) hazard of each step: weight of the deaths over the risk of everybody at risk
+    # (..., d) hazard of each step: weight of the deaths over the risk of everybody at risk
+    inverse: np.ndarray
     means: np.ndarray  # (..., p, d) mean of x at each step
     hazard: np.ndarray  # (..., n) cumulative baseline hazard that each row passed through
     log_likelihood: np.ndarray  # (...)
@@ -253,9 +252,6 @@ def schoenfeld_residuals(sets: RiskSets, x: np.ndarray, at: EfronPass) -> np.nda
     return x[:, sets.deaths] - mean
 
 
-# Follow-up cut into spells, so that a hazard ratio may differ between them (start-stop rows).
-
-
 def split_follow_up(
     years: np.ndarray, event: np.ndarray, entry: np.ndarray | None, cuts: Sequence[float]
 ) -> pd.DataFrame:
@@ -264,7 +260,8 @@ def split_follow_up(
     Parameters
     ----------
     years, event : arrays of shape (n,)
-    entry : array of shape (n,), or None for 0 (with a follow-up of 0 for -1, so that this row too has a spell)
+    entry : array of shape (n,), or None for 0 (with a follow-up of 0 for -1, so that this row too has a
+        spell)
     cuts : times
 
     Returns
@@ -288,6 +285,5 @@ def split_follow_up(
     final = number == n_spells[row] - 1
     start = np.where(number == 0, entry[row], edges[spell])
     stop = np.where(final, years[row], edges[spell + 1])
-    return pd.DataFrame({
-        "row": row, "start": start, "stop": stop, "event": np.where(final, event[row], 0.0), "spell": spell,
-    })  # fmt: skip
+    died = np.where(final, event[row], 0.0)
+    return pd.DataFrame({"row": row, "start": start, "stop": stop, "event": died, "spell": spell})

@@ -1,4 +1,10 @@
-"""Proportional hazards: the score test of Grambsch and Therneau, and the hazard ratio over time."""
+"""Proportional hazards: the score test of Grambsch and Therneau, and the hazard ratio over time.
+
+Do hazard ratios stay the same over time? The score test of Grambsch and Therneau, as R's ``cox.zph`` (3.0 and later).
+
+Each term is tested by the score of a further coefficient for x times g(time), at the fitted model; the
+information is that of the whole extended model, so that correlated terms are not mistaken for each other.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,19 +14,16 @@ import pandas as pd
 from scipy.stats import chi2, rankdata
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit
+from faceage_bio.stats.cox_fit import CoxFit
 from faceage_bio.stats.cox_likelihood import RiskSets, information, risk_sets, schoenfeld_residuals
+from faceage_bio.stats.linear import NORMAL_975
 from faceage_bio.stats.smoothing import natural_spline, place_knots
-
-# Do hazard ratios stay the same over time? The score test of Grambsch and Therneau, as R's ``cox.zph`` (3.0 and later).
-#
-# Each term is tested by the score of a further coefficient for x times g(time), at the fitted model; the information is
-# that of the whole extended model, so that correlated terms are not mistaken for each other.
-
 
 TRANSFORMS = ("km", "identity", "log", "rank")
 GLOBAL = "GLOBAL"
 ROUNDING = 1e-10  # share of the information on a change over time that is rounding
+DF = 3  # beside the intercept; R's df = 4 counts it
+PLACES = 40
 
 
 def proportional_hazards_test(
@@ -50,11 +53,8 @@ def proportional_hazards_test(
     rows = fit.rows
     g = _time_scale(rows.sets, transform)[rows.sets.deaths]
     g = g - g.mean()
-    slope = (
-        rows.scale
-        @ schoenfeld_residuals(rows.sets, rows.x, rows.at)
-        @ (rows.sets.weights[rows.sets.deaths] * g)
-    )
+    residuals = schoenfeld_residuals(rows.sets, rows.x, rows.at)
+    slope = rows.scale @ residuals @ (rows.sets.weights[rows.sets.deaths] * g)
     once = information(rows.sets, rows.x, rows.at, g)
     twice = information(rows.sets, rows.x, rows.at, g**2)
     # what the fitted coefficients leave of the information on the further ones
@@ -62,8 +62,7 @@ def proportional_hazards_test(
     known = np.diag(rows.scale @ rows.information @ rows.scale.T)
     unchanged = np.diag(left) <= ROUNDING * known * max(float(g @ g), 1e-300) / len(g)
     if unchanged.any():
-        lost = [name for name, is_untold in zip(fit.terms.index, unchanged, strict=True) if is_untold]
-        raise FitError("few_event_times", columns=", ".join(lost))
+        raise FitError("few_event_times", columns=", ".join(fit.terms.index[unchanged]))
     found = []
     for name, places in {**groups, GLOBAL: list(range(len(slope)))}.items():
         u = slope[places]
@@ -76,8 +75,8 @@ def proportional_hazards_test(
 class HazardOverTime:
     """One point per death for the plot of a test: its time, g of it, and the coefficient that it suggests.
 
-    ``points``: stratum, years, g, then one column per term (log hazard ratio; for a term of several columns, in
-    multiples of the fitted one).
+    ``points``: stratum, years, g, then one column per term (log hazard ratio; for a term of several columns,
+    in multiples of the fitted one).
     """
 
     points: pd.DataFrame
@@ -158,13 +157,6 @@ def _informative_deaths(sets: RiskSets, x: np.ndarray) -> np.ndarray:
     return deaths[:, None] * varies.T
 
 
-# A hazard ratio over time, drawn through the scaled Schoenfeld residuals, as R's ``plot(cox.zph(..., terms = FALSE))``.
-
-
-DF = 3  # beside the intercept; R's df = 4 counts it
-PLACES = 40
-
-
 def smooth_over_time(fit: CoxFit, over_time: HazardOverTime, term: str) -> pd.DataFrame:
     """Natural spline of a term's log hazard ratio in g(time), with the band that R draws.
 
@@ -200,7 +192,5 @@ def smooth_over_time(fit: CoxFit, over_time: HazardOverTime, term: str) -> pd.Da
     error = np.sqrt(variance * np.einsum("ij,jk,ik->i", shown, inverse, shown))
     first = np.unique(g, return_index=True)[1]
     years = np.interp(at, g[first], points["years"].to_numpy()[first])
-    return pd.DataFrame({
-        "years": years, "g": at, "log_hazard_ratio": value, "ci_lower": value - NORMAL_975 * error,
-        "ci_upper": value + NORMAL_975 * error,
-    })  # fmt: skip
+    ends = {"ci_lower": value - NORMAL_975 * error, "ci_upper": value + NORMAL_975 * error}
+    return pd.DataFrame({"years": years, "g": at, "log_hazard_ratio": value, **ends})

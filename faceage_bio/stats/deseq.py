@@ -1,4 +1,17 @@
-"""DESeq2's method for bulk RNA counts, all genes at once: dispersions, means, tests, outlying counts, coefficients compared."""
+"""DESeq2's method for bulk RNA counts, all genes at once: dispersions, means, tests, outlying counts, coefficients compared.
+
+DESeq2's method for bulk RNA counts, all genes at once: dispersions, means, tests, outlying counts.
+
+Love, Huber and Anders 2014 (doi:10.1186/s13059-014-0550-8). An implementation of its own, held to DESeq2
+1.38.3 in the tests (tests/golden/deseq2); in place of its R it computes all genes of a block in the same
+array operations.
+
+Coefficients of separate models of the same samples held against each other.
+
+Two models of one outcome are correlated, so the standard error of the difference of their coefficients comes
+from both fits' influence of each sample (Weesie 1999, Stata Technical Bulletin 52: seemingly unrelated
+estimation), with HC3's correction.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +29,7 @@ from faceage_bio.stats.dispersion import (
     prior_variance,
     projected,
     starting_values,
+    trimmed_mean,
     with_prior,
 )
 from faceage_bio.stats.negative_binomial import (
@@ -29,10 +43,10 @@ from faceage_bio.stats.negative_binomial import (
     weights_of,
 )
 
-# Single counts that carry a gene's result: Cook's distances, and DESeq2's replacement of such counts.
-
-
 LEAST_ROBUST = 0.04  # a smaller dispersion would make every count beside an outlier look like one
+SPARE_SAMPLES = 4  # with fewer beyond the parameters DESeq2 finds its prior by a random simulation
+REPLICATES = 7  # an outlying count is replaced where so many samples share its design row
+OUTLIER_SDS = 2.0  # a gene so far above the trend keeps its own dispersion
 
 
 def cutoff(n_samples: int, p: int) -> float:
@@ -62,8 +76,8 @@ def robust_dispersions(normalised: np.ndarray, design: np.ndarray) -> np.ndarray
     if enough.any():
         variance = _cell_variance(normalised[:, enough], cells_of(design)[enough])
     else:
-        centre = _trimmed(normalised, 1 / 8)
-        variance = 1.51 * _trimmed((normalised - centre[:, None]) ** 2, 1 / 8)
+        centre = trimmed_mean(normalised, 1 / 8)
+        variance = 1.51 * trimmed_mean((normalised - centre[:, None]) ** 2, 1 / 8)
     mean = normalised.mean(axis=1)
     return np.maximum((variance - mean) / mean**2, LEAST_ROBUST)
 
@@ -74,15 +88,9 @@ def _cell_variance(normalised: np.ndarray, cells: np.ndarray) -> np.ndarray:
         mine = normalised[:, cells == cell]
         size = int(mine.shape[1] > 3) + int(mine.shape[1] > 23)
         share, scale = (1 / 3, 1 / 4, 1 / 8)[size], (2.04, 1.86, 1.51)[size]
-        centre = _trimmed(mine, share)
-        variances.append(scale * _trimmed((mine - centre[:, None]) ** 2, share))
+        centre = trimmed_mean(mine, share)
+        variances.append(scale * trimmed_mean((mine - centre[:, None]) ** 2, share))
     return np.max(variances, axis=0)
-
-
-def _trimmed(values: np.ndarray, share: float) -> np.ndarray:
-    cut = int(np.floor(values.shape[1] * share))
-    ordered = np.sort(values, axis=1)
-    return ordered[:, cut : values.shape[1] - cut].mean(axis=1)
 
 
 def cooks_distances(
@@ -95,41 +103,37 @@ def cooks_distances(
     y : counts, shape (n_genes, n_samples)
     beta, dispersions : of the fit
     """
-    pairs, p = Pairs.of(design), design.shape[1]
-    mu = means(beta, design, size_factors)
-    weights = weights_of(mu, dispersions)
-    inverse = np.linalg.inv(pairs.information(weights) + RIDGE * np.eye(p))
-    leverage = pairs.leverages(weights, inverse)
+    mu, _, leverage = _at_fit(beta, design, size_factors, dispersions)
     robust = robust_dispersions(y / size_factors, design)[:, None]
-    return (y - mu) ** 2 / (mu + robust * mu**2) / p * leverage / (1 - leverage) ** 2
+    return (y - mu) ** 2 / (mu + robust * mu**2) / design.shape[1] * leverage / (1 - leverage) ** 2
+
+
+def _at_fit(
+    beta: np.ndarray, design: np.ndarray, size_factors: np.ndarray, dispersions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fitted means, the inverse information (n_genes, p, p) and the leverages, means and leverages (n_genes, n_samples)."""
+    pairs, mu = Pairs.of(design), means(beta, design, size_factors)
+    weights = weights_of(mu, dispersions)
+    inverse = np.linalg.inv(pairs.information(weights) + RIDGE * np.eye(design.shape[1]))
+    return mu, inverse, pairs.leverages(weights, inverse)
 
 
 def replace_outlying(
     y: np.ndarray, outlying: np.ndarray, replaceable: np.ndarray, size_factors: np.ndarray
 ) -> np.ndarray:
     """Counts with outlying ones of ``replaceable`` samples set to the gene's trimmed mean in that sample's depth."""
-    centre = _trimmed(y / size_factors, 0.2)
+    centre = trimmed_mean(y / size_factors, 0.2)
     return np.where(outlying & replaceable, np.floor(centre[:, None] * size_factors), y)
-
-
-SPARE_SAMPLES = 4  # with fewer beyond the parameters DESeq2 finds its prior by a random simulation
-# DESeq2's method for bulk RNA counts, all genes at once: dispersions, means, tests, outlying counts.
-#
-# Love, Huber and Anders 2014 (doi:10.1186/s13059-014-0550-8). An implementation of its own, held to DESeq2 1.38.3 in the tests
-# (tests/golden/deseq2); in place of its R it computes all genes of a block in the same array operations.
-
-
-REPLICATES = 7  # an outlying count is replaced where so many samples share its design row
-OUTLIER_SDS = 2.0  # a gene so far above the trend keeps its own dispersion
 
 
 @dataclass(frozen=True)
 class DeseqFit:
     """Every gene's fit. Arrays have shape (n_genes,), and are NaN for a gene without counts.
 
-    ``base_mean``: mean of normalised counts. ``gene_dispersion``, ``trend``, ``dispersion``: by itself, expected at its mean,
-    and used. ``max_cooks``: largest Cook's distance among samples whose design row occurs three times (NaN: there are none,
-    as with a continuous exposure). ``replaced``: whether counts were replaced. ``fit``: of the genes in ``tested``.
+    ``base_mean``: mean of normalised counts. ``gene_dispersion``, ``trend``, ``dispersion``: by itself,
+    expected at its mean, and used. ``max_cooks``: largest Cook's distance among samples whose design row
+    occurs three times (NaN: there are none, as with a continuous exposure). ``replaced``: whether counts were
+    replaced. ``fit``: of the genes in ``tested``.
     """
 
     base_mean: np.ndarray
@@ -216,11 +220,23 @@ def fit_deseq(counts: np.ndarray, design: np.ndarray, size_factors: np.ndarray, 
     final = chain.final(genes, beta, own, expected, prior, seen)
     all_there = len(genes) == counts.shape[1]
     fit = fit_means(counts if all_there else counts[:, genes], chain.design, size_factors, final, workers)
+    whole = np.full((4, len(base_mean)), np.nan)  # the last, Cook's distances, is filled below
+    whole[:3, genes] = own, expected, final
     result = DeseqFit(
-        base_mean, _spread(own, genes, base_mean), _spread(expected, genes, base_mean),
-        _spread(final, genes, base_mean), np.full(len(base_mean), np.nan), np.zeros(len(base_mean), bool), genes, fit,
-        counts, chain.design, size_factors, trend.kind, prior,
-    )  # fmt: skip
+        base_mean=base_mean,
+        gene_dispersion=whole[0],
+        trend=whole[1],
+        dispersion=whole[2],
+        max_cooks=whole[3],
+        replaced=np.zeros(len(base_mean), bool),
+        tested=genes,
+        fit=fit,
+        counts=counts,
+        design=chain.design,
+        size_factors=size_factors,
+        trend_kind=trend.kind,
+        prior_variance=prior,
+    )
     return chain.without_outliers(result, trend, seen)
 
 
@@ -229,12 +245,6 @@ def normalised_means(counts: np.ndarray, size_factors: np.ndarray) -> np.ndarray
     inverse = 1 / size_factors
     parts = split(np.arange(counts.shape[1]), len(counts))  # a product copies integers as floats
     return np.concatenate([inverse @ counts[:, part] for part in parts]) / len(counts)
-
-
-def _spread(values: np.ndarray, genes: np.ndarray, like: np.ndarray) -> np.ndarray:
-    whole = np.full(len(like), np.nan)
-    whole[genes] = values
-    return whole
 
 
 @dataclass(frozen=True)
@@ -304,10 +314,8 @@ class _Chain:
         replaceable = in_cells_of(self.design, REPLICATES)
 
         def compute(part: np.ndarray) -> tuple[np.ndarray, ...]:
-            cooks = cooks_distances(
-                self._rows(genes[part]), result.fit.beta[part], self.design, self.size_factors,
-                result.dispersion[genes[part]],
-            )  # fmt: skip
+            y, dispersions = self._rows(genes[part]), result.dispersion[genes[part]]
+            cooks = cooks_distances(y, result.fit.beta[part], self.design, self.size_factors, dispersions)
             kept = np.where(judged & ~replaceable, cooks, 0.0)
             worst = (kept if replaceable.any() else cooks[:, judged]).max(axis=1)
             return worst, np.any(cooks > limit, axis=1)
@@ -347,19 +355,8 @@ class _Chain:
         whole = result.fit
         for name in ("beta", "covariance", "log_likelihood", "converged"):
             getattr(whole, name)[again] = getattr(fit, name)
-        for values, part in (
-            (result.gene_dispersion, own),
-            (result.trend, expected),
-            (result.dispersion, final),
-        ):
-            values[genes] = part
+        result.gene_dispersion[genes], result.trend[genes], result.dispersion[genes] = own, expected, final
         return replace(result, base_mean=base_mean, counts=counts)
-
-
-# Coefficients of separate models of the same samples held against each other.
-#
-# Two models of one outcome are correlated, so the standard error of the difference of their coefficients comes from both fits'
-# influence of each sample (Weesie 1999, Stata Technical Bulletin 52: seemingly unrelated estimation), with HC3's correction.
 
 
 @dataclass(frozen=True)
@@ -380,12 +377,9 @@ def coefficient(
     counts : int array, shape (n_samples, n_genes); few genes, no gene without counts
     column : of the design
     """
-    y, pairs = counts.T.astype(np.float64), Pairs.of(design)
     beta = fit_means(counts, design, size_factors, dispersions).beta
-    mu = means(beta, design, size_factors)
-    weights = weights_of(mu, dispersions)
-    inverse = np.linalg.inv(pairs.information(weights) + RIDGE * np.eye(design.shape[1]))
-    score = (y - mu) / (1 + dispersions[:, None] * mu) / (1 - pairs.leverages(weights, inverse))
+    mu, inverse, leverage = _at_fit(beta, design, size_factors, dispersions)
+    score = (counts.T - mu) / (1 + dispersions[:, None] * mu) / (1 - leverage)
     return Coefficient(LOG2_E * beta[:, column], LOG2_E * score * (inverse[:, column] @ design.T))
 
 

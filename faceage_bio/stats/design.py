@@ -15,8 +15,9 @@ RANK_TOLERANCE = 1e-8  # singular value of columns scaled to length 1
 class Design:
     """The matrix of complete rows, and what was left out.
 
-    ``matrix`` (n_complete, n_terms) floats, columns such as ``bmi`` and ``sex: male``; ``missing`` says for each row of
-    the table that was left out which column it lacks; ``constant`` names columns that do not vary and so are not in it.
+    ``matrix`` (n_complete, n_terms) floats, columns such as ``bmi`` and ``sex: male``; ``missing`` says for
+    each row of the table that was left out which column it lacks; ``constant`` names columns that do not vary
+    and so are not in it.
     """
 
     matrix: pd.DataFrame

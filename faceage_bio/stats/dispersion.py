@@ -1,4 +1,11 @@
-"""Dispersions of negative binomial counts as DESeq2 estimates them: gene-wise, their trend and its prior."""
+"""Dispersions of negative binomial counts as DESeq2 estimates them: gene-wise, their trend and its prior.
+
+Gene-wise dispersions of negative binomial counts, all genes at once, as DESeq2 estimates them.
+
+The Cox-Reid adjusted profile likelihood is climbed in log dispersion with DESeq2's steps and stopping rule
+(Love et al. 2014, doi:10.1186/s13059-014-0550-8): where the likelihood is flat, the place where a search
+stops is part of the method.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +17,10 @@ from scipy.special import digamma, gammaln, polygamma
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.negative_binomial import Pairs
 
-# Gene-wise dispersions of negative binomial counts, all genes at once, as DESeq2 estimates them.
-#
-# The Cox-Reid adjusted profile likelihood is climbed in log dispersion with DESeq2's steps and stopping rule (Love et al. 2014,
-# doi:10.1186/s13059-014-0550-8): where the likelihood is flat, the place where a search stops is part of the method.
-
-
 LEAST = 1e-8  # dispersions are never smaller, nor larger than `largest`
 GRID = 20
+TRUSTED = 100 * LEAST  # smaller gene-wise dispersions do not shape the trend
+MAD_TO_SD = 1.4826
 
 
 def largest(n_samples: int) -> float:
@@ -179,13 +182,6 @@ def with_prior(profile: Profile, start: np.ndarray) -> np.ndarray:
     return np.clip(alpha, LEAST, largest(n))
 
 
-# How dispersion goes with mean count over all genes, and how far genes stray from that: DESeq2's empirical prior.
-
-
-TRUSTED = 100 * LEAST  # smaller gene-wise dispersions do not shape the trend
-MAD_TO_SD = 1.4826
-
-
 @dataclass(frozen=True)
 class Trend:
     """Dispersion as a function of the mean of normalised counts; ``kind`` is parametric, local or mean."""
@@ -213,7 +209,7 @@ def fit_trend(means: np.ndarray, dispersions: np.ndarray) -> Trend:
         pass
     if len(means) >= 20:
         return Trend("local", _local(means, dispersions))
-    centre = _trimmed_mean(dispersions, 0.001)
+    centre = float(trimmed_mean(dispersions, 0.001))
     return Trend("mean", lambda mean: np.full(np.shape(mean), centre))
 
 
@@ -286,9 +282,11 @@ def _gamma_deviance(y: np.ndarray, mu: np.ndarray) -> float:
     return float(-2 * np.sum(np.log(y / mu) - (y - mu) / mu))
 
 
-def _trimmed_mean(values: np.ndarray, share: float) -> float:
-    cut = int(np.floor(len(values) * share))
-    return float(np.sort(values)[cut : len(values) - cut].mean())
+def trimmed_mean(values: np.ndarray, share: float) -> np.ndarray:
+    """Mean along the last axis without this share of the lowest and of the highest values."""
+    n = values.shape[-1]
+    cut = int(np.floor(n * share))
+    return np.sort(values)[..., cut : n - cut].mean(axis=-1)
 
 
 def _local(means: np.ndarray, dispersions: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

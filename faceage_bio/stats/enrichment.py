@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-# Whether the genes of a set stand out among all: preranked GSEA (multilevel, through gseapy) and over-representation.
-
-
 PERMUTATIONS = 1000
 SMALLEST_P = 1e-50  # gseapy's own floor: no p is ever 0
+METHODS = ("mean z", "score_genes", "ssGSEA")
+CONTROL_GENES = 50
+SEED = 1
+SAMPLES = 500  # at once in ssGSEA, which holds its levels several times
 
 
 def preranked(
@@ -19,7 +20,8 @@ def preranked(
 ) -> pd.DataFrame:
     """Enrichment of each set at the ends of a ranking (Subramanian et al. 2005; multilevel p-values of Korotkevich et al. 2021).
 
-    The p-value is of permuted genes, which takes genes for independent; where they rise and fall together it is too small.
+    The p-value is of permuted genes, which takes genes for independent; where they rise and fall together it
+    is too small.
 
     Parameters
     ----------
@@ -28,7 +30,8 @@ def preranked(
 
     Returns
     -------
-    DataFrame by set: enrichment, normalised, p_value, n (ranked genes of the set), leading (genes at the edge, as a list)
+    DataFrame by set: enrichment, normalised, p_value, n (ranked genes of the set), leading (genes at the
+    edge, as a list)
     """
     import gseapy
 
@@ -44,10 +47,15 @@ def preranked(
             threads=1, seed=seed, method="multilevel", eps=SMALLEST_P,
         ).res2d.set_index("Term")  # fmt: skip
     p_values = found["NOM p-val"].astype("float64").clip(lower=SMALLEST_P)
-    return pd.DataFrame({
-        "enrichment": found["ES"].astype("float64"), "normalised": found["NES"].astype("float64"), "p_value": p_values,
-        "n": [len(members[name]) for name in found.index], "leading": [str(genes).split(";") for genes in found["Lead_genes"]],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "enrichment": found["ES"].astype("float64"),
+            "normalised": found["NES"].astype("float64"),
+            "p_value": p_values,
+            "n": [len(members[name]) for name in found.index],
+            "leading": [str(genes).split(";") for genes in found["Lead_genes"]],
+        }
+    )
 
 
 def over_representation(
@@ -62,33 +70,19 @@ def over_representation(
 
     Returns
     -------
-    DataFrame by set: n (tested genes of the set), n_chosen (of them found), odds_ratio (sample; NaN where it has no value),
-    p_value (1 where none was found)
+    DataFrame by set: n (tested genes of the set), n_chosen (of them found), odds_ratio (sample; NaN where it
+    has no value), p_value (1 where none was found)
     """
     background, chosen = set(background), set(chosen) & set(background)
     rows = {}
     for name, genes in sets.items():
         own = set(genes) & background
         both = len(own & chosen)
-        table = np.array([
-            [both, len(own) - both],
-            [len(chosen) - both, len(background) - len(own) - len(chosen) + both],
-        ])  # fmt: skip
-        low = table[0, 1] * table[1, 0]
-        rows[name] = {
-            "n": len(own), "n_chosen": both, "odds_ratio": table[0, 0] * table[1, 1] / low if low else np.nan,
-            "p_value": float(stats.hypergeom.sf(both - 1, len(background), len(own), len(chosen))),
-        }  # fmt: skip
+        low = (len(own) - both) * (len(chosen) - both)
+        odds_ratio = both * (len(background) - len(own) - len(chosen) + both) / low if low else np.nan
+        p_value = float(stats.hypergeom.sf(both - 1, len(background), len(own), len(chosen)))
+        rows[name] = {"n": len(own), "n_chosen": both, "odds_ratio": odds_ratio, "p_value": p_value}
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-# One number per sample for a set of genes, three ways: signed mean z, scanpy's score against control genes, ssGSEA.
-
-
-METHODS = ("mean z", "score_genes", "ssGSEA")
-CONTROL_GENES = 50
-SEED = 1
-SAMPLES = 500  # at once in ssGSEA, which holds its levels several times
 
 
 def mean_z(levels: pd.DataFrame, directions: Mapping[str, int]) -> pd.Series:
@@ -117,14 +111,12 @@ def control_score(levels: pd.DataFrame, directions: Mapping[str, int]) -> pd.Ser
     import anndata
     import scanpy as sc
 
-    data = anndata.AnnData(
-        levels.to_numpy(dtype=np.float64), obs=pd.DataFrame(index=levels.index.astype(str))
-    )
+    samples = pd.DataFrame(index=levels.index.astype(str))
+    data = anndata.AnnData(levels.to_numpy(dtype=np.float64), obs=samples)
     data.var_names = levels.columns.astype(str)
     total = np.zeros(len(levels))
     for sign in (1, -1):
-        genes = [gene for gene, way in directions.items() if gene in levels and (way or 1) == sign]
-        if genes:
+        if genes := _of_sign(levels, directions, sign):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)
                 sc.tl.score_genes(data, genes, ctrl_size=CONTROL_GENES, random_state=SEED, score_name="found")
@@ -132,15 +124,17 @@ def control_score(levels: pd.DataFrame, directions: Mapping[str, int]) -> pd.Ser
     return pd.Series(total, index=levels.index)
 
 
+def _of_sign(levels: pd.DataFrame, directions: Mapping[str, int], sign: int) -> list[str]:
+    """Genes that rise (1) or fall (-1); those of which it is not said count as rising."""
+    return [gene for gene, way in directions.items() if gene in levels and (way or 1) == sign]
+
+
 def rank_score(levels: pd.DataFrame, directions: Mapping[str, int]) -> pd.Series:
     """Enrichment of the set among a sample's ranked genes (ssGSEA, Barbie et al. 2009, through gseapy); up minus down."""
     import gseapy
 
-    sets = {
-        name: [gene for gene, way in directions.items() if gene in levels and (way or 1) == sign]
-        for name, sign in (("up", 1), ("down", -1))
-    }
-    sets = {name: genes for name, genes in sets.items() if genes}
+    both = {"up": _of_sign(levels, directions, 1), "down": _of_sign(levels, directions, -1)}
+    sets = {name: genes for name, genes in both.items() if genes}
     found = []
     for first in range(0, len(levels), SAMPLES):
         some = levels.iloc[first : first + SAMPLES].T

@@ -1,30 +1,36 @@
-"""Cox and linear models over sites that keep their rows and give sums."""
+"""Cox and linear models over sites that keep their rows and give sums.
+
+A Cox model stratified by site, from sums that sites give and rows that they keep.
+
+With a baseline hazard for each site the partial likelihood is a product over sites, so a site need give only
+its score and information at the coefficients asked for: p + p (p + 1) / 2 numbers and no event time. The
+log-likelihood stays at the site: at coefficients of 0 its exponential is a product of the sizes of the risk
+sets, from which small studies can be recovered.
+
+A linear model with an intercept for each site, from sums that sites give: differences between groups,
+adjusted for covariates.
+
+With their own intercepts sites need give sums of products around their means alone; one answer gives the
+model of all rows.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from faceage_bio.core.errors import FitError, PrivacyError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import wald_table
 from faceage_bio.stats.cox_likelihood import efron_pass, information, risk_sets, score
+from faceage_bio.stats.linear import with_t
 
-# A Cox model stratified by site, from sums that sites give and rows that they keep.
-#
-# With a baseline hazard for each site the partial likelihood is a product over sites, so a site need give only its score and
-# information at the coefficients asked for: p + p (p + 1) / 2 numbers and no event time. The log-likelihood stays at the site: at
-# coefficients of 0 its exponential is a product of the sizes of the risk sets, from which small studies can be recovered.
-
-
-FEWEST_EVENTS, EVENTS_PER_TERM = (
-    50,
-    20,
-)  # below max(50, 20 p) the equations of an answer can be solved for the rows
+# below max(50, 20 p) an answer's equations can be solved for the rows
+FEWEST_EVENTS, EVENTS_PER_TERM = (50, 20)
 FEWEST_IN_LEVEL = 10  # participants at each level
 FEWEST_FOR_OWN = 5  # the same for a site's own fit
+RESIDUAL_DF = 10  # fewer are no estimate that may leave, as in a release
 
 
 @dataclass(frozen=True)
@@ -148,9 +154,8 @@ def site_step(
         )
     sets = risk_sets(years, event, entry)
     x = np.ascontiguousarray(design.to_numpy(dtype=float).T)
-    x = (x - x.mean(axis=1, keepdims=True))[
-        :, sets.order
-    ]  # sums over risk sets do not change, and keep their digits
+    centred = x - x.mean(axis=1, keepdims=True)  # sums over risk sets do not change, and keep their digits
+    x = centred[:, sets.order]
     at = efron_pass(sets, x, beta @ x)
     sums = SiteSums(score(sets, x, at), information(sets, x, at), len(design), int(event.sum()))
     if not (np.isfinite(sums.score).all() and np.isfinite(sums.information).all()):
@@ -163,9 +168,15 @@ def site_step(
 
 def pool_estimates(estimates: Sequence[SiteEstimate]) -> tuple[np.ndarray, np.ndarray]:
     """Two-stage: coefficients and covariance of the common effect, weighted by the inverse covariances."""
-    weights = [np.linalg.inv(one.covariance) for one in estimates]
+    return _weighted([one.beta for one in estimates], [one.covariance for one in estimates])
+
+
+def _weighted(
+    betas: Sequence[np.ndarray], covariances: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    weights = [np.linalg.inv(covariance) for covariance in covariances]
     covariance = np.linalg.inv(sum(weights))
-    return covariance @ sum(w @ one.beta for w, one in zip(weights, estimates, strict=True)), covariance
+    return covariance @ sum(weight @ beta for weight, beta in zip(weights, betas, strict=True)), covariance
 
 
 def coordinator_step(
@@ -196,14 +207,6 @@ def coordinator_step(
 def pooled_terms(names: Sequence[str], beta: np.ndarray, covariance: np.ndarray) -> pd.DataFrame:
     """The Wald table of the pooled model, as that of `fit_cox`."""
     return wald_table(beta, pd.DataFrame(covariance, index=names, columns=names))
-
-
-# A linear model with an intercept for each site, from sums that sites give: differences between groups, adjusted for covariates.
-#
-# With their own intercepts sites need give sums of products around their means alone; one answer gives the model of all rows.
-
-
-RESIDUAL_DF = 10  # fewer are no estimate that may leave, as in a release
 
 
 @dataclass(frozen=True)
@@ -261,7 +264,8 @@ def pooled_linear(
     Parameters
     ----------
     sums : of the sites that gave them; from these alone exactly R's ``lm(y ~ x + factor(site))``
-    estimates : of sites that gave their own, weighted by their inverse covariance; degrees of freedom are infinite then
+    estimates : of sites that gave their own, weighted by their inverse covariance; degrees of freedom are
+        infinite then
 
     Raises
     ------
@@ -277,22 +281,12 @@ def pooled_linear(
             parts.append((beta, (yy - beta @ xy) / df * np.linalg.inv(xx)))
         if len(parts) == 1:
             return *parts[0], float(df) if sums else np.inf
-        weights = [np.linalg.inv(covariance) for _, covariance in parts]
-        covariance = np.linalg.inv(sum(weights))
+        return *_weighted(*zip(*parts, strict=True)), np.inf
     except np.linalg.LinAlgError:
         raise FitError("singular_information") from None
-    beta = covariance @ sum(weight @ one for weight, (one, _) in zip(weights, parts, strict=True))
-    return beta, covariance, np.inf
 
 
 def linear_table(names: Sequence[str], beta: np.ndarray, covariance: np.ndarray, df: float) -> pd.DataFrame:
     """Differences with 95% CI and p-value of the t test."""
     error = np.sqrt(np.diag(covariance))
-    half = stats.t.ppf(0.975, df) * error
-    return pd.DataFrame(
-        {
-            "estimate": beta, "ci_lower": beta - half, "ci_upper": beta + half, "standard_error": error, "statistic": beta / error,
-            "p_value": 2 * stats.t.sf(np.abs(beta / error), df),
-        },
-        index=pd.Index(names),
-    )  # fmt: skip
+    return with_t(beta, error, df, names).assign(statistic=beta / error)

@@ -7,9 +7,11 @@ import numpy as np
 from scipy import special, stats
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats.linear import Estimate, LinearFit, correlation
+from faceage_bio.stats.linear import NORMAL_975, Estimate, LinearFit, correlation
 
-# Shares of a number of trials, and how two of them differ.
+RESAMPLES = 2000
+SEED = 2025  # fixed, so that an interval does not change from run to run
+BLOCK = 4_000_000  # resampled numbers held at a time
 
 
 def wilson(events: int, trials: int) -> Estimate:
@@ -46,14 +48,6 @@ def share_difference(events: tuple[int, int], trials: tuple[int, int]) -> Estima
     low, high = confint_proportions_2indep(k, n, m, total, method="newcomb", compare="diff")
     p_value = float(stats.fisher_exact([[k, n - k], [m, total - m]]).pvalue)
     return Estimate(k / n - m / total, float(low), float(high), p_value)
-
-
-# How widely values scatter, and how two groups differ in that and in their correlations.
-
-
-RESAMPLES = 2000
-SEED = 2025  # fixed, so that an interval does not change from run to run
-BLOCK = 4_000_000  # resampled numbers held at a time
 
 
 def root_mean_square(values: np.ndarray) -> Estimate:
@@ -109,9 +103,8 @@ def sd_ratio(
     ratio = one / other
     below, above = stats.f.ppf([0.975, 0.025], df_one, df_other)
     p_value = 2 * min(stats.f.cdf(ratio, df_one, df_other), stats.f.sf(ratio, df_one, df_other))
-    return Estimate(
-        float(np.sqrt(ratio)), float(np.sqrt(ratio / below)), float(np.sqrt(ratio / above)), float(p_value), statistic=float(ratio)
-    )  # fmt: skip
+    estimate, lower, upper = np.sqrt([ratio, ratio / below, ratio / above]).tolist()
+    return Estimate(estimate, lower, upper, float(p_value), statistic=float(ratio))
 
 
 def _variance(values: np.ndarray, age: np.ndarray | None) -> tuple[float, int]:
@@ -146,16 +139,10 @@ def correlation_difference(a: tuple[np.ndarray, np.ndarray], b: tuple[np.ndarray
     difference = one.estimate - other.estimate
     below = np.hypot(one.estimate - one.ci_lower, other.ci_upper - other.estimate)
     above = np.hypot(one.ci_upper - one.estimate, other.estimate - other.ci_lower)
-    z = (np.arctanh(one.estimate) - np.arctanh(other.estimate)) / np.sqrt(
-        1 / (len(a[0]) - 3) + 1 / (len(b[0]) - 3)
-    )
-    p_value = float(2 * stats.norm.sf(abs(z)))
-    return Estimate(
-        difference, float(difference - below), float(difference + above), p_value, statistic=float(z)
-    )
-
-
-# Wilcoxon's signed-rank test, exact also with ties.
+    z_error = np.sqrt(1 / (len(a[0]) - 3) + 1 / (len(b[0]) - 3))
+    z = (np.arctanh(one.estimate) - np.arctanh(other.estimate)) / z_error
+    ends, p_value = (float(difference - below), float(difference + above)), float(2 * stats.norm.sf(abs(z)))
+    return Estimate(difference, *ends, p_value, statistic=float(z))
 
 
 @dataclass(frozen=True)
@@ -195,9 +182,6 @@ def signed_rank(differences: np.ndarray) -> SignedRank:
     return SignedRank(positive / 2, float(p_value), 2.0 / 2**n, n)
 
 
-# How large a difference is, beside its p-value: standardised differences and shares of variance.
-
-
 @dataclass(frozen=True)
 class StandardisedDifference:
     """A difference in standard deviations with its 95% interval."""
@@ -208,7 +192,8 @@ class StandardisedDifference:
 
 
 def hedges_g(a: np.ndarray, b: np.ndarray) -> StandardisedDifference:
-    """Difference of means a - b in pooled standard deviations, without small-sample bias (Hedges 1981, doi:10.3102/10769986006002107).
+    """Difference of means a - b in pooled standard deviations, without small-sample bias (Hedges 1981,
+    doi:10.3102/10769986006002107).
 
     Exact correction factor and large-sample variance, as ``metafor::escalc(measure = "SMD")``; normal interval.
 
@@ -226,7 +211,7 @@ def hedges_g(a: np.ndarray, b: np.ndarray) -> StandardisedDifference:
         raise FitError("values_constant")
     correction = np.exp(special.gammaln(df / 2) - np.log(np.sqrt(df / 2)) - special.gammaln((df - 1) / 2))
     g = float(correction * (a.mean() - b.mean()) / pooled)
-    half = 1.959963984540054 * np.sqrt(1 / len(a) + 1 / len(b) + g**2 / (2 * (len(a) + len(b))))
+    half = NORMAL_975 * np.sqrt(1 / len(a) + 1 / len(b) + g**2 / (2 * (len(a) + len(b))))
     return StandardisedDifference(g, g - half, g + half)
 
 
@@ -254,7 +239,8 @@ class VarianceShare:
 def variance_share(without: LinearFit, full: LinearFit) -> VarianceShare:
     """Share of the variance left by the other terms that a factor takes, by the two nested fits' residual sums of squares.
 
-    Omega is eta without its bias upwards (Olejnik and Algina 2003, doi:10.1037/1082-989X.8.4.434); below 0 it is cut there.
+    Omega is eta without its bias upwards (Olejnik and Algina 2003, doi:10.1037/1082-989X.8.4.434); below 0 it
+    is cut there.
     """
     df_terms = without.df - full.df
     f = (without.rss - full.rss) / df_terms / (full.rss / full.df)

@@ -17,9 +17,9 @@ MAX_LEVELS = 20
 def impute(table: pd.DataFrame, m: int, iterations: int, seed: int) -> list[pd.DataFrame]:
     """Chained equations (van Buuren 2011, doi:10.18637/jss.v045.i03): each column is drawn from a model of all others.
 
-    Numbers by predictive mean matching (5 donors, so that only values that occur are lent), words by logistic or
-    polytomous regression; the coefficients are drawn too, and perfect prediction is held off by augmented data (White,
-    Daniel and Royston 2010, doi:10.1016/j.csda.2010.04.005).
+    Numbers by predictive mean matching (5 donors, so that only values that occur are lent), words by logistic
+    or polytomous regression; the coefficients are drawn too, and perfect prediction is held off by augmented
+    data (White, Daniel and Royston 2010, doi:10.1016/j.csda.2010.04.005).
 
     Parameters
     ----------
@@ -48,9 +48,8 @@ def impute(table: pd.DataFrame, m: int, iterations: int, seed: int) -> list[pd.D
         if not numeric[name] and table[name].nunique() > MAX_LEVELS:
             raise FitError("many_levels", column=name, levels=table[name].nunique(), most=MAX_LEVELS)
     columns = {name: _Column.of(table[name], numeric[name]) for name in table}
-    order = sorted(
-        (name for name in table if columns[name].gap.any()), key=lambda name: columns[name].gap.sum()
-    )
+    gaps = {name: int(column.gap.sum()) for name, column in columns.items() if column.gap.any()}
+    order = sorted(gaps, key=gaps.__getitem__)
     random = np.random.default_rng(seed)
     tables = []
     for _ in range(m):
@@ -64,9 +63,8 @@ def impute(table: pd.DataFrame, m: int, iterations: int, seed: int) -> list[pd.D
                 draw = _match_means if numeric[name] else _draw_words
                 gap = columns[name].gap
                 values[name][gap] = draw(values[name][~gap], x, gap, random)
-        tables.append(
-            pd.DataFrame({name: columns[name].decode(values[name]) for name in table}, index=table.index)
-        )
+        decoded = {name: column.decode(values[name]) for name, column in columns.items()}
+        tables.append(pd.DataFrame(decoded, index=table.index))
     return tables
 
 
@@ -142,14 +140,11 @@ def _draw_words(known: np.ndarray, x: np.ndarray, gap: np.ndarray, random: np.ra
 def _augment(x: np.ndarray, codes: np.ndarray, n_words: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Every word once above and once below the mean of each predictor, together as heavy as there are coefficients."""
     middle, spread = x.mean(axis=0), x.std(axis=0)
-    moved = [
-        middle + sign * spread * (np.arange(x.shape[1]) == k)
-        for k in range(1, x.shape[1])
-        for sign in (-1, 1)
-    ]
-    if not moved:
+    apart = np.diag(spread)[1:]  # the intercept stays
+    if not len(apart):
         return x, codes, np.ones(len(x))
-    added = np.repeat(np.array(moved), n_words, axis=0)
+    moved = middle + np.stack([-apart, apart], axis=1).reshape(-1, x.shape[1])
+    added = np.repeat(moved, n_words, axis=0)
     weight = x.shape[1] / len(added)
     return (
         np.vstack([x, added]),

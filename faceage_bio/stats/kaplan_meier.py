@@ -1,4 +1,23 @@
-"""Kaplan-Meier curves and comparisons of groups with delayed entry: survival, restricted means, log-rank tests."""
+"""Kaplan-Meier curves and comparisons of groups with delayed entry: survival, restricted means, log-rank tests.
+
+Kaplan-Meier curves with delayed entry, their intervals and quantiles, as R's ``survfit``.
+
+Three intervals, each known by its name: "log-log" (Kalbfleisch and Prentice; ours by default, it stays within
+0 and 1), "log" (R's default) and "plain". A number at risk at time t counts those who entered before t and
+were still followed then.
+
+Log-rank tests of k groups: with delayed entry, stratified, weighted (Fleming and Harrington), and for trend.
+
+At each death those at risk are drawn from as from an urn: observed less expected deaths, and their
+hypergeometric variance, add up over deaths and strata. Equal to R's ``survdiff``, and with delayed entry to
+the score test of ``coxph(ties = "exact")``.
+
+Restricted mean survival: the area under the Kaplan-Meier curve up to a horizon (Royston and Parmar 2013).
+
+A difference of areas needs no proportional hazards. The variance is that of the estimate, sum of A^2 d / (n
+(n - d)) with A the area from a death to the horizon, as R's ``print(survfit, rmean=)``; lifelines gives that
+of min(T, horizon) instead.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +28,10 @@ import pandas as pd
 from scipy import stats
 
 from faceage_bio.core.errors import FitError
-
-# Kaplan-Meier curves with delayed entry, their intervals and quantiles, as R's ``survfit``.
-#
-# Three intervals, each known by its name: "log-log" (Kalbfleisch and Prentice; ours by default, it stays within 0 and 1), "log"
-# (R's default) and "plain". A number at risk at time t counts those who entered before t and were still followed then.
-
+from faceage_bio.stats.linear import NORMAL_975
 
 Interval = Literal["log-log", "log", "plain"]
-NORMAL_975 = float(stats.norm.ppf(0.975))
+COUNTS = ("at_risk", "entered", "events", "other_events", "censored")
 DIGITS = 8  # times closer than this are ties, as R's timefix takes them
 TOLERANCE = 2.0**-26  # R's: the square root of the machine precision
 
@@ -44,8 +58,9 @@ def kaplan_meier(
     Returns
     -------
     DataFrame
-        years, at_risk (just before; at time 0 those observed from 0 on), entered (since the row before), events, censored,
-        survival, standard_error (Greenwood), ci_lower, ci_upper (NaN where R gives none), interval.
+        years, at_risk (just before; at time 0 those observed from 0 on), entered (since the row before),
+        events, censored, survival, standard_error (Greenwood), ci_lower, ci_upper (NaN where R gives none),
+        interval.
 
     Raises
     ------
@@ -64,13 +79,25 @@ def kaplan_meier(
     lower, upper = confidence_limits(survival, error, interval)
     started = np.searchsorted(np.sort(entry), np.concatenate([[0.0], times]), side="left")
     started[0] = np.sum(entry <= 0)
-    curve = pd.DataFrame({
-        "years": np.concatenate([[0.0], times]), "at_risk": np.concatenate([[started[0]], at_risk]),
-        "entered": np.diff(started, prepend=0), "events": np.concatenate([[0], died]), "censored": np.concatenate([[0], left]),
-        "survival": np.concatenate([[1.0], survival]), "standard_error": np.concatenate([[0.0], error]),
-        "ci_lower": np.concatenate([[1.0], lower]), "ci_upper": np.concatenate([[1.0], upper]), "interval": interval,
-    })  # fmt: skip
-    return curve.astype(dict.fromkeys(("at_risk", "entered", "events", "censored"), "int64"))
+    entered = np.diff(started, prepend=0)
+    return step_curve(
+        interval,
+        years=(0.0, times),
+        at_risk=(started[0], at_risk),
+        entered=(entered[0], entered[1:]),
+        events=(0, died),
+        censored=(0, left),
+        survival=(1.0, survival),
+        standard_error=(0.0, error),
+        ci_lower=(1.0, lower),
+        ci_upper=(1.0, upper),
+    )
+
+
+def step_curve(interval: Interval, **columns: tuple[float, np.ndarray]) -> pd.DataFrame:
+    """A row at time 0 and one at each later time: of each column its first value and the others; counts are whole numbers."""
+    curve = pd.DataFrame({name: np.append(first, later) for name, (first, later) in columns.items()})
+    return curve.astype({name: "int64" for name in COUNTS if name in curve}).assign(interval=interval)
 
 
 def checked_times(
@@ -96,6 +123,11 @@ def number_at_risk(times: np.ndarray, years: np.ndarray, entry: np.ndarray) -> n
     """How many entered before each time and are followed until it or longer."""
     entered = np.searchsorted(np.sort(entry), times, side="left")
     return entered - np.searchsorted(np.sort(years), times, side="left")
+
+
+def number_at(times: np.ndarray, years: Sequence[np.ndarray]) -> np.ndarray:
+    """How many of each group's ``years`` are each of the ``times``, among which all of them are; shape (groups, times)."""
+    return np.array([np.bincount(np.searchsorted(times, own), minlength=len(times)) for own in years])
 
 
 def hazard_variance(died: np.ndarray, at_risk: np.ndarray) -> np.ndarray:
@@ -126,10 +158,8 @@ def confidence_limits(
         if interval == "plain":
             lower, upper = np.maximum(estimate - half, 0), np.minimum(estimate + half, 1)
         elif interval == "log":
-            lower, upper = (
-                estimate * np.exp(-half / estimate),
-                np.minimum(estimate * np.exp(half / estimate), 1),
-            )
+            factor = np.exp(half / estimate)
+            lower, upper = estimate * np.exp(-half / estimate), np.minimum(estimate * factor, 1)
         else:
             power = np.exp(half / (estimate * np.log(estimate)))  # below 1, since the logarithm is negative
             lower, upper = estimate ** (1 / power), estimate**power
@@ -152,8 +182,8 @@ class Quantile:
 def quantile(curve: pd.DataFrame, share: float) -> Quantile:
     """The time by which ``share`` has died, and the times at which the interval's ends cross that height, as R's ``quantile``.
 
-    A curve that stays at that height for a while gives the middle of the stretch, and so do the interval's ends. The interval
-    is of the type of the curve's own.
+    A curve that stays at that height for a while gives the middle of the stretch, and so do the interval's
+    ends. The interval is of the type of the curve's own.
     """
     height = 1 - share
 
@@ -192,7 +222,8 @@ def height_at(curve: pd.DataFrame, times: np.ndarray, height: str = "survival") 
     Returns
     -------
     DataFrame, one row per time
-        years, survival (or "incidence", a cumulative incidence), standard_error, ci_lower, ci_upper, events (until then).
+        years, survival (or "incidence", a cumulative incidence), standard_error, ci_lower, ci_upper, events
+        (until then).
     """
     times = np.round(np.asarray(times, dtype=np.float64), DIGITS)
     ends = curve["years"].to_numpy()
@@ -212,8 +243,8 @@ def risk_table(
     Returns
     -------
     DataFrame, one row per time
-        years, at_risk (at time 0 those observed from 0 on), entered, events, censored (all until then, the time itself
-        included).
+        years, at_risk (at time 0 those observed from 0 on), entered, events, censored (all until then, the
+        time itself included).
     """
     years, event, entry = checked_times(years, event, entry)
     times = np.round(np.asarray(times, dtype=np.float64), DIGITS)
@@ -221,18 +252,10 @@ def risk_table(
     def until(values: np.ndarray) -> np.ndarray:
         return np.searchsorted(np.sort(values), times, side="right")
 
-    start = np.sum(entry <= 0)
-    at_risk = np.where(times == 0, start, number_at_risk(times, years, entry))
-    return pd.DataFrame({
-        "years": times, "at_risk": at_risk, "entered": until(entry), "events": until(years[event == 1]),
-        "censored": until(years[event == 0]),
-    })  # fmt: skip
-
-
-# Log-rank tests of k groups: with delayed entry, stratified, weighted (Fleming and Harrington), and for trend.
-#
-# At each death those at risk are drawn from as from an urn: observed less expected deaths, and their hypergeometric variance, add
-# up over deaths and strata. Equal to R's ``survdiff``, and with delayed entry to the score test of ``coxph(ties = "exact")``.
+    at_risk = np.where(times == 0, np.sum(entry <= 0), number_at_risk(times, years, entry))
+    died, left = until(years[event == 1]), until(years[event == 0])
+    columns = {"at_risk": at_risk, "entered": until(entry), "events": died, "censored": left}
+    return pd.DataFrame({"years": times, **columns})
 
 
 class Test(NamedTuple):
@@ -271,8 +294,8 @@ def log_rank_scores(
     strata : array, shape (n,), optional
         Groups are compared within each stratum only.
     weights : (p, q)
-        Deaths count S^p (1 - S)^q with S the stratum's survival just before: (0, 0) is the log-rank test, (1, 0) looks at early
-        differences (R's ``rho = 1``), (0, 1) at late ones.
+        Deaths count S^p (1 - S)^q with S the stratum's survival just before: (0, 0) is the log-rank test, (1,
+        0) looks at early differences (R's ``rho = 1``), (0, 1) at late ones.
     """
     years, event, entry = checked_times(years, event, entry)
     names, code = np.unique(np.asarray(group), return_inverse=True)
@@ -284,12 +307,7 @@ def log_rank_scores(
         times = np.unique(years[mine & (event == 1)])
         members = [mine & (code == one) for one in range(k)]
         at_risk = np.array([number_at_risk(times, years[m], entry[m]) for m in members], dtype=np.float64)
-        died = np.array(
-            [
-                np.bincount(np.searchsorted(times, years[m & (event == 1)]), minlength=len(times))
-                for m in members
-            ]
-        )
+        died = number_at(times, [years[m & (event == 1)] for m in members])
         n, d = at_risk.sum(axis=0), died.sum(axis=0)
         survival = np.concatenate([[1.0], np.cumprod(1 - d / n)[:-1]]) if len(times) else np.empty(0)
         weight = survival ** weights[0] * (1 - survival) ** weights[1]
@@ -351,12 +369,6 @@ def scores_of(ordered: Sequence[object], group: pd.Series) -> np.ndarray:
     return group.map({name: place for place, name in enumerate(ordered, start=1)}).to_numpy(dtype=np.float64)
 
 
-# Restricted mean survival: the area under the Kaplan-Meier curve up to a horizon (Royston and Parmar 2013).
-#
-# A difference of areas needs no proportional hazards. The variance is that of the estimate, sum of A^2 d / (n (n - d)) with A the
-# area from a death to the horizon, as R's ``print(survfit, rmean=)``; lifelines gives that of min(T, horizon) instead.
-
-
 @dataclass(frozen=True)
 class RestrictedMean:
     """Years lived within the horizon, on average, and the estimate's standard error."""
@@ -390,8 +402,8 @@ def restricted_mean(curve: pd.DataFrame, horizon: float) -> RestrictedMean:
     Raises
     ------
     FitError
-        No participant was followed that long while some still lived, so that the curve is not known up to there; no participant died before, so
-        that the estimate has no known error.
+        No participant was followed that long while some still lived, so that the curve is not known up to
+        there; no participant died before, so that the estimate has no known error.
     """
     horizon = round(horizon, DIGITS)
     times, survival = curve["years"].to_numpy(), curve["survival"].to_numpy()
@@ -443,10 +455,5 @@ def _wald(estimate: float, error: float) -> Contrast:
     if not error > 0:
         raise FitError("no_error_of_means")
     half = NORMAL_975 * error
-    return Contrast(
-        float(estimate),
-        float(estimate - half),
-        float(estimate + half),
-        float(2 * stats.norm.sf(abs(estimate) / error)),
-        float(error),
-    )
+    p_value = 2 * stats.norm.sf(abs(estimate) / error)
+    return Contrast(*map(float, (estimate, estimate - half, estimate + half, p_value, error)))

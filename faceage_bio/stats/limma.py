@@ -1,4 +1,12 @@
-"""limma's methods: voom, moderated t, correlation of the samples of a participant."""
+"""limma's methods: voom, moderated t, correlation of the samples of a participant.
+
+Counts as weighted log counts: limma's voom (Law et al. 2014, doi:10.1186/gb-2014-15-2-r29).
+
+Weighted least squares of many genes with variances that borrow from each other: limma's moderated t.
+
+Smyth 2004 (doi:10.2202/1544-6115.1027); samples of one person may be correlated (Smyth et al. 2005,
+doi:10.1093/bioinformatics/bti270).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +20,9 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.stats.blocks import in_blocks, split
 from faceage_bio.stats.negative_binomial import Pairs
 
-# Counts as weighted log counts: limma's voom (Law et al. 2014, doi:10.1186/gb-2014-15-2-r29).
+MOST = 0.99
+GRID = 25
+GOLDEN_RATIO = (np.sqrt(5) - 1) / 2
 
 
 def voom(
@@ -73,12 +83,6 @@ def _smooth(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return places, np.bincount(where, curve[:, 1]) / np.bincount(where)
 
 
-# Weighted least squares of many genes with variances that borrow from each other: limma's moderated t.
-#
-# Smyth 2004 (doi:10.2202/1544-6115.1027); samples of one person may be correlated (Smyth et al. 2005,
-# doi:10.1093/bioinformatics/bti270).
-
-
 @dataclass(frozen=True)
 class ModeratedFit:
     """``coefficients`` (n_genes, p), ``unscaled`` covariance (n_genes, p, p), ``variance`` after moderation (n_genes,), ``df``."""
@@ -111,7 +115,8 @@ def fit_moderated(
     y, weights : float arrays, shape (n_samples, n_genes)
     design : float array, shape (n_samples, p), of full rank, with its intercept
     persons : int array, shape (n_samples,)
-        Number of the person of each sample, 0, 1, ...; samples of one person have the same ``correlation`` in every gene.
+        Number of the person of each sample, 0, 1, ...; samples of one person have the same ``correlation`` in
+        every gene.
     """
     n, p = design.shape
     pairs = Pairs.of(design)
@@ -186,20 +191,13 @@ class BlockSums:
         )
 
 
-# How alike samples of one person are, in one number for all genes: limma's ``duplicateCorrelation``.
-
-
-MOST = 0.99
-GRID = 25
-GOLDEN_RATIO = (np.sqrt(5) - 1) / 2
-
-
 def consensus_correlation(
     y: np.ndarray, design: np.ndarray, weights: np.ndarray, persons: np.ndarray, workers: int = 1
 ) -> float:
     """Correlation within persons by residual maximum likelihood of each gene; their trimmed mean on Fisher's scale.
 
-    As limma's ``duplicateCorrelation(block = persons)$consensus`` (Smyth et al. 2005, doi:10.1093/bioinformatics/bti270).
+    As limma's ``duplicateCorrelation(block = persons)$consensus`` (Smyth et al. 2005,
+    doi:10.1093/bioinformatics/bti270).
 
     Parameters
     ----------
@@ -221,10 +219,8 @@ def consensus_correlation(
 
     def compute(genes: np.ndarray) -> tuple[np.ndarray]:
         values, weight = y[:, genes].T, weights[:, genes].T
-        parts = (
-            pairs.information(weight), (weight * values) @ design, (weight * values**2).sum(axis=1),
-            *sums.of(values, np.sqrt(weight)),
-        )  # fmt: skip
+        score, total = (weight * values) @ design, (weight * values**2).sum(axis=1)
+        parts = (pairs.information(weight), score, total, *sums.of(values, np.sqrt(weight)))
         return (_highest(lambda rho: _restricted(rho, parts, sizes, n - p), len(genes), least, MOST),)
 
     (rho,) = in_blocks(compute, np.arange(y.shape[1]), n * p, workers)

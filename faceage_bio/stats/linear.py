@@ -12,13 +12,15 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.stats.blocks import split
 from faceage_bio.stats.design import RANK_TOLERANCE, independent, independent_columns
 
+NORMAL_975 = float(stats.norm.ppf(0.975))
+
 
 @dataclass(frozen=True)
 class Estimate:
     """One number with its 95% confidence interval and two-sided p-value.
 
-    ``standard_error`` on the scale of the interval (log for ratios, Fisher's z for correlations); ``statistic`` of the test.
-    Both NaN where the method has none.
+    ``standard_error`` on the scale of the interval (log for ratios, Fisher's z for correlations);
+    ``statistic`` of the test. Both NaN where the method has none.
     """
 
     estimate: float
@@ -31,18 +33,26 @@ class Estimate:
     @classmethod
     def of(cls, row: pd.Series) -> "Estimate":
         """The estimate of a row of `LinearFit.terms` or `LinearFit.combine`."""
-        value, error = float(row["estimate"]), float(row["standard_error"])
-        return cls(
-            value, float(row["ci_lower"]), float(row["ci_upper"]), float(row["p_value"]), error, value / error if error > 0 else np.nan
-        )  # fmt: skip
+        columns = ["estimate", "ci_lower", "ci_upper", "p_value", "standard_error"]
+        value, lower, upper, p_value, error = row[columns].astype(float).tolist()
+        return cls(value, lower, upper, p_value, error, value / error if error > 0 else np.nan)
+
+    @classmethod
+    def by_t(cls, value: float, error: float, df: float = np.inf, null: float = 0.0) -> "Estimate":
+        """With the t interval and test against ``null``; without an end to ``df`` those of the normal distribution."""
+        reference = stats.norm if np.isinf(df) else stats.t(df)
+        half = reference.ppf(0.975) * error
+        p_value = 2 * reference.sf(abs(value - null) / error)
+        return cls(*map(float, (value, value - half, value + half, p_value, error, (value - null) / error)))
 
 
 @dataclass(frozen=True)
 class LinearFit:
     """A least-squares fit whose combinations of coefficients can be asked for.
 
-    ``terms``: one row per coefficient (``intercept`` first) with estimate, standard_error, ci_lower, ci_upper, p_value.
-    ``covariance``: HC3, same order. ``df``: n - p; ``rss``: residual sum of squares; ``sigma``: residual standard deviation.
+    ``terms``: one row per coefficient (``intercept`` first) with estimate, standard_error, ci_lower,
+    ci_upper, p_value. ``covariance``: HC3, same order. ``df``: n - p; ``rss``: residual sum of squares;
+    ``sigma``: residual standard deviation.
     """
 
     terms: pd.DataFrame
@@ -71,7 +81,7 @@ class LinearFit:
         full = weights.reindex(columns=self.terms.index, fill_value=0.0).to_numpy(dtype=np.float64)
         estimate = full @ self.terms["estimate"].to_numpy()
         error = np.sqrt(np.einsum("ij,jk,ik->i", full, self.covariance.to_numpy(), full))
-        return _with_t(estimate, error, self.df, weights.index)
+        return with_t(estimate, error, self.df, weights.index)
 
     def wald(self, names: Sequence[str]) -> "WaldTest":
         """Whether these coefficients are all zero, as R's ``linearHypothesis(fit, names, vcov. = vcovHC(fit, "HC3"))``.
@@ -118,7 +128,8 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     Raises
     ------
     FitError
-        Fewer rows than terms + 2, a term that others determine, a row that alone determines a term, or nothing left over.
+        Fewer rows than terms + 2, a term that others determine, a row that alone determines a term, or
+        nothing left over.
     """
     names = ["intercept", *design.columns]
     x = np.column_stack([np.ones(len(design)), design.to_numpy(dtype=np.float64)])
@@ -130,10 +141,7 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     if np.linalg.svd(r, compute_uv=False)[-1] <= RANK_TOLERANCE:
         determined = sorted(set(design.columns) - set(independent_columns(design)))
         raise FitError("collinear", columns=determined)
-    leverage = np.square(q).sum(axis=1)
-    # a row of leverage 1 is fitted exactly, and HC3 divides by one minus the leverage
-    if leverage.max() > 1 - 1e-10:
-        raise FitError("one_row_decides")
+    leverage = leverages(q, "one_row_decides")
     outcome = y.to_numpy(dtype=np.float64)
     inverse = np.linalg.solve(r, q.T) / length[:, np.newaxis]
     estimate, residuals = inverse @ outcome, outcome - q @ (q.T @ outcome)
@@ -141,18 +149,31 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     if rss <= 1e-20 * max(float(outcome @ outcome), 1e-300):  # rounding leaves some of nothing
         raise FitError("outcome_follows")
     covariance = np.square(residuals / (1 - leverage)) * inverse @ inverse.T
-    terms = _with_t(estimate, np.sqrt(np.diag(covariance)), n - p, names)
+    terms = with_t(estimate, np.sqrt(np.diag(covariance)), n - p, names)
     return LinearFit(terms, pd.DataFrame(covariance, index=names, columns=names), n - p, rss, n)
 
 
-def _with_t(estimate: np.ndarray, error: np.ndarray, df: int, names: Sequence[str]) -> pd.DataFrame:
+def leverages(q: np.ndarray, code: str = "single_sample_term") -> np.ndarray:
+    """Leverage of each row, shape (n,), of a design whose orthonormal basis is ``q``.
+
+    Raises
+    ------
+    FitError
+        A row of leverage 1, which is fitted exactly, with this ``code``: errors divide by one minus the leverage.
+    """
+    leverage = (q**2).sum(axis=1)
+    if leverage.max() > 1 - 1e-10:
+        raise FitError(code)
+    return leverage
+
+
+def with_t(estimate: np.ndarray, error: np.ndarray, df: float, names: Sequence[str]) -> pd.DataFrame:
     """Estimates with t intervals and p-values of the tests against zero."""
     half = special.stdtrit(df, 0.975) * error
     ratio = np.divide(np.abs(estimate), error, out=np.zeros_like(error), where=error > 0)
-    return pd.DataFrame({
-        "estimate": estimate, "standard_error": error, "ci_lower": estimate - half, "ci_upper": estimate + half,
-        "p_value": 2 * special.stdtr(df, -ratio),
-    }, index=names)  # fmt: skip
+    ends = {"ci_lower": estimate - half, "ci_upper": estimate + half}
+    found = {"estimate": estimate, "standard_error": error, **ends, "p_value": 2 * special.stdtr(df, -ratio)}
+    return pd.DataFrame(found, index=names)
 
 
 def welch(a: np.ndarray, b: np.ndarray) -> Estimate:
@@ -169,10 +190,9 @@ def welch(a: np.ndarray, b: np.ndarray) -> Estimate:
     if a.var() == 0 and b.var() == 0:
         raise FitError("values_constant")
     test = stats.ttest_ind(a, b, equal_var=False)
-    interval = test.confidence_interval()
-    difference, t = float(a.mean() - b.mean()), float(test.statistic)
-    error = float(np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)))
-    return Estimate(difference, float(interval.low), float(interval.high), float(test.pvalue), error, t)
+    low, high = test.confidence_interval()
+    error = np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
+    return Estimate(*map(float, (a.mean() - b.mean(), low, high, test.pvalue, error, test.statistic)))
 
 
 def mean_interval(values: np.ndarray) -> Estimate:
@@ -189,11 +209,9 @@ def mean_interval(values: np.ndarray) -> Estimate:
     if np.ptp(values) <= 1e-12 * np.abs(values).max():
         raise FitError("values_constant")
     test = stats.ttest_1samp(values, 0.0)
-    interval = test.confidence_interval()
-    error = float(values.std(ddof=1) / np.sqrt(len(values)))
-    return Estimate(
-        float(values.mean()), float(interval.low), float(interval.high), float(test.pvalue), error, float(test.statistic)
-    )  # fmt: skip
+    low, high = test.confidence_interval()
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    return Estimate(*map(float, (values.mean(), low, high, test.pvalue, error, test.statistic)))
 
 
 def spread(values: pd.Series) -> float:
@@ -221,14 +239,8 @@ def correlation(a: np.ndarray, b: np.ndarray) -> Estimate:
     if len(a) < 4 or a.std() == 0 or b.std() == 0:
         raise FitError("too_few_pairs", needed=4)
     test = stats.pearsonr(a, b)
-    interval = test.confidence_interval()
-    error = float(1 / np.sqrt(len(a) - 3))
-    return Estimate(
-        float(test.statistic), float(interval.low), float(interval.high), float(test.pvalue), error
-    )
-
-
-# Least squares of many outcomes on one design, with standard errors that do not assume equal variances.
+    low, high = test.confidence_interval()
+    return Estimate(*map(float, (test.statistic, low, high, test.pvalue, 1 / np.sqrt(len(a) - 3))))
 
 
 def hc3(y: np.ndarray, design: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
@@ -254,10 +266,7 @@ def hc3(y: np.ndarray, design: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
     """
     n, p = design.shape
     q, r = np.linalg.qr(design)
-    leverage = (q**2).sum(axis=1)
-    if leverage.max() > 1 - 1e-10:
-        raise FitError("single_sample_term")
-    scores = q.T @ y
+    leverage, scores = leverages(q), q.T @ y
     influence = np.linalg.solve(r.T, contrasts.T).T @ q.T  # of each sample on each sum, shape (k, n)
     estimate = np.linalg.solve(r.T, contrasts.T).T @ scores
     weights = (influence / (1 - leverage)) ** 2
@@ -266,9 +275,6 @@ def hc3(y: np.ndarray, design: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
     error = np.sqrt(np.concatenate(squares, axis=1))
     t = np.divide(estimate, error, out=np.full_like(estimate, np.nan), where=error > 0)
     return np.stack([estimate, error, t, 2 * stats.t.sf(np.abs(t), n - p)])
-
-
-# Adjusted means of groups: what a model gives for each level of a factor when everything else is alike.
 
 
 @dataclass(frozen=True)
@@ -282,8 +288,9 @@ class Margins:
 def marginal_means(fit: LinearFit, design: pd.DataFrame, indicators: dict[str, str | None]) -> Margins:
     """Means and differences of a factor's levels over a balanced grid of everything else, as R's emmeans.
 
-    Numeric covariates stand at their mean; every level of a further factor weighs the same, however many participants it has
-    (``weights = "equal"``). Searle, Speed and Milliken 1980, doi:10.1080/00031305.1980.10483031.
+    Numeric covariates stand at their mean; every level of a further factor weighs the same, however many
+    participants it has (``weights = "equal"``). Searle, Speed and Milliken 1980,
+    doi:10.1080/00031305.1980.10483031.
 
     Parameters
     ----------
@@ -313,20 +320,15 @@ def marginal_means(fit: LinearFit, design: pd.DataFrame, indicators: dict[str, s
     differences = pd.DataFrame(
         [rows.loc[second] - rows.loc[first] for first, second in pairs], columns=rows.columns
     ).reset_index(drop=True)
-    found = fit.combine(differences)
-    found.insert(0, "first", [first for first, _ in pairs])
-    found.insert(1, "second", [second for _, second in pairs])
-    return Margins(fit.combine(rows), found)
-
-
-# How much of the spread of outcomes a set of terms explains, with the overall F test.
+    named = pd.DataFrame(pairs, columns=["first", "second"])
+    return Margins(fit.combine(rows), named.join(fit.combine(differences)))
 
 
 def explained(y: np.ndarray, terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """R squared of each outcome on the terms (and an intercept), and the p-value that they explain nothing.
 
-    Equals R's ``summary(lm(y ~ terms))`` and ``anova(lm(y ~ terms), lm(y ~ 1))``; with the indicators of groups R squared is
-    eta squared of an analysis of variance.
+    Equals R's ``summary(lm(y ~ terms))`` and ``anova(lm(y ~ terms), lm(y ~ 1))``; with the indicators of
+    groups R squared is eta squared of an analysis of variance.
 
     Parameters
     ----------
@@ -369,10 +371,8 @@ def association_of_words(one: np.ndarray, other: np.ndarray) -> tuple[float, flo
     FitError
         One of them has a single word.
     """
-    a, b = (np.unique(np.asarray(words, dtype=str), return_inverse=True)[1] for words in (one, other))
-    table = np.zeros((a.max() + 1, b.max() + 1))
-    np.add.at(table, (a, b), 1)
+    table = stats.contingency.crosstab(np.asarray(one, dtype=str), np.asarray(other, dtype=str)).count
     if min(table.shape) < 2:
         raise FitError("no_variation")
     test = stats.chi2_contingency(table, correction=False)
-    return float(np.sqrt(test.statistic / len(a) / (min(table.shape) - 1))), float(test.pvalue)
+    return float(np.sqrt(test.statistic / len(one) / (min(table.shape) - 1))), float(test.pvalue)

@@ -16,8 +16,8 @@ def match_nearest(
 ) -> pd.DataFrame:
     """Pairs one exposed and one unexposed person, the nearest pair of all first, no participant twice.
 
-    MatchIt calls this order "closest". Nothing is random: pairs equally near are taken in the order of their values, then of
-    the table.
+    MatchIt calls this order "closest". Nothing is random: pairs equally near are taken in the order of their
+    values, then of the table.
 
     Parameters
     ----------
@@ -45,7 +45,8 @@ def match_nearest(
 def _match_stratum(exposed: pd.DataFrame, unexposed: pd.DataFrame, caliper: float) -> list[tuple]:
     """Pairs of one stratum in n log n: on a line, the nearest pair of all are neighbours.
 
-    Participants of one value are a node. Once those of equal values are paired, a node holds one kind, and a heap the gaps of neighbours.
+    Participants of one value are a node. Once those of equal values are paired, a node holds one kind, and a
+    heap the gaps of neighbours.
     """
     groups = exposed["value"].to_numpy(), unexposed["value"].to_numpy()
     values = np.unique(np.concatenate(groups))
@@ -124,9 +125,6 @@ def common_spread(values: pd.Series, exposed: pd.Series) -> float:
     return float(np.sqrt(np.mean(variances)))
 
 
-# How far two groups lie apart on a number or on a factor of any number of levels, in standard deviations.
-
-
 def difference_of_numbers(a: np.ndarray, b: np.ndarray) -> float:
     """Absolute difference of means over the root of the mean variance (Austin 2009, doi:10.1002/sim.3697).
 
@@ -154,8 +152,8 @@ def difference_of_shares(a: np.ndarray, b: np.ndarray) -> float:
     Parameters
     ----------
     a, b : arrays, shape (n_levels,)
-        Participants at each level. Levels that no participant has are left out; a covariance without an inverse, such as that of two groups
-        who share no level, gets its generalised one.
+        Participants at each level. Levels that no participant has are left out; a covariance without an
+        inverse, such as that of two groups who share no level, gets its generalised one.
 
     Returns
     -------

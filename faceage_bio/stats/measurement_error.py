@@ -1,4 +1,11 @@
-"""Agreement and error of measurements: limits of agreement, kappa, reliability, slopes corrected for error."""
+"""Agreement and error of measurements: limits of agreement, kappa, reliability, slopes corrected for error.
+
+Slopes on an exposure that is measured with error: regression calibration and SIMEX.
+
+Error that does not depend on the truth flattens a slope. Both corrections need the size of the error from
+elsewhere, such as repeated measurements, and both assume that it is the same for all participants and tells
+nothing about the outcome.
+"""
 
 from dataclasses import dataclass
 
@@ -10,15 +17,10 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.stats.linear import Estimate, least_squares, mean_interval
 from faceage_bio.stats.minimum_sizes import REPEATED
 
-# Slopes on an exposure that is measured with error: regression calibration and SIMEX.
-#
-# Error that does not depend on the truth flattens a slope. Both corrections need the size of the error from elsewhere, such as
-# repeated measurements, and both assume that it is the same for all participants and tells nothing about the outcome.
-
-
 STEPS = (0.5, 1.0, 1.5, 2.0)  # error variances added, in multiples of its own; R's simex takes the same
 DRAWS = 200
 LEAST_RELIABLE = 0.2  # below it a correction is mostly noise
+LIMIT = 1.96  # standard deviations on either side of the bias
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,13 @@ class Corrected:
 
 
 def correct_slope(
-    y: pd.Series, exposure: pd.Series, covariates: pd.DataFrame, error_sd: float, error_df: float = np.inf,
+    y: pd.Series,
+    exposure: pd.Series,
+    covariates: pd.DataFrame,
+    error_sd: float,
+    error_df: float = np.inf,
     random: np.random.Generator | None = None,
-) -> Corrected:  # fmt: skip
+) -> Corrected:
     """Slope of ``y`` on an exposure with error of a known size, covariates adjusted for.
 
     Parameters
@@ -67,17 +73,13 @@ def correct_slope(
     slope = row["estimate"] / reliability
     error = np.sqrt((row["standard_error"] / reliability) ** 2 + slope**2 * noise / reliability**2)
     random = random or np.random.default_rng(0)
+    # each draw with its opposite, so that chance hardly moves the slope
     half = random.standard_normal((len(STEPS), DRAWS // 2, len(y)))
-    draws = np.concatenate(
-        [half, -half], axis=1
-    )  # each with its opposite, so that chance hardly moves the slope
-    naive = Estimate.of(row)
-    width = len(y) - design.shape[1] - 1
-    return Corrected(
-        naive, _with_interval(slope, error, width),
-        _with_interval(*simex_slope(y.to_numpy(dtype=np.float64), exposure.to_numpy(dtype=np.float64), others, error_sd, draws), width),
-        reliability,
-    )  # fmt: skip
+    draws = np.concatenate([half, -half], axis=1)
+    df = len(y) - design.shape[1] - 1
+    outcome, seen = y.to_numpy(dtype=np.float64), exposure.to_numpy(dtype=np.float64)
+    simex = Estimate.by_t(*simex_slope(outcome, seen, others, error_sd, draws), df)
+    return Corrected(Estimate.of(row), Estimate.by_t(slope, error, df), simex, reliability)
 
 
 def simex_slope(
@@ -85,8 +87,8 @@ def simex_slope(
 ) -> tuple[float, float]:
     """Simulation extrapolation: more error is added in steps, and its effect is followed back to none.
 
-    Quadratic extrapolation and the variance of Stefanski and Cook 1995 (doi:10.1080/01621459.1995.10476629), which R's simex
-    calls jackknife; Cook and Stefanski 1994, doi:10.1080/01621459.1994.10476871.
+    Quadratic extrapolation and the variance of Stefanski and Cook 1995 (doi:10.1080/01621459.1995.10476629),
+    which R's simex calls jackknife; Cook and Stefanski 1994, doi:10.1080/01621459.1994.10476871.
 
     Parameters
     ----------
@@ -128,24 +130,6 @@ def simex_slope(
 def _residual(others: np.ndarray, values: np.ndarray) -> np.ndarray:
     basis = np.linalg.qr(others)[0]
     return values - basis @ (basis.T @ values)
-
-
-def _with_interval(estimate: float, error: float, df: int) -> Estimate:
-    half = stats.t.ppf(0.975, df) * error
-    return Estimate(
-        float(estimate),
-        float(estimate - half),
-        float(estimate + half),
-        float(2 * stats.t.sf(abs(estimate) / error, df)),
-        float(error),
-        float(estimate / error),
-    )
-
-
-# How far two methods that measure the same thing in the same units agree.
-
-
-LIMIT = 1.96  # standard deviations on either side of the bias
 
 
 @dataclass(frozen=True)
@@ -198,9 +182,6 @@ def bland_altman(first: np.ndarray, second: np.ndarray) -> Agreement:
     return Agreement(n, bias, deviation, lower, upper, slope)
 
 
-# How far two judges give the same answers, beyond what chance alone would give.
-
-
 def cohens_kappa(counts: np.ndarray) -> Estimate:
     """Cohen's kappa with the large-sample interval of Fleiss, Cohen and Everitt (1969, doi:10.1037/h0028106).
 
@@ -214,7 +195,8 @@ def cohens_kappa(counts: np.ndarray) -> Estimate:
     Raises
     ------
     FitError
-        Nothing was judged, or a judge gave one answer throughout, so that kappa is 0 or unknown whatever the other's answers.
+        Nothing was judged, or a judge gave one answer throughout, so that kappa is 0 or unknown whatever the
+        other's answers.
     """
     from statsmodels.stats.inter_rater import cohens_kappa as kappa
 
@@ -225,21 +207,16 @@ def cohens_kappa(counts: np.ndarray) -> Estimate:
     if max(counts.sum(axis=0).max(), counts.sum(axis=1).max()) == total:
         raise FitError("one_answer")
     found = kappa(counts)
-    return Estimate(
-        float(found.kappa), float(found.kappa_low), float(found.kappa_upp), np.nan, float(found.std_kappa)
-    )
-
-
-# How far repeated measurements of the same person agree: intraclass correlation, error of one measurement.
+    return Estimate(*map(float, (found.kappa, found.kappa_low, found.kappa_upp, np.nan, found.std_kappa)))
 
 
 @dataclass(frozen=True)
 class Reliability:
     """Of ``n`` participants measured ``k`` times each.
 
-    ``icc_one_way`` is ICC(1,1), ``icc_agreement`` ICC(A,1) of McGraw and Wong; ``error_sd`` the standard error of a single
-    measurement (SD within participants), in the unit of the measurement, with ``error_df`` degrees of freedom;
-    ``smallest_change`` is what 95 of 100 unchanged participants stay below.
+    ``icc_one_way`` is ICC(1,1), ``icc_agreement`` ICC(A,1) of McGraw and Wong; ``error_sd`` the standard
+    error of a single measurement (SD within participants), in the unit of the measurement, with ``error_df``
+    degrees of freedom; ``smallest_change`` is what 95 of 100 unchanged participants stay below.
     """
 
     n: int
@@ -254,8 +231,8 @@ class Reliability:
 def repeat_reliability(values: np.ndarray, level: float = 0.95) -> Reliability:
     """Intraclass correlations of single measurements, with F intervals.
 
-    McGraw and Wong 1996, doi:10.1037/1082-989X.1.1.30; equals R's ``psych::ICC(lmer = FALSE)`` (ICC1, ICC2). The interval of
-    the error is chi-square's.
+    McGraw and Wong 1996, doi:10.1037/1082-989X.1.1.30; equals R's ``psych::ICC(lmer = FALSE)`` (ICC1, ICC2).
+    The interval of the error is chi-square's.
 
     Parameters
     ----------
@@ -288,11 +265,9 @@ def repeat_reliability(values: np.ndarray, level: float = 0.95) -> Reliability:
     ends = np.sqrt(df * within / stats.chi2.ppf([1 - tail, tail], df))
     sem = Estimate(float(error), float(ends[0]), float(ends[1]), np.nan)
     factor = stats.norm.ppf(1 - tail) * np.sqrt(2)
-    return Reliability(
-        n=n, k=k, icc_one_way=_one_way(between, within, n, k, tail),
-        icc_agreement=_agreement(between, columns, rest, n, k, tail), error_sd=sem, error_df=df,
-        smallest_change=Estimate(factor * sem.estimate, factor * sem.ci_lower, factor * sem.ci_upper, np.nan),
-    )  # fmt: skip
+    change = Estimate(factor * sem.estimate, factor * sem.ci_lower, factor * sem.ci_upper, np.nan)
+    one_way, agreement = _one_way(between, within, n, k, tail), _agreement(between, columns, rest, n, k, tail)
+    return Reliability(n, k, one_way, agreement, sem, df, change)
 
 
 def _one_way(between: float, within: float, n: int, k: int, tail: float) -> Estimate:

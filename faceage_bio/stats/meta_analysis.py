@@ -1,7 +1,8 @@
 """Estimates of several cohorts as one: inverse variance with a between-cohort variance, many estimates at once.
 
-Estimates and their standard errors are on the analysis scale (logarithms of ratios, Fisher's z of correlations); a cohort without an
-estimate is NaN. Everything equals R's metafor (``rma``, ``predict``, ``confint``, ``leave1out``, ``cumul``, ``influence``, ``regtest``, ``permutest``).
+Estimates and their standard errors are on the analysis scale (logarithms of ratios, Fisher's z of
+correlations); a cohort without an estimate is NaN. Everything equals R's metafor (``rma``, ``predict``,
+``confint``, ``leave1out``, ``cumul``, ``influence``, ``regtest``, ``permutest``).
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from faceage_bio.core.errors import FitError
 
 Method = Literal["EE", "DL", "PM", "REML", "ML", "EB", "SJ"]
 Test = Literal["z", "knha", "adhoc"]
+Df = Literal["k-1", "k-2"]  # of a prediction interval
 METHODS: dict[str, str] = {
     "EE": "common effect, inverse variance", "DL": "random effects, DerSimonian-Laird", "PM": "random effects, Paule-Mandel",
     "REML": "random effects, REML", "ML": "random effects, maximum likelihood", "EB": "random effects, empirical Bayes",
@@ -31,8 +33,9 @@ TINY = np.finfo(float).tiny
 class Pooled:
     """Pooled estimates, arrays of shape (m,) on the analysis scale; NaN where no cohort has an estimate.
 
-    ``k``: cohorts; ``df``: of t, infinite for z; ``tau2``: between-cohort variance; ``i2``: percent; ``q`` with ``q_p_value``: test of
-    homogeneity; ``prediction_lower``, ``prediction_upper``: 95% prediction interval, NaN where it is not defined.
+    ``k``: cohorts; ``df``: of t, infinite for z; ``tau2``: between-cohort variance; ``i2``: percent; ``q``
+    with ``q_p_value``: test of homogeneity; ``prediction_lower``, ``prediction_upper``: 95% prediction
+    interval, NaN where it is not defined.
     """
 
     estimate: np.ndarray
@@ -56,7 +59,8 @@ class Pooled:
 class Regressed:
     """Meta-regressions, arrays of shape (m, p) by coefficient and (m,) by fit; ``covariance``: (m, p, p).
 
-    ``omnibus``: test of the moderators, chi-square for z and F otherwise; ``r2``: percent of the between-cohort variance that they explain.
+    ``omnibus``: test of the moderators, chi-square for z and F otherwise; ``r2``: percent of the
+    between-cohort variance that they explain.
     """
 
     estimate: np.ndarray
@@ -95,8 +99,8 @@ class Heterogeneity:
 class Influence:
     """What one pooled estimate owes to each of its k cohorts, arrays of shape (k,): as metafor's ``influence``.
 
-    ``rstudent``: deleted residual; ``tau2``, ``q``: without the cohort; ``hat``: its share of the weight; ``marked``: influential by
-    metafor's limits.
+    ``rstudent``: deleted residual; ``tau2``, ``q``: without the cohort; ``hat``: its share of the weight;
+    ``marked``: influential by metafor's limits.
     """
 
     rstudent: np.ndarray
@@ -148,14 +152,15 @@ class _Weighted:
 
 
 def pool(
-    y: np.ndarray, se: np.ndarray, method: Method = "REML", test: Test = "adhoc", *, prediction_df: Literal["k-1", "k-2"] = "k-1"
-) -> Pooled:  # fmt: skip
+    y: np.ndarray, se: np.ndarray, method: Method = "REML", test: Test = "adhoc", *, prediction_df: Df = "k-1"
+) -> Pooled:
     """Pooled estimates of m quantities over k cohorts.
 
-    Weights 1 / (SE^2 + tau2). Between-cohort variance: DerSimonian and Laird 1986 (doi:10.1016/0197-2456(86)90046-2), Paule and
-    Mandel 1982 (doi:10.6028/jres.087.022), restricted maximum likelihood (Viechtbauer 2005, doi:10.3102/10769986030003261), cut at 0.
-    Tests: Hartung and Knapp 2001 (doi:10.1002/sim.1009), ad hoc with a factor of at least 1 (Knapp and Hartung 2003,
-    doi:10.1002/sim.1482). Prediction interval: Higgins et al. 2009 (doi:10.1111/j.1467-985X.2008.00552.x). As metafor's ``rma``.
+    Weights 1 / (SE^2 + tau2). Between-cohort variance: DerSimonian and Laird 1986
+    (doi:10.1016/0197-2456(86)90046-2), Paule and Mandel 1982 (doi:10.6028/jres.087.022), restricted maximum
+    likelihood (Viechtbauer 2005, doi:10.3102/10769986030003261), cut at 0. Tests: Hartung and Knapp 2001
+    (doi:10.1002/sim.1009), ad hoc with a factor of at least 1 (Knapp and Hartung 2003, doi:10.1002/sim.1482).
+    Prediction interval: Higgins et al. 2009 (doi:10.1111/j.1467-985X.2008.00552.x). As metafor's ``rma``.
 
     Parameters
     ----------
@@ -215,17 +220,22 @@ def heterogeneity(y: np.ndarray, se: np.ndarray, tau2: np.ndarray) -> Heterogene
 
 
 def leave_one_out(
-    y: np.ndarray, se: np.ndarray, method: Method = "REML", test: Test = "adhoc", *, prediction_df: Literal["k-1", "k-2"] = "k-1"
-) -> Pooled:  # fmt: skip
+    y: np.ndarray, se: np.ndarray, method: Method = "REML", test: Test = "adhoc", *, prediction_df: Df = "k-1"
+) -> Pooled:
     """One estimate pooled without each of its k cohorts in turn: arrays of shape (k,)."""
     left = _subsets(y, se, ~np.eye(np.shape(y)[-1], dtype=bool))
     return pool(*left, method, test, prediction_df=prediction_df)
 
 
 def cumulative(
-    y: np.ndarray, se: np.ndarray, order: Sequence[int], method: Method = "REML", test: Test = "adhoc", *,
-    prediction_df: Literal["k-1", "k-2"] = "k-1",
-) -> Pooled:  # fmt: skip
+    y: np.ndarray,
+    se: np.ndarray,
+    order: Sequence[int],
+    method: Method = "REML",
+    test: Test = "adhoc",
+    *,
+    prediction_df: Df = "k-1",
+) -> Pooled:
     """One estimate pooled over the first, the first two, ... cohorts in ``order``: arrays of shape (k,)."""
     place = np.empty(len(order), dtype=int)
     place[np.asarray(order)] = np.arange(len(order))
@@ -252,25 +262,22 @@ def influence(y: np.ndarray, se: np.ndarray, method: Method = "REML", test: Test
     hat = 1 / (v + whole.tau2) / (1 / (v + whole.tau2)).sum()
     moved = whole.estimate - left.estimate
     without = 1 / (v[None, :] + left.tau2[:, None])
-    factor = left.standard_error**2 * (without * ~np.eye(len(y), dtype=bool)).sum(
-        axis=1
-    )  # of Hartung and Knapp
+    # of Hartung and Knapp
+    factor = left.standard_error**2 * (without * ~np.eye(len(y), dtype=bool)).sum(axis=1)
     rstudent = (y - left.estimate) / np.sqrt(factor * own + left.standard_error**2)
     dffits = moved / np.sqrt(factor * hat * own)
     dfbetas = moved / np.sqrt(factor / without.sum(axis=1))
     cook = (moved / whole.standard_error) ** 2
     k = len(y)
-    marked = (
-        (np.abs(dffits) > 3 / np.sqrt(k - 1))
-        | (stats.chi2.cdf(cook, 1) > 0.5)
-        | (hat > 3 / k)
-        | (np.abs(dfbetas) > 1)
-    )
+    marked = (np.abs(dffits) > 3 / np.sqrt(k - 1)) | (stats.chi2.cdf(cook, 1) > 0.5)
+    marked |= (hat > 3 / k) | (np.abs(dfbetas) > 1)
     ratio = left.standard_error**2 / whole.standard_error**2
     return Influence(rstudent, dffits, dfbetas, cook, ratio, left.tau2, left.q, hat, marked)
 
 
-def meta_regression(y: np.ndarray, se: np.ndarray, moderators: np.ndarray, method: Method = "REML", test: Test = "knha") -> Regressed:  # fmt: skip
+def meta_regression(
+    y: np.ndarray, se: np.ndarray, moderators: np.ndarray, method: Method = "REML", test: Test = "knha"
+) -> Regressed:
     """Estimates of cohorts on their moderators by weighted least squares, as metafor's ``rma(mods = )``.
 
     Parameters
@@ -297,11 +304,19 @@ def meta_regression(y: np.ndarray, se: np.ndarray, moderators: np.ndarray, metho
 
 
 def permutation_p(
-    y: np.ndarray, se: np.ndarray, moderators: np.ndarray, method: Method = "REML", test: Test = "knha", *, permutations: int | Literal["all"] = 2000, seed: int = 1
-) -> tuple[np.ndarray, float]:  # fmt: skip
+    y: np.ndarray,
+    se: np.ndarray,
+    moderators: np.ndarray,
+    method: Method = "REML",
+    test: Test = "knha",
+    *,
+    permutations: int | Literal["all"] = 2000,
+    seed: int = 1,
+) -> tuple[np.ndarray, float]:
     """Two-sided p-values of a meta-regression by permuting its moderators among the cohorts: of each coefficient, and of all.
 
-    As metafor's ``permutest`` (Higgins and Thompson 2004, doi:10.1002/sim.1752); the order that was observed is one of them.
+    As metafor's ``permutest`` (Higgins and Thompson 2004, doi:10.1002/sim.1752); the order that was observed
+    is one of them.
 
     Parameters
     ----------
@@ -322,8 +337,8 @@ def permutation_p(
 def egger(y: np.ndarray, se: np.ndarray, method: Method = "REML", test: Test = "z") -> Regressed:
     """Asymmetry of the funnel plot: regression on the standard error, whose coefficient is the second.
 
-    Egger et al. 1997 (doi:10.1136/bmj.315.7109.629) with ``method="EE", test="knha"``, metafor's ``regtest(model = "lm")``; with a
-    between-cohort variance its ``model = "rma"``.
+    Egger et al. 1997 (doi:10.1136/bmj.315.7109.629) with ``method="EE", test="knha"``, metafor's
+    ``regtest(model = "lm")``; with a between-cohort variance its ``model = "rma"``.
     """
     return meta_regression(y, se, np.asarray(se, dtype=float)[:, None], method, test)
 
@@ -395,7 +410,8 @@ def _tau2(y: np.ndarray, v: np.ndarray, x: np.ndarray, common: _Weighted, method
 def _solve_q(y: np.ndarray, v: np.ndarray, x: np.ndarray, target: np.ndarray) -> np.ndarray:
     """tau2 at which the weighted sum of squares is ``target``, 0 where it is smaller already.
 
-    The sum is of terms a / (b + tau2), so its inverse rises and is concave: Newton's steps on it from 0 never pass the solution.
+    The sum is of terms a / (b + tau2), so its inverse rises and is concave: Newton's steps on it from 0 never
+    pass the solution.
     """
     tau2, scale = np.zeros(len(y)), _scale(v)
     active = np.flatnonzero(target > 0)
@@ -414,7 +430,8 @@ def _likelihood(
 ) -> np.ndarray:
     """tau2 of largest (restricted) likelihood: Newton's steps from the estimate of Hedges and Olkin, as metafor starts.
 
-    Where the likelihood is not concave a step of Fisher's scoring; a step that leaves what the signs of the scores enclose is halved.
+    Where the likelihood is not concave a step of Fisher's scoring; a step that leaves what the signs of the
+    scores enclose is halved.
     """
     tau2 = np.maximum(0, _hedges(y, v, x, df))
     scale, low, high = _scale(v), np.zeros(len(y)), np.full(len(y), np.inf)
@@ -508,12 +525,9 @@ def _ratio(above: np.ndarray | float, below: np.ndarray | float) -> np.ndarray:
 
 def _t(share: float, df: np.ndarray) -> np.ndarray:
     """Quantile of t, the normal one where df is infinite, NaN without degrees of freedom."""
-    df = np.asarray(df, dtype=float)
-    return np.where(
-        df > 0,
-        np.where(np.isinf(df), stats.norm.ppf(share), stats.t.ppf(share, np.where(df > 0, df, 1))),
-        np.nan,
-    )
+    known = np.where(np.asarray(df, dtype=float) > 0, df, 1)
+    found = np.where(np.isinf(known), stats.norm.ppf(share), stats.t.ppf(share, known))
+    return np.where(df > 0, found, np.nan)
 
 
 def _t_sf(size: np.ndarray, df: np.ndarray) -> np.ndarray:

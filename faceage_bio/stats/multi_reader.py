@@ -1,11 +1,13 @@
 """Several readers judge the same cases under several conditions: the analysis of Obuchowski and Rockette.
 
-Obuchowski and Rockette 1995 (doi:10.1080/03610919508813243) with the degrees of freedom and the constraints of Hillis
-(2007, doi:10.1002/sim.2532; 2014, doi:10.1002/sim.5926): negative covariance differences count as zero. It takes any
-accuracies of readers with their covariance over cases, be it DeLong's, the jackknife's or that of censored areas.
+Obuchowski and Rockette 1995 (doi:10.1080/03610919508813243) with the degrees of freedom and the constraints
+of Hillis (2007, doi:10.1002/sim.2532; 2014, doi:10.1002/sim.5926): negative covariance differences count as
+zero. It takes any accuracies of readers with their covariance over cases, be it DeLong's, the jackknife's or
+that of censored areas.
 
-Whom the answer is about: ``both`` readers and cases are samples of others (the default); ``cases`` are, and these readers
-are the only ones meant (fixed readers); ``readers`` are, and these cases are the only ones meant (fixed cases).
+Whom the answer is about: ``both`` readers and cases are samples of others (the default); ``cases`` are, and
+these readers are the only ones meant (fixed readers); ``readers`` are, and these cases are the only ones
+meant (fixed cases).
 """
 
 from dataclasses import dataclass
@@ -24,8 +26,9 @@ Random = Literal["both", "cases", "readers"]
 class Components:
     """Mean squares and covariances of a reader study.
 
-    ``error``: mean variance of an accuracy; ``cov1``: same reader, other condition; ``cov2``: same condition, other reader;
-    ``cov3``: neither. ``reader`` and ``interaction``: variances between readers and of readers by conditions.
+    ``error``: mean variance of an accuracy; ``cov1``: same reader, other condition; ``cov2``: same condition,
+    other reader; ``cov3``: neither. ``reader`` and ``interaction``: variances between readers and of readers
+    by conditions.
     """
 
     ms_condition: float
@@ -90,11 +93,7 @@ class ReaderStudy:
         t, r = self.accuracy.shape
         if t < 2 or r < 2:
             raise FitError("two_conditions_two_readers")
-        mean, by_condition, by_reader = (
-            self.accuracy.mean(),
-            self.accuracy.mean(axis=1),
-            self.accuracy.mean(axis=0),
-        )
+        mean, by_condition, by_reader = (self.accuracy.mean(axis=axis) for axis in (None, 1, 0))
         rest = self.accuracy - by_condition[:, None] - by_reader + mean
         ms_condition = r * ((by_condition - mean) ** 2).sum() / (t - 1)
         ms_reader = t * ((by_reader - mean) ** 2).sum() / (r - 1)
@@ -144,17 +143,12 @@ class ReaderStudy:
         """Denominator of the test of conditions, and its degrees of freedom."""
         t, r = self.accuracy.shape
         between = max(found.cov2 - found.cov3, 0.0)
-        df = (t - 1) * (r - 1)
-        if random == "readers":
-            error = found.ms_interaction
-        elif random == "cases":
-            error, df = found.error - found.cov1 + (r - 1) * between, np.inf
-        else:
-            error = found.ms_interaction + r * between
-            df = np.inf if found.ms_interaction == 0 else df * (error / found.ms_interaction) ** 2
+        error, df = _error(
+            found.ms_interaction, (t - 1) * (r - 1), found.error - found.cov1, r, between, random
+        )
         if not error > 1e-15:
             raise FitError("constant_differences")
-        return float(error), float(df)
+        return error, df
 
     def mean(self, condition: int, random: Random = "both", null: float = 0.0) -> Inference:
         """Mean accuracy of the readers in one condition, from the data of that condition alone.
@@ -165,6 +159,24 @@ class ReaderStudy:
             Fewer than two readers, or nothing varies.
         """
         return mean_accuracy(self.accuracy[condition], self._blocks()[condition, :, condition], random, null)
+
+
+def _error(
+    mean_square: float, df: float, error: float, r: int, between: float, random: Random
+) -> tuple[float, float]:
+    """Variance of what is tested, times r readers, and its degrees of freedom.
+
+    Parameters
+    ----------
+    mean_square, df : between readers
+    error, between : over cases, of one reader's accuracy and between those of two readers
+    """
+    if random == "readers":
+        return float(mean_square), float(df)
+    if random == "cases":
+        return float(error + (r - 1) * between), np.inf
+    total = float(mean_square + r * between)
+    return total, np.inf if mean_square == 0 else float(df * (total / mean_square) ** 2)
 
 
 def mean_accuracy(
@@ -187,17 +199,8 @@ def mean_accuracy(
     r = len(accuracy)
     if r < 2:
         raise FitError("two_readers")
-    ms_reader = accuracy.var(ddof=1)
-    error = np.trace(covariance) / r
     between = max((covariance.sum() - np.trace(covariance)) / (r * (r - 1)), 0.0)
-    df: float = r - 1
-    if random == "readers":
-        total = ms_reader
-    elif random == "cases":
-        total, df = error + (r - 1) * between, np.inf
-    else:
-        total = ms_reader + r * between
-        df = np.inf if ms_reader == 0 else df * (total / ms_reader) ** 2
+    total, df = _error(accuracy.var(ddof=1), r - 1, np.trace(covariance) / r, r, between, random)
     if not total > 1e-15:
         raise FitError("constant_readers_and_cases")
     return _t(accuracy.mean(), np.sqrt(total / r), df, null)
@@ -208,8 +211,8 @@ def against_standard(
 ) -> Inference:
     """Mean of the readers minus one standard, such as a model, that judged the same cases.
 
-    The analysis of a single condition (Hillis et al. 2005, doi:10.1002/sim.2024) of each reader's difference to the
-    standard: readers are sampled, the standard is the same whoever reads.
+    The analysis of a single condition (Hillis et al. 2005, doi:10.1002/sim.2024) of each reader's difference
+    to the standard: readers are sampled, the standard is the same whoever reads.
 
     Parameters
     ----------
@@ -233,10 +236,4 @@ def mean_covariance(values: np.ndarray) -> np.ndarray:
 
 
 def _t(value: float, error: float, df: float, null: float = 0.0) -> Inference:
-    reference = stats.norm if np.isinf(df) else stats.t(df)
-    half = reference.ppf(0.975) * error
-    p_value = 2 * reference.sf(abs(value - null) / error)
-    estimate = Estimate(
-        float(value), float(value - half), float(value + half), float(p_value), float(error), float((value - null) / error)
-    )  # fmt: skip
-    return Inference(estimate, float(df))
+    return Inference(Estimate.by_t(value, error, df, null), float(df))

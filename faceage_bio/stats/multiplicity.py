@@ -4,15 +4,16 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
+THRESHOLDS = 50
+
 
 def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     """False discovery rate of Benjamini and Hochberg (1995), as R's ``p.adjust(method = "BH")``."""
     adjusted, tested = _of_tested(p_values)
     if tested.any():
         within = np.clip(adjusted, 0, 1)
-        rounded = np.isclose(
-            adjusted, within, rtol=0, atol=1e-12
-        )  # what is further outside is no p-value, and scipy says so
+        # what is further outside is no p-value, and scipy says so
+        rounded = np.isclose(adjusted, within, rtol=0, atol=1e-12)
         adjusted[tested] = false_discovery_control(np.where(rounded, within, adjusted)[tested])
     return adjusted
 
@@ -45,20 +46,14 @@ def _of_tested(p_values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values, ~np.isnan(values)
 
 
-# False discovery rates after leaving out genes whose counts are too low to find anything: independent filtering.
-
-
-THRESHOLDS = 50
-
-
 def filtered_discovery_rate(
     p_values: np.ndarray, means: np.ndarray, alpha: float = 0.1
 ) -> tuple[np.ndarray, float]:
     """As DESeq2's ``results(alpha = alpha)``: the threshold on the mean comes near the most rejections at ``alpha``.
 
-    Of 50 quantiles of the mean the first is taken whose number of rejections comes within one root mean square of the peak of
-    a smooth curve through them; none is left out where there are 10 rejections at most. Bourgon et al. 2010
-    (doi:10.1073/pnas.0914005107), Love et al. 2014.
+    Of 50 quantiles of the mean the first is taken whose number of rejections comes within one root mean
+    square of the peak of a smooth curve through them; none is left out where there are 10 rejections at most.
+    Bourgon et al. 2010 (doi:10.1073/pnas.0914005107), Love et al. 2014.
 
     Parameters
     ----------

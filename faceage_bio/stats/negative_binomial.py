@@ -1,4 +1,10 @@
-"""Negative binomial counts: size factors, and regression of many genes at once, dispersions given."""
+"""Negative binomial counts: size factors, and regression of many genes at once, dispersions given.
+
+Negative binomial regression of many genes at once, dispersions given: the means' part of DESeq2.
+
+Love, Huber and Anders 2014 (doi:10.1186/s13059-014-0550-8). Iterated least squares with the settings and
+stopping rule of DESeq2 1.38, so that coefficients, standard errors and likelihoods equal its own.
+"""
 
 from dataclasses import dataclass
 
@@ -9,12 +15,6 @@ from scipy.stats import chi2, norm, rankdata
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.blocks import in_blocks
-
-# Negative binomial regression of many genes at once, dispersions given: the means' part of DESeq2.
-#
-# Love, Huber and Anders 2014 (doi:10.1186/s13059-014-0550-8). Iterated least squares with the settings and stopping rule of
-# DESeq2 1.38, so that coefficients, standard errors and likelihoods equal its own.
-
 
 RIDGE = 1e-6 / np.log(2) ** 2  # on natural-log coefficients: 1e-6 on log2
 LEAST_MEAN = 0.5
@@ -145,12 +145,8 @@ def _intercept_only(
     mean = (y / size_factors).mean(axis=1)
     mu = mean[:, None] * size_factors
     variance = 1 / (mu / (1 + dispersions[:, None] * mu)).sum(axis=1)
-    return (
-        np.log(mean)[:, None],
-        variance[:, None, None],
-        log_likelihood(y, mu, dispersions),
-        np.ones(len(y), bool),
-    )
+    likelihood = log_likelihood(y, mu, dispersions)
+    return np.log(mean)[:, None], variance[:, None, None], likelihood, np.ones(len(y), bool)
 
 
 def _fit(
@@ -192,16 +188,14 @@ def _fit(
     sound = np.isfinite(beta).all(axis=1) & (np.diagonal(covariance, axis1=1, axis2=2) > 0).all(axis=1)
     searched = np.flatnonzero(~(converged & sound))
     for gene in searched:
-        first = (
-            beta[gene] if np.isfinite(beta[gene]).all() and np.abs(beta[gene]).max() < LARGE else start[gene]
-        )
+        usable = np.isfinite(beta[gene]).all() and np.abs(beta[gene]).max() < LARGE
+        first = beta[gene] if usable else start[gene]
         beta[gene], converged[gene] = _search(y[gene], x, size_factors, dispersions[gene], first)
         one = slice(gene, gene + 1)
         covariance[one] = _covariance(beta[one], x, pairs, size_factors, dispersions[one], ridge)
     mu = means(beta, x, size_factors)
-    mu[searched] = np.maximum(
-        mu[searched], LEAST_MEAN
-    )  # in the likelihood of these, but not of the others, as in DESeq2
+    # in the likelihood of these, but not of the others, as in DESeq2
+    mu[searched] = np.maximum(mu[searched], LEAST_MEAN)
     return beta, covariance, constant + _varying(y, mu, dispersions), converged
 
 
@@ -246,9 +240,6 @@ def _search(
     return found.x, bool(found.success)
 
 
-# How deeply each sample was sequenced: factors that make counts of different samples comparable.
-
-
 def median_of_ratios(counts: np.ndarray) -> np.ndarray:
     """Size factors of Anders and Huber 2010 (doi:10.1186/gb-2010-11-10-r106), as DESeq2's ``estimateSizeFactors``.
 
@@ -269,10 +260,8 @@ def median_of_ratios(counts: np.ndarray) -> np.ndarray:
     in_all = (counts > 0).all(axis=0)
     if not in_all.any():
         raise FitError("each_gene_has_a_zero")
-    means = np.zeros(int(in_all.sum()))
-    for one in counts:  # by sample, to hold no second table of counts
-        means += np.log(one[in_all])
-    means /= len(counts)
+    # by sample, to hold no second table of counts
+    means = sum(np.log(one[in_all]) for one in counts) / len(counts)
     return np.exp([np.median(np.log(one[in_all]) - means) for one in counts])
 
 
@@ -295,10 +284,7 @@ def positive_counts(counts: np.ndarray) -> np.ndarray:
     """
     if empty := sum(not one.any() for one in counts):
         raise FitError("samples_without_counts", n_samples=empty)
-    means = np.zeros(counts.shape[1])
-    for one in counts:  # by sample, to hold no second table of counts
-        means += np.log(np.maximum(one, 1))
-    means /= len(counts)
+    means = sum(np.log(np.maximum(one, 1)) for one in counts) / len(counts)
     logs = np.array([np.median(np.log(one[one > 0]) - means[one > 0]) for one in counts])
     return np.exp(logs - logs.mean())
 

@@ -1,7 +1,9 @@
-"""Accuracy of predicted risks where follow-up is censored: areas under ROC curves and Brier scores, with their paired differences."""
+"""Accuracy of predicted risks where follow-up is censored: areas under ROC curves and Brier scores, with
+their paired differences.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,18 +12,16 @@ from scipy import stats
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.linear import Estimate
 
-# Areas under ROC curves that share their cases: Mann-Whitney areas with DeLong's covariance.
-
-
 CHANCE = 0.5
+DIGITS = 8  # of years; times closer than this are ties
 
 
 @dataclass(frozen=True)
 class Areas:
     """Areas of k raters of the same cases, with their covariance.
 
-    ``area``: shape (k,); ``covariance``: shape (k, k), of the estimates; ``n_positive`` and ``n_negative`` cases, and
-    ``n_unknown`` whose kind no participant knows, who tell how many are lost (censored areas).
+    ``area``: shape (k,); ``covariance``: shape (k, k), of the estimates; ``n_positive`` and ``n_negative``
+    cases, and ``n_unknown`` whose kind no participant knows, who tell how many are lost (censored areas).
     """
 
     area: np.ndarray
@@ -33,7 +33,8 @@ class Areas:
     def of(self, rater: int) -> Estimate:
         """One area with its normal interval, cut at 0 and 1 as pROC does, and the p-value of the test against 0.5.
 
-        Interval and p-value are NaN where the variance is zero: every case of one kind is rated above all of the other.
+        Interval and p-value are NaN where the variance is zero: every case of one kind is rated above all of
+        the other.
         """
         error = np.sqrt(self.covariance[rater, rater])
         return normal_estimate(self.area[rater], error, null=CHANCE, low=0.0, high=1.0)
@@ -48,7 +49,8 @@ class Areas:
 def delong(ratings: np.ndarray, positive: np.ndarray) -> Areas:
     """Areas and their covariance (DeLong, DeLong and Clarke-Pearson 1988, doi:10.2307/2531595).
 
-    A positive and a negative case with the same rating count one half. Equal to R's pROC ``auc``, ``var`` and ``cov``.
+    A positive and a negative case with the same rating count one half. Equal to R's pROC ``auc``, ``var`` and
+    ``cov``.
 
     Parameters
     ----------
@@ -62,7 +64,6 @@ def delong(ratings: np.ndarray, positive: np.ndarray) -> Areas:
         Fewer than two cases of a kind.
     """
     above, below = placements(ratings, positive)
-    check_kinds(len(above), len(below))
     covariance = np.atleast_2d(np.cov(above, rowvar=False)) / len(above)
     covariance = covariance + np.atleast_2d(np.cov(below, rowvar=False)) / len(below)
     return Areas(above.mean(axis=0), covariance, len(above), len(below))
@@ -77,12 +78,9 @@ def jackknife(ratings: np.ndarray, positive: np.ndarray) -> Areas:
         Fewer than two cases of a kind.
     """
     above, below = placements(ratings, positive)
-    check_kinds(len(above), len(below))
     area, n = above.mean(axis=0), len(above) + len(below)
     # an area is a mean of placements, so that leaving a case out needs no new comparison of pairs
-    left_out = np.concatenate(
-        [(len(part) * area - part) / (len(part) - 1) for part in (above, below)]
-    )  # shape (n, k)
+    left_out = np.concatenate([(len(part) * area - part) / (len(part) - 1) for part in (above, below)])
     centred = left_out - left_out.mean(axis=0)
     return Areas(area, (n - 1) / n * centred.T @ centred, len(above), len(below))
 
@@ -93,13 +91,19 @@ def placements(ratings: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, n
     Returns
     -------
     float arrays, shapes (n_positive, k) and (n_negative, k); ties count one half
+
+    Raises
+    ------
+    FitError
+        Fewer than two cases of a kind.
     """
     ratings, positive = np.asarray(ratings, dtype=np.float64), np.asarray(positive, dtype=bool)
     ratings = ratings.reshape(len(positive), -1)
     high, low = ratings[positive], ratings[~positive]
+    check_kinds(len(high), len(low))
     ranks = stats.rankdata(ratings, axis=0)
-    above = (ranks[positive] - stats.rankdata(high, axis=0)) / max(len(low), 1)
-    below = 1 - (ranks[~positive] - stats.rankdata(low, axis=0)) / max(len(high), 1)
+    above = (ranks[positive] - stats.rankdata(high, axis=0)) / len(low)
+    below = 1 - (ranks[~positive] - stats.rankdata(low, axis=0)) / len(high)
     return above, below
 
 
@@ -115,27 +119,17 @@ def normal_estimate(
     """A normal interval, cut at ``low`` and ``high``, and a two-sided test; NaN where the error is zero."""
     if not error > 1e-12:
         return Estimate(float(value), np.nan, np.nan, np.nan)
-    half = stats.norm.ppf(0.975) * error
-    p_value = 2 * stats.norm.sf(abs(value - null) / error)
-    return Estimate(
-        float(value),
-        float(np.clip(value - half, low, high)),
-        float(np.clip(value + half, low, high)),
-        float(p_value),
-        float(error),
-        float((value - null) / error),
-    )
-
-
-# Measures of several scores on the same rows, with how much each row moves them: errors, intervals, paired differences.
+    found = Estimate.by_t(value, error, null=null)
+    return replace(found, ci_lower=max(found.ci_lower, low), ci_upper=min(found.ci_upper, high))
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
     """One measure of k scores.
 
-    ``value``: shape (k,); ``influence``: shape (n, k), scaled so that the sum of squares of a column is the variance of its
-    value (the infinitesimal jackknife); ``low`` and ``high``: ends of what the measure can be; ``null``: its value by chance.
+    ``value``: shape (k,); ``influence``: shape (n, k), scaled so that the sum of squares of a column is the
+    variance of its value (the infinitesimal jackknife); ``low`` and ``high``: ends of what the measure can
+    be; ``null``: its value by chance.
     """
 
     value: np.ndarray
@@ -155,15 +149,12 @@ class Measured:
 
     def of(self, score: int) -> Estimate:
         """One value with its normal interval, cut where the measure ends, and the test against chance (NaN if it has none)."""
-        return normal_estimate(
-            self.value[score], self.error(score), null=self.null, low=self.low, high=self.high
-        )
+        return normal_estimate(self.value[score], self.error(score), self.null, self.low, self.high)
 
     def difference(self, first: int, second: int) -> Estimate:
         """First minus second, paired, with the test against no difference; NaN beside it where the two never differ."""
-        return normal_estimate(
-            self.value[first] - self.value[second], self.error_of_difference(first, second)
-        )
+        apart = self.value[first] - self.value[second]
+        return normal_estimate(apart, self.error_of_difference(first, second))
 
     def error_of_difference(self, first: int, second: int) -> float:
         """Standard error of first minus second, paired."""
@@ -184,18 +175,13 @@ def scaled(influence: np.ndarray) -> np.ndarray:
     return (influence - influence.mean(axis=0)) / np.sqrt(n * (n - 1))
 
 
-# Inverse probability of being uncensored, and how each row moves sums that are weighted by it.
-
-
-DIGITS = 8  # of years; times closer than this are ties
-
-
 @dataclass(frozen=True, eq=False)
 class Censoring:
     """Weights of one horizon.
 
-    ``case``: died by the horizon; ``control``: seen alive at it; all participants else was lost before and weighs nothing. ``free``:
-    the Kaplan-Meier curve G of censoring just before each row's time, and just before the horizon for those who reach it.
+    ``case``: died by the horizon; ``control``: seen alive at it; all participants else was lost before and
+    weighs nothing. ``free``: the Kaplan-Meier curve G of censoring just before each row's time, and just
+    before the horizon for those who reach it.
     """
 
     case: np.ndarray
@@ -210,22 +196,17 @@ class Censoring:
     def moved(self, parts: np.ndarray) -> np.ndarray:
         """What each row adds, through G, to the sums of ``parts``, which were made with weights 1 / G: shape (n, k), as the parts.
 
-        A part would be larger had a participant been lost before it (martingale of censoring over the number under observation,
-        Blanche, Dartigues and Jacqmin-Gadda 2013, doi:10.1002/sim.5958).
+        A part would be larger had a participant been lost before it (martingale of censoring over the number
+        under observation, Blanche, Dartigues and Jacqmin-Gadda 2013, doi:10.1002/sim.5958).
         """
         parts = parts.reshape(len(self._years), -1)
         order = np.argsort(self._years, kind="stable")
-        running = np.concatenate([np.zeros((1, parts.shape[1])), np.cumsum(parts[order], axis=0)])
+        none = np.zeros((1, parts.shape[1]))
+        running = np.concatenate([none, np.cumsum(parts[order], axis=0)])
         beyond = running[-1] - running[np.searchsorted(self._years, self._losses, "right", sorter=order)]
         beyond = beyond / self._share[:, None]
-        passed = np.concatenate(
-            [np.zeros((1, parts.shape[1])), np.cumsum(beyond * self._hazard[:, None], axis=0)]
-        )
-        own = np.where(
-            self._lost_at[:, None] >= 0,
-            np.append(beyond, np.zeros((1, parts.shape[1])), axis=0)[self._lost_at],
-            0.0,
-        )
+        passed = np.concatenate([none, np.cumsum(beyond * self._hazard[:, None], axis=0)])
+        own = np.concatenate([beyond, none])[self._lost_at]  # the last, nothing, where a row was not lost
         return own - passed[np.searchsorted(self._losses, self._years, "right")]
 
 
@@ -255,9 +236,6 @@ def censoring(years: np.ndarray, event: np.ndarray, horizon: float) -> Censoring
     return Censoring(case, (years >= horizon) & ~case, free, years, losses, share, n_lost / share, lost_at)
 
 
-# Areas under ROC curves where the status at a horizon is not known of all participants: censored follow-up.
-
-
 def status_at(years: np.ndarray, event: np.ndarray, horizon: float) -> np.ndarray:
     """1.0 died by the horizon, 0.0 seen alive at it, NaN lost before: no participant knows."""
     known = censoring(years, event, horizon)
@@ -274,12 +252,12 @@ def censored_areas(ratings: np.ndarray, years: np.ndarray, event: np.ndarray, ho
 def censored_auc(ratings: np.ndarray, years: np.ndarray, event: np.ndarray, horizon: float) -> Measured:
     """Areas for death by the horizon (cumulative/dynamic AUC), weighted by the inverse probability of being uncensored.
 
-    Cases are those who died by the horizon, each weighted by 1 / G(t-) at its own death, where G is the Kaplan-Meier
-    curve of censoring; controls those alive at the horizon, whose common weight cancels (Uno et al. 2007,
-    doi:10.1198/016214507000000149; Hung and Chiang 2010, doi:10.1002/cjs.10046). The errors come from influence
-    functions that include the estimation of G (Blanche, Dartigues and Jacqmin-Gadda 2013, doi:10.1002/sim.5958), and equal
-    riskRegression's. Unlike leaving out whoever was lost, this is right if participants are lost sooner or later for reasons that
-    the ratings do not know.
+    Cases are those who died by the horizon, each weighted by 1 / G(t-) at its own death, where G is the
+    Kaplan-Meier curve of censoring; controls those alive at the horizon, whose common weight cancels (Uno et
+    al. 2007, doi:10.1198/016214507000000149; Hung and Chiang 2010, doi:10.1002/cjs.10046). The errors come
+    from influence functions that include the estimation of G (Blanche, Dartigues and Jacqmin-Gadda 2013,
+    doi:10.1002/sim.5958), and equal riskRegression's. Unlike leaving out whoever was lost, this is right if
+    participants are lost sooner or later for reasons that the ratings do not know.
 
     Parameters
     ----------
@@ -324,14 +302,11 @@ def _below(values: np.ndarray, weights: np.ndarray, at: np.ndarray) -> np.ndarra
     return (upto + under) / 2
 
 
-# Brier score of predicted risks where follow-up is censored: at one time, integrated, and against no model at all.
-
-
 def brier(risks: np.ndarray, years: np.ndarray, event: np.ndarray, horizon: float) -> Measured:
     """Mean squared distance of predicted risk and outcome at a horizon, weighted by the inverse probability of being uncensored.
 
-    As riskRegression's ``Score``, errors from influence functions that include the estimation of the weights (Gerds and
-    Schumacher 2006, doi:10.1002/bimj.200610301; Blanche et al. 2015, doi:10.1111/biom.12232).
+    As riskRegression's ``Score``, errors from influence functions that include the estimation of the weights
+    (Gerds and Schumacher 2006, doi:10.1002/bimj.200610301; Blanche et al. 2015, doi:10.1111/biom.12232).
 
     Parameters
     ----------
@@ -370,8 +345,8 @@ def integrated(scores: Sequence[Measured], times: Sequence[float]) -> Measured:
 def against(scores: Measured, reference: int) -> Measured:
     """Share of the reference's Brier score that each prediction saves (scaled Brier score, index of prediction accuracy).
 
-    The reference usually is the same risk for all participants, that of the Kaplan-Meier curve. 1 is perfect, 0 no better; it may be
-    negative. Its own value is 0 without error.
+    The reference usually is the same risk for all participants, that of the Kaplan-Meier curve. 1 is perfect,
+    0 no better; it may be negative. Its own value is 0 without error.
     """
     base = scores.value[reference]
     ratio = scores.value / base

@@ -69,7 +69,9 @@ def fit_pydeseq2(
 
 
 def wald_by_pydeseq2(data: "DeseqDataSet", contrast: np.ndarray) -> np.ndarray:
-    """Log2 fold change, standard error, z, p of a weighted sum of coefficients, shape (4, n_genes), without independent filtering."""
+    """Log2 fold change, standard error, z, p of a weighted sum of coefficients, shape (4, n_genes), without
+    independent filtering.
+    """
     from pydeseq2.ds import DeseqStats
 
     with _quiet():

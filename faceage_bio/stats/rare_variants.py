@@ -11,20 +11,20 @@ from scipy.special import gammaln
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.design import independent
 
-# The upper tail of a weighted sum of chi-squares, at any height: the null distribution of variance-component tests.
-
-
 NEGLIGIBLE = 1e-10  # of the largest weight: a smaller one is rounding of a zero
 SMALLEST = float(np.finfo(np.float64).tiny)  # the least that is told; no p-value is zero
+Burden = Literal["carriers", "alleles", "weighted"]
+BETA = (1.0, 25.0)  # Wu 2011: a variant that nobody else has weighs 25, one of 5 % weighs 7
 
 
 def chi_square_mixture_tail(value: float, weights: np.ndarray) -> float:
     """P(sum of w_i X_i >= value), where the X_i are independent chi-squares with 1 degree of freedom.
 
-    Inversion of the moment generating function as Imhof (1961, doi:10.1093/biomet/48.3-4.419) and Davies (1980,
-    doi:10.2307/2346911) do it, but along a parabola through the saddlepoint (Kuonen 1999, doi:10.1093/biomet/86.4.929, stops
-    there) that opens to where the integrand falls off, instead of along the imaginary axis. Nothing oscillates or cancels, so
-    the relative error is about 1e-12 in the far tail too, where theirs is absolute, and no other method has to step in.
+    Inversion of the moment generating function as Imhof (1961, doi:10.1093/biomet/48.3-4.419) and Davies
+    (1980, doi:10.2307/2346911) do it, but along a parabola through the saddlepoint (Kuonen 1999,
+    doi:10.1093/biomet/86.4.929, stops there) that opens to where the integrand falls off, instead of along
+    the imaginary axis. Nothing oscillates or cancels, so the relative error is about 1e-12 in the far tail
+    too, where theirs is absolute, and no other method has to step in.
 
     Parameters
     ----------
@@ -49,9 +49,8 @@ def chi_square_mixture_tail(value: float, weights: np.ndarray) -> float:
         return 1.0
     weights = weights[weights > NEGLIGIBLE * weights.max()]
     value, weights = value / weights.max(), weights / weights.max()
-    if stats.chi2.logcdf(value / weights, 1).sum() < np.log(
-        1e-17
-    ):  # no part alone is that small, so neither is the sum
+    # no part alone is that small, so neither is the sum
+    if stats.chi2.logcdf(value / weights, 1).sum() < np.log(1e-17):
         return 1.0
     if np.ptp(weights) < 1e-14:
         return max(float(stats.chi2.sf(value, len(weights))), SMALLEST)
@@ -108,10 +107,6 @@ def _log_integrand(s: complex, value: float, weights: np.ndarray) -> complex:
     return -0.5 * np.log(1 - 2 * weights * complex(s)).sum() - s * value - np.log(complex(s))
 
 
-Burden = Literal["carriers", "alleles", "weighted"]
-BETA = (1.0, 25.0)  # Wu 2011: a variant that nobody else has weighs 25, one of 5 % weighs 7
-
-
 def allele_frequency(genotypes: np.ndarray) -> np.ndarray:
     """Frequency of the counted allele among known genotypes.
 
@@ -126,7 +121,8 @@ def allele_frequency(genotypes: np.ndarray) -> np.ndarray:
     """
     known = ~np.isnan(genotypes)
     copies = np.where(known, genotypes, 0).sum(axis=0)
-    return np.divide(copies, 2 * known.sum(axis=0), out=np.full(copies.shape, np.nan), where=known.any(axis=0))  # fmt: skip
+    nothing = np.full(copies.shape, np.nan)
+    return np.divide(copies, 2 * known.sum(axis=0), out=nothing, where=known.any(axis=0))
 
 
 def filled_with_mean(genotypes: np.ndarray) -> np.ndarray:
@@ -147,8 +143,9 @@ def burden_score(genotypes: np.ndarray, kind: Burden) -> np.ndarray:
     genotypes : float array, shape (n, m)
         Copies of the minor allele; missing ones filled in or NaN (filled with the variant's mean).
     kind : "carriers", "alleles" or "weighted"
-        1 for whoever has any (expected, where genotypes are missing: at most 1); the number of minor alleles; or their number
-        weighted by `beta_weights` relative to that of an infinitely rare variant, so that a unit is one allele of the rarest.
+        1 for whoever has any (expected, where genotypes are missing: at most 1); the number of minor alleles;
+        or their number weighted by `beta_weights` relative to that of an infinitely rare variant, so that a
+        unit is one allele of the rarest.
 
     Returns
     -------
@@ -171,13 +168,15 @@ class Skat:
     weights: np.ndarray
 
 
-def skat(y: pd.Series, design: pd.DataFrame, genotypes: np.ndarray, weights: np.ndarray | None = None) -> Skat:  # fmt: skip
+def skat(
+    y: pd.Series, design: pd.DataFrame, genotypes: np.ndarray, weights: np.ndarray | None = None
+) -> Skat:
     """Whether any variant of a set goes with the outcome, each in its own direction.
 
-    SKAT with a weighted linear kernel (Wu et al. 2011, doi:10.1016/j.ajhg.2011.05.029): with the residuals r of the null linear
-    model, s2 = r'r / (n - p) and Z = G diag(w), Q = r'Z Z'r / s2, which under the null is a sum of chi-squares weighted by the
-    eigenvalues of Z'(I - H)Z. The R package SKAT prints half of this Q. s2 is taken for known, so p is a little too large in few
-    participants.
+    SKAT with a weighted linear kernel (Wu et al. 2011, doi:10.1016/j.ajhg.2011.05.029): with the residuals r
+    of the null linear model, s2 = r'r / (n - p) and Z = G diag(w), Q = r'Z Z'r / s2, which under the null is
+    a sum of chi-squares weighted by the eigenvalues of Z'(I - H)Z. The R package SKAT prints half of this Q.
+    s2 is taken for known, so p is a little too large in few participants.
 
     Parameters
     ----------
@@ -192,7 +191,8 @@ def skat(y: pd.Series, design: pd.DataFrame, genotypes: np.ndarray, weights: np.
     Raises
     ------
     FitError
-        Too few rows, terms that determine each other, no variant that varies beside the terms, or an outcome without residuals.
+        Too few rows, terms that determine each other, no variant that varies beside the terms, or an outcome
+        without residuals.
     """
     x = np.column_stack([np.ones(len(y)), design.to_numpy(dtype=np.float64)])
     if len(y) < x.shape[1] + 2:
@@ -232,7 +232,8 @@ def hardy_weinberg(genotypes: np.ndarray) -> np.ndarray:
     float array, shape (m,)
         p-values; NaN where nothing is known, 1 where the variant does not vary.
     """
-    return np.array([_exact_p(*((column == k).sum() for k in (0, 1, 2))) for column in np.asarray(genotypes).T])  # fmt: skip
+    counts = np.stack([(np.asarray(genotypes) == copies).sum(axis=0) for copies in (0, 1, 2)], axis=1)
+    return np.array([_exact_p(*of_variant) for of_variant in counts])
 
 
 def _exact_p(first: int, both: int, second: int) -> float:

@@ -1,20 +1,30 @@
-"""Resamples and permutations of the same participants at once: concordance, areas under ROC curves, permuted exposures."""
+"""Resamples and permutations of the same participants at once: concordance, areas under ROC curves, permuted exposures.
+
+A resample is a row of counts: how often each person was drawn. Comparing every two participants once serves
+all resamples, so that a thousand of them cost a matrix product. `concordance` and `censored_auc` give one
+sample's values with their errors in n log n steps, for hundreds of thousands of participants; here the values
+alone of many samples of hundreds of participants are wanted.
+
+What a test does where there is no association: the exposure's residuals on the covariates permuted, outcome
+and covariates untouched.
+
+Residuals of the exposure are permuted and added to its fitted values, so that the exposure keeps its relation
+to the covariates and has none to the outcome given them (Dekker, Krackhardt and Snijders 2007,
+doi:10.1007/s11336-007-9016-1; "Smith" in Winkler et al. 2014, doi:10.1016/j.neuroimage.2014.01.060).
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from scipy.stats import chi2, t
 
-# Concordance and areas under ROC curves of several resamples of the same participants at once.
-#
-# A resample is a row of counts: how often each person was drawn. Comparing every two participants once serves all resamples, so that
-# a thousand of them cost a matrix product. `concordance` and `censored_auc` give one sample's values with their errors in n log n
-# steps, for hundreds of thousands of participants; here the values alone of many samples of hundreds of participants are wanted.
-
-
 BLOCK = 2048  # people compared at a time with all others
 DIGITS = 8  # times closer than this are ties, as R's timefix takes them
+ALPHA = 0.05
+MEDIAN_CHI_SQUARE = float(chi2.median(1))
+PERMUTED_AT_ONCE = 1000  # permutations whose products are in memory at a time
 
 
 def draw_counts(n: int, resamples: int, seed: int) -> np.ndarray:
@@ -32,8 +42,8 @@ def concordances(
 ) -> np.ndarray:
     """Harrell's concordance of a risk with survival in each resample, as R's ``concordance``.
 
-    Of pairs in which one is known to have died first, the share in which that one had the higher risk; equal risks count one
-    half, equal times of death not at all.
+    Of pairs in which one is known to have died first, the share in which that one had the higher risk; equal
+    risks count one half, equal times of death not at all.
 
     Parameters
     ----------
@@ -48,17 +58,13 @@ def concordances(
     float array, shape (resamples,); NaN where no pair can be compared
     """
     years, event, risk = _arrays(years, event, risk)
-    entry = (
-        np.full(len(years), -np.inf)
-        if entry is None
-        else np.round(np.asarray(entry, dtype=np.float64), DIGITS)
-    )
+    begun = -np.inf if entry is None else np.round(np.asarray(entry, dtype=np.float64), DIGITS)
     died = np.flatnonzero(event == 1)
     won, compared = np.zeros(len(counts)), np.zeros(len(counts))
     for start in range(0, len(died), BLOCK):
         first = died[start : start + BLOCK]
         time = years[first, None]
-        later = ((years > time) | ((years == time) & (event == 0))) & (entry < time)
+        later = ((years > time) | ((years == time) & (event == 0))) & (begun < time)
         wins = (risk[first, None] > risk) + 0.5 * (risk[first, None] == risk)
         drawn = counts[:, first]
         won += (drawn * (counts @ (later * wins).T)).sum(axis=1)
@@ -72,8 +78,8 @@ def areas(
 ) -> np.ndarray:
     """Area under the ROC curve for death by a horizon in each resample, weighted for censoring; see `censored_areas`.
 
-    Cases are weighted by one over the Kaplan-Meier curve of censoring just before their death, which is estimated anew in each
-    resample. Who is censored at the horizon itself is alive at it.
+    Cases are weighted by one over the Kaplan-Meier curve of censoring just before their death, which is
+    estimated anew in each resample. Who is censored at the horizon itself is alive at it.
 
     Returns
     -------
@@ -99,10 +105,8 @@ def _uncensored(
 ) -> np.ndarray:
     """The curve of censoring just before each time of ``at``, shape (resamples, len(at)); deaths come before losses."""
     times = np.unique(years[(event == 0) & (years < horizon)])
-    lost = counts @ ((years[:, None] == times) & (event[:, None] == 0)).astype(np.float64)
-    at_risk = counts @ (
-        (years[:, None] > times) | ((years[:, None] == times) & (event[:, None] == 0))
-    ).astype(np.float64)
+    leaves = (years[:, None] == times) & (event[:, None] == 0)
+    lost, at_risk = (counts @ one.astype(np.float64) for one in (leaves, leaves | (years[:, None] > times)))
     free = np.cumprod(1 - lost / np.maximum(at_risk, 1.0), axis=1)
     free = np.column_stack([np.ones(len(counts)), free])
     curve = free[:, np.searchsorted(times, at, side="left")]
@@ -119,23 +123,8 @@ def _arrays(
 def percentile_interval(values: np.ndarray) -> tuple[float, float]:
     """The 2.5 and 97.5% points of a bootstrap distribution; NaN values are left out."""
     known = values[np.isfinite(values)]
-    return (
-        (float(np.quantile(known, 0.025)), float(np.quantile(known, 0.975)))
-        if len(known)
-        else (np.nan, np.nan)
-    )
-
-
-# What a test does where there is no association: the exposure's residuals on the covariates permuted, outcome and covariates untouched.
-#
-# Residuals of the exposure are permuted and added to its fitted values, so that the exposure keeps its relation to the covariates and
-# has none to the outcome given them (Dekker, Krackhardt and Snijders 2007, doi:10.1007/s11336-007-9016-1; "Smith" in Winkler et al.
-# 2014, doi:10.1016/j.neuroimage.2014.01.060).
-
-
-ALPHA = 0.05
-MEDIAN_CHI_SQUARE = float(chi2.median(1))
-PERMUTED_AT_ONCE = 1000  # permutations whose products are in memory at a time
+    lower, upper = np.quantile(known, [0.025, 0.975]).tolist() if len(known) else (np.nan, np.nan)
+    return lower, upper
 
 
 def permuted_exposures(
@@ -186,13 +175,19 @@ def inflation(p_values: np.ndarray) -> OverPermutations:
 
 
 def weighted_permutation_p(
-    y: np.ndarray, weights: np.ndarray, exposure: np.ndarray, covariates: np.ndarray, n_permutations: int, seed: int
-) -> np.ndarray:  # fmt: skip
+    y: np.ndarray,
+    weights: np.ndarray,
+    exposure: np.ndarray,
+    covariates: np.ndarray,
+    n_permutations: int,
+    seed: int,
+) -> np.ndarray:
     """Permutation p-values of a weighted least-squares t of the exposure, two-sided, shape (n_outcomes,).
 
-    The t, its variance moderated towards a prior that is fixed or not at all, rises with what the exposure explains of the weighted
-    residual sum of squares that the covariates leave; so that alone is compared, and all permutations are matrix products. Weights
-    are those of a model without the exposure. p is (exceedances + 1) / (permutations + 1) (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585).
+    The t, its variance moderated towards a prior that is fixed or not at all, rises with what the exposure
+    explains of the weighted residual sum of squares that the covariates leave; so that alone is compared, and
+    all permutations are matrix products. Weights are those of a model without the exposure. p is (exceedances
+    + 1) / (permutations + 1) (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585).
 
     Parameters
     ----------
@@ -217,12 +212,7 @@ def weighted_permutation_p(
         return moment**2 / own
 
     observed = explained(exposure[:, None])
-    exceeded, batch = np.zeros(n_outcomes), []
-    for drawn in permuted_exposures(exposure, covariates, n_permutations, seed):
-        batch.append(drawn)
-        if len(batch) == PERMUTED_AT_ONCE:
-            exceeded += (explained(np.array(batch).T) >= observed * (1 - 1e-12)).sum(axis=1)
-            batch = []
-    if batch:
+    exceeded, drawn = np.zeros(n_outcomes), permuted_exposures(exposure, covariates, n_permutations, seed)
+    while batch := list(islice(drawn, PERMUTED_AT_ONCE)):
         exceeded += (explained(np.array(batch).T) >= observed * (1 - 1e-12)).sum(axis=1)
     return (exceeded + 1) / (n_permutations + 1)

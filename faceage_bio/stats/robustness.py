@@ -6,8 +6,10 @@ import numpy as np
 from scipy.linalg import eigh
 
 from faceage_bio.core.errors import FitError
+from faceage_bio.stats.linear import leverages
 
-# How strong an unmeasured confounder would have to be to explain an association away.
+BLOCK = 200  # resamples at a time
+OUTCOMES = 1000  # at once, so that no second table of all is held
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,8 @@ class EValue:
 def e_value_of_difference(difference: float, standard_error: float, sigma: float) -> EValue:
     """E-value of a difference of means (VanderWeele and Ding 2017, doi:10.7326/M16-2607).
 
-    The difference in standard deviations d is taken for a risk ratio exp(0.91 d), with the interval exp(0.91 d ± 1.78 SE);
-    sigma counts as known, as in the R package EValue.
+    The difference in standard deviations d is taken for a risk ratio exp(0.91 d), with the interval exp(0.91
+    d ± 1.78 SE); sigma counts as known, as in the R package EValue.
 
     Parameters
     ----------
@@ -45,16 +47,11 @@ def _e_value(risk_ratio: float) -> float:
     return float(ratio + np.sqrt(ratio * (ratio - 1)))
 
 
-# What of a coefficient goes by way of further columns: the difference of two fits of the same rows, with its bootstrap.
-
-
-BLOCK = 200  # resamples at a time
-
-
 def coefficients(y: np.ndarray, design: np.ndarray, column: int, counts: np.ndarray) -> np.ndarray:
     """A least-squares coefficient in each resample of the rows.
 
-    Where a resample lacks a level altogether, the solution of least norm is taken, in which that level counts nothing.
+    Where a resample lacks a level altogether, the solution of least norm is taken, in which that level counts
+    nothing.
 
     Parameters
     ----------
@@ -83,7 +80,8 @@ def by_way_of(
 ) -> np.ndarray:
     """Coefficient in the design without the mediator minus that in the design with it, in each resample.
 
-    In least squares this is the sum of products (exposure on mediator times mediator on outcome) over the mediator's columns.
+    In least squares this is the sum of products (exposure on mediator times mediator on outcome) over the
+    mediator's columns.
 
     Parameters
     ----------
@@ -96,12 +94,11 @@ def by_way_of(
     return coefficients(y, without, column, counts) - coefficients(y, beside, column, counts)
 
 
-# What a coefficient would be without each row, of many outcomes at once, without fitting anew.
-
-
 @dataclass(frozen=True)
 class LeaveOneOut:
-    """``estimates``: the coefficient without each row, (n, n_outcomes); ``cook``: Cook's distances, same shape; ``leverage``: (n,)."""
+    """``estimates``: the coefficient without each row, (n, n_outcomes); ``cook``: Cook's distances, same
+    shape; ``leverage``: (n,).
+    """
 
     estimates: np.ndarray
     cook: np.ndarray
@@ -124,10 +121,7 @@ def leave_one_out(y: np.ndarray, design: np.ndarray, column: int) -> LeaveOneOut
     """
     n, p = design.shape
     q, r = np.linalg.qr(design)
-    leverage = (q**2).sum(axis=1)
-    if leverage.max() > 1 - 1e-10:
-        raise FitError("single_sample_term")
-    scores = q.T @ y
+    leverage, scores = leverages(q), q.T @ y
     residuals = y - q @ scores
     weight = q @ np.linalg.solve(r.T, np.eye(p)[column])
     estimate = np.linalg.solve(r, scores)[column]
@@ -137,17 +131,11 @@ def leave_one_out(y: np.ndarray, design: np.ndarray, column: int) -> LeaveOneOut
     return LeaveOneOut(estimate - moved, cook * (leverage / (1 - leverage) ** 2)[:, None], leverage)
 
 
-# Hidden components: the directions in which samples differ most once a design is taken out.
-
-
-OUTCOMES = 1000  # at once, so that no second table of all is held
-
-
 def hidden_components(y: np.ndarray, design: np.ndarray, k: int) -> np.ndarray:
     """First ``k`` left singular vectors of the least-squares residuals, as R's ``svd(resid(lm(y ~ ...)))$u``.
 
-    They are orthogonal to ``design``: put beside it they change no coefficient of it, only the errors. Where a coefficient is to be
-    held against what is hidden, its column must not be in ``design``.
+    They are orthogonal to ``design``: put beside it they change no coefficient of it, only the errors. Where
+    a coefficient is to be held against what is hidden, its column must not be in ``design``.
 
     Parameters
     ----------

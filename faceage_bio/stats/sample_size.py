@@ -1,4 +1,8 @@
-"""Sizes of studies: survival, prediction models, RNA sequencing, and the power of a study of this size."""
+"""Sizes of studies: survival, prediction models, RNA sequencing, and the power of a study of this size.
+
+Participants for a prediction model of survival (Riley et al. 2020, doi:10.1136/bmj.m441), and samples for RNA
+sequencing.
+"""
 
 import itertools
 from collections.abc import Sequence
@@ -13,9 +17,11 @@ from scipy.stats import norm
 
 from faceage_bio.core.errors import RunError
 
-NODES, WEIGHTS = np.polynomial.legendre.leggauss(
-    40
-)  # within a piece of constant hazard the integrand is smooth
+# within a piece of constant hazard the integrand is smooth
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(40)
+# the authors' targets: shrinkage, optimism of R squared, error of the mean risk
+SHRINKAGE, OPTIMISM, MARGIN = (0.9, 0.05, 0.05)
+Numbers = TypeVar("Numbers", float, np.ndarray, pd.Series)
 
 
 @dataclass(frozen=True)
@@ -62,9 +68,8 @@ class PiecewiseSurvival:
             Times that do not rise from above 0, or survival that rises or leaves (0, 1].
         """
         times, survival = np.asarray(times, dtype=float), np.asarray(survival, dtype=float)
-        drops = (
-            -np.diff(np.log(np.concatenate([[1.0], survival]))) if (survival > 0).all() else np.array([-1.0])
-        )
+        alive = np.concatenate([[1.0], survival])
+        drops = -np.diff(np.log(alive)) if (survival > 0).all() else np.array([-1.0])
         gaps = np.diff(np.concatenate([[0.0], times]))
         if not len(times) or (gaps <= 0).any() or (drops < 0).any():
             raise RunError(
@@ -84,9 +89,8 @@ class PiecewiseSurvival:
         inside = np.clip(
             np.asarray(until, dtype=float)[..., None] - starts, 0, np.append(np.diff(starts), np.inf)
         )
-        left = np.exp(
-            -np.cumsum(np.append(0, np.diff(starts) * all_hazards[:-1]))
-        )  # under observation at each start
+        # under observation at each start
+        left = np.exp(-np.cumsum(np.append(0, np.diff(starts) * all_hazards[:-1])))
         with np.errstate(invalid="ignore"):
             share = np.where(all_hazards > 0, -np.expm1(-inside * all_hazards) / all_hazards, inside)
         return (left * hazards * share).sum(axis=-1)
@@ -111,13 +115,10 @@ class PiecewiseSurvival:
         drop_out : float
             Hazard of loss to follow-up.
         """
-        edges = [
-            follow_up,
-            *(start for start in self.starts if follow_up < start < follow_up + accrual),
-            follow_up + accrual,
-        ]
         if accrual == 0:
             return float(self.observed_events(np.array(follow_up), drop_out))
+        end = follow_up + accrual
+        edges = [follow_up, *(start for start in self.starts if follow_up < start < end), end]
         total = 0.0
         for low, high in itertools.pairwise(edges):
             middle, half = (low + high) / 2, (high - low) / 2
@@ -206,17 +207,18 @@ class LogRankTrial:
     alpha: float = 0.05
     sides: int = 2
 
+    @property
+    def arms(self) -> CoxDesign:
+        """The treatment as an exposure, of which a participant has it or not."""
+        return CoxDesign(np.sqrt(self.allocation) / (1 + self.allocation), 0.0, self.alpha, self.sides)
+
     def events(self, power: float) -> float:
         """Events in both arms, not rounded."""
-        z = _z(self.alpha, self.sides) + norm.ppf(power)
-        r = self.allocation
-        return float((1 + r) ** 2 / r * z**2 / np.log(self.hazard_ratio) ** 2)
+        return self.arms.events(self.hazard_ratio, power)
 
     def power(self, events: float) -> float:
         """Power of a number of events."""
-        r = self.allocation
-        z = abs(np.log(self.hazard_ratio)) * np.sqrt(events * r) / (1 + r)
-        return float(norm.cdf(z - _z(self.alpha, self.sides)))
+        return self.arms.power(self.hazard_ratio, events)
 
     def event_share(self) -> float:
         """Share of all randomised participants whose event is observed."""
@@ -230,16 +232,6 @@ class LogRankTrial:
     def participants(self, power: float) -> float:
         """Participants in both arms, not rounded."""
         return self.events(power) / self.event_share()
-
-
-# Participants for a prediction model of survival (Riley et al. 2020, doi:10.1136/bmj.m441), and samples for RNA sequencing.
-
-
-SHRINKAGE, OPTIMISM, MARGIN = (
-    0.9,
-    0.05,
-    0.05,
-)  # the authors' targets: shrinkage, optimism of R squared, error of the mean risk
 
 
 def prediction_model_size(
@@ -261,7 +253,8 @@ def prediction_model_size(
     Returns
     -------
     dict
-        Participants by "shrinkage", "optimism" and "overall risk"; "participants" is the largest, "events" go with it.
+        Participants by "shrinkage", "optimism" and "overall risk"; "participants" is the largest, "events" go
+        with it.
     """
     share = event_rate * mean_follow_up
     largest = 1 - np.exp(2 * (share * np.log(event_rate) - share))  # of a model that knows everything
@@ -272,11 +265,8 @@ def prediction_model_size(
 
     def off(n: float) -> float:
         spread = norm.isf(0.025) * np.sqrt(event_rate / (mean_follow_up * n))
-        risks = [
-            1 - np.exp(-max(rate, 0) * horizon)
-            for rate in (event_rate - spread, event_rate, event_rate + spread)
-        ]
-        return max(risks[2] - risks[1], risks[1] - risks[0]) - MARGIN
+        rates = np.maximum([event_rate - spread, event_rate, event_rate + spread], 0)
+        return float(np.diff(1 - np.exp(-rates * horizon)).max()) - MARGIN
 
     criteria = {
         "shrinkage": _for_shrinkage(SHRINKAGE, r_squared, parameters),
@@ -306,8 +296,9 @@ def size_for_fitted_model(
     Returns
     -------
     dict or None
-        ``r_squared`` (Cox-Snell), ``shrinkage`` (van Houwelingen and le Cessie's heuristic factor), and ``participants`` that a model with
-        R squared times this factor needs. None where the chi-square is not above the number of parameters: no shrinkage leaves anything.
+        ``r_squared`` (Cox-Snell), ``shrinkage`` (van Houwelingen and le Cessie's heuristic factor), and
+        ``participants`` that a model with R squared times this factor needs. None where the chi-square is not
+        above the number of parameters: no shrinkage leaves anything.
     """
     if not likelihood_ratio > parameters:
         return None
@@ -315,10 +306,8 @@ def size_for_fitted_model(
     r_squared = 1 - np.exp(-likelihood_ratio / n)
     largest = 1 - np.exp((2 * log_likelihood - likelihood_ratio) / n)
     expected = r_squared * shrinkage
-    needed = max(
-        _for_shrinkage(factor, expected, parameters)
-        for factor in (SHRINKAGE, expected / (expected + OPTIMISM * largest))
-    )
+    factors = (SHRINKAGE, expected / (expected + OPTIMISM * largest))
+    needed = max(_for_shrinkage(factor, expected, parameters) for factor in factors)
     return {"r_squared": float(r_squared), "shrinkage": float(shrinkage), "participants": needed}
 
 
@@ -347,15 +336,10 @@ def samples_for_exposure(
     return float(z**2 * (1 / depth + cv**2) / (np.log(fold_change) * sd) ** 2)
 
 
-# What a study of this size would have found.
-
-
-Numbers = TypeVar("Numbers", float, np.ndarray, pd.Series)
-
-
 def smallest_detectable(standard_error: Numbers, power: float = 0.8, alpha: float = 0.05) -> Numbers:
     """The smallest effect that a two-sided Wald test at ``alpha`` finds with this power, given its standard error.
 
-    The minimum detectable effect (z(1 - alpha / 2) + z(power)) * SE: 2.80 SE (Bloom 1995, doi:10.1177/0193841X9501900504).
+    The minimum detectable effect (z(1 - alpha / 2) + z(power)) * SE: 2.80 SE (Bloom 1995,
+    doi:10.1177/0193841X9501900504).
     """
     return (norm.ppf(1 - alpha / 2) + norm.ppf(power)) * standard_error

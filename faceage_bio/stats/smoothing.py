@@ -9,7 +9,10 @@ from scipy.interpolate import CubicSpline
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.minimum_sizes import FOR_CENTILES
 
-# Smooth curves of one variable: natural cubic splines whose first column is the straight line.
+SPAN = 0.75  # R's default: each local fit sees three quarters of the points
+EXACT = 400  # up to this many distinct places loess is computed at each; beyond, on a grid of as many
+MEAN_DF = 3
+ROUNDS = 200
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,10 @@ def place_knots(x: np.ndarray, df: int = 3) -> Knots:
 def natural_spline(x: np.ndarray, knots: Knots, name: str = "x") -> pd.DataFrame:
     """Natural cubic spline with the column space of R's ``ns(x, knots, Boundary.knots)``: a straight line and curvature.
 
-    Beside x stands one curve per inner knot: 1 at its own knot, 0 at all others, straight beyond the ends. Truncated powers of
-    the same space lose all digits where the knots of a skewed variable crowd together; these do not. The tests and fitted values
-    are ns's, and the curvature is tested by the columns after the first.
+    Beside x stands one curve per inner knot: 1 at its own knot, 0 at all others, straight beyond the ends.
+    Truncated powers of the same space lose all digits where the knots of a skewed variable crowd together;
+    these do not. The tests and fitted values are ns's, and the curvature is tested by the columns after the
+    first.
 
     Returns
     -------
@@ -63,18 +67,12 @@ def natural_spline(x: np.ndarray, knots: Knots, name: str = "x") -> pd.DataFrame
     return pd.DataFrame({name: x, **columns})
 
 
-# Local regression, as R's ``loess``.
-
-
-SPAN = 0.75  # R's default: each local fit sees three quarters of the points
-EXACT = 400  # up to this many distinct places loess is computed at each; beyond, on a grid of as many
-
-
 def loess(x: np.ndarray, y: np.ndarray, at: np.ndarray, span: float = SPAN) -> np.ndarray:
     """Local quadratic regression with tricube weights (Cleveland 1979, doi:10.1080/01621459.1979.10481038).
 
-    Equals R's ``predict(loess(y ~ x, span, control = loess.control(surface = "direct")), at)`` within the range of ``x``;
-    with more than 400 distinct places a grid is interpolated by a cubic spline. R's default surface interpolates too.
+    Equals R's ``predict(loess(y ~ x, span, control = loess.control(surface = "direct")), at)`` within the
+    range of ``x``; with more than 400 distinct places a grid is interpolated by a cubic spline. R's default
+    surface interpolates too.
 
     Parameters
     ----------
@@ -93,8 +91,6 @@ def loess(x: np.ndarray, y: np.ndarray, at: np.ndarray, span: float = SPAN) -> n
     FitError
         A local fit sees fewer than 3 distinct values.
     """
-    from scipy.interpolate import CubicSpline
-
     x, y, at = (np.asarray(values, dtype=np.float64) for values in (x, y, at))
     inside = (at >= x.min()) & (at <= x.max())
     places = np.unique(at[inside])
@@ -125,13 +121,6 @@ def _local_quadratic(x: np.ndarray, y: np.ndarray, place: float, span: float) ->
     return float(np.linalg.lstsq(basis, y[seen] * root_weight, rcond=None)[0][0])
 
 
-# A normal model whose mean and standard deviation both change smoothly with one variable.
-
-
-MEAN_DF = 3
-ROUNDS = 200
-
-
 @dataclass(frozen=True)
 class LocationScale:
     """Mean: natural cubic spline; log of the standard deviation: a line. Known from ``lower`` to ``upper``."""
@@ -154,8 +143,8 @@ class LocationScale:
 def fit_location_scale(x: np.ndarray, y: np.ndarray) -> LocationScale:
     """Maximum likelihood, by weighted least squares and a gamma regression of squared residuals in turn.
 
-    The model of gamlss with a normal distribution (Rigby and Stasinopoulos 2005, doi:10.1111/j.1467-9876.2005.00510.x); the
-    same knots as R's ``ns(x, 3)``.
+    The model of gamlss with a normal distribution (Rigby and Stasinopoulos 2005,
+    doi:10.1111/j.1467-9876.2005.00510.x); the same knots as R's ``ns(x, 3)``.
 
     Parameters
     ----------

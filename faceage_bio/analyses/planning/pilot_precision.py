@@ -14,7 +14,8 @@ from faceage_bio.core.columns import ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError, RunError
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_fit import NORMAL_975, nelson_aalen
+from faceage_bio.stats.cox_fit import nelson_aalen
+from faceage_bio.stats.linear import NORMAL_975
 from faceage_bio.stats.minimum_sizes import EVENTS_OF_PILOT
 
 AGE_ECOG_STAGE = ("chronological_age", "ecog", "stage")  # what a trial knows of its patients anyway

@@ -16,8 +16,9 @@ from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, counted
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit, numbers
+from faceage_bio.stats.cox_fit import CoxFit, numbers
 from faceage_bio.stats.design import build_design
+from faceage_bio.stats.linear import NORMAL_975
 from faceage_bio.stats.minimum_sizes import CLUSTERS, check_events
 
 WORDS = {FACE_AGE: "face age", AGE: "age", AGE_ACCELERATION: "age acceleration"}

@@ -25,10 +25,11 @@ from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import counted, result_rows, tested
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
-from faceage_bio.stats.cox_fit import NORMAL_975, CoxFit, likelihood_ratio_test, numbers
+from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
 from faceage_bio.stats.cox_likelihood import split_follow_up
 from faceage_bio.stats.cox_ph import GLOBAL, hazard_over_time, proportional_hazards_test, smooth_over_time
 from faceage_bio.stats.kaplan_meier import difference, kaplan_meier, restricted_mean
+from faceage_bio.stats.linear import NORMAL_975
 from faceage_bio.stats.minimum_sizes import EVENTS_OF_BIN, EVENTS_PER_TERM_OF_CURVE, FEWEST_EVENTS
 from faceage_bio.stats.smoothing import natural_spline, place_knots
 

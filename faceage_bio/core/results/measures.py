@@ -16,9 +16,10 @@ TEST = "test"  # a statistic with its p
 class Measure:
     """A kind of estimate.
 
-    ``scale``: where its standard error is: "identity", "log", "logit" or "fisher z"; ``unit``: of the estimate, "" for a pure number;
-    ``tail``: of a quantile the smaller share beyond it; ``pooled_on``: where cohorts are pooled, if elsewhere; ``null``: its value without
-    an association, of which a p-value is; None where there is none, as of a mean.
+    ``scale``: where its standard error is: "identity", "log", "logit" or "fisher z"; ``unit``: of the
+    estimate, "" for a pure number; ``tail``: of a quantile the smaller share beyond it; ``pooled_on``: where
+    cohorts are pooled, if elsewhere; ``null``: its value without an association, of which a p-value is; None
+    where there is none, as of a mean.
     """
 
     kind: str = MODEL

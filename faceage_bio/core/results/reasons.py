@@ -1,7 +1,8 @@
 """Why a result is missing, sparse or remarkable: codes with parameters in tables, words on pages and in messages.
 
-In a table the column ``reason`` holds ``few_events n_events=3 needed=5; complete_cases``. Parameters whose names are those of counts
-(`is_count`) are counts of participants, samples, photos or events, which the release rule rounds; others are settings and names.
+In a table the column ``reason`` holds ``few_events n_events=3 needed=5; complete_cases``. Parameters whose
+names are those of counts (`is_count`) are counts of participants, samples, photos or events, which the
+release rule rounds; others are settings and names.
 """
 
 import re
@@ -364,9 +365,28 @@ REDACTED = {  # by the release rule
     "redacted": "redacted: a count of {k} or fewer, fewer than 10 residual degrees of freedom, or a number that gives counts away",
 }
 OF_ONE = {"one_value", "without_single"}  # say that it is one participant
-OF_FEW = {"lost_resamples", "optimism_without", "no_optimism"}  # how often a resample fails follows from an exact count
+# how often a resample fails follows from an exact count
+OF_FEW = {"lost_resamples", "optimism_without", "no_optimism"}
 QUANTILES = {"low", "high"}  # parameters: of the middle 95% of participants
 WORDS = WHY_NOT | SPARSE_DATA | REMARKS | REDACTED
+PLURALS = "clusters|deaths|events|pairs|participants|photos|resamples|rows|samples|terms|times"
+ONE_IS = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b((?: with [a-z ]+?)?) (are|have)\b")
+SINGULAR = {"are": "is", "have": "has"}
+# name a column to add
+OF_TABLES = {
+    "no_column",
+    "lacks_columns",
+    "no_item_on_age",
+    "column_not_given",
+    "absent_column",
+    "no_disease_column",
+    "no_column_of_groups",
+}
+ONE = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b")
+# parameters that are names of columns
+OF_COLUMNS = {"column", "columns", "others", "exposure", "modifier", "mediator"}
+SAFE = ",.:+-_/()<>|*^[]{}"  # all that separates nothing
+JOIN = "; "
 
 
 @dataclass(frozen=True)
@@ -378,33 +398,24 @@ class Reason:
 
     def __post_init__(self) -> None:
         # an unknown code or a missing parameter is a bug that shows at once
-        WORDS[self.code].format(
-            **self.parameters
-        )
+        WORDS[self.code].format(**self.parameters)
 
     def __str__(self) -> str:
-        return _singular(WORDS[self.code].format(**{name: _said(value) for name, value in self.parameters.items()}))
+        words = {name: _said(value) for name, value in self.parameters.items()}
+        return _singular(WORDS[self.code].format(**words))
 
     @property
     def status(self) -> str:
         """What the reason makes of its row."""
-        return NOT_ESTIMATED if self.code in WHY_NOT | REDACTED else SPARSE if self.code in SPARSE_DATA else OK
+        if self.code in WHY_NOT | REDACTED:
+            return NOT_ESTIMATED
+        return SPARSE if self.code in SPARSE_DATA else OK
 
     @property
     def encoded(self) -> str:
         """The reason as a table holds it."""
         parts = (f"{name}={quote(_said(value), safe=SAFE)}" for name, value in self.parameters.items())
         return " ".join((self.code, *parts))
-
-
-PLURALS = "clusters|deaths|events|pairs|participants|photos|resamples|rows|samples|terms|times"
-ONE_IS = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b((?: with [a-z ]+?)?) (are|have)\b")
-SINGULAR = {"are": "is", "have": "has"}
-OF_TABLES = {"no_column", "lacks_columns", "no_item_on_age", "column_not_given", "absent_column", "no_disease_column", "no_column_of_groups"}  # name a column to add
-ONE = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b")
-OF_COLUMNS = {"column", "columns", "others", "exposure", "modifier", "mediator"}  # parameters that are names of columns
-SAFE = ",.:+-_/()<>|*^[]{}"  # all that separates nothing
-JOIN = "; "
 
 
 def reason(code: str, **parameters: object) -> Reason:
@@ -453,8 +464,10 @@ def _spoken(one: Reason) -> str:
     """A reason as a page has it: columns by their names without underscores."""
     if one.code in OF_TABLES:
         return str(one)
-    told = {name: _said(value).replace("_", " ") if name in OF_COLUMNS else value for name, value in one.parameters.items()}
-    return str(Reason(one.code, told))
+    names = {
+        name: _said(one.parameters[name]).replace("_", " ") for name in OF_COLUMNS & one.parameters.keys()
+    }
+    return str(Reason(one.code, one.parameters | names))
 
 
 def _singular(text: str) -> str:

@@ -4,19 +4,40 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+SMALLEST = ("n_smallest", "n_events_smallest")  # of pooled rows: counts of the smallest cohort
+# rows about single participants, photos or samples; what was found of covariates before any analysis
+NEVER = {"ledger", "cells_ledger", "photo_list", "covariates", "verification/numbers"}
+BOTH_METHODS = tuple(
+    f"{method}_{name}"
+    for method in ("deseq2", "voom")
+    for name in ("estimate", "ci_lower", "ci_upper", "p_value", "q_value")
+)
+NUMBERS = {  # keys that are numbers
+    "age_lower", "band_lower", "bin", "components", "face_age_lower", "genes", "hidden", "in_counts", "lower", "n_chosen", "n_found", "n_genes",
+    "n_not_estimated", "n_readers", "n_specifications", "n_tests", "n_variants", "points", "seconds", "tested", "threshold", "upper", "width",
+    "workers", "years", "numbers", "agreeing", "known", "beyond", "largest", "tolerance",
+}  # fmt: skip
+# without half the chi-square it is that of no effect, a function of the numbers at risk alone
+LIKELIHOOD = ("log_likelihood",)
+QUARTILES = (("lower_quartile", 0.25), ("upper_quartile", 0.25))
+PAPER = re.compile(
+    r"(?:(?:.*[/:])?tables/)?(?:table_1(?:_\w+)?|cox_models|group_comparisons|gene_panel_\w+|meta_analysis|key_results)\.tsv"
+)
+
 
 @dataclass(frozen=True)
 class Table:
     """Columns of a table that are not those of every result row (row.py).
 
-    ``keys``: words and numbers that name a row, released as they are; ``counts``: of participants, samples, photos or events, rounded
-    at release; ``statistics``: numbers that a row of small counts loses; ``rows``: whether they are result rows, or points of a figure
-    with columns of their own.
+    ``keys``: words and numbers that name a row, released as they are; ``counts``: of participants, samples,
+    photos or events, rounded at release; ``statistics``: numbers that a row of small counts loses; ``rows``:
+    whether they are result rows, or points of a figure with columns of their own.
 
-    For the release: ``closed`` are statistics that are closed functions of counts; ``quantiles`` have at least this share of participants
-    beyond them; ``shares`` are a column, the count that it is a share of, and of how many each participant has (an estimate: in rows of
-    the measures "share" and "missing"); ``curve`` is the table of survival curves off which the numbers are read;
-    ``of_errors``: the statistics are made of the standard errors of cohorts, and so of n where these are.
+    For the release: ``closed`` are statistics that are closed functions of counts; ``quantiles`` have at
+    least this share of participants beyond them; ``shares`` are a column, the count that it is a share of,
+    and of how many each participant has (an estimate: in rows of the measures "share" and "missing");
+    ``curve`` is the table of survival curves off which the numbers are read; ``of_errors``: the statistics
+    are made of the standard errors of cohorts, and so of n where these are.
     """
 
     keys: tuple[str, ...] = ()
@@ -35,19 +56,6 @@ class Table:
         return (*self.keys, *self.counts, *self.statistics)
 
 
-# rows about single participants, photos or samples; what was found of covariates before any analysis
-SMALLEST = ("n_smallest", "n_events_smallest")  # of pooled rows: counts of the smallest cohort
-NEVER = {"ledger", "cells_ledger", "photo_list", "covariates", "verification/numbers"}
-BOTH_METHODS = tuple(
-    f"{method}_{name}" for method in ("deseq2", "voom") for name in ("estimate", "ci_lower", "ci_upper", "p_value", "q_value")
-)
-NUMBERS = {  # keys that are numbers
-    "age_lower", "band_lower", "bin", "components", "face_age_lower", "genes", "hidden", "in_counts", "lower", "n_chosen", "n_found", "n_genes",
-    "n_not_estimated", "n_readers", "n_specifications", "n_tests", "n_variants", "points", "seconds", "tested", "threshold", "upper", "width",
-    "workers", "years", "numbers", "agreeing", "known", "beyond", "largest", "tolerance",
-}  # fmt: skip
-LIKELIHOOD = ("log_likelihood",)  # without half the chi-square it is that of no effect, a function of the numbers at risk alone
-QUARTILES = (("lower_quartile", 0.25), ("upper_quartile", 0.25))
 TABLES = {
     "acceleration/age_bands": Table(
         keys=("cohort", "age_band", "age_lower"), counts=("n",),
@@ -248,11 +256,6 @@ def count_columns(key: str) -> tuple[str, ...]:
 def is_declared(place: str) -> bool:
     """Whether the table is a result table, which may leave."""
     return key_of(place) in TABLES.keys() - NEVER
-
-
-PAPER = re.compile(
-    r"(?:(?:.*[/:])?tables/)?(?:table_1(?:_\w+)?|cox_models|group_comparisons|gene_panel_\w+|meta_analysis|key_results)\.tsv"
-)
 
 
 def is_paper_table(name: str) -> bool:

@@ -39,23 +39,11 @@ FIRST = (
 )  # fmt: skip
 LAST = ("adjustment", "covariates", "model", "status", "reason")
 # a row that was not estimated has none
-ESTIMATES = (
-    "estimate",
-    "ci_lower",
-    "ci_upper",
-    "standard_error",
-    "statistic",
-    "p_value",
-    "q_value"
-)
+ESTIMATES = ("estimate", "ci_lower", "ci_upper", "standard_error", "statistic", "p_value", "q_value")
 NUMBERS = (*ESTIMATES, "horizon", "df", "n", "n_events")
 WORDS = tuple(name for name in (*FIRST, *LAST) if name not in NUMBERS)
 # of a step alone exploratory, until the plan marks the answers to its questions (`with_roles`)
-ROLES = (
-    PRIMARY,
-    SECONDARY,
-    EXPLORATORY
-)
+ROLES = (PRIMARY, SECONDARY, EXPLORATORY)
 ADJUSTMENTS = {  # closed words; ``covariates`` names the columns
     "unadjusted": "no covariate",
     "age": "chronological age",
@@ -70,6 +58,14 @@ ADJUSTMENTS = {  # closed words; ``covariates`` names the columns
 KEPT = (
     "cohort", "question", "term", "measure", "estimate", "ci_lower", "ci_upper", "p_value", "n", "status", "tau2", "i2", "pi_lower", "pi_upper",
 )  # fmt: skip  # with values or not
+OF_FACES = {  # words of rows that are about face ages, in the columns that say what a row is about
+    FACE_AGE, AGE_GAP, AGE_ACCELERATION, "face age", "age gap", "age acceleration", "error of face age", "difference",
+}  # fmt: skip
+ACCELERATION = {AGE_ACCELERATION, "age acceleration", "difference"}
+ABOUT = ("outcome", "exposure", "term", "grouping", "modifier", "variable")
+UNADJUSTED, JOINT = "unadjusted", "together"
+ANSWERING = ("cox", "added_value", "panel", "phenotypes", "groups")  # tables that answer a question
+HARRELL = "difference of Harrell's C"
 
 
 def columns_of(table: str) -> list[str]:
@@ -81,11 +77,8 @@ def columns_of(table: str) -> list[str]:
 def number_columns(table: str) -> list[str]:
     """The columns of a result table that hold numbers and are no counts."""
     declared = TABLES[table]
-    return [
-        *(NUMBERS if declared.rows else ()),
-        *NUMBER_KEYS.intersection(declared.keys),
-        *declared.statistics,
-    ]
+    numbers = NUMBERS if declared.rows else ()
+    return [*numbers, *NUMBER_KEYS.intersection(declared.keys), *declared.statistics]
 
 
 def result_rows(rows: Sequence[dict] | pd.DataFrame, table: str) -> pd.DataFrame:
@@ -130,13 +123,6 @@ def result_rows(rows: Sequence[dict] | pd.DataFrame, table: str) -> pd.DataFrame
     return made
 
 
-OF_FACES = {  # words of rows that are about face ages, in the columns that say what a row is about
-    FACE_AGE, AGE_GAP, AGE_ACCELERATION, "face age", "age gap", "age acceleration", "error of face age", "difference",
-}  # fmt: skip
-ACCELERATION = {AGE_ACCELERATION, "age acceleration", "difference"}
-ABOUT = ("outcome", "exposure", "term", "grouping", "modifier", "variable")
-
-
 def identified(table: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
     """Result rows with the model whose face ages they use, and with the definition of age acceleration that they use.
 
@@ -151,17 +137,12 @@ def identified(table: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
     named = table[[name for name in ABOUT if name in table]]
     held = table["covariates"].fillna("").astype(str).str.split(", ").map(set)
     for name, words in ((DEFINITION, ACCELERATION), (MODEL_ID, OF_FACES)):
-        given = made[name].fillna("").ne("")
-        uses = (
-            named.isin(words).any(axis=1) | ~held.map(words.isdisjoint) | made[DEFINITION].fillna("").ne("")
-        )
+        given, defined = (made[column].fillna("").ne("") for column in (name, DEFINITION))
+        uses = named.isin(words).any(axis=1) | ~held.map(words.isdisjoint) | defined
         if name in participants:
             of_cohort = participants.groupby(COHORT)[name].agg(each_once) if COHORT in participants else {}
-            of_all = each_once(participants[name])
-            told = made[COHORT].map(
-                lambda cohort, of_cohort=of_cohort, of_all=of_all: of_cohort.get(cohort, of_all)
-            )
-            made[name] = made[name].where(given | ~uses, told)
+            known = made[COHORT].map(of_cohort).fillna(each_once(participants[name]))
+            made[name] = made[name].where(given | ~uses, known)
     return made
 
 
@@ -226,27 +207,18 @@ def _cell(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-UNADJUSTED, JOINT = "unadjusted", "together"
-ANSWERING = ("cox", "added_value", "panel", "phenotypes", "groups")  # tables that answer a question
-HARRELL = "difference of Harrell's C"
-
-
 def answers(table: pd.DataFrame, name: str, plan: Planned) -> pd.Series:
     """Whether each row of a result table, such as ``cox``, answers a question of the plan."""
     asked = (plan.question, name)
     own = table["exposure"].eq(plan.exposure)
     if asked == (SURVIVAL, "cox"):
         # per so many years, as they are pooled; penalised models come after the plain ones
-        own &= (
-            table["term"].eq(plan.exposure)
-            & table["adjustment"].eq(plan.adjustment)
-            & table["per"].ne(PER_SD)
-        )
+        own &= table["term"].eq(plan.exposure) & table["adjustment"].eq(plan.adjustment)
+        own &= table["per"].ne(PER_SD)
         return own & own.groupby(table[COHORT]).cumsum().eq(1)
     if asked == (ADDED, "added_value"):
-        full = table["adjustment"].eq("full") & table["comparison"].ne(
-            table["comparison"].groupby(table[COHORT]).transform("first")
-        )
+        first = table["comparison"].groupby(table[COHORT]).transform("first")
+        full = table["adjustment"].eq("full") & table["comparison"].ne(first)
         own &= full if plan.adjustment == "full" else ~table["adjustment"].isin([UNADJUSTED, "full"]) & ~full
         return own & table["measure"].eq(HARRELL)
     if asked == (GENES, "panel"):

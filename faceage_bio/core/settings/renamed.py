@@ -8,35 +8,7 @@ from typing import Any
 import yaml
 
 ANY = "*"  # stands for the name of a cohort
-
-
-@dataclass(frozen=True)
-class Renamed:
-    """The new key, by its place in the config, and what it does."""
-
-    new: str
-    meaning: str
-
-
 SAME = "the same action and threshold"
-RENAMED: dict[str, Renamed] = {
-    "report.min_cell": Renamed(
-        "release.rounding",
-        "results are exact, and `publish` rounds counts to this number (default 6; 1 = no rounding, for public data)",
-    ),
-    "cohorts.*.clinic": Renamed("cohorts.*.clinical", "the same table"),
-    "faceage.same_photo": Renamed("faceage.duplicates", "the same choices"),
-    "faceage.quality.several_faces": Renamed("faceage.quality.multiple_faces", SAME),
-    "faceage.quality.face_leaves_frame": Renamed("faceage.quality.face_outside_frame", SAME),
-    "faceage.quality.little_of_frame": Renamed("faceage.quality.small_face_area", SAME),
-    "faceage.quality.turned_head": Renamed("faceage.quality.large_yaw", SAME),
-    "faceage.quality.tilted_head": Renamed("faceage.quality.large_roll", SAME),
-    "phenotype.amounts": Renamed("phenotype.dose_response", "the same columns"),
-    "phenotype.full_set": Renamed("phenotype.full_adjustment", "the same columns"),
-    "phenotype.matching.balance_of": Renamed("phenotype.matching.balance_covariates", "the same columns"),
-    "survival.panel_by": Renamed("survival.heterogeneity_by", "the same column"),
-    "survival.steps": Renamed("survival.sequential_adjustment", "the same columns"),
-}
 # of earlier versions
 COMMANDS = {
     "check-cohorts": "check-cohort",
@@ -72,6 +44,34 @@ OPTIONS = {  # of every command, or of the one that is named
     "measure-repeats --followed": "define-acceleration --hazards",
 }
 Place = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Renamed:
+    """The new key, by its place in the config, and what it does."""
+
+    new: str
+    meaning: str
+
+
+RENAMED: dict[str, Renamed] = {
+    "report.min_cell": Renamed(
+        "release.rounding",
+        "results are exact, and `publish` rounds counts to this number (default 6; 1 = no rounding, for public data)",
+    ),
+    "cohorts.*.clinic": Renamed("cohorts.*.clinical", "the same table"),
+    "faceage.same_photo": Renamed("faceage.duplicates", "the same choices"),
+    "faceage.quality.several_faces": Renamed("faceage.quality.multiple_faces", SAME),
+    "faceage.quality.face_leaves_frame": Renamed("faceage.quality.face_outside_frame", SAME),
+    "faceage.quality.little_of_frame": Renamed("faceage.quality.small_face_area", SAME),
+    "faceage.quality.turned_head": Renamed("faceage.quality.large_yaw", SAME),
+    "faceage.quality.tilted_head": Renamed("faceage.quality.large_roll", SAME),
+    "phenotype.amounts": Renamed("phenotype.dose_response", "the same columns"),
+    "phenotype.full_set": Renamed("phenotype.full_adjustment", "the same columns"),
+    "phenotype.matching.balance_of": Renamed("phenotype.matching.balance_covariates", "the same columns"),
+    "survival.panel_by": Renamed("survival.heterogeneity_by", "the same column"),
+    "survival.steps": Renamed("survival.sequential_adjustment", "the same columns"),
+}
 
 
 def renamed(location: Sequence[int | str]) -> Renamed | None:

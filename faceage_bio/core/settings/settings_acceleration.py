@@ -6,6 +6,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from faceage_bio.core.settings.closed import Closed
 
+Role = Literal["confounder", "precision", "mediator", "collider", "part"]
+
 
 class Acceleration(Closed):
     """From face age to how much older a face looks than its owner is."""
@@ -59,9 +61,6 @@ class Acceleration(Closed):
                 f"ageing_rate_strata: {self.ageing_rate_strata} must rise; write such as [365, 730], or []"
             )
         return self
-
-
-Role = Literal["confounder", "precision", "mediator", "collider", "part"]
 
 
 class Covariate(Closed):

@@ -80,8 +80,8 @@ def near_pairs(hashes: np.ndarray) -> np.ndarray:
 def mark_same_photos(photos: pd.DataFrame, action: str) -> pd.DataFrame:
     """The table of face ages with what ``find_same_photos`` found in status, reason and flags.
 
-    With "exclude" such photos lose their age, but the first of a subject's own copies is only flagged; with "flag" all keep
-    it. A photo that was marked before is not marked twice.
+    With "exclude" such photos lose their age, but the first of a subject's own copies is only flagged; with
+    "flag" all keep it. A photo that was marked before is not marked twice.
     """
     same = find_same_photos(photos)
     before = [name in flags.split(";") for name, flags in zip(same, photos["flags"], strict=True)]
@@ -93,7 +93,8 @@ def mark_same_photos(photos: pd.DataFrame, action: str) -> pd.DataFrame:
 
 
 def mark_photos(photos: pd.DataFrame, reason: pd.Series, lost: np.ndarray | pd.Series) -> pd.DataFrame:
-    """The table of face ages in which photos with a reason ("" is none) are flagged for it, or excluded and without ages where ``lost``.
+    """The table of face ages in which photos with a reason ("" is none) are flagged for it, or excluded and
+    without ages where ``lost``.
 
     A photo that is excluded already keeps its reason; one that is flagged keeps it unless it is excluded now.
     """

@@ -47,14 +47,15 @@ def compare_models(
     cards : list of dict
         The models' cards, in order.
     counting : callable
-        Of such a table and a column of ages: the age of each participant by the photos that count, since pairs must not depend on
-        each other. It is given the photos of which both models have an age.
+        Of such a table and a column of ages: the age of each participant by the photos that count, since
+        pairs must not depend on each other. It is given the photos of which both models have an age.
 
     Returns
     -------
     result rows, question "agreement"
-        Term: the further model's name, ``reference`` the first's; measures bias, lower and upper limit of agreement, slope,
-        standard deviation, correlation. A model that cannot be compared keeps one row with the reason.
+        Term: the further model's name, ``reference`` the first's; measures bias, lower and upper limit of
+        agreement, slope, standard deviation, correlation. A model that cannot be compared keeps one row with
+        the reason.
     DataFrame
         By model and band of the mean of both ages: n, mean of both, mean difference: aggregates for the figure.
     """
@@ -121,18 +122,19 @@ def compare_predictions(people: pd.DataFrame, cards: Sequence[dict], cohort: str
     Parameters
     ----------
     people : DataFrame, one row per participant
-        face_age, face_age_2 ..., chronological_age in years; followup_years, event, entry_years, sex if known. Those with
-        all ages are compared, so that every model is judged on the same participants.
+        face_age, face_age_2 ..., chronological_age in years; followup_years, event, entry_years, sex if
+        known. Those with all ages are compared, so that every model is judged on the same participants.
     cards : the models', in order
 
     Returns
     -------
     DataFrame, result rows
-        Question "accuracy of age models": mean absolute error, mean error, root mean squared error, correlation with age,
-        slope of the gap on age; differences of the mean absolute error (paired t). "prognosis of age models": hazard ratio per 1
-        SD of face age at a given age (the SD of the residual on age), adjusted for age and sex; its likelihood-ratio test;
-        whether a further model adds to the first, and the first to it; Harrell's C of face age alone and with its
-        covariates, and their paired differences (infinitesimal jackknife; coefficients of the same participants).
+        Question "accuracy of age models": mean absolute error, mean error, root mean squared error,
+        correlation with age, slope of the gap on age; differences of the mean absolute error (paired t).
+        "prognosis of age models": hazard ratio per 1 SD of face age at a given age (the SD of the residual on
+        age), adjusted for age and sex; its likelihood-ratio test; whether a further model adds to the first,
+        and the first to it; Harrell's C of face age alone and with its covariates, and their paired
+        differences (infinitesimal jackknife; coefficients of the same participants).
     """
     names, columns = distinct_names(cards), age_columns(len(cards))
     weights = dict(zip(names, (card["sha256"] for card in cards), strict=True))

@@ -1,8 +1,8 @@
 """One owner of the GPU: worker processes decode and measure, and ask it for faces and ages.
 
-Workers put pixels into memory that all processes share; on CUDA it is pinned, so that copies to the GPU wait for nothing. The
-owner, which is the process that started the workers, takes the questions that have come meanwhile together: while one batch
-is computed, the next one gathers.
+Workers put pixels into memory that all processes share; on CUDA it is pinned, so that copies to the GPU wait
+for nothing. The owner, which is the process that started the workers, takes the questions that have come
+meanwhile together: while one batch is computed, the next one gathers.
 """
 
 import shutil

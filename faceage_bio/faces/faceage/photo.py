@@ -73,7 +73,8 @@ def load_tools(folders: Sequence[Path | str], device: str, settings: Settings) -
 class Examined:
     """What is known of a photo, and the crops to age (none if it is excluded, or without a model).
 
-    ``crops``: of the first model, the face's own, then jittered ones. ``others``: of each further model, None if it cannot be cut.
+    ``crops``: of the first model, the face's own, then jittered ones. ``others``: of each further model, None
+    if it cannot be cut.
     """
 
     row: dict
@@ -206,8 +207,8 @@ def choose_face(faces: Sequence[Face], choice: str) -> Face:
 def add_ages(photos: Sequence[Examined], tools: Tools, compare_precision: bool = False) -> None:
     """Put the ages into the rows of all photos that have crops; a photo without a plausible age is excluded.
 
-    A further model that gives no plausible age leaves its column empty and a flag. With ``compare_precision`` the row also
-    says by how much the short precision is off.
+    A further model that gives no plausible age leaves its column empty and a flag. With ``compare_precision``
+    the row also says by how much the short precision is off.
     """
     aged = [photo for photo in photos if photo.crops]
     if not aged:

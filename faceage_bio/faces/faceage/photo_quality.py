@@ -92,8 +92,9 @@ def count_photos(face_ages: pd.DataFrame, people: pd.DataFrame, by: Sequence[str
     Returns
     -------
     DataFrame
-        Further columns factor ("all" first), group, photo_status ("ok", "flagged", "excluded"), photo_reason (the first that caught
-        the photo); ``estimate`` photos of the ``n`` of the group. A measure "duplicate photos" stands once.
+        Further columns factor ("all" first), group, photo_status ("ok", "flagged", "excluded"), photo_reason
+        (the first that caught the photo); ``estimate`` photos of the ``n`` of the group. A measure "duplicate
+        photos" stands once.
     """
     known = people.drop_duplicates(SUBJECT).set_index(SUBJECT)
     groups = {ALL: ""}
@@ -146,8 +147,8 @@ def summarise_speed(runs: Sequence[dict], cohort: str) -> pd.DataFrame:
     Parameters
     ----------
     runs : list of dict
-        Written by ``predict-face-age``, one per shard: device, workers, photos, seconds (None where part of the work was an
-        earlier run's).
+        Written by ``predict-face-age``, one per shard: device, workers, photos, seconds (None where part of
+        the work was an earlier run's).
     """
     table = pd.DataFrame(runs, columns=["device", "workers", "photos", "seconds"]).dropna(subset=["seconds"])
     sums = table.groupby(["device", "workers"], as_index=False).sum()

@@ -1,4 +1,6 @@
-"""From a table of photos to a table of face ages: worker processes, bounded memory, photos computed before used again; and how long it takes."""
+"""From a table of photos to a table of face ages: worker processes, bounded memory, photos computed before
+used again; and how long it takes.
+"""
 
 import math
 import multiprocessing
@@ -63,6 +65,8 @@ NUMBERS = (
     "uniform_area", "blockiness", "red_minus_blue", "eye_brightness", "upside_down", FACE_AGE, FACE_AGE_SD,
 )  # fmt: skip
 TRUTHS = ("corrupt_data", "inside_frame", "greyscale")
+_tools: Tools | FaceAgeBioError  # of this worker process, or why there are none
+Start = Callable[..., AbstractContextManager[Executor]]  # `pool` with its tools
 
 
 def predict_face_ages(
@@ -87,19 +91,19 @@ def predict_face_ages(
     folder : path
         The photos' folder; no path may leave it, be it by a link.
     make_tools : callable
-        Makes the networks; called once in each worker process (in this one if there is one worker only). It must be
-        picklable for several workers.
+        Makes the networks; called once in each worker process (in this one if there is one worker only). It
+        must be picklable for several workers.
     cards : list of dict
         The models' cards, in the order of the models.
     settings : Settings
     workers : int
         Processes that work side by side, each with one thread.
     one_owner : bool
-        The networks are made in this process alone, and workers ask it for faces and ages: for a GPU. Otherwise each worker
-        has its own.
+        The networks are made in this process alone, and workers ask it for faces and ages: for a GPU.
+        Otherwise each worker has its own.
     store : PhotoStore, optional
-        Photos that this engine computed before are taken from it, and those computed here are added, also by a run that is
-        interrupted.
+        Photos that this engine computed before are taken from it, and those computed here are added, also by
+        a run that is interrupted.
     seconds : list, optional
         Receives the time that each photo took a worker, in this run or an earlier one.
     progress : callable
@@ -108,14 +112,15 @@ def predict_face_ages(
     Returns
     -------
     DataFrame in the order of ``photos``
-        ``columns.FACE_AGE_COLUMNS``, ``face_age_2`` ... for further models, ``precision_error`` for bfloat16. Status
-        "ok", "flagged" or "excluded" with the reason; excluded photos have no face age.
+        ``columns.FACE_AGE_COLUMNS``, ``face_age_2`` ... for further models, ``precision_error`` for bfloat16.
+        Status "ok", "flagged" or "excluded" with the reason; excluded photos have no face age.
 
     Raises
     ------
     RunError
-        Worker processes are killed again and again, which mostly means that memory ran out. A single photo that ends its
-        worker is excluded with the reason "worker_died". Or the system fails on more than half of the photos.
+        Worker processes are killed again and again, which mostly means that memory ran out. A single photo
+        that ends its worker is excluded with the reason "worker_died". Or the system fails on more than half
+        of the photos.
     """
     photos = photos.reset_index(drop=True)
     known = pd.DataFrame() if store is None else store.find([inside(folder, path) for path in photos["path"]])
@@ -185,9 +190,6 @@ def pool(
         yield stack.enter_context(
             ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(make_tools,))
         )
-
-
-_tools: Tools | FaceAgeBioError  # of this worker process, or why there are none
 
 
 def tools_of_this_process() -> Tools:
@@ -269,9 +271,6 @@ def _failure_of(row: dict) -> str:
     return row.get(FAILURE) or MEANINGS.get(row["reason"], "its worker process was killed")
 
 
-Start = Callable[..., AbstractContextManager[Executor]]  # `pool` with its tools
-
-
 def _in_order(
     work: _Work, parts: list[pd.DataFrame], workers: int, start: Start
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
@@ -279,9 +278,8 @@ def _in_order(
 
     After a worker was killed, the photos under way are tried one by one, and then the others go on.
     """
-    ahead = (
-        2 * workers if workers > 1 else 1
-    )  # enough to keep all busy; in this process each part is kept at once
+    # enough to keep all busy; in this process each part is kept at once
+    ahead = 2 * workers if workers > 1 else 1
     waiting = deque(enumerate(parts))
     while waiting:
         under_way: deque[tuple[pd.DataFrame, Future]] = deque()
@@ -405,8 +403,9 @@ def random_tools(device: str, settings: Settings) -> Tools:
 def photos_per_second(paths: Sequence[Path], device: str, settings: Settings, workers: int) -> float:
     """Photos per second of all worker processes together, each timed on these photos while the others work too.
 
-    A photo costs its decoding, hashes, detection and measures, and one pass of the age network for it and for each of its
-    jittered crops, whether or not a face is in it. Starting the processes and their first photo are not counted.
+    A photo costs its decoding, hashes, detection and measures, and one pass of the age network for it and for
+    each of its jittered crops, whether or not a face is in it. Starting the processes and their first photo
+    are not counted.
 
     Raises
     ------

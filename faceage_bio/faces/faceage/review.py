@@ -38,7 +38,8 @@ def settle(review: pd.DataFrame, disagreement: str) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame with cohort, photo_id, status ("ok", "flagged", "excluded") and reason ("" or one that begins with "review_")
+    DataFrame with cohort, photo_id, status ("ok", "flagged", "excluded") and reason ("" or one that begins
+    with "review_")
     """
     rows = [
         dict(zip((COHORT, PHOTO), key, strict=True)) | _verdict(votes, disagreement)
@@ -129,8 +130,9 @@ def read_decisions(
     Raises
     ------
     CohortError
-        All that is wrong in any of the files: columns, a sheet that the key does not have, a number that the sheet does not have,
-        words for decision and reason, a photo decided twice by a reviewer, photos left out.
+        All that is wrong in any of the files: columns, a sheet that the key does not have, a number that the
+        sheet does not have, words for decision and reason, a photo decided twice by a reviewer, photos left
+        out.
     """
     problems = Problems()
     tables = [table for file in files if (table := _read(file, REVIEW_SHEET, problems)) is not None]
@@ -157,7 +159,8 @@ def read_review(file: Path | str, photos: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    file : path; ``photo_id`` and ``decision``, ``reason`` for those that are excluded; optional cohort and reviewer
+    file : path; ``photo_id`` and ``decision``, ``reason`` for those that are excluded; optional cohort and
+        reviewer
     photos : DataFrame with cohort and photo_id of the study
 
     Returns
@@ -167,7 +170,8 @@ def read_review(file: Path | str, photos: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     CohortError
-        A column lacks, a photo that the study does not have, words for decision and reason, a photo decided twice by a reviewer.
+        A column lacks, a photo that the study does not have, words for decision and reason, a photo decided
+        twice by a reviewer.
     """
     problems = Problems()
     table = _read(file, REVIEW, problems)

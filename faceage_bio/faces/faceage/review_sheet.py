@@ -1,4 +1,6 @@
-"""Which photos reviewers look at, in which order, what they see of each (the face alone, cut in memory), and what they may answer."""
+"""Which photos reviewers look at, in which order, what they see of each (the face alone, cut in memory), and
+what they may answer.
+"""
 
 import hashlib
 import io
@@ -49,8 +51,9 @@ class Shown:
 def choose_photos(face_ages: pd.DataFrame, n: int | None, seed: int) -> pd.DataFrame:
     """The key of a sheet: which photo has which number.
 
-    All flagged photos with an age, and others by chance until there are ``n`` in all (None: every photo), in an order by chance.
-    What a review said before is not looked at, so the same photos give the same sheet after it.
+    All flagged photos with an age, and others by chance until there are ``n`` in all (None: every photo), in
+    an order by chance. What a review said before is not looked at, so the same photos give the same sheet
+    after it.
 
     Parameters
     ----------
@@ -122,7 +125,8 @@ def cut_face(folder: Path, path: str, box: Sequence[int]) -> bytes | None:
     picture = Image.fromarray(part)
     scale = SIDE / max(picture.size)
     picture = picture.resize([max(1, round(side * scale)) for side in picture.size], Image.Resampling.LANCZOS)
-    frame = [round((edge - start) * scale) for edge, start in ((x, left), (y, top), (x + width, left), (y + height, top))]  # fmt: skip
+    edges = ((x, left), (y, top), (x + width, left), (y + height, top))
+    frame = [round((edge - start) * scale) for edge, start in edges]
     for grow, colour in ((0, "white"), (1, "black")):
         ImageDraw.Draw(picture).rectangle(
             [frame[0] - grow, frame[1] - grow, frame[2] + grow, frame[3] + grow], outline=colour

@@ -1,8 +1,9 @@
 """How photos become ages: everything that a result depends on besides photo and model, the rules for photos included.
 
-The study excluded photos below 160 x 160 pixels, without a face, with several faces, with a face that is not wholly in the
-frame, fills little of it, or cannot be made out for blur, light or colour. The rules from low_confidence on flag what no study
-of faces foresaw: drawings, faxes, bars over the eyes, pixelation, swapped colours, damaged files.
+The study excluded photos below 160 x 160 pixels, without a face, with several faces, with a face that is not
+wholly in the frame, fills little of it, or cannot be made out for blur, light or colour. The rules from
+low_confidence on flag what no study of faces foresaw: drawings, faxes, bars over the eyes, pixelation,
+swapped colours, damaged files.
 """
 
 from collections.abc import Mapping
@@ -72,8 +73,8 @@ def judge(measures: Mapping[str, Any], rules: tuple[Rule, ...]) -> dict[str, str
     Returns
     -------
     dict
-        status "ok", "flagged" or "excluded"; reason, the first rule that led to it ("" for ok); flags, all rules that
-        caught the photo, parted by ";".
+        status "ok", "flagged" or "excluded"; reason, the first rule that led to it ("" for ok); flags, all
+        rules that caught the photo, parted by ";".
     """
     derived = {
         **measures,

@@ -1,9 +1,9 @@
 """What became of each photo, kept by what it depends on, so that no photo is computed twice.
 
-A row depends on the bytes of the photo and on the engine: models, settings, precision, and the libraries that decode. Each engine
-has a folder of its own with parts, parquet files that jobs add by an atomic rename: no database and no locks, which shared disks
-of clusters do not keep. A part also says where a photo lay, with its size and time of change; a file that has not
-changed is not read again.
+A row depends on the bytes of the photo and on the engine: models, settings, precision, and the libraries that
+decode. Each engine has a folder of its own with parts, parquet files that jobs add by an atomic rename: no
+database and no locks, which shared disks of clusters do not keep. A part also says where a photo lay, with
+its size and time of change; a file that has not changed is not read again.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import stat
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from faceage_bio.core.columns import COHORT, PHOTO, SUBJECT
 from faceage_bio.core.errors import RunError
+from faceage_bio.core.records import leaves
 from faceage_bio.core.tables import atomic_path, sha256_of, write_json
 from faceage_bio.faces.faceage.settings import Settings
 from faceage_bio.faces.vision.face_input import FaceInput, input_of
@@ -103,8 +104,8 @@ class PhotoStore:
     def find(self, places: Sequence[Path | None]) -> pd.DataFrame:
         """Rows of the photos that were computed before, indexed by their position among ``places``.
 
-        Files that lie elsewhere or were touched are known by their bytes; only files of a size that occurs in the store
-        are read for that.
+        Files that lie elsewhere or were touched are known by their bytes; only files of a size that occurs in
+        the store are read for that.
         """
         index = self.index()
         if index.empty:
@@ -126,7 +127,9 @@ class PhotoStore:
         return found.set_index("position")
 
     def count(self, places: Sequence[Path | None]) -> tuple[int, int]:
-        """How many of these photos are known, and how many of them by their bytes alone, which are read for it; nothing is written."""
+        """How many of these photos are known, and how many of them by their bytes alone, which are read for
+        it; nothing is written.
+        """
         index = self.index()
         if index.empty:
             self._tell_of_others()
@@ -218,15 +221,16 @@ class PhotoStore:
         differences = []
         for path in self.folder.glob(f"*/{DESCRIPTION}"):
             try:
-                other = dict(_leaves(json.loads(path.read_text(encoding="utf-8"))))
+                other = dict(leaves(json.loads(path.read_text(encoding="utf-8"))))
             except (OSError, ValueError):
                 continue
-            own = dict(_leaves(json.loads(json.dumps(self.engine))))
+            own = dict(leaves(json.loads(json.dumps(self.engine))))
+            both = {name: (other.get(name), own.get(name)) for name in sorted(own.keys() | other.keys())}
             differences.append(
                 [
-                    f"{name}: {other.get(name)} there, {own.get(name)} here"
-                    for name in sorted(own.keys() | other.keys())
-                    if own.get(name) != other.get(name)
+                    f"{name}: {there} there, {here} here"
+                    for name, (there, here) in both.items()
+                    if there != here
                 ]
             )
         nearest = min(differences, key=len, default=[])
@@ -241,15 +245,6 @@ class PhotoStore:
         if (key or message) not in self._told:
             self._told.add(key or message)
             print(message, file=sys.stderr, flush=True)
-
-
-def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
-    """Dotted names of all single values of nested JSON."""
-    if isinstance(value, dict | list):
-        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _leaves(inner, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, value
 
 
 def content_of(place: Path | str) -> str | None:
@@ -288,17 +283,14 @@ def verify_store(store: PhotoStore) -> dict[str, object]:
     Returns
     -------
     dict
-        ``engine`` (name of its folder), ``photos`` (different contents), ``damaged_parts``, ``gone`` (files that are no longer where
-        they were), ``changed`` (files with other bytes and the old time of change).
+        ``engine`` (name of its folder), ``photos`` (different contents), ``damaged_parts``, ``gone`` (files
+        that are no longer where they were), ``changed`` (files with other bytes and the old time of change).
     """
     damaged = store.damaged()
     index = store.index().drop_duplicates("place", keep="last")
     states = [state_of(Path(place)) for place in index["place"]]
-    same = [
-        state == row
-        for state, row in zip(states, index[list(STATE)].itertuples(index=False, name=None), strict=True)
-    ]
-    unchanged = index[same]
+    before = index[list(STATE)].itertuples(index=False, name=None)
+    unchanged = index[[state == row for state, row in zip(states, before, strict=True)]]
     changed = [content_of(row.place) != row.content_hash for row in unchanged.itertuples()]
     return {
         "engine": store.place.name, "photos": index[CONTENT].nunique(), "damaged_parts": len(damaged),

@@ -1,7 +1,8 @@
-"""The same photos under worse conditions (light, blur, compression, scale ...): how far their ages move. Nothing of a photo leaves memory.
+"""The same photos under worse conditions (light, blur, compression, scale ...): how far their ages move.
+Nothing of a photo leaves memory.
 
-Each function of a condition takes a uint8 RGB photo of shape (height, width, 3) and returns another; strength 0 (100% for
-compression and scale) leaves it nearly or wholly as it was.
+Each function of a condition takes a uint8 RGB photo of shape (height, width, 3) and returns another; strength
+0 (100% for compression and scale) leaves it nearly or wholly as it was.
 """
 
 from collections.abc import Callable, Sequence
@@ -228,9 +229,9 @@ def stress_photos(
     Returns
     -------
     DataFrame, one row per photo and step
-        The kept columns (names and paths are not), ``photo`` (a number); condition, unit, step; before (face age as it
-        is), change (years; NaN without an age after it), lost (why there is no age after it: a reason, or ""). A photo
-        that has no age as it is has one row, without a condition.
+        The kept columns (names and paths are not), ``photo`` (a number); condition, unit, step; before (face
+        age as it is), change (years; NaN without an age after it), lost (why there is no age after it: a
+        reason, or ""). A photo that has no age as it is has one row, without a condition.
 
     Raises
     ------

@@ -1,4 +1,6 @@
-"""Which photos a model is trained on (declared rules in their order, each counted), on which side each stands, and keyed hashes of those it has seen."""
+"""Which photos a model is trained on (declared rules in their order, each counted), on which side each
+stands, and keyed hashes of those it has seen.
+"""
 
 import hmac
 import secrets
@@ -146,7 +148,8 @@ def _formats(rules: Curation) -> str:
 def keyed_hashes(contents: Iterable[str], key: str | None = None) -> dict:
     """The key of a card and the sorted hashes of photos, each given by the SHA-256 of its bytes ("" is none).
 
-    A card says which photos a model has seen, to those alone who hold them; such photos do not validate it. Each card has a key of its own, so that two cards do not tell that they share photos.
+    A card says which photos a model has seen, to those alone who hold them; such photos do not validate it.
+    Each card has a key of its own, so that two cards do not tell that they share photos.
     """
     key = key or secrets.token_hex(16)
     return {"key": key, "hashes": sorted({keyed_hash(key, content) for content in contents if content})}
@@ -202,7 +205,8 @@ def split_photos(photos: pd.DataFrame, settings: Split, seed: int) -> pd.DataFra
 
     Returns
     -------
-    DataFrame: place (label of ``photos``' index), side, person; with "study" a photo stands as often as it was copied.
+    DataFrame: place (label of ``photos``' index), side, person; with "study" a photo stands as often as it
+    was copied.
 
     Raises
     ------

@@ -73,7 +73,9 @@ def accuracies(face_age: np.ndarray, age: np.ndarray, weights: np.ndarray) -> di
 
 
 def person_weights(person: np.ndarray, resamples: int, seed: int) -> np.ndarray:
-    """A row of ones, then resamples of persons with replacement: how often each of their photos counts, shape (1 + resamples, n)."""
+    """A row of ones, then resamples of persons with replacement: how often each of their photos counts, shape
+    (1 + resamples, n).
+    """
     _, place = np.unique(person, return_inverse=True)
     n = place.max() + 1
     drawn = np.random.default_rng([seed, 41]).multinomial(n, np.full(n, 1 / n), size=resamples)
@@ -83,7 +85,8 @@ def person_weights(person: np.ndarray, resamples: int, seed: int) -> np.ndarray:
 def accuracy_table(
     tested: pd.DataFrame, names: Sequence[str], columns: Sequence[str], seed: int, resamples: int = RESAMPLES
 ) -> pd.DataFrame:
-    """Errors of each model on the same photos, of all and by band of age, sex and race, with the further ones' differences from the first.
+    """Errors of each model on the same photos, of all and by band of age, sex and race, with the further
+    ones' differences from the first.
 
     Parameters
     ----------
@@ -93,7 +96,8 @@ def accuracy_table(
     Returns
     -------
     DataFrame, result rows, question "accuracy of age models"
-        Percentile intervals of a bootstrap of persons, so that photos of one person are no further evidence. ``persons`` counts them.
+        Percentile intervals of a bootstrap of persons, so that photos of one person are no further evidence.
+        ``persons`` counts them.
     """
     groups = {("", "all"): np.ones(len(tested), bool)}
     bands = (tested["age"] // BAND * BAND).astype(int)
@@ -212,7 +216,8 @@ def prognosis(
 
     Parameters
     ----------
-    followed : DataFrame, one row per participant: path, chronological_age, followup_years, event; sex and entry_years if known
+    followed : DataFrame, one row per participant: path, chronological_age, followup_years, event; sex and
+        entry_years if known
 
     Raises
     ------

@@ -53,7 +53,8 @@ def cut_faces(
     Returns
     -------
     DataFrame, one row per path
-        path, format, content_hash, reason ("" for a face), n_faces, perceptual_hash, pixel_hash; part and row of the face.
+        path, format, content_hash, reason ("" for a face), n_faces, perceptual_hash, pixel_hash; part and row
+        of the face.
     """
     parts = [list(paths[start : start + PART]) for start in range(0, len(paths), PART)]
     places = [part_of(folder, number) for number in range(len(parts))]

@@ -32,13 +32,8 @@ from faceage_bio.faces.vision.models import CARD_FILE
 
 ERROR = "validation_error"  # mean absolute, years
 HISTORY, SETTINGS, MODEL, CHECKPOINTS = "history.tsv", "settings.json", "model", "checkpoints"
-MAY_CHANGE = {
-    "max_epochs",
-    "devices",
-    "workers",
-    "accelerator",
-    "stop_patience",
-}  # between two calls for one run
+# between two calls for one run
+MAY_CHANGE = {"max_epochs", "devices", "workers", "accelerator", "stop_patience"}
 NO_NUMBER = "the loss was no number any more"
 # of CUDA, of PyTorch's allocator, and where the system ended a process that loads
 NO_MEMORY = ("out of memory", "can't allocate memory", "DataLoader worker")
@@ -86,7 +81,9 @@ class Regression(lightning.LightningModule):
         self.log(ERROR, (self.whole(faces) - ages).abs().mean(), batch_size=len(ages), sync_dist=True)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam; its rate is lowered where the error stays. Lightning's own schedule steps after the checkpoint and is one epoch behind in a run that goes on."""
+        """Adam; its rate is lowered where the error stays. Lightning's own schedule steps after the
+        checkpoint and is one epoch behind in a run that goes on.
+        """
         fit = self.settings
         trained = [one for one in self.whole.parameters() if one.requires_grad]
         optimiser = torch.optim.Adam(trained, fit.learning_rate)
@@ -173,8 +170,8 @@ def fit_model(settings: Training, prepared: Path, output: Path) -> dict:
     Raises
     ------
     RunError
-        Other settings than those of the run in ``output``, damaged faces, a loss that is no number (the best weights so far are
-        exported), or too little memory.
+        Other settings than those of the run in ``output``, damaged faces, a loss that is no number (the best
+        weights so far are exported), or too little memory.
     WeightsError
         See `networks.make_network`.
     """

@@ -29,8 +29,8 @@ def read_source(source: Source) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        source, path (of the file), age (years, NaN where the label is none), identity (of one source), sex, race, and
-        ``excluded``: why the source's own fields exclude it, "" otherwise.
+        source, path (of the file), age (years, NaN where the label is none), identity (of one source), sex,
+        race, and ``excluded``: why the source's own fields exclude it, "" otherwise.
 
     Raises
     ------

@@ -1,4 +1,6 @@
-"""Faces in the order of an epoch, augmented: a function of the seed, the epoch and the place in it, whatever the number of workers."""
+"""Faces in the order of an epoch, augmented: a function of the seed, the epoch and the place in it, whatever
+the number of workers.
+"""
 
 from collections.abc import Iterator
 

@@ -39,7 +39,8 @@ def make_network(fit: Fit, how: FaceInput, mean_age: float, sd_age: float) -> Ag
     Raises
     ------
     WeightsError
-        The architecture cannot be, the start file is of another one, a frozen name is none of its layers, or the input does not fit.
+        The architecture cannot be, the start file is of another one, a frozen name is none of its layers, or
+        the input does not fit.
     """
     if fit.network == INCEPTION:
         if how.size < SMALLEST_INCEPTION or how.standardisation != "per_photo":

@@ -34,12 +34,14 @@ BLOCK = 4096  # faces whose similarities to all others are computed at once
 
 @torch.inference_mode()
 def embed(store: FaceStore, faces: pd.DataFrame, weights: Path | str, device: str = "cpu") -> np.ndarray:
-    """Embeddings of unit length, float32 of shape (n, 512), by facenet-pytorch's Inception-ResNet v1 with weights that the user brings.
+    """Embeddings of unit length, float32 of shape (n, 512), by facenet-pytorch's Inception-ResNet v1 with
+    weights that the user brings.
 
     Parameters
     ----------
     faces : DataFrame with part and row
-    weights : its state dict, trained on VGGFace2 or CASIA; the layer that tells the persons of its training apart is not used
+    weights : its state dict, trained on VGGFace2 or CASIA; the layer that tells the persons of its training
+        apart is not used
 
     Raises
     ------
@@ -91,12 +93,14 @@ def prepare(
 ) -> pd.DataFrame:
     """Write photos.parquet, split.parquet, flow.tsv and faces/ into a folder; returns the flow.
 
-    A folder in which an earlier call was interrupted, or to which photos were added, is completed: faces that were cut are kept.
+    A folder in which an earlier call was interrupted, or to which photos were added, is completed: faces that
+    were cut are kept.
 
     Raises
     ------
     TableError, WeightsError
-        See `labelled_photos.read_source`, `curation.curate_labels`, `curation.split_photos`, `vision.face_input.input_of`.
+        See `labelled_photos.read_source`, `curation.curate_labels`, `curation.split_photos`,
+        `vision.face_input.input_of`.
     """
     how = input_of({"name": settings.name, "input": settings.input} if settings.input else {})
     photos = pd.concat([_scoped(source) for source in settings.sources], ignore_index=True)

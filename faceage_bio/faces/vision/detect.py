@@ -1,10 +1,11 @@
 """Face detection as the FaceAge study did it: the MTCNN networks of facenet-pytorch, the steps of mtcnn 0.1.1.
 
-The three networks and their weights are the same in both packages; the steps around them are not, and facenet-pytorch's
-own move the first box by 5 pixels in the median. Zhang et al. 2016, doi:10.1109/LSP.2016.2603342.
+The three networks and their weights are the same in both packages; the steps around them are not, and
+facenet-pytorch's own move the first box by 5 pixels in the median. Zhang et al. 2016,
+doi:10.1109/LSP.2016.2603342.
 
-Photos of similar size go through each network together. Between the networks, boxes come back to the processor once for all
-photos of a batch, where overlapping ones are dropped photo by photo.
+Photos of similar size go through each network together. Between the networks, boxes come back to the
+processor once for all photos of a batch, where overlapping ones are dropped photo by photo.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,11 +23,14 @@ from torchvision.ops import nms
 
 from faceage_bio.faces.vision.pixels import Pixels, to_network
 
-# The three networks of MTCNN with facenet-pytorch's weights, each computed as its device does it fastest.
-
-
 PNET_SIZE, RNET_SIZE, ONET_SIZE = 12, 24, 48  # pixels, the networks' fields of view
 PNET_STRIDE = 2
+Answer = TypeVar("Answer")
+MIN_FACE = 20  # pixels, the study's setting
+SCALE_FACTOR = 0.709  # from one level of the pyramid to the next
+THRESHOLDS = (0.6, 0.7, 0.7)  # face probability kept after P-, R- and O-net
+LIKELY = float(np.log(0.6 / 0.4)) - 0.001  # log odds of the first of them, with room for rounding
+OVERLAP_IN_SCALE, OVERLAP = 0.5, 0.7
 
 
 class Cascade:
@@ -36,8 +40,8 @@ class Cascade:
     ----------
     device : torch.device
     gpu : bool
-        Compute as a GPU wants it. On a CPU, PyTorch chooses slow ways for single photos and few channels: others give the same
-        answers in two thirds of the time.
+        Compute as a GPU wants it. On a CPU, PyTorch chooses slow ways for single photos and few channels:
+        others give the same answers in two thirds of the time.
     """
 
     def __init__(self, device: torch.device, gpu: bool) -> None:
@@ -60,8 +64,8 @@ class Cascade:
         ----------
         levels : float32 tensor, shape (n, 3, height, width)
         outside : bool tensor, shape (n, 1, height - 2, width - 2)
-            Where the first layer's field of view leaves a photo that is smaller than others of its batch. Pooling looks ahead
-            by one pixel there, and would otherwise see what is beside the photo.
+            Where the first layer's field of view leaves a photo that is smaller than others of its batch.
+            Pooling looks ahead by one pixel there, and would otherwise see what is beside the photo.
         """
         net = self.pnet
         x = net.prelu1(self._convolve(net.conv1, levels))
@@ -124,9 +128,6 @@ def probability(log_odds: torch.Tensor) -> torch.Tensor:
     return log_odds.softmax(dim=1)[:, 1:]
 
 
-# Arithmetic of face boxes with inclusive pixels, as the study's detector does it.
-
-
 def suppress(boxes: np.ndarray, threshold: float, of_smaller: bool = False) -> np.ndarray:
     """Non-maximum suppression with inclusive pixels: indices of the boxes kept, highest score first.
 
@@ -172,12 +173,6 @@ def shift(corners: np.ndarray, shifts: np.ndarray) -> np.ndarray:
     """Move the corners of boxes (n, 4) by shifts given as shares of their sides."""
     sides = np.tile(corners[:, 2:] - corners[:, :2] + 1, 2)
     return corners + shifts * sides
-
-
-# Work in batches: of photos of similar size, and smaller ones where the GPU has not memory enough.
-
-
-Answer = TypeVar("Answer")
 
 
 def in_batches(function: Callable[[np.ndarray], Answer], rows: np.ndarray, batch_size: int) -> list[Answer]:
@@ -234,19 +229,13 @@ def similar_sizes(sizes: Sequence[tuple[int, int]], most_pixels: int, padding: f
     return batches
 
 
-MIN_FACE = 20  # pixels, the study's setting
-SCALE_FACTOR = 0.709  # from one level of the pyramid to the next
-THRESHOLDS = (0.6, 0.7, 0.7)  # face probability kept after P-, R- and O-net
-LIKELY = float(np.log(0.6 / 0.4)) - 0.001  # log odds of the first of them, with room for rounding
-OVERLAP_IN_SCALE, OVERLAP = 0.5, 0.7
-
-
 @dataclass(frozen=True)
 class Limits:
     """How much is computed at once.
 
-    ``photo_pixels``: of all photos of a batch, padding included; ``padding``: at most, as a share of the photos' own pixels;
-    ``level_pixels``: of levels that go through P-net; ``patches``: that go through R- and O-net.
+    ``photo_pixels``: of all photos of a batch, padding included; ``padding``: at most, as a share of the
+    photos' own pixels; ``level_pixels``: of levels that go through P-net; ``patches``: that go through R- and
+    O-net.
     """
 
     photo_pixels: int
@@ -290,8 +279,8 @@ class Detector:
     device : str
         "cpu" or "cuda".
     first_level : int
-        Levels of the pyramid that are left out at its large end: 0 looks for faces from 20 pixels on, as the study did,
-        and each further level from 1.41 times as many, at half the work. See `first_level_for`.
+        Levels of the pyramid that are left out at its large end: 0 looks for faces from 20 pixels on, as the
+        study did, and each further level from 1.41 times as many, at half the work. See `first_level_for`.
     gpu : bool, optional
         Compute as a GPU wants it; by default on "cuda". The answers are the same.
     limits : Limits, optional
@@ -310,8 +299,9 @@ class Detector:
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """All faces of each photo, highest probability first.
 
-        Photos of similar size are computed together, and while one batch is computed the next is on its way to the device. A
-        batch too large for the GPU's memory is halved; a single photo that is too large is done on the CPU.
+        Photos of similar size are computed together, and while one batch is computed the next is on its way
+        to the device. A batch too large for the GPU's memory is halved; a single photo that is too large is
+        done on the CPU.
 
         Parameters
         ----------
@@ -408,8 +398,8 @@ class Detector:
     def _slide(self, level: torch.Tensor, heights: np.ndarray, widths: np.ndarray) -> torch.Tensor:
         """P-net's answers, shape (n, rows, columns, 6), for levels of these heights and widths.
 
-        Large levels go through in bands that share the 10 pixels which the network looks ahead; the answers are the same,
-        and memory stays bounded.
+        Large levels go through in bands that share the 10 pixels which the network looks ahead; the answers
+        are the same, and memory stays bounded.
         """
         n, _, height, width = level.shape
         outside = None
@@ -490,8 +480,8 @@ def _candidates(maps: torch.Tensor, levels: Sequence[_Level]) -> np.ndarray:
     Returns
     -------
     float64 array, shape (m, 11)
-        Photo, number of the level, x1, y1, x2, y2, probability, four shifts. Photo by photo, level by level, column by column,
-        since the published detector works on the transposed map and ties follow its order.
+        Photo, number of the level, x1, y1, x2, y2, probability, four shifts. Photo by photo, level by level,
+        column by column, since the published detector works on the transposed map and ties follow its order.
     """
     index = (maps[:, 1] - maps[:, 0] >= LIKELY).nonzero()[:, 0]
     some = maps[index]
@@ -562,6 +552,7 @@ def pyramid(height: int, width: int) -> list[float]:
 def first_level_for(face_pixels: float) -> int:
     """The level of the pyramid from which on faces of at least this many pixels are found as from level 0.
 
-    One level is kept below the one whose smallest face is ``face_pixels``, since the best box of a face may come from it.
+    One level is kept below the one whose smallest face is ``face_pixels``, since the best box of a face may
+    come from it.
     """
     return max(0, int(np.floor(np.log(MIN_FACE / face_pixels) / np.log(SCALE_FACTOR))) - 1)

@@ -1,4 +1,6 @@
-"""What an age model is fed, as its card declares: how the face is aligned and cut, to how many pixels, and how they are standardised."""
+"""What an age model is fed, as its card declares: how the face is aligned and cut, to how many pixels, and
+how they are standardised.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Literal

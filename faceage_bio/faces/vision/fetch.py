@@ -48,8 +48,9 @@ def fetch(
     Raises
     ------
     WeightsError
-        No connection, an answer other than the file, an incomplete download (the part is kept for the next try), a file of
-        another size or hash than expected (nothing is kept), or one that is no longer what was recorded when it was fetched.
+        No connection, an answer other than the file, an incomplete download (the part is kept for the next
+        try), a file of another size or hash than expected (nothing is kept), or one that is no longer what
+        was recorded when it was fetched.
     """
     target = folder / url.rsplit("/", 1)[-1]
     record = target.with_name(f"{target.name}.json")

@@ -1,7 +1,7 @@
 """The published Keras file as arrays: read with h5py alone, so nothing pickled inside it is ever run.
 
-The file's residual layers are Lambdas that hold Python 3.6 bytecode, for which Keras of any other version fails. Names
-and shapes are all that is needed.
+The file's residual layers are Lambdas that hold Python 3.6 bytecode, for which Keras of any other version
+fails. Names and shapes are all that is needed.
 """
 
 import json
@@ -33,8 +33,9 @@ def read_keras_file(path: Path | str) -> dict[str, np.ndarray]:
     Raises
     ------
     WeightsError
-        Not HDF5, damaged, links to other files, tensors that are not of this network, missing, doubled, of another
-        shape or not finite, or a declared constant (residual scale, epsilon) that the network does not have.
+        Not HDF5, damaged, links to other files, tensors that are not of this network, missing, doubled, of
+        another shape or not finite, or a declared constant (residual scale, epsilon) that the network does
+        not have.
     """
     path = Path(path)
     if not path.is_file():

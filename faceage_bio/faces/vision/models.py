@@ -1,4 +1,5 @@
-"""The folder of an age model: its weights, the card that says what it is and expects (tied by a checksum), and one interface for all.
+"""The folder of an age model: its weights, the card that says what it is and expects (tied by a checksum),
+and one interface for all.
 
 Light steps read cards too, so PyTorch is loaded where it is needed.
 """
@@ -102,8 +103,8 @@ def load_model(folder: Path | str, device: str = "cpu", precision: str = "float3
     Raises
     ------
     WeightsError
-        See `read_card`; the card names a kind of model that this version does not know, or bfloat16 is asked of a model
-        other than FaceAge.
+        See `read_card`; the card names a kind of model that this version does not know, or bfloat16 is asked
+        of a model other than FaceAge.
     """
     card = read_card(folder)
     kind = card.get("kind")

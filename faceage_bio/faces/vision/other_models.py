@@ -1,4 +1,6 @@
-"""Age models besides FaceAge: a TorchScript or ONNX file with a card that says how faces are cut and fed to it; and the demo's own."""
+"""Age models besides FaceAge: a TorchScript or ONNX file with a card that says how faces are cut and fed to
+it; and the demo's own.
+"""
 
 import shutil
 import warnings
@@ -68,7 +70,8 @@ def add_model(
     Raises
     ------
     WeightsError
-        Another ending, a TorchScript file without trust, a folder that already holds a model, or a file that gives no ages.
+        Another ending, a TorchScript file without trust, a folder that already holds a model, or a file that
+        gives no ages.
     """
     file, output = Path(file), Path(output)
     kind = KINDS.get(file.suffix.lower())
@@ -133,9 +136,8 @@ def _runner(path: Path, kind: str, device: str) -> Callable[[np.ndarray], np.nda
 def _torchscript(path: Path, device: str) -> Callable[[np.ndarray], np.ndarray]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", FutureWarning
-            )  # newer formats are recommended; existing files stay
+            # newer formats are recommended; existing files stay
+            warnings.simplefilter("ignore", FutureWarning)
             module = torch.jit.load(path, map_location=device).eval()
     except (RuntimeError, ValueError) as error:
         raise WeightsError(

@@ -1,4 +1,6 @@
-"""What can be said of a photo and its face before any age: size, place in the frame, sharpness, light, pose; and what makes it unfit for one."""
+"""What can be said of a photo and its face before any age: size, place in the frame, sharpness, light, pose;
+and what makes it unfit for one.
+"""
 
 import hashlib
 
@@ -7,13 +9,8 @@ import numpy as np
 
 from faceage_bio.faces.vision.detect import Face, onet_input
 
-LANDMARKS = (
-    "left_eye",
-    "right_eye",
-    "nose",
-    "mouth_left",
-    "mouth_right",
-)  # as seen by the viewer, as the detector
+# as seen by the viewer, as the detector
+LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 NOSE_DEPTH = (
     0.45  # of the distance between the eyes that the tip of the nose stands out; a rough human average
 )
@@ -36,9 +33,10 @@ def measure_face(face: Face, width: int, height: int) -> dict:
     Returns
     -------
     dict
-        box_x ... box_height, probability, left_eye_x ... mouth_right_y; face_short_side (pixels); face_share (of the
-        photo's area); inside_frame (the whole box is in the photo) and outside_share (of the box's area); roll and
-        yaw (degrees, estimated from the landmarks; positive: turned to the right of the picture).
+        box_x ... box_height, probability, left_eye_x ... mouth_right_y; face_short_side (pixels); face_share
+        (of the photo's area); inside_frame (the whole box is in the photo) and outside_share (of the box's
+        area); roll and yaw (degrees, estimated from the landmarks; positive: turned to the right of the
+        picture).
     """
     x, y, box_width, box_height = face.unclipped_box
     seen = max(0, min(x + box_width, width) - max(x, 0)) * max(0, min(y + box_height, height) - max(y, 0))
@@ -79,8 +77,9 @@ def measure_crop(crop: np.ndarray) -> dict:
     Returns
     -------
     dict
-        sharpness (variance of the Laplacian of the grey crop; on the crop, so that photos of all sizes compare),
-        brightness (mean grey, 0 to 255), contrast (standard deviation of grey), greyscale (no colour to speak of).
+        sharpness (variance of the Laplacian of the grey crop; on the crop, so that photos of all sizes
+        compare), brightness (mean grey, 0 to 255), contrast (standard deviation of grey), greyscale (no
+        colour to speak of).
     """
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     spread = crop.max(axis=2).astype(float) - crop.min(axis=2)
@@ -129,8 +128,8 @@ def uniform_area(crop: np.ndarray) -> float:
 def blockiness(crop: np.ndarray) -> float:
     """How far differences between neighbouring pixels gather in few rows and columns: 0 evenly, 1 wholly.
 
-    One minus the median over the mean of the differences of neighbouring columns, or of rows if that is less. In a
-    pixelated face only the edges of the blocks differ.
+    One minus the median over the mean of the differences of neighbouring columns, or of rows if that is less.
+    In a pixelated face only the edges of the blocks differ.
     """
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)
     profiles = [np.abs(np.diff(grey, axis=axis)).mean(axis=1 - axis) for axis in (0, 1)]

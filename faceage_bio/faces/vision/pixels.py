@@ -1,8 +1,9 @@
 """Photos as the detector's networks see them: levels of a pyramid and square patches, all scaled by exact area averages.
 
-Both follow OpenCV's INTER_AREA, which the study's detector used. An average over any rectangle, with shares of pixels at
-its borders, is a difference of four values of the integral image read between its points; so all patches of all photos of
-a batch are cut in one call, whatever their sizes, and what lies outside a photo counts as zero by staying at its border.
+Both follow OpenCV's INTER_AREA, which the study's detector used. An average over any rectangle, with shares
+of pixels at its borders, is a difference of four values of the integral image read between its points; so all
+patches of all photos of a batch are cut in one call, whatever their sizes, and what lies outside a photo
+counts as zero by staying at its border.
 """
 
 from collections.abc import Sequence
@@ -47,7 +48,8 @@ class Pixels:
         self.huge = len(images) == 1 and images[0].size > MAX_INTEGRAL
 
     def level(self, scale: float, members: Sequence[int]) -> torch.Tensor:
-        """Some photos, smaller: float32 of shape (n, 3, largest height, largest width), -1 to 1; what is beside a photo is arbitrary.
+        """Some photos, smaller: float32 of shape (n, 3, largest height, largest width), -1 to 1; what is
+        beside a photo is arbitrary.
 
         Rounded to 8 bits in between, as published.
         """
@@ -67,8 +69,8 @@ class Pixels:
     def level_from_integral(self, scale: float, members: Sequence[int]) -> torch.Tensor:
         """The same without OpenCV, which does not know GPUs and reads the whole photo for the smallest level.
 
-        Differs by one grey level in about one of 100,000 pixels, where OpenCV's sums in single precision fall on the other
-        side of a half.
+        Differs by one grey level in about one of 100,000 pixels, where OpenCV's sums in single precision fall
+        on the other side of a half.
         """
         heights, widths = self.sizes(scale, members)
         own_heights, own_widths = self.heights[members], self.widths[members]
@@ -107,8 +109,8 @@ class Pixels:
         Parameters
         ----------
         boxes : float array, shape (n, 5)
-            Place of the photo in the batch; x1, y1, x2, y2 in whole pixels counted from 1, both ends included, which may
-            leave the photo.
+            Place of the photo in the batch; x1, y1, x2, y2 in whole pixels counted from 1, both ends
+            included, which may leave the photo.
         """
         if self.huge and len(boxes):
             return torch.cat([self._patch_alone(box, size) for box in boxes])

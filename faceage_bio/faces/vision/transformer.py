@@ -22,6 +22,16 @@ from faceage_bio.faces.vision.other_models import OtherModel, try_model
 KIND = "transformer"
 STATE_KEYS = ("model_state_dict", "state_dict", "model")  # of the weights beside the optimiser's state
 POOLINGS = {None: {}, "token": {"global_pool": "token"}, "average": {"global_pool": "avg"}}
+# what torch.load raises for what is no checkpoint
+UNREADABLE = (
+    RuntimeError,
+    ValueError,
+    KeyError,
+    EOFError,
+    OSError,
+    zipfile.BadZipFile,
+    pickle.UnpicklingError,
+)
 NORMS = {"layer_norm": nn.LayerNorm, "batch_norm": nn.BatchNorm1d}  # of a head, as wide as the layer before
 ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh, "sigmoid": nn.Sigmoid}
 BETWEEN = {**ACTIVATIONS, "dropout": nn.Dropout, **NORMS}  # the linear layers of a head
@@ -36,10 +46,13 @@ class Architecture(Closed):
     width: int | None = Field(default=None, ge=8)
     heads: int | None = Field(default=None, ge=1)
     pooling: Literal["token", "average"] | None = None
-    """What the head is given: the class token, or the average of all others. By default as timm has it; of a plain transformer the token."""
+    """What the head is given: the class token, or the average of all others. By default as timm has it; of a
+    plain transformer the token.
+    """
     head: list[int | str] | None = None
-    """Layers of a head of several layers in place of a single linear one, in their order: widths of linear layers, the last 1, and what
-    stands between them: [512, gelu, dropout, 1]."""
+    """Layers of a head of several layers in place of a single linear one, in their order: widths of linear
+    layers, the last 1, and what stands between them: [512, gelu, dropout, 1].
+    """
 
     @model_validator(mode="after")
     def _a_head_of_one_output(self) -> "Architecture":
@@ -177,12 +190,14 @@ def read_state(path: Path | str, begins: Mapping[str, str] | None = None) -> dic
 
     Parameters
     ----------
-    begins : beginnings of the names of tensors, and what stands for each in the network; others are not used. By default all as they are
+    begins : beginnings of the names of tensors, and what stands for each in the network; others are not used.
+        By default all as they are
 
     Raises
     ------
     WeightsError
-        No such file, no checkpoint, one that holds more than tensors and plain values, or none of the tensors has one of the beginnings.
+        No such file, no checkpoint, one that holds more than tensors and plain values, or none of the tensors
+        has one of the beginnings.
     """
     path = Path(path)
     if not path.is_file():
@@ -197,7 +212,7 @@ def read_state(path: Path | str, begins: Mapping[str, str] | None = None) -> dic
             content = load_file(path)
         else:
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, KeyError, EOFError, OSError, SafetensorError, zipfile.BadZipFile, pickle.UnpicklingError) as error:  # fmt: skip
+    except (*UNREADABLE, SafetensorError) as error:
         raise WeightsError(
             f"{path}: not a checkpoint of tensors alone ({next(iter(str(error).splitlines()), type(error).__name__)}). Expected what torch.save wrote of a state dict; other "
             "objects in it would be code and are not loaded. Save the state dict alone."
@@ -251,7 +266,8 @@ def import_transformer(source: Path | str, declared: Path | str, output: Path | 
     Raises
     ------
     WeightsError
-        See `read_declaration`, `build`, `read_state`, `load_strictly`; or the network gives no ages, or the folder holds a model.
+        See `read_declaration`, `build`, `read_state`, `load_strictly`; or the network gives no ages, or the
+        folder holds a model.
     """
     source = Path(source)
     told = read_declaration(declared)
@@ -267,7 +283,8 @@ def import_transformer(source: Path | str, declared: Path | str, output: Path | 
 
 
 def write_transformer(network: nn.Module, output: Path | str, card: dict, *, trial: bool = True) -> dict:
-    """``model.safetensors`` and ``card.json`` of a network with its card; ``trial``: after ages of faces made of noise were plausible.
+    """``model.safetensors`` and ``card.json`` of a network with its card; ``trial``: after ages of faces made
+    of noise were plausible.
 
     Raises
     ------

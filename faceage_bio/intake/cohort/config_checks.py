@@ -1,4 +1,6 @@
-"""Names in the config against the tables, each with the nearest that there is, and whether the tables hold what analyses ask of them."""
+"""Names in the config against the tables, each with the nearest that there is, and whether the tables hold
+what analyses ask of them.
+"""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,9 +21,18 @@ from faceage_bio.intake.rna.gene_ids import human_genes
 from faceage_bio.intake.rna.gene_sets import choose_sets
 from faceage_bio.intake.schemas import CLINICAL, SAMPLES, SCHEMAS, check_needed, check_spelling
 
+if TYPE_CHECKING:
+    from faceage_bio.intake.cohort.intake import CohortTables
+
 WITHOUT = {  # settings whose columns an analysis goes without
-    "phenotype.exposures": "associations with", "phenotype.factors": "comparisons by", "survival.covariates": "survival models adjusted for",
-}  # fmt: skip
+    "phenotype.exposures": "associations with",
+    "phenotype.factors": "comparisons by",
+    "survival.covariates": "survival models adjusted for",
+}
+NEAR = 0.6  # of a name that is wrong for sure
+ALIKE = 0.75  # of one that may be right
+LEAST = 0.05  # share of the samples or participants that an analysis must keep
+COLUMNS = [COHORT, "setting", "column", "n", "n_known", "n_complete"]
 
 
 def cannot_answer(tables: Mapping[str, "CohortTables"], named: Mapping[str, Sequence[str]]) -> list[str]:
@@ -32,10 +43,12 @@ def cannot_answer(tables: Mapping[str, "CohortTables"], named: Mapping[str, Sequ
     tables : the checked tables of each cohort
     named : the columns that each setting names, as of `config.named_columns`
     """
-    return [
+    said = [
         f"{name}: cannot be answered: {question}, because {why}"
-        for name, one in tables.items() for question, why in _of_cohort(one, named)
-    ] + _of_disease(tables)  # fmt: skip
+        for name, one in tables.items()
+        for question, why in _of_cohort(one, named)
+    ]
+    return said + _of_disease(tables)
 
 
 def _of_cohort(tables: "CohortTables", named: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
@@ -61,20 +74,14 @@ def _of_disease(tables: Mapping[str, "CohortTables"]) -> list[str]:
     ]
 
 
-if TYPE_CHECKING:
-    from faceage_bio.intake.cohort.intake import CohortTables
-
-NEAR = 0.6  # of a name that is wrong for sure
-ALIKE = 0.75  # of one that may be right
-
-
 def check_names(
     cohorts: Mapping[str, Mapping],
     tables: Mapping[str, "CohortTables"],
     settings: Mapping[str, Any],
     problems: Problems,
 ) -> list[str]:
-    """A problem for each name that no table has; what is not used, how many genes are found and what cannot be answered, in sentences.
+    """A problem for each name that no table has; what is not used, how many genes are found and what cannot
+    be answered, in sentences.
 
     Parameters
     ----------
@@ -83,10 +90,11 @@ def check_names(
     settings : of `config.analysis_settings`
     """
     named = settings["names"]
-    said = [
-        line for cohort in cohorts.values() for table in TABLES if cohort.get(table)
-        for line in _unused(cohort[table], table, form_of(cohort, table), {one for names in named.values() for one in names})
-    ]  # fmt: skip
+    wanted = {one for names in named.values() for one in names}
+    given = [(cohort, table) for cohort in cohorts.values() for table in TABLES if cohort.get(table)]
+    said = []
+    for cohort, table in given:
+        said += _unused(cohort[table], table, form_of(cohort, table), wanted)
     columns = {
         str(name) for one in tables.values() for table in (one.subjects, one.samples) for name in table
     }
@@ -107,8 +115,8 @@ def _header(file: str, form: SheetForm) -> list[str]:
 def check_columns(cohort: str, settings: Mapping[str, Any], problems: Problems) -> dict[str, list[str]]:
     """The column names of a cohort's tables, which are read before any cell or count.
 
-    A problem for each table that cannot be read or lacks a needed column, and for each name under ``columns`` and ``codings`` that the
-    tables that it is declared for do not have.
+    A problem for each table that cannot be read or lacks a needed column, and for each name under ``columns``
+    and ``codings`` that the tables that it is declared for do not have.
     """
     forms = {table: form_of(settings, table) for table in TABLES if settings.get(table)}
     headers, needed = {}, Problems()
@@ -245,9 +253,10 @@ def _unused(file: str, table: str, form: SheetForm, named: set[str]) -> list[str
     theirs = {name: ours for ours, names in form.columns.items() for name in as_list(names)}
     unused = [name for name in header if name not in {*ours, *theirs, *named}]
     replaced = [
-        name for name in header
+        name
+        for name in header
         if name not in theirs and any(one in header for one in as_list(form.columns.get(name, [])))
-    ]  # fmt: skip
+    ]
     if table == "ancestry" or not unused + replaced:
         return []
     meant = [
@@ -281,10 +290,6 @@ def _nearest(name: str, names: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, list(names), n=1, cutoff=NEAR)
     near = near or [one for one in names if one.lower() == name.lower()][:1]
     return f" Did you mean {near[0]!r}?" if near else ""
-
-
-LEAST = 0.05  # share of the samples or participants that an analysis must keep
-COLUMNS = [COHORT, "setting", "column", "n", "n_known", "n_complete"]
 
 
 @dataclass(frozen=True)
@@ -321,11 +326,8 @@ def check_tables(
     """
     problems = Problems()
     found = {
-        name: check_analyses(
-            name, cohorts[name], one.subjects, one.samples, one.variant_participants, settings, problems
-        )
-        for name, one in tables.items()
-    }  # fmt: skip
+        name: check_analyses(name, cohorts[name], one, settings, problems) for name, one in tables.items()
+    }
     problems.stop_if_any()
     return found
 
@@ -333,21 +335,19 @@ def check_tables(
 def check_analyses(
     cohort: str,
     files: Mapping[str, str | None],
-    subjects: pd.DataFrame,
-    samples: pd.DataFrame,
-    variant_participants: pd.DataFrame | None,
+    tables: "Tables | CohortTables",
     settings: Mapping[str, object],
     problems: Problems,
 ) -> pd.DataFrame:
     """What each analysis has of the columns that its setting names; a problem where (nearly) none of its rows has them all.
 
-    Analyses of phenotypes and survival leave out a column without any value by themselves and say so; models of genes and
-    variants, and the definition ``adjusted`` of age acceleration, would be left without a row.
+    Analyses of phenotypes and survival leave out a column without any value by themselves and say so; models
+    of genes and variants, and the definition ``adjusted`` of age acceleration, would be left without a row.
 
     Parameters
     ----------
     files : the cohort's section of the config
-    subjects, samples, variant_participants : the checked tables
+    tables : the checked ones of the cohort
     settings : of `config.analysis_settings`
 
     Returns
@@ -355,48 +355,50 @@ def check_analyses(
     DataFrame with `COLUMNS`, one row per setting and column
     """
     clinical = files.get("clinical") or files.get("manifest") or files.get("face_ages")
-    rows = []
-    for needed in _needs(files, subjects, samples, variant_participants, settings, problems):
+    found = [pd.DataFrame(columns=COLUMNS)]
+    for needed in _needs(files, tables, settings, problems):
         known = _known(needed)
         if known.empty:
             continue
-        complete = known.all(axis=1)
-        rows += [
-            {COHORT: cohort, "setting": needed.setting, "column": name, "n": len(known),
-             "n_known": int(known[name].sum()), "n_complete": int(complete.sum())}
-            for name in known
-        ]  # fmt: skip
+        n_complete = int(known.all(axis=1).sum())
+        counts = {"n": len(known), "n_known": known.sum(), "n_complete": n_complete}
+        of_columns = pd.DataFrame(counts).rename_axis("column").reset_index()
+        found.append(of_columns.assign(**{COHORT: cohort, "setting": needed.setting}))
         if lacking := _lacking(known):
             section, key = needed.setting.split(".")
             kept = [name for name in needed.names if not set(name.split(":")) & set(lacking)]
-            found = ", ".join(f"'{name}' (known of {known[name].sum()})" for name in lacking)
+            named = ", ".join(f"'{name}' (known of {known[name].sum()})" for name in lacking)
             problems.other(
-                f"{clinical}: cohort '{cohort}': {needed.setting} names {found}, so that {int(complete.sum())} of {len(known)} "
+                f"{clinical}: cohort '{cohort}': {needed.setting} names {named}, so that {n_complete} of {len(known)} "
                 f"{needed.unit} would be left in {needed.analysis}. Expected values for most of them. Write {section}: "
                 f"{{{key}: [{', '.join(kept)}]}} in the config, or add the column to the clinical table; if it has another name there, "
                 f"declare it, such as columns: {{{lacking[0]}: YOUR_NAME}}."
             )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.concat(found[1:] or found, ignore_index=True)[COLUMNS]
 
 
 def _needs(
-    files: Mapping[str, str | None], subjects: pd.DataFrame, samples: pd.DataFrame, variant_participants: pd.DataFrame | None,
-    settings: Mapping[str, object], problems: Problems,
-) -> list[Needed]:  # fmt: skip
+    files: Mapping[str, str | None],
+    tables: "Tables | CohortTables",
+    settings: Mapping[str, object],
+    problems: Problems,
+) -> list[Needed]:
+    subjects, samples, genotyped = tables.subjects, tables.samples, tables.variant_participants
     found = []
     if settings["acceleration.definition"] == "adjusted":
         adjusted = settings["acceleration.adjust_for"]
         analysis = "age acceleration by the definition 'adjusted'"
         found.append(Needed("acceleration.adjust_for", adjusted, subjects, "participants", analysis))
-    if variant_participants is not None:
-        genotyped = subjects[subjects[SUBJECT].isin(variant_participants[SUBJECT])]
-        found.append(Needed("variants.covariates", settings["variants.covariates"], genotyped, "participants", "models of variants"))  # fmt: skip
+    if genotyped is not None:
+        setting, mine = "variants.covariates", subjects[subjects[SUBJECT].isin(genotyped[SUBJECT])]
+        found.append(Needed(setting, settings[setting], mine, "participants", "models of variants"))
     if len(samples):
         source = files.get("samples") or files.get("counts") or files.get("single_cell")
         mine = _of_tissue(samples, bool(files.get("clinical")), settings, str(source), problems)
         further = [name for name in samples if name not in (COHORT, SUBJECT, SAMPLE)]
         joined = mine.merge(subjects.drop(columns=[COHORT, *further], errors="ignore"), on=SUBJECT)
-        found.append(Needed("expression.covariates", settings["expression.covariates"], joined, "samples", "models of genes"))  # fmt: skip
+        setting = "expression.covariates"
+        found.append(Needed(setting, settings[setting], joined, "samples", "models of genes"))
         followed = subjects.drop(columns="batch", errors="ignore").merge(mine[[SUBJECT, "batch"]], on=SUBJECT)
         followed = followed[followed[[FOLLOWUP, EVENT]].notna().all(axis=1)]
         for key in ("gene_covariates", "strata"):

@@ -58,8 +58,8 @@ def read_cohorts(
     Raises
     ------
     CohortError
-        Everything that is wrong in column names, or else everything that is wrong in any table: file, line, column, value and
-        what to write instead.
+        Everything that is wrong in column names, or else everything that is wrong in any table: file, line,
+        column, value and what to write instead.
     """
     problems = Problems()
     headers = {name: check_columns(name, settings, problems) for name, settings in cohorts.items()}
@@ -69,8 +69,7 @@ def read_cohorts(
         told = ", ".join(f"{table} {len(header)}" for table, header in found.items())
         print(f"{name}: column names read ({told})", flush=True)
     tables = {
-        name: _read_cohort(name, settings, year_days, problems, kept and kept / f"{name}_counts.parquet")
-        for name, settings in cohorts.items()
+        name: _read_cohort(name, settings, year_days, problems, kept) for name, settings in cohorts.items()
     }
     check_no_subject_twice({name: one.subjects for name, one in tables.items()}, problems)
     problems.stop_if_any()
@@ -84,7 +83,8 @@ def read_cohort(
 
     Parameters
     ----------
-    manifest : its photos and the files without a row, as `photos.read_manifest` gives them, where they were checked before
+    manifest : its photos and the files without a row, as `photos.read_manifest` gives them, where they were
+        checked before
 
     Raises
     ------
@@ -94,26 +94,19 @@ def read_cohort(
     problems = Problems()
     check_columns(name, settings, problems)
     problems.stop_if_any()
-    tables = _read_cohort(
-        name, settings, year_days, problems, kept and kept / f"{name}_counts.parquet", manifest
-    )
+    tables = _read_cohort(name, settings, year_days, problems, kept, manifest)
     problems.stop_if_any()
     return tables
 
 
 def write_cohort(cohort: CohortTables, folder: Path) -> None:
     """Write a cohort's tables, readable by their owner only; what it has not is an empty table."""
-    none = pd.DataFrame({SUBJECT: []}, dtype=str)
-    counts = (
-        CountTable(pd.DataFrame(index=pd.Index([], name=GENE))) if cohort.counts is None else cohort.counts
-    )
-    tables = {
-        "photos": cohort.photos, "subjects": cohort.subjects, "samples": cohort.samples, "counts": counts.to_table(),
-        "variant_participants": none if cohort.variant_participants is None else cohort.variant_participants,
-        "face_ages": none if cohort.face_ages is None else cohort.face_ages,
-    }  # fmt: skip
-    for name, table in tables.items():
-        write_table(table, folder / f"{name}.parquet")
+    for name in ("photos", "subjects", "samples", "variant_participants", "face_ages"):
+        table = getattr(cohort, name)
+        none = pd.DataFrame({SUBJECT: []}, dtype=str)
+        write_table(none if table is None else table, folder / f"{name}.parquet")
+    counts = cohort.counts or CountTable(pd.DataFrame(index=pd.Index([], name=GENE)))
+    write_table(counts.to_table(), folder / "counts.parquet")
     write_table(cohort.ledger, folder / "ledger.tsv")
 
 
@@ -122,10 +115,9 @@ def read_written(folder: Path) -> CohortTables:
     names = ("photos", "subjects", "samples", "variant_participants")
     photos, subjects, samples, people = (read_table(folder / f"{name}.parquet") for name in names)
     genes = read_table(folder / "counts.parquet", [GENE])
-    return CohortTables(
-        photos, subjects, samples, read_ledger(folder / "ledger.tsv"),
-        CountTable.from_table(genes) if len(genes) else None, people if len(people) else None,
-    )  # fmt: skip
+    counts = CountTable.from_table(genes) if len(genes) else None
+    ledger = read_ledger(folder / "ledger.tsv")
+    return CohortTables(photos, subjects, samples, ledger, counts, people if len(people) else None)
 
 
 def overview(tables: dict[str, CohortTables]) -> list[dict[str, object]]:
@@ -133,12 +125,18 @@ def overview(tables: dict[str, CohortTables]) -> list[dict[str, object]]:
     rows = []
     for name, cohort in tables.items():
         people, with_photo = cohort.subjects, photographed(cohort)
-        rows.append({
-            "cohort": name, "photos or face ages": int((cohort.ledger[PHOTO] != "").sum()), "participants": len(people),
-            "of them with photo": len(set(people[SUBJECT]) & with_photo), "with age": int(people[AGE].notna().sum()),
-            "with RNA": cohort.samples[SUBJECT].nunique(), "with follow-up": int(people["followup_years"].notna().sum()),
-            "deaths": int(people["event"].sum()),
-        })  # fmt: skip
+        rows.append(
+            {
+                "cohort": name,
+                "photos or face ages": int((cohort.ledger[PHOTO] != "").sum()),
+                "participants": len(people),
+                "of them with photo": int(people[SUBJECT].isin(with_photo).sum()),
+                "with age": int(people[AGE].notna().sum()),
+                "with RNA": cohort.samples[SUBJECT].nunique(),
+                "with follow-up": int(people["followup_years"].notna().sum()),
+                "deaths": int(people["event"].sum()),
+            }
+        )
     return rows
 
 
@@ -163,14 +161,19 @@ def _read_cohort(
         check_subjects_known(
             photos, known, settings.get("manifest") or settings["face_ages"], settings["clinical"], problems
         )
-    samples, counts, genes = read_samples(name, settings, known, problems, subjects.columns, kept)
-    variant_participants = read_variant_participants(name, settings, samples, known, problems)
-    ledger = _ledger(
-        name, photos, subjects, samples, unlisted, "no_photo" if face_ages is None else "no_face_age"
-    )
+    counts_once = kept and kept / f"{name}_counts.parquet"
+    samples, counts, genes = read_samples(name, settings, known, problems, subjects.columns, counts_once)
+    without = "no_photo" if face_ages is None else "no_face_age"
     return CohortTables(
-        _typed_photos(photos), _typed_subjects(subjects), _typed_samples(samples), ledger, counts, variant_participants, face_ages, genes,
-    )  # fmt: skip
+        photos=_typed_photos(photos),
+        subjects=_typed_subjects(subjects),
+        samples=_typed_samples(samples),
+        ledger=_ledger(name, photos, subjects, samples, unlisted, without),
+        counts=counts,
+        variant_participants=read_variant_participants(name, settings, samples, known, problems),
+        face_ages=face_ages,
+        genes=genes,
+    )
 
 
 def _photos_of(face_ages: pd.DataFrame, cohort: str) -> pd.DataFrame:
@@ -181,7 +184,9 @@ def _photos_of(face_ages: pd.DataFrame, cohort: str) -> pd.DataFrame:
 def _ledger(
     name: str, photos: pd.DataFrame, subjects: pd.DataFrame, samples: pd.DataFrame, unlisted: list[str], without: str,
 ) -> pd.DataFrame:  # fmt: skip
-    """One row per photo, subject and sample; nothing that was found in the folder is left out. ``without``: why subjects have no photo."""
+    """One row per photo, subject and sample; nothing that was found in the folder is left out. ``without``:
+    why subjects have no photo.
+    """
     base = {COHORT: name, "stage": "intake", "status": "included"}
     photo_rows = photos[[SUBJECT, PHOTO]].assign(**base)
     stray_rows = pd.DataFrame({PHOTO: unlisted}).assign(

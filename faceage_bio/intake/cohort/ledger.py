@@ -33,8 +33,9 @@ def gather(ledgers: list[pd.DataFrame]) -> pd.DataFrame:
     Raises
     ------
     CohortError
-        A status that does not exist, an exclusion without a reason, a unit twice at a stage, or a unit that came in and
-        is missing at a later stage that ran. Each is a fault of ours, and the results are not to be used.
+        A status that does not exist, an exclusion without a reason, a unit twice at a stage, or a unit that
+        came in and is missing at a later stage that ran. Each is a fault of ours, and the results are not to
+        be used.
     """
     ledger = pd.concat(ledgers, ignore_index=True).reindex(columns=list(LEDGER_COLUMNS)).fillna("")
     faults = []
@@ -78,10 +79,11 @@ def flow(ledger: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_totals(cells: pd.DataFrame) -> pd.DataFrame:
-    """The cells of a flow and the totals that its boxes show, so that each is a count that is rounded once where rounded tables leave.
+    """The cells of a flow and the totals that its boxes show, so that each is a count that is rounded once
+    where rounded tables leave.
 
-    ``received``: all of the intake; ``remaining``: not excluded at a stage; ``followed``: with follow-up, if perhaps without a covariate
-    of the full model.
+    ``received``: all of the intake; ``remaining``: not excluded at a stage; ``followed``: with follow-up, if
+    perhaps without a covariate of the full model.
     """
     intake, survival = cells["stage"] == "intake", cells["stage"] == "survival"
     kept = cells["status"] != "excluded"

@@ -22,6 +22,8 @@ from faceage_bio.core.settings.settings_cohort import SheetForm, form_of
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.schemas import FACE_AGES, MANIFEST, complete, read_user_table
 
+GIVEN = "given"  # the model of face ages that name none
+
 
 def read_manifest(cohort: str, settings: dict, problems: Problems) -> tuple[pd.DataFrame, list[str]]:
     """The checked photos of a cohort, and the files in its folder that the manifest does not name.
@@ -66,7 +68,9 @@ def _files_of(folder: Path, manifest: str, problems: Problems) -> dict[str, bool
 
 
 def _walk(folder: str, inside: str) -> Iterator[tuple[str, bool]]:
-    """One look at each folder, since a shared disk takes its time for each file that is asked for; linked folders are not entered."""
+    """One look at each folder, since a shared disk takes its time for each file that is asked for; linked
+    folders are not entered.
+    """
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
@@ -130,15 +134,13 @@ def check_subjects_known(
         )
 
 
-GIVEN = "given"  # the model of face ages that name none
-
-
 def check_face_ages(path: Path | str, problems: Problems, form: SheetForm | None = None) -> pd.DataFrame:
     """The checked table, indexed by line: subject_id, photo_id (that of the subject where it has none), photo_date, face_age.
 
     Parameters
     ----------
-    path : .tsv, .csv or .xlsx with ``subject_id`` and ``face_age`` in years; ``photo_id`` if a subject has several; ``model``, what gave them
+    path : .tsv, .csv or .xlsx with ``subject_id`` and ``face_age`` in years; ``photo_id`` if a subject has
+        several; ``model``, what gave them
     problems : what is wrong is added
     form : how the table is written
     """
@@ -148,8 +150,8 @@ def check_face_ages(path: Path | str, problems: Problems, form: SheetForm | None
     table = complete(read.values, FACE_AGES)
     if PHOTO not in read.values:
         table[PHOTO] = table[SUBJECT]
-        for line in table.index[table[SUBJECT].duplicated(keep=False) & (table[SUBJECT] != "")]:
-            problems.cell(str(path), line, SUBJECT, table.at[line, SUBJECT], DOUBLED)
+        subjects = table[SUBJECT]
+        problems.where(str(path), subjects, subjects.duplicated(keep=False) & (subjects != ""), DOUBLED)
     return table[list(FACE_AGES.columns)]
 
 

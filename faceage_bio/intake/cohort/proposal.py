@@ -1,7 +1,7 @@
 """What a config may say of a table of others: its columns, codes, units and dates, and what is not certain.
 
-Names are matched with the usual ones, values looked at, and REDCap's data dictionary gives the meaning of codes. Nothing is taken from
-values that could mean the opposite, such as 1 and 2 for sex.
+Names are matched with the usual ones, values looked at, and REDCap's data dictionary gives the meaning of
+codes. Nothing is taken from values that could mean the opposite, such as 1 and 2 for sex.
 """
 
 import re
@@ -75,16 +75,12 @@ class Proposal:
         """As it may stand under a cohort, with the rest in comments."""
         form = {name: value for name, value in self.form.items() if value}
         content = ({self.table: str(path)} if path else {}) | ({"tables": {self.table: form}} if form else {})
-        text = (
-            yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
-            if content
-            else ""
-        )
-        unsure = self.unsure or ["nothing"]
-        return "\n".join([
-            "# Read this, correct it, and put it under your cohort in config.yaml.", text.rstrip(),
-            "# Unsure:", *(f"# - {one}" for one in unsure), *(f"# {one}" for one in self.notes), "",
-        ])  # fmt: skip
+        style = {"sort_keys": False, "allow_unicode": True, "width": 110, "default_flow_style": None}
+        text = yaml.safe_dump(content, **style) if content else ""
+        head = "# Read this, correct it, and put it under your cohort in config.yaml."
+        unsure = [f"# - {one}" for one in self.unsure or ["nothing"]]
+        notes = [f"# {one}" for one in self.notes]
+        return "\n".join([head, text.rstrip(), "# Unsure:", *unsure, *notes, ""])
 
 
 @dataclass(frozen=True)
@@ -140,10 +136,8 @@ def propose(path: Path | None, dictionary: Path | None = None, sheet: str | None
     proposal = Proposal(_table_of(columns), unsure=unsure)
     known = schemas.SCHEMAS[proposal.table].columns
     columns = {ours: theirs for ours, theirs in columns.items() if ours in known}
-    proposal.form = {
-        "sheet": sheet,
-        "columns": {ours: theirs for ours, theirs in columns.items() if theirs != ours},
-    }
+    renamed = {ours: theirs for ours, theirs in columns.items() if theirs != ours}
+    proposal.form = {"sheet": sheet, "columns": renamed}
     _add_codings(proposal, columns, cells, fields)
     if path:
         _add_units(proposal, columns, cells)
@@ -151,13 +145,9 @@ def propose(path: Path | None, dictionary: Path | None = None, sheet: str | None
         _add_missing(proposal, columns, cells)
         _add_what_is_left(proposal, path)
     taken = {name for theirs in columns.values() for name in as_list(theirs)}
-    lacking = [name for name in known if name not in columns]
-    unused = [name for name in cells if name not in taken]
-    proposal.notes += [
-        f"{words}: {', '.join(names)}."
-        for words, names in (("Not found", lacking), ("Not used", unused))
-        if names
-    ]
+    found = {"Not found": [name for name in known if name not in columns]}
+    found["Not used"] = [name for name in cells if name not in taken]
+    proposal.notes += [f"{words}: {', '.join(names)}." for words, names in found.items() if names]
     return proposal
 
 
@@ -176,12 +166,8 @@ def _columns_of(
     unsure = []
     for ours, usual in USUAL.items():
         for wanted in (ours, *usual.split()):
-            named = [
-                name
-                for known in (by_name, labels)
-                for name, forms in known.items()
-                if {wanted, wanted.replace("_", "")} & forms
-            ]
+            forms = {wanted, wanted.replace("_", "")}
+            named = [name for known in (by_name, labels) for name, theirs in known.items() if forms & theirs]
             if named and ours not in found:
                 found[ours] = named[0]
                 parts, doubt = DOUBTFUL.get(ours, ((), ""))
@@ -236,12 +222,8 @@ def _add_codings(
     for ours, theirs in columns.items():
         known = parse.WORDS.get(ours)
         if known and ours not in codings and len(cells):
-            strange = [
-                value
-                for value in _cells(theirs, cells).unique()
-                if " ".join(value.lower().split()) not in known
-            ]
-            if strange:
+            values = _cells(theirs, cells).unique()
+            if strange := [value for value in values if not _meant(value, known)]:
                 levels = ", ".join(dict.fromkeys(map(str, known.values())))
                 told = ", ".join(f'"{value}": ...' for value in strange[:8])
                 proposal.unsure.append(
@@ -292,11 +274,8 @@ def _add_units(proposal: Proposal, columns: Mapping[str, str | list[str]], cells
 
 def _add_dates(proposal: Proposal, columns: Mapping[str, str | list[str]], cells: pd.DataFrame) -> None:
     schema = schemas.SCHEMAS[proposal.table]
-    dated = [
-        theirs
-        for ours, theirs in columns.items()
-        if schema.columns[ours].metadata["kind"] in (schemas.DATE, schemas.MOMENT)
-    ]
+    dates = (schemas.DATE, schemas.MOMENT)
+    dated = [theirs for ours, theirs in columns.items() if schema.columns[ours].metadata["kind"] in dates]
     values = [value for theirs in dated for value in _cells(theirs, cells).unique()]
     if not values or not any(parse.date_problem(value) for value in values):
         return
@@ -314,11 +293,8 @@ def _add_dates(proposal: Proposal, columns: Mapping[str, str | list[str]], cells
 def _add_missing(proposal: Proposal, columns: Mapping[str, str | list[str]], cells: pd.DataFrame) -> None:
     """Decimal commas, and words or codes among numbers that may stand for nothing."""
     schema, missing = schemas.SCHEMAS[proposal.table], []
-    numeric = {
-        ours: theirs
-        for ours, theirs in columns.items()
-        if schema.columns[ours].metadata["kind"] == schemas.NUMBER
-    }
+    kinds = {name: column.metadata["kind"] for name, column in schema.columns.items()}
+    numeric = {ours: theirs for ours, theirs in columns.items() if kinds[ours] == schemas.NUMBER}
     values = pd.concat([_cells(theirs, cells) for theirs in numeric.values()] or [pd.Series(dtype=object)])
     commas = values.map(lambda value: parse.COMMA.fullmatch(value) is not None).astype(bool)
     if commas.any() and cells.attrs.get("delimiter") != ";":
@@ -327,9 +303,8 @@ def _add_missing(proposal: Proposal, columns: Mapping[str, str | list[str]], cel
         known = _cells(theirs, cells)
         numbers = parse.to_numbers(known, "," if commas.any() else ".")
         words = known[numbers.isna()].unique().tolist()
-        codes = sorted(
-            {f"{value:g}" for value in numbers if value in schemas.CODES and not 0 <= value <= 200}
-        )
+        coded = numbers[numbers.isin(schemas.CODES) & ~numbers.between(0, 200)]
+        codes = sorted({f"{value:g}" for value in coded})
         missing += [*words, *codes]
         if ours == "ecog" and (nines := sorted({f"{value:g}" for value in numbers if value in (9, 99)})):
             proposal.form["codings"][ours] = dict.fromkeys(nines, "NA")

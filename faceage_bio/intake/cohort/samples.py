@@ -1,7 +1,8 @@
 """RNA samples and genotypes at intake: whose they are, whether the counts are raw counts, of which tissue."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -34,6 +35,7 @@ from faceage_bio.intake.schemas import (
 
 # what the clinical table and the photos say of people; a file of RNA does not
 OF_PARTICIPANTS = (*SUBJECT_COLUMNS, FACE_AGE, AGE_GAP, AGE_ACCELERATION)
+TISSUE = "tissue"
 
 
 def read_samples(
@@ -46,8 +48,8 @@ def read_samples(
 ) -> tuple[pd.DataFrame, CountTable | None, pd.Index | None]:
     """The checked samples of a cohort, its raw counts in one form if they are bulk, and the symbols of its genes if it has RNA.
 
-    ``of_clinical`` are columns of the clinical table: what an h5ad tells of its donors in them is not taken. ``kept`` is where
-    large counts are kept, to read them once.
+    ``of_clinical`` are columns of the clinical table: what an h5ad tells of its donors in them is not taken.
+    ``kept`` is where large counts are kept, to read them once.
 
     Returns
     -------
@@ -88,7 +90,7 @@ def read_samples(
 def _read_counts(
     settings: dict, table: pd.DataFrame | None, known: set[str], problems: Problems, kept: Path | None
 ) -> CountTable | None:
-    try:
+    with _collecting(problems):
         found = read_counts_once(
             settings["counts"],
             kept,
@@ -97,16 +99,22 @@ def _read_counts(
             mapping=settings.get("gene_ids"),
             samples=sorted(known) if table is None else table[SAMPLE].tolist(),
         )
+        for sentence in found.said:
+            print(f"{settings['counts']}: {sentence}", flush=True)
+        return found
+    return None
+
+
+@contextmanager
+def _collecting(problems: Problems) -> Iterator[None]:
+    """What is wrong with a file of RNA is told with all other problems."""
+    try:
+        yield
     except CountsError as error:
         for problem in error.problems:
             problems.other(problem)
     except TableError as error:
         problems.other(str(error))
-    else:
-        for sentence in found.said:
-            print(f"{settings['counts']}: {sentence}", flush=True)
-        return found
-    return None
 
 
 def _check_specimens(table: pd.DataFrame, file: str, problems: Problems) -> None:
@@ -157,18 +165,14 @@ def _check_same_names(
 def _donors(
     cohort: str, settings: dict, known: set[str], problems: Problems, of_clinical: Collection[str]
 ) -> tuple[pd.DataFrame, pd.Index | None]:
-    """One sample per donor of a single-cell file, with what obs tells of donors and the clinical table does not, such as batch; its genes."""
-    empty = pd.DataFrame(columns=list(SAMPLE_COLUMNS))
-    path = settings["single_cell"]
-    try:
+    """One sample per donor of a single-cell file, with what obs tells of donors and the clinical table does
+    not, such as batch; its genes.
+    """
+    path, cells = settings["single_cell"], None
+    with _collecting(problems):
         cells = open_cells(path, settings.get("gene_ids"))
-    except CountsError as error:
-        for problem in error.problems:
-            problems.other(problem)
-        return empty, None
-    except TableError as error:
-        problems.other(str(error))
-        return empty, None
+    if cells is None:
+        return pd.DataFrame(columns=list(SAMPLE_COLUMNS)), None
     for sentence in cells.said:
         print(f"{path}: {sentence}", flush=True)
     donors = sorted(set(cells.obs[SUBJECT]) - {""})
@@ -205,17 +209,16 @@ def read_variant_participants(
         if read is None:
             return None
         table = read.values
-        for line in table.index[~table[SUBJECT].isin(known)]:
-            problems.cell(
-                file, line, SUBJECT, table.at[line, SUBJECT], "Expected a subject of the clinical table, which has none of that name. Correct it, or leave the row out."
-            )  # fmt: skip
+        advice = "Expected a subject of the clinical table, which has none of that name. Correct it, or leave the row out."
+        problems.where(file, table[SUBJECT], ~table[SUBJECT].isin(known), advice)
         aliases |= dict(zip(table[SAMPLE], table[SUBJECT], strict=True))
     components = _components(settings, known, problems)
     if genotypes is None:
         return None
     named = of_participants(genotypes, known, aliases, settings["variants"], problems)
-    names = {sample: sample if sample in known else aliases.get(sample) for sample in genotypes.copies.columns}  # fmt: skip
-    people = pd.DataFrame({COHORT: cohort, SAMPLE: list(names), SUBJECT: list(names.values())})
+    names = list(genotypes.copies.columns)
+    subjects = [name if name in known else aliases.get(name) for name in names]
+    people = pd.DataFrame({COHORT: cohort, SAMPLE: names, SUBJECT: subjects})
     people = people[people[SUBJECT].isin(named.copies.columns)]
     if components is None:
         return people.reset_index(drop=True)
@@ -234,11 +237,10 @@ def _components(settings: dict, known: set[str], problems: Problems) -> pd.DataF
     check_components(table, file, problems)
     strangers = [f"line {line}: {cell!r}" for line, cell in table[SUBJECT].items() if cell not in known]
     if strangers:
-        problems.other(f"{file}: {len(strangers)} subject(s) that the cohort does not have: {examples(strangers)}. Expected subjects of the clinical table. Correct the name, or leave the row out.")  # fmt: skip
+        problems.other(
+            f"{file}: {len(strangers)} subject(s) that the cohort does not have: {examples(strangers)}. Expected subjects of the clinical table. Correct the name, or leave the row out."
+        )
     return table[[SUBJECT, *component_names(table)]].drop_duplicates(SUBJECT)
-
-
-TISSUE = "tissue"
 
 
 def is_of_tissue(samples: pd.DataFrame, tissue: str) -> pd.Series:

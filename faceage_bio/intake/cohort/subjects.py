@@ -52,10 +52,8 @@ def read_clinical(
     check_follow_up(table, file, problems, read.cells)
     _check_causes(table, file, problems)
     check_years(table, file, problems)
-    of_photos = {"path", PHOTO, "photo_date", COHORT}
-    further = [
-        name for name in table if name not in SUBJECT_COLUMNS and name not in DATES and name not in of_photos
-    ]
+    known = {*SUBJECT_COLUMNS, *DATES, "path", PHOTO, "photo_date", COHORT}
+    further = [name for name in table if name not in known]
     return table.assign(**{COHORT: cohort})[[*SUBJECT_COLUMNS, *further]], photos
 
 
@@ -76,32 +74,22 @@ def _ages_from_dates(
 ) -> pd.DataFrame:
     first = _first_photo_dates(table, photos)
     from_dates = (first - table["birth_date"]).dt.days / DAYS_PER_YEAR_OF_AGE
-    for line in table.index[from_dates < 0]:
-        problems.cell(
-            file,
-            line,
-            "birth_date",
-            str(table.at[line, "birth_date"].date()),
-            "The birth lies after the photo. Expected it before. Correct one of the dates.",
-        )
+    advice = "The birth lies after the photo. Expected it before. Correct one of the dates."
+    problems.where(file, _days(table["birth_date"]), from_dates < 0, advice)
     given = table[AGE]
     apart = (given - from_dates).abs() > AGE_TOLERANCE
-    for line in table.index[apart]:
-        problems.cell(
-            file,
-            line,
-            AGE,
-            float(given[line]),
-            "It differs by more than a year from the age that birth_date and photo_date give. Expected the age at the photo. Correct one of them.",
-        )
+    advice = "It differs by more than a year from the age that birth_date and photo_date give. Expected the age at the photo. Correct one of them."
+    problems.where(file, given, apart, advice)
     table[AGE] = given.where(given.notna(), from_dates)
     birth = photos[SUBJECT].map(table.drop_duplicates(SUBJECT).set_index(SUBJECT)["birth_date"])
-    age = (
-        (photos["photo_date"].dt.normalize() - pd.to_datetime(birth)).dt.days / DAYS_PER_YEAR_OF_AGE
-        if len(photos)
-        else photos[AGE]
-    )
+    since = pd.to_datetime(photos["photo_date"]).dt.normalize() - pd.to_datetime(birth)
+    age = since.dt.days / DAYS_PER_YEAR_OF_AGE
     return photos.assign(**{AGE: photos[AGE].where(photos[AGE].notna(), age)})
+
+
+def _days(dates: pd.Series) -> pd.Series:
+    """As YYYY-MM-DD."""
+    return dates.dt.strftime("%Y-%m-%d")
 
 
 def _followup_from_dates(
@@ -112,34 +100,27 @@ def _followup_from_dates(
     year_days: float,
     problems: Problems,
 ) -> None:
-    """Years from dates; who has a photo needs its date, whose follow-up without a photo is not known, and one that cannot be read is told."""
+    """Years from dates; who has a photo needs its date, whose follow-up without a photo is not known, and one
+    that cannot be read is told.
+    """
     first = _first_photo_dates(table, photos)
     for years, date in ((FOLLOWUP, "followup_date"), (ENTRY, "entry_date")):
-        dated = table[date].notna()
-        for line in table.index[dated & first.isna() & with_photo]:
-            problems.cell(
-                file,
-                line,
-                date,
-                str(table.at[line, date].date()),
-                f"It needs the subject's photo_date; give that, or {years} instead.",
-            )
+        undated = table[date].notna() & first.isna() & with_photo
+        advice = f"It needs the subject's photo_date; give that, or {years} instead."
+        problems.where(file, _days(table[date]), undated, advice)
         from_dates = (table[date] - first).dt.days / year_days
         if years == FOLLOWUP:
-            for line in table.index[from_dates < 0]:
-                found = f"{table.at[line, date].date()}, photo {first[line].date()}"
-                problems.cell(
-                    file,
-                    line,
-                    date,
-                    found,
-                    "Follow-up ends before the photo. Expected its end after the photo. Correct one of the dates.",
-                )
-            from_dates = from_dates.where(~(from_dates < 0))
+            before = from_dates < 0
+            advice = (
+                "Follow-up ends before the photo. Expected its end after the photo. Correct one of the dates."
+            )
+            problems.where(
+                file, (_days(table[date]) + ", photo " + _days(first)).rename(date), before, advice
+            )
+            from_dates = from_dates.where(~before)
         table[years] = table[years].where(table[years].notna(), from_dates)
 
 
 def _check_causes(table: pd.DataFrame, file: str, problems: Problems) -> None:
-    for line in table.index[table[CAUSE].notna() & (table[EVENT] != 1)]:
-        advice = "A cause of death is given, but the subject is not said to have died. Expected a cause only where event is 1. Correct the cause or the event."
-        problems.cell(file, line, CAUSE, table.at[line, CAUSE], advice)
+    advice = "A cause of death is given, but the subject is not said to have died. Expected a cause only where event is 1. Correct the cause or the event."
+    problems.where(file, table[CAUSE], table[CAUSE].notna() & (table[EVENT] != 1), advice)

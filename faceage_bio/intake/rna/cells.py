@@ -30,9 +30,10 @@ NEEDED = "Pseudobulk needs raw counts: put them into layers['counts'] (or X) and
 class CellFile:
     """What an h5ad holds: its cells' donors and types, its genes, and where the raw counts are.
 
-    ``obs``: subject_id and cell_type as text ("" if not known), doublet as bool, one row per cell in the file's order.
-    ``genes``: a symbol for each column of the counts; several columns may have the same one.
-    ``donors``: what else obs tells of donors, such as batch: columns that have one value in all cells of each, by subject_id.
+    ``obs``: subject_id and cell_type as text ("" if not known), doublet as bool, one row per cell in the
+    file's order. ``genes``: a symbol for each column of the counts; several columns may have the same one.
+    ``donors``: what else obs tells of donors, such as batch: columns that have one value in all cells of
+    each, by subject_id.
     """
 
     path: Path
@@ -53,7 +54,8 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
 
     Parameters
     ----------
-    path : h5ad with raw counts in ``layers["counts"]``, ``X`` or ``raw.X`` (what is raw; of several the one of most genes), and
+    path : h5ad with raw counts in ``layers["counts"]``, ``X`` or ``raw.X`` (what is raw; of several the one
+        of most genes), and
         ``subject_id``, ``cell_type`` in obs; a column ``predicted_doublet`` there is heeded
     mapping : GTF or table from identifier to symbol; without it, a column of var with symbols, if there is one
 
@@ -65,7 +67,7 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
     path = Path(path)
     if not path.is_file():
         raise CountsError(
-            [f"{path}: no such file. Expected one of single cells. Give the h5ad under `single_cell:`."]
+            f"{path}: no such file. Expected one of single cells. Give the h5ad under `single_cell:`."
         )
     symbols = gene_ids.read_mapping(mapping) if mapping else None
     check_hdf5(path)
@@ -77,9 +79,7 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
                 var = _table(file, "raw/var" if place.startswith("raw/") else "var", path)
     except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise CountsError(
-            [
-                f"{path}: cannot be read as h5ad ({error}). Expected what anndata writes; write it again with adata.write_h5ad."
-            ]
+            f"{path}: cannot be read as h5ad ({error}). Expected what anndata writes; write it again with adata.write_h5ad."
         ) from None
     problems = [problem] if problem else []
     if DOUBLET in obs and (problem := _problem_of_doublets(obs[DOUBLET], path)):
@@ -108,16 +108,16 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
             said.append(f"{n_renamed} identifier(s) turned into symbols")
         said.append(gene_ids.said_known(genes))
     if problems:
-        raise CountsError(problems)
+        raise CountsError(*problems)
+    doublet = _words(obs[DOUBLET]).str.lower().isin(DOUBLET_WORDS) if DOUBLET in obs else False
     cells = pd.DataFrame(
-        {name: _words(obs[name]) for name in (SUBJECT, CELL_TYPE)}
-        | {"doublet": _truths(obs[DOUBLET]) if DOUBLET in obs else False}
-    ).reset_index(drop=True)
+        {SUBJECT: _words(obs[SUBJECT]), CELL_TYPE: _words(obs[CELL_TYPE]), "doublet": doublet}
+    )
+    cells = cells.reset_index(drop=True)
     if DOUBLET in obs:
         said.append(f"{cells['doublet'].sum()} of {len(cells)} cells are predicted doublets")
-    donors, differing = donor_columns(
-        obs.drop(columns=[SUBJECT, CELL_TYPE, DOUBLET], errors="ignore"), cells[SUBJECT]
-    )
+    further = obs.drop(columns=[SUBJECT, CELL_TYPE, DOUBLET], errors="ignore")
+    donors, differing = donor_columns(further, cells[SUBJECT])
     if len(donors.columns):
         said.append(f"of donors obs also tells {', '.join(donors)}")
     if differing:
@@ -164,7 +164,7 @@ def blocks(cells: CellFile) -> Iterator[tuple[slice, slice, sparse.csr_matrix]]:
             own = slice(start, min(start + step, along))
             block = sparse.csr_matrix(source[:, own] if by_columns else source[own])
             if problem := problem_of_values(block, cells.path, cells.place):
-                raise CountsError([problem])
+                raise CountsError(problem)
             every = slice(0, across)
             yield (every, own, block) if by_columns else (own, every, block)
 
@@ -195,9 +195,8 @@ def _table(file, place: str, path: Path) -> pd.DataFrame:
     import h5py
     from anndata.io import read_elem
 
-    if isinstance(
-        file[place], h5py.Dataset
-    ):  # of anndata 0.6 and older, whose words are numbers with a list elsewhere
+    # of anndata 0.6 and older, whose words are numbers with a list elsewhere
+    if isinstance(file[place], h5py.Dataset):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", anndata.OldFormatWarning)
             whole = anndata.read_h5ad(path)
@@ -240,9 +239,7 @@ def _place(file, path: Path) -> tuple[str, str]:
             return place, problem
     if not whole:
         return there[0], problems[0]
-    return max(
-        whole, key=lambda place: whole[place]
-    ), ""  # counts of all genes rather than of the variable ones
+    return max(whole, key=lambda place: whole[place]), ""  # of all genes rather than of the variable ones
 
 
 def whole_counts(values: object, path: Path | str, place: str) -> bool:
@@ -274,10 +271,6 @@ def symbols_in_var(var: pd.DataFrame) -> dict[str, str] | None:
 def _words(column: pd.Series) -> pd.Series:
     text = column.astype(object)
     return text.where(text.notna(), "").astype(str).str.strip()
-
-
-def _truths(column: pd.Series) -> pd.Series:
-    return _words(column).str.lower().isin(DOUBLET_WORDS)
 
 
 def _problem_of_doublets(column: pd.Series, path: Path) -> str:

@@ -29,18 +29,18 @@ ANNOTATION = {
     "chr", "chromosome", "start", "end", "strand", "length", "transcript_id(s)",
 }  # fmt: skip
 SYMBOL_COLUMNS = ("gene_name", "gene_symbol", "symbol")
-
-
 EXAMPLES = 5
 GENE, GENE_ID = "gene", "gene_id"  # columns of the checked table before its samples
+WORTH_KEEPING = 16 * 2**20  # bytes; less is read in a second
+ATTRIBUTES = b"PANDAS_ATTRS"  # where pandas keeps `DataFrame.attrs` in parquet
 
 
 @dataclass(frozen=True)
 class CountTable:
     """Raw counts (genes x samples, whole numbers of 32 bits if they fit) and what was recognised, summed or left out, in sentences.
 
-    ``identifiers``: of genes that got a symbol, the identifiers that the file has them by, joined by a blank where they are
-    several.
+    ``identifiers``: of genes that got a symbol, the identifiers that the file has them by, joined by a blank
+    where they are several.
     """
 
     counts: pd.DataFrame
@@ -75,8 +75,9 @@ def read_counts(
     Parameters
     ----------
     path : path
-        A table (TSV or CSV, genes x samples or samples x genes, ``.gz`` too), a featureCounts table, an h5ad with samples in
-        obs, or a folder of STAR ``ReadsPerGene.out.tab``, HTSeq, RSEM ``genes.results`` or salmon ``quant.genes.sf`` files.
+        A table (TSV or CSV, genes x samples or samples x genes, ``.gz`` too), a featureCounts table, an h5ad
+        with samples in obs, or a folder of STAR ``ReadsPerGene.out.tab``, HTSeq, RSEM ``genes.results`` or
+        salmon ``quant.genes.sf`` files.
     kind : "counts" or "estimated"
         Estimated counts (salmon, RSEM, tximport) have decimals and are rounded; raw counts have none.
     strand : "unstranded", "forward", "reverse"
@@ -99,7 +100,7 @@ def read_counts(
     path = Path(path)
     if not path.exists():
         raise CountsError(
-            [f"{path}: no such file. Expected raw counts. Give the table of raw counts under `counts:`."]
+            f"{path}: no such file. Expected raw counts. Give the table of raw counts under `counts:`."
         )
     symbols = gene_ids.read_mapping(mapping) if mapping else {}
     raw = _read(path, strand)
@@ -115,7 +116,7 @@ def read_counts(
     problems = _problems_of_names(table, path, place)
     problems += problems_of_values(table, path, estimated=estimated, place=place)
     if problems:
-        raise CountsError(problems)
+        raise CountsError(*problems)
     whole = table if table.dtypes.iloc[0] == np.int32 else _compact(table.round().astype("int64"))
     return CountTable(*_by_symbol(whole, symbols, said))
 
@@ -130,9 +131,8 @@ def _read(path: Path, strand: str | None) -> Raw:
     if count_formats.is_feature_counts(header):
         return sample_files.read_feature_counts(path)
     table = count_formats.read_count_table(path)
-    if (table.index.name or "").lower() == "gene_id" and [str(name).lower() for name in table][:1] == [
-        "gene_name"
-    ]:
+    first = [str(name or "").lower() for name in (table.index.name, *table.columns[:1])]
+    if first == ["gene_id", "gene_name"]:
         return Raw(table, ["table of nf-core/rnaseq, estimated counts"], decimals=True)
     return Raw(table)
 
@@ -143,34 +143,25 @@ def _as_numbers(
     """Genes in rows, only numbers; annotation columns left out, symbols among them taken into ``symbols``."""
     said, table = [], raw.table
     if table.shape[0] == 0 or table.shape[1] == 0:
-        raise CountsError([
+        raise CountsError(
             f"{path}: no counts found. Expected genes in rows, samples in columns, gene names in the first column. Give such a table."
-        ])  # fmt: skip
+        )
     table.index, table.columns = table.index.astype(str), table.columns.astype(str)
     if _samples_in_rows(table, samples):
         table, said = table.T, ["samples in rows, genes in columns: turned"]
     annotation = [name for name in table if name.lower() in ANNOTATION]
     for name in annotation:
         if name.lower() in SYMBOL_COLUMNS:
-            named = table[name].astype(str)
-            keys = gene_ids.without_version(table.index)
-            symbols |= {
-                key: value
-                for key, value in zip(keys, named, strict=True)
-                if key not in symbols and value.strip()
-            }
+            named = zip(gene_ids.without_version(table.index), table[name].astype(str), strict=True)
+            symbols |= {key: value for key, value in named if key not in symbols and value.strip()}
     if annotation:
         said.append(f"annotation column(s) left out: {', '.join(annotation)}")
         table = table.drop(columns=annotation)
-    words = [
-        name
-        for name, kind in zip(table, table.dtypes, strict=True)
-        if not pd.api.types.is_numeric_dtype(kind)
-    ]
-    if words:
-        raise CountsError([
+    kinds = zip(table, table.dtypes, strict=True)
+    if words := [name for name, kind in kinds if not pd.api.types.is_numeric_dtype(kind)]:
+        raise CountsError(
             f"{path}: {len(words)} column(s) hold words, not counts: {examples([_word_in(table[name], path, raw) for name in words])}. Expected numbers next to the genes. Correct the cells, and leave annotation columns out."
-        ])  # fmt: skip
+        )
     return _compact(table), said
 
 
@@ -216,20 +207,17 @@ def _summaries(table: pd.DataFrame, names: Sequence[str]) -> str:
 
 def _problems_of_names(table: pd.DataFrame, path: Path, place: Callable[..., str]) -> list[str]:
     problems = []
-    doubled = table.columns[table.columns.duplicated()].unique().tolist()
-    if doubled:
+    if doubled := table.columns[table.columns.duplicated()].unique().tolist():
         problems.append(
             f"{path}: {len(doubled)} sample(s) have more than one column: {examples(doubled)}. Expected one of each. Give each sample a name of its own."
         )
-    twice = table.index[table.index.duplicated()].unique().tolist()
-    if twice:
+    if twice := table.index[table.index.duplicated()].unique().tolist():
         problems.append(
             f"{path}: {len(twice)} gene(s) stand in more than one row: {_with_lines(twice, place)}. Expected one of each. Sum them, or keep one."
         )
     if species := gene_ids.problem_of_species(table.index):
         problems.append(f"{path}: {species}")
-    dates = gene_ids.turned_into_dates(table.index)
-    if dates:
+    if dates := gene_ids.turned_into_dates(table.index):
         problems.append(
             f"{path}: {len(dates)} gene name(s) were turned into dates by a spreadsheet: {_with_lines(dates, place)}. Expected names of genes. Take the table as it "
             "came from the counting program."
@@ -251,18 +239,13 @@ def _by_symbol(
     if (n_versions := int(np.sum(plain != counts.index))) > 0:
         said.append(f"version or PAR_Y suffix of {n_versions} identifier(s) left out")
     # an older symbol is no identifier
-    given = (named != plain) & np.array(
-        [name in symbols or bool(gene_ids.IDENTIFIER.match(name)) for name in plain], dtype=bool
-    )
-    identifiers = (
-        pd.Series(plain[given], index=named[given], dtype=object)
-        .groupby(level=0, sort=False)
-        .agg(lambda ids: " ".join(dict.fromkeys(ids)))
-    )
+    is_identifier = [name in symbols or bool(gene_ids.IDENTIFIER.match(name)) for name in plain]
+    given = (named != plain) & np.array(is_identifier, dtype=bool)
+    by_symbol = pd.Series(plain[given], index=named[given], dtype=object).groupby(level=0, sort=False)
+    identifiers = by_symbol.agg(lambda ids: " ".join(dict.fromkeys(ids)))
     if (n_renamed := int(np.sum(named != plain))) > 0:
         said.append(f"{n_renamed} identifier(s) turned into symbols")
-    n_doubled = int(named.duplicated().sum())
-    if n_doubled:
+    if n_doubled := int(named.duplicated().sum()):
         said.append(f"{n_doubled} row(s) added to another of the same gene")
     counts = _added(counts, named)
     said.append(gene_ids.said_known(counts.index))
@@ -281,13 +264,6 @@ def _added(counts: pd.DataFrame, named: pd.Index) -> pd.DataFrame:
     return _compact(pd.DataFrame(sums, index=names, columns=counts.columns))
 
 
-# Counts that were read before: the checked table is kept by the content of its files, so that `check` and the run read them once.
-
-
-WORTH_KEEPING = 16 * 2**20  # bytes; less is read in a second
-ATTRIBUTES = b"PANDAS_ATTRS"  # where pandas keeps `DataFrame.attrs` in parquet
-
-
 def read_counts_once(
     path: Path | str,
     kept: Path | None,
@@ -301,7 +277,8 @@ def read_counts_once(
 
     Parameters
     ----------
-    kept : .parquet for the owner of the results, written where the counts are large and replaced where they changed; None: keep
+    kept : .parquet for the owner of the results, written where the counts are large and replaced where they
+        changed; None: keep
         nothing
     """
     options = {"kind": kind, "strand": strand, "mapping": mapping, "samples": samples}
@@ -321,25 +298,19 @@ def read_counts_once(
 
 
 def _files_of(path: Path) -> list[Path]:
-    return (
-        sorted(file for file in path.rglob("*") if file.is_file())
-        if path.is_dir()
-        else [path] * path.is_file()
-    )
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
+    return [path] * path.is_file()
 
 
 def _key(path: Path, files: Sequence[Path], options: dict) -> str:
     """Changes with the bytes and names of the files, the options and our version."""
     names = [str(file.relative_to(path)) if path.is_dir() else file.name for file in files]
     content = [*zip(names, map(sha256_of, files), strict=True)]
-    mapping = (
-        sha256_of(options["mapping"]) if options["mapping"] and Path(options["mapping"]).is_file() else ""
-    )
-    told = [
-        faceage_bio.__version__,
-        content,
-        options | {"mapping": mapping, "samples": list(options["samples"])},
-    ]
+    mapping = options["mapping"]
+    digest = sha256_of(mapping) if mapping and Path(mapping).is_file() else ""
+    given = options | {"mapping": digest, "samples": list(options["samples"])}
+    told = [faceage_bio.__version__, content, given]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8", "surrogateescape")).hexdigest()
 
 

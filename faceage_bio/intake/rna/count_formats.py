@@ -69,9 +69,9 @@ def first_line(path: Path) -> str:
         try:
             return stream.readline()
         except (UnicodeDecodeError, OSError, EOFError) as error:
-            raise CountsError([
+            raise CountsError(
                 f"{path}: not a text table ({error}). Expected raw counts. Give a TSV or CSV, an h5ad, or a folder of the counting program's files."
-            ]) from None  # fmt: skip
+            ) from None
 
 
 def open_text(path: Path) -> TextIO:
@@ -118,9 +118,7 @@ def read_count_table(path: Path) -> pd.DataFrame:
         return pd.DataFrame()
     except (ValueError, UnicodeDecodeError) as error:
         raise CountsError(
-            [
-                f"{path}: cannot be read as a table ({str(error).strip()}). Expected genes in rows and samples in columns; save it as TSV or CSV."
-            ]
+            f"{path}: cannot be read as a table ({str(error).strip()}). Expected genes in rows and samples in columns; save it as TSV or CSV."
         ) from None
     table.index += lines_before + 2 + blanks
     if surplus and table.iloc[:, -1].isna().all():
@@ -128,14 +126,14 @@ def read_count_table(path: Path) -> pd.DataFrame:
     blank = table[0].eq(END_OF_FILE) | table[0].isna() & table.isna().all(axis=1)
     table = table[~blank] if blank.any() else table
     if len(names) != table.shape[1]:
-        raise CountsError([
+        raise CountsError(
             f"{path}: line {lines_before + 1} has {len(names)} names and the lines below {table.shape[1]} cells. Expected as many of both. Look for a stray separator."
-        ])  # fmt: skip
+        )
     nameless = [f"line {line}" for line in table.index[table[0].isna()]]
     if nameless:
-        raise CountsError([
+        raise CountsError(
             f"{path}: {len(nameless)} row(s) have no name of a gene: {examples(nameless)}. Expected one in the first column of each. Name them, or take the rows out."
-        ])  # fmt: skip
+        )
     genes = table.pop(0)  # in place: tables of counts are large
     table.columns, table.index = names[1:], pd.Index(genes.to_numpy(), name=names[0] or None)
     return table
@@ -148,9 +146,9 @@ def _names_of(path: Path, line: int, names: list[str], rows: list[list[str]]) ->
     cells = {line + k: len(row) for k, row in enumerate(rows) if row}
     usual = pd.Series(cells, dtype=int).mode().max()
     if odd := [f"line {number}: {n} cells" for number, n in cells.items() if n > max(usual, len(names))]:
-        raise CountsError([
+        raise CountsError(
             f"{path}: {examples(odd)}, and the others {usual}. Expected as many cells in each line. Look for a stray separator."
-        ])  # fmt: skip
+        )
     if not cells or usual != len(names) + 1:
         return names, False
     surplus = not any(row[-1] for row in rows if len(row) == usual)
@@ -181,13 +179,13 @@ def _check_lines(path: Path) -> None:
             if "\0" in line:
                 zeros.append(f"line {number}")
     if zeros:
-        raise CountsError([
+        raise CountsError(
             f"{path}: {len(zeros)} line(s) hold bytes of zero: {examples(zeros)}. Expected text. Write the table again from the counting program's files."
-        ])  # fmt: skip
+        )
     if open_lines:
-        raise CountsError([
+        raise CountsError(
             f'{path}: {len(open_lines)} line(s) hold a quote (") that is not closed: {examples(open_lines)}. Expected quotes in pairs. Take the stray quote out.'
-        ])  # fmt: skip
+        )
 
 
 def read_h5ad(path: Path) -> pd.DataFrame:
@@ -205,26 +203,21 @@ def read_h5ad(path: Path) -> pd.DataFrame:
         data = anndata.read_h5ad(path)
     except (OSError, KeyError, ValueError) as error:
         raise CountsError(
-            [
-                f"{path}: cannot be read as h5ad ({error}). Expected what anndata writes; write it again with adata.write_h5ad."
-            ]
+            f"{path}: cannot be read as h5ad ({error}). Expected what anndata writes; write it again with adata.write_h5ad."
         ) from None
     places = {"layers/counts": (data.layers["counts"], data.var)} if "counts" in data.layers else {}
     if not places:
         parts = {"X": data, "raw/X": data.raw}
-        places = {
-            name: (part.X, part.var)
-            for name, part in parts.items()
-            if part is not None and part.X is not None
-        }
+        held = {name: part for name, part in parts.items() if part is not None and part.X is not None}
+        places = {name: (part.X, part.var) for name, part in held.items()}
     if not places:
         raise CountsError(
-            [f"{path}: holds no values. Expected raw counts. Put raw counts into X or layers['counts']."]
+            f"{path}: holds no values. Expected raw counts. Put raw counts into X or layers['counts']."
         )
     if data.n_obs * data.n_vars > MOST_CELLS:
-        raise CountsError([
+        raise CountsError(
             f"{path}: {data.n_obs:,} x {data.n_vars:,} values. Expected samples of bulk RNA in obs. Give single cells under `single_cell:`."
-        ])  # fmt: skip
+        )
     raw = [name for name, (values, _) in places.items() if whole_counts(values, path, name)]
     values, var = places[max(raw, key=lambda name: len(places[name][1])) if raw else next(iter(places))]
     values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)

@@ -13,7 +13,9 @@ from faceage_bio.core.errors import TableError, examples
 from faceage_bio.intake.rna.count_formats import open_text
 
 ENSEMBL = re.compile(r"^(ENS[A-Z]*G\d{11})(?:\.\d+)?(?:_PAR_Y)?$")
-OTHER_SPECIES = {"ENSMUSG": "mouse", "ENSRNOG": "rat", "ENSDARG": "zebrafish", "ENSGALG": "chicken", "ENSSSCG": "pig", "ENSMMUG": "macaque"}  # fmt: skip
+OTHER_SPECIES = {
+    "ENSMUSG": "mouse", "ENSRNOG": "rat", "ENSDARG": "zebrafish", "ENSGALG": "chicken", "ENSSSCG": "pig", "ENSMMUG": "macaque",
+}  # fmt: skip
 MONTHS = "jan|feb|fev|mar|mär|mrz|mars|marzo|mrt|apr|avr|abr|may|mai|mag|mei|jun|jul|aug|aoû|ago|sep|sept|set|oct|okt|ott|nov|dec|dez|déc|dic"  # of English, German, French, Spanish, Italian, Dutch spreadsheets
 DATES = re.compile(
     rf"^(?:\d{{1,2}}[-./ ]+[^\W\d_]{{3,}}\.?|\d{{1,2}} ?[月월] ?\d{{1,2}} ?[日일]|(?:{MONTHS})[a-z]*\.?[-/ ]+\d{{1,4}}|\d{{4}}-\d{{2}}-\d{{2}}(?:[ T][\d:]+)?|\d{{1,2}}([./])\d{{1,2}}\1\d{{2,4}})$",
@@ -24,6 +26,8 @@ SERIAL = re.compile(r"^(?:3[6-9]|4\d|5[0-5])\d{3}(?:\.0)?$")  # days since 1900 
 IDENTIFIER = re.compile(r"^ENS[A-Z]*G\d{11}|^\d+(?:\.0)?$|\|\d+$")
 ENTREZ = re.compile(r"^(\d+)(?:\.0)?$")
 WITH_ENTREZ = re.compile(r"^([^|]*)\|(\d+)$")  # CDK6|1021, as TCGA's older tables
+SYMBOLS = ("symbol", "gene_name", "gene_symbol")  # columns of a mapping
+IDENTIFIERS = ("gene_id", "ensembl_id", "ensembl_gene_id", "geneid")
 SHORTEST_ALIAS = 3  # NA, an older name of XK, is too short to be told apart
 LEAST_SHARE = 0.5  # of the names that must look like mouse symbols before a table is called so
 
@@ -95,8 +99,9 @@ def are_entrez(names: Sequence[str]) -> bool:
 def to_symbols(names: Sequence[str], mapping: dict[str, str] | None = None) -> pd.Index:
     """Symbols of genes: by ``mapping`` first, then by the shipped table; others stay.
 
-    Ensembl and Entrez identifiers, ``SYMBOL|entrez`` and older symbols are known. An older symbol is only another name if it
-    means one gene alone, most of its symbols are human genes', and it does not have the current one too.
+    Ensembl and Entrez identifiers, ``SYMBOL|entrez`` and older symbols are known. An older symbol is only
+    another name if it means one gene alone, most of its symbols are human genes', and it does not have the
+    current one too.
     """
     plain, known, mapping = without_version(names), _names(), mapping or {}
     present = set(plain) | set(mapping.values())
@@ -126,10 +131,8 @@ def share_known(symbols: Sequence[str]) -> float:
 
 def said_known(symbols: Sequence[str]) -> str:
     """`share_known` as a sentence."""
-    share = share_known(symbols)
-    return (
-        f"{round(share * len(symbols))} of {len(symbols)} gene names ({share:.0%}) are symbols of human genes"
-    )
+    n, share = len(symbols), share_known(symbols)
+    return f"{round(share * n)} of {n} gene names ({share:.0%}) are symbols of human genes"
 
 
 def read_mapping(path: Path | str) -> dict[str, str]:
@@ -149,21 +152,16 @@ def read_mapping(path: Path | str) -> dict[str, str]:
         return _mapping_of_gtf(path)
     table = pd.read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False, comment="#")
     names = {name.lower(): name for name in table}
-    symbol = next((names[name] for name in ("symbol", "gene_name", "gene_symbol") if name in names), None)
-    identifier = next(
-        (names[name] for name in ("gene_id", "ensembl_id", "ensembl_gene_id", "geneid") if name in names),
-        None,
+    symbol, identifier = (
+        next((names[name] for name in usual if name in names), None) for usual in (SYMBOLS, IDENTIFIERS)
     )
     if symbol is None or identifier is None:
         raise TableError(
             f"{path}: line 1 lacks gene_id or symbol; found {', '.join(map(str, table.columns))}. Expected both. Name the columns so, or give a GTF."
         )
-    pairs = pd.DataFrame(
-        {"id": without_version(table[identifier]), "symbol": table[symbol]}
-    ).drop_duplicates()
-    pairs = pairs[pairs.symbol != ""]
-    doubled = pairs.id[pairs.id.duplicated()].unique().tolist()
-    if doubled:
+    pairs = pd.DataFrame({"id": without_version(table[identifier]), "symbol": table[symbol]})
+    pairs = pairs[pairs.symbol != ""].drop_duplicates()
+    if doubled := pairs.id[pairs.id.duplicated()].unique().tolist():
         raise TableError(
             f"{path}: {len(doubled)} identifier(s) have more than one symbol: {examples(doubled)}. Expected one of each. Keep one of each."
         )
@@ -199,9 +197,7 @@ def problem_of_species(names: Sequence[str]) -> str:
                 "xenograft, those of the human reads."
             )
     letters = [name for name in names if name.isalnum() and name[:1].isalpha() and not ENSEMBL.match(name)]
-    like_mouse = [
-        name for name in letters if name[0].isupper() and name[1:] == name[1:].lower() != name[1:].upper()
-    ]
+    like_mouse = [name for name in letters if name == name.capitalize() and name[1:] != name[1:].upper()]
     if len(letters) >= 3 and len(like_mouse) > LEAST_SHARE * len(letters):
         return (
             f"{len(like_mouse)} of {len(letters)} symbols are written as those of mouse, such as {examples(like_mouse, 3)}; human "

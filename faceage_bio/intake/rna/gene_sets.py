@@ -12,6 +12,7 @@ import pandas as pd
 from faceage_bio.core.errors import TableError, examples
 
 DIRECTIONS = {"up": 1, "down": -1, "": 0}
+NO_REASON = "declared without a reason"
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,6 @@ def choose_sets(names: Collection[str], gmt: Collection[Path | str] = ()) -> dic
             )
         chosen |= own
     return chosen
-
-
-NO_REASON = "declared without a reason"
 
 
 @cache

@@ -103,9 +103,8 @@ def _masks(values: np.ndarray, fractions: np.ndarray | None) -> Iterator[tuple[n
 def _thousands(values: np.ndarray, fractions: np.ndarray) -> str:
     """Numbers that all have three decimals and are below 1,000 may be whole ones with a dot after the thousands."""
     broken = values[fractions]
-    if (
-        len(broken) >= MANY and np.nanmax(values) < LOGARITHM_AT_MOST
-    ):  # with a dot there are counts up to 999 too
+    # with a dot there are counts up to 999 too
+    if len(broken) >= MANY and np.nanmax(values) < LOGARITHM_AT_MOST:
         return ""
     if (
         len(broken) < 2

@@ -1,4 +1,5 @@
-"""A folder with one file per sample, as counting programs write them: STAR, Genomic Data Commons, featureCounts, HTSeq, RSEM, salmon.
+"""A folder with one file per sample, as counting programs write them: STAR, Genomic Data Commons,
+featureCounts, HTSeq, RSEM, salmon.
 
 A study has hundreds of files of 60,000 genes: each is read once, the columns that are needed alone, into one array.
 """
@@ -45,14 +46,13 @@ def read_folder(path: Path, strand: str | None) -> Raw:
     for ending, column, program in ESTIMATES:
         if found := [file for file in files if file.name.endswith(ending)]:
             said = f"{len(found)} files of {program}, estimated counts"
-            return _one_column(
-                path, {file: _name(file, ending) for file in found}, column, said, decimals=True
-            )
+            named = {file: _name(file, ending) for file in found}
+            return _one_column(path, named, column, said, decimals=True)
     if any(file.name == "quant.sf" for file in files):
-        raise CountsError([
+        raise CountsError(
             f"{path}: holds salmon's counts of transcripts (quant.sf), not of genes. Expected those of genes. Run salmon with --geneMap, which writes "
             "quant.genes.sf next to them, or give tximport's table of counts with `counts_kind: estimated`."
-        ])  # fmt: skip
+        )
     heads = {file: _head(file) for file in files}
     if feature := [file for file in files if is_feature_counts(heads[file][0])]:
         return _feature_counts(path, feature)
@@ -60,10 +60,10 @@ def read_folder(path: Path, strand: str | None) -> Raw:
         named = {file: _name(file) for file in pairs}
         said = f"{len(pairs)} files of two columns, gene and count, as of HTSeq"
         return _one_column(path, named, 1, said)
-    raise CountsError([
+    raise CountsError(
         f"{path}: no counts found in this folder; it holds {examples([file.name for file in files]) or 'no file'}. Expected STAR's "
         f"*{STAR}, GDC's *{GDC}, featureCounts' tables, HTSeq's two columns, RSEM's *.genes.results or salmon's quant.genes.sf. Put one kind of them there."
-    ])  # fmt: skip
+    )
 
 
 def _gdc(path: Path, gdc: list[Path], files: list[Path], strand: str | None) -> Raw:
@@ -80,9 +80,9 @@ def _gdc(path: Path, gdc: list[Path], files: list[Path], strand: str | None) -> 
 def _samples_of_sheet(sheet: Path) -> dict[str, str]:
     table = pd.read_csv(sheet, sep="\t", dtype=str, keep_default_na=False)
     if lacking := [name for name in ("File Name", "Sample ID") if name not in table]:
-        raise CountsError([
+        raise CountsError(
             f"{sheet}: lacks the column(s) {', '.join(lacking)}; found {', '.join(table.columns)}. Expected both. Take the sheet as the portal gives it."
-        ])  # fmt: skip
+        )
     return dict(zip(table["File Name"], table["Sample ID"], strict=True))
 
 
@@ -90,9 +90,9 @@ def _star(path: Path, files: list[Path], strand: str | None) -> Raw:
     """STAR's three counts of each gene, of which one is meant."""
     wrong = [_name(file, STAR) for file in files if _head(file)[0].count("\t") != 3]
     if wrong:
-        raise CountsError([
+        raise CountsError(
             f"{path}: {len(wrong)} file(s) of STAR do not have 4 columns: {examples(wrong)}. Expected a gene and three counts. Take them as STAR wrote them."
-        ])  # fmt: skip
+        )
     reads = np.zeros(4)
 
     def rows() -> Iterator[tuple[Path, str, pa.Array, np.ndarray]]:
@@ -108,10 +108,10 @@ def _star(path: Path, files: list[Path], strand: str | None) -> Raw:
         low, high = sorted((forward, reverse))
         if low < STRANDED_BELOW * high:
             which = "reverse" if reverse > forward else "forward"
-            raise CountsError([
+            raise CountsError(
                 f"{path}: STAR's files hold three counts per gene, and the library is stranded: {forward:.6g} reads forward, "
                 f"{reverse:.6g} reverse. Expected one of them. Say `counts_strand: {which}`, or which of unstranded, forward, reverse counts."
-            ])  # fmt: skip
+            )
     strand = strand or "unstranded"
     said = f"{len(files)} files of STAR, {strand} counts ({forward:.6g} reads forward, {reverse:.6g} reverse)"
     return Raw(table, [said], files={_name(file, STAR): file for file in files}, column=STAR_STRANDS[strand])
@@ -167,9 +167,8 @@ def _joined(path: Path, rows: Iterable[tuple[Path, str, pa.Array, np.ndarray]], 
             counts = np.empty((n, len(index)), dtype=np.int32)
         elif not genes.equals(first):
             order = pd.Index(genes.to_pylist(), dtype=object)
-            if not (
-                index.is_unique and order.is_unique and len(order) == len(index) and order.isin(index).all()
-            ):
+            unique = index.is_unique and order.is_unique
+            if not (unique and len(order) == len(index) and order.isin(index).all()):
                 differing.append(name)
                 continue
             values = values[order.get_indexer(index)]
@@ -179,18 +178,16 @@ def _joined(path: Path, rows: Iterable[tuple[Path, str, pa.Array, np.ndarray]], 
         counts[place] = values
         names.append(name)
     if differing:
-        raise CountsError([
+        raise CountsError(
             f"{path}: {len(differing)} file(s) do not have the genes of {names[0]!r}: {examples(differing)}. Expected the same in all. Give files counted with "
             "one annotation."
-        ])  # fmt: skip
+        )
     return pd.DataFrame(counts.T, index=index, columns=names)
 
 
 def _fits(values: np.ndarray) -> bool:
-    limits = np.iinfo(np.int32)
-    return values.dtype.kind == "i" and bool(
-        values.min(initial=0) >= limits.min and values.max(initial=0) <= limits.max
-    )
+    limits, ends = np.iinfo(np.int32), (values.min(initial=0), values.max(initial=0))
+    return bool(values.dtype.kind == "i" and limits.min <= ends[0] and ends[1] <= limits.max)
 
 
 def read_columns(file: Path, columns: Sequence[str | int]) -> Read:
@@ -199,19 +196,20 @@ def read_columns(file: Path, columns: Sequence[str | int]) -> Read:
     Raises
     ------
     CountsError
-        A column that is not there, a line of another length, a cell that is no number, with its gene, line, column and value.
+        A column that is not there, a line of another length, a cell that is no number, with its gene, line,
+        column and value.
     """
     content = _unpacked(file)
     if not content.strip():
         raise CountsError(
-            [f"{file}: the file is empty. Expected the counts of a sample. Copy it again, or take it out."]
+            f"{file}: the file is empty. Expected the counts of a sample. Copy it again, or take it out."
         )
     before, header = _header(content)
     named = isinstance(columns[0], str)
     if named and (lacking := [name for name in columns if name not in header]):
-        raise CountsError([
+        raise CountsError(
             f"{file}: lacks the column {', '.join(lacking)}; found {', '.join(header)}. Expected it next to the genes. Take it as the program wrote it."
-        ])  # fmt: skip
+        )
     if not named and _number(header[-1]) is None:  # a header over a table that mostly has none
         before += 1
     names = header if named else [str(place) for place in range(len(header))]
@@ -232,7 +230,10 @@ def read_columns(file: Path, columns: Sequence[str | int]) -> Read:
             continue
         genes, *values = (column.combine_chunks() for column in table.columns)
         return genes, [column.to_numpy(zero_copy_only=False) for column in values]
-    raise CountsError([_fault(file, content, before + named, names, wanted[1:]) or f"{file}: cannot be read ({reason}). Expected the counts of a sample. Take the file as the program wrote it."])  # fmt: skip
+    raise CountsError(
+        _fault(file, content, before + named, names, wanted[1:])
+        or f"{file}: cannot be read ({reason}). Expected the counts of a sample. Take the file as the program wrote it."
+    )
 
 
 def _fault(file: Path, content: bytes, before: int, names: list[str], wanted: list[str]) -> str:
@@ -269,9 +270,7 @@ def _unpacked(file: Path) -> bytes:
             return stream.read().removeprefix(UTF8_MARK)
     except (OSError, EOFError) as error:
         raise CountsError(
-            [
-                f"{file}: cannot be read to its end ({error}). Expected the counts of a sample. Copy or download it again."
-            ]
+            f"{file}: cannot be read to its end ({error}). Expected the counts of a sample. Copy or download it again."
         ) from None
 
 
@@ -303,11 +302,9 @@ def _is_pair(lines: list[str]) -> bool:
     """Gene and count, with or without a header."""
     cells = [line.split("\t") for line in lines]
     below = cells[1:]  # the first may be a header
-    counts = (
-        [gene for gene, count in below if _number(count) is not None]
-        if all(len(row) == 2 for row in cells)
-        else []
-    )
+    if any(len(row) != 2 for row in cells):
+        return False
+    counts = [gene for gene, count in below if _number(count) is not None]
     return 2 * len(counts) > len(below) and any(_number(gene) is None for gene in counts)
 
 
