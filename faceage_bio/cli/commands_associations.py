@@ -15,6 +15,10 @@ Participants = Annotated[
     list[Path],
     "A cohort's table (.parquet, .tsv, .csv) with face_age, chronological_age (years) and what is compared; repeat.",
 ]
+GROUPS = ("fairness.by", "fairness.age_cut_points", "fairness.min_n")
+FACES = in_section(
+    "faceage", "device batch_size precision detection face_choice min_probability box_mode resize quality"
+)
 
 
 def _gathered(paths: Sequence[Path], unit: Sequence[str], *needed: str, cohort: str = ""):
@@ -165,12 +169,6 @@ def fit_association_sensitivity(
         "specifications": varied.rows,
         "specification_summary": varied.summary,
     }
-
-
-GROUPS = ("fairness.by", "fairness.age_cut_points", "fairness.min_n")
-FACES = in_section(
-    "faceage", "device batch_size precision detection face_choice min_probability box_mode resize quality"
-)
 
 
 @step(

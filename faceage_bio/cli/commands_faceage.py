@@ -19,6 +19,9 @@ FACES = in_section(
     "faceage",
     "device batch_size precision detection face_choice min_probability box_mode resize jitters quality",
 )
+Folder = Annotated[
+    Path, typer.Argument(help="The config's faceage.store, or faceage_store in the results folder.")
+]
 
 
 @step(uses=FACES)
@@ -372,11 +375,6 @@ def summarise_review(
 
     known = pd.concat([read_table(path)[[COHORT, PHOTO]] for path in photos], ignore_index=True)
     return {"review": summarise(read(review, known), settings.review.disagreement)}
-
-
-Folder = Annotated[
-    Path, typer.Argument(help="The config's faceage.store, or faceage_store in the results folder.")
-]
 
 
 @store_app.command()

@@ -12,6 +12,11 @@ from faceage_bio.core.errors import RunError
 
 weights_app = Commands(no_args_is_help=True)
 train_app = Commands(no_args_is_help=True)
+ConfigFile = Annotated[
+    Path, typer.Option("--config", help="train.yaml: sources, rules, split and fit (docs/training.md).")
+]
+Device = Annotated[str, "For finding faces: auto, cpu or cuda."]
+Workers = Annotated[int, typer.Option(help="Processes side by side; 0: one per core.", min=0)]
 
 
 @weights_app.command("import")
@@ -169,13 +174,6 @@ def show(folder: Annotated[Path, typer.Argument(help="A model folder.")]) -> Non
     from faceage_bio.faces.vision.models import read_card
 
     print(json.dumps(read_card(folder), indent=2, ensure_ascii=False))
-
-
-ConfigFile = Annotated[
-    Path, typer.Option("--config", help="train.yaml: sources, rules, split and fit (docs/training.md).")
-]
-Device = Annotated[str, "For finding faces: auto, cpu or cuda."]
-Workers = Annotated[int, typer.Option(help="Processes side by side; 0: one per core.", min=0)]
 
 
 @train_app.command()

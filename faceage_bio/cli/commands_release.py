@@ -33,6 +33,7 @@ Rounding = Annotated[
         help="Rounding of counts; the config's release.rounding, else 6. 1: none, for public data.", min=1
     ),
 ]
+Request = Annotated[Path, typer.Argument(help="The coordinator's request (.json).")]
 
 
 def _known(results: list[Path], tables: list[Path], config):
@@ -167,9 +168,6 @@ def pseudonymise(
     made = replace(read_table(table), load_key(place, folders))
     write_table(made, output, mode=OWNER_ONLY)
     print(f"{output}: {len(made)} rows; the key lies in {place}")
-
-
-Request = Annotated[Path, typer.Argument(help="The coordinator's request (.json).")]
 
 
 @site_app.command()

@@ -20,6 +20,10 @@ Participants = Annotated[
     "and covariates.",
 ]
 MODELS = in_section("survival", "sequential_adjustment covariates groups strata cluster per_years")
+WhenAbsent = Annotated[
+    Literal["stop", "tell"],
+    "What happens where the table lacks columns of a score: an error, or a row that says so.",
+]
 
 
 def read_followed(path: Path, covariates: Sequence[str] = (), units: Sequence[str] = ()):
@@ -243,12 +247,6 @@ def estimate_curves(
         "cumulative_incidence": incidence_curves(died, groups, cause, interval, name),
         "incidence_at_risk": risk_by_group(died, groups, name, "survival/incidence_at_risk"),
     }
-
-
-WhenAbsent = Annotated[
-    Literal["stop", "tell"],
-    "What happens where the table lacks columns of a score: an error, or a row that says so.",
-]
 
 
 @app.command()

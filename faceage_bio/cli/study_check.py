@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MOST_UNREADABLE = 0.5  # share of photos beyond which their form is at fault and not single files
 Say = Callable[[str], None]
+ON_PROCESSOR = "CPU"  # device of photos that no GPU computed, as `predict.device_name` says
 
 
 def check_study(configfile: Path, time_photos: int = 0) -> None:
@@ -314,9 +315,6 @@ def _bytes_of(path: Path) -> int:
     if path.is_dir():
         return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
     return path.stat().st_size if path.is_file() else 0
-
-
-ON_PROCESSOR = "CPU"  # device of photos that no GPU computed, as `predict.device_name` says
 
 
 def photos_to_compute(

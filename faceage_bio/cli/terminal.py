@@ -19,6 +19,7 @@ from faceage_bio.core.steps import with_help
 
 if TYPE_CHECKING:
     from rich.console import Console
+SECONDS_BETWEEN_LINES = 10
 
 
 def speak_utf8() -> None:
@@ -149,9 +150,6 @@ def ask(question: str, yes: bool) -> None:
 
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-SECONDS_BETWEEN_LINES = 10
 
 
 @contextmanager

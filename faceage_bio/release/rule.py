@@ -21,10 +21,21 @@ from faceage_bio.core.results.row import ESTIMATES, by_cell
 from faceage_bio.stats.competing_risks import cumulative_incidence
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median, risk_table
 
-# Midpoint rounding of counts, and rounding of statistics to significant digits.
-
-
-DIGITS = 3
+DIGITS = 3  # significant, of a released statistic
+GRID = 0.1  # of released curves, years: at the exact time of a change the exact count would be the first of its step
+CAUSES = {"events": 1, "other_events": 2, "censored": 0}
+CURVE = ("cohort", "grouping", "group", "cause")
+# measures at a time: the column of the curve
+VALUES = {"survival": "survival", "cumulative incidence": "incidence"}
+RESIDUAL_DF = 10  # fewer are redacted (SDC Handbook, 2019: class of regression coefficients)
+# decimals of the places of a smooth curve, whose ends are dates of participants
+GRIDS = {"years": 1, "value": 1}
+# columns that groups of one parting have in common
+ALIKE = (
+    "cohort", "measure", "grouping", "variable", "level", "comparison", "kind", "method", "exposure", "horizon", "step",
+)  # fmt: skip
+UNKNOWN = Measure(OF_COUNTS)  # a measure that is not declared: as if it gave counts away
+Tables = dict[str, pd.DataFrame]
 
 
 def midpoint(counts: pd.Series | np.ndarray | float, k: int) -> np.ndarray:
@@ -47,26 +58,16 @@ def evened(counts: pd.DataFrame | pd.Series, by: Sequence) -> pd.DataFrame | pd.
     return counts.mask(groups.transform("max") - groups.transform("min") <= 1, groups.transform("mean"))
 
 
-# Survival curves for release: every number from rounded cumulative counts, as OpenSAFELY's Kaplan-Meier action.
-#
-# Per curve, cumulative entries, events and censorings are rounded. They stand for as many participants, and what the analysis made of the
-# exact ones is made of these again: survival, cumulative incidence, their intervals, numbers at risk, and what is read off a curve.
-#
-# The size of tertiles is known to a third of k, and what they are parted into could add up to it in one way alone. So their censorings are told as
-# far as they leave it open, and events of two kinds are not told.
-
-
-GRID = 0.1  # years: at the exact time of a change the exact count would be the first of its step
-CAUSES = {"events": 1, "other_events": 2, "censored": 0}
-CURVE = ("cohort", "grouping", "group", "cause")
-# measures at a time: the column of the curve
-VALUES = {"survival": "survival", "cumulative incidence": "incidence"}
-
-
 def release_curves(
     shared: Mapping[str, pd.DataFrame], made: Mapping[str, pd.DataFrame], k: int
 ) -> dict[str, pd.DataFrame]:
-    """The tables of curves and of numbers at risk, and those with numbers read off them.
+    """The tables of curves and of numbers at risk, and those with numbers read off them: all from rounded cumulative counts.
+
+    As in OpenSAFELY's Kaplan-Meier action, per curve cumulative entries, events and censorings are rounded. They stand for as many
+    participants, and what the analysis made of the exact ones is made of these again: survival, cumulative incidence, their
+    intervals, numbers at risk, and what is read off a curve. The size of tertiles is known to a third of k, and what they are parted
+    into could add up to it in one way alone. So their censorings are told as far as they leave it open, and events of two kinds are
+    not told.
 
     Parameters
     ----------
@@ -168,17 +169,6 @@ def _read_off(made: pd.DataFrame, groups: Iterator[tuple[pd.DataFrame, ...]]) ->
                 at = released[released["years"] <= row.horizon].iloc[-1]
                 made.loc[row.Index, told] = significant(at[[VALUES[row.measure], *told[1:]]])
     return made
-
-
-RESIDUAL_DF = 10  # fewer are redacted (SDC Handbook, 2019: class of regression coefficients)
-# decimals of the places of a smooth curve, whose ends are dates of participants
-GRIDS = {"years": 1, "value": 1}
-# columns that groups of one parting have in common
-ALIKE = (
-    "cohort", "measure", "grouping", "variable", "level", "comparison", "kind", "method", "exposure", "horizon", "step",
-)  # fmt: skip
-UNKNOWN = Measure(OF_COUNTS)  # a measure that is not declared: as if it gave counts away
-Tables = dict[str, pd.DataFrame]
 
 
 def release(tables: Mapping[str, pd.DataFrame], k: int) -> Tables:

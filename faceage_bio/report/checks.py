@@ -37,6 +37,48 @@ FAIR_YEARS = 5.0  # a difference of mean error or mean absolute error at the sam
 FALSE_ALARM = 0.05
 MOST_SHOWN = 100  # rows of numbers that differ
 CAMERAS = ("camera", "device", "scanner", "hospital", "centre", "center", "clinic")
+FAIR = {
+    "difference in mean error": "bias", "difference in mean absolute error": "MAE", "ratio of standard deviations": "spread",
+}  # fmt: skip
+LIMITS: tuple[tuple[str, str], ...] = (
+    (FOLLOWS_AGE, f"red if the upper 99% bound of r is below that expected from the released ages of FaceAge (slope {RELEASED_SLOPE:g}, residual SD {RELEASED_SPREAD:g} years) at the SD of age of the cohort"),
+    ("Origin of the weights", "amber until reference ages were matched"),
+    ("Age dependence", f"amber from a correlation with age of {CORRELATION[0]:g}, red from {CORRELATION[1]:g}"),
+    ("Proportional hazards", "amber if a test of face age or of the whole model has p < survival.alpha, red if no time-varying model could be fitted"),
+    ("Events per variable", f"amber below {EVENTS[0]:g} in any model that was estimated, red below {EVENTS[1]:g} in the age-adjusted model"),
+    ("Missing data", f"amber from {100 * MISSING[0]:g}% of any variable of Table 1, exposure or set of covariates, red from {100 * MISSING[1]:g}%"),
+    ("Site and camera", f"amber at p < {FALSE_ALARM:g} of any test between sites, red if RNA batch and age acceleration are confounded"),
+    ("Fairness", f"amber at q < {FALSE_ALARM:g} of a difference in bias, MAE or spread at the same age, red from {FAIR_YEARS:g} years"),
+    ("Validity range", f"amber from {100 * OUTSIDE[0]:g}% of a cohort outside the ages tested, red from {100 * OUTSIDE[1]:g}%"),
+    (SOFTWARE, "red if a number of a Cox model, curve, log-rank test, adjusted contrast or pooled estimate differs by more than 1e-6, or over 1% of the genes by more than 0.05 in log10 p; known differences count apart; amber if one is larger than is known"),
+)  # fmt: skip
+MATTERS: tuple[tuple[str, str], ...] = (
+    (
+        FOLLOWS_AGE,
+        "If face age does not follow age, it measures something else, and no result can be interpreted",
+    ),
+    (
+        "Origin of the weights",
+        "Results can be compared with those of FaceAge only if the weights are the published ones",
+    ),
+    ("Age dependence", "An association with age acceleration may then be one with age"),
+    ("Proportional hazards", "The hazard ratio is an average over a follow-up in which it changes"),
+    (
+        "Events per variable",
+        "Models with few events per variable are unstable: estimates too extreme, intervals too narrow",
+    ),
+    ("Missing data", "Complete cases may differ from all participants"),
+    (
+        "Site and camera",
+        "Differences between sites or cameras may be taken for differences between participants",
+    ),
+    ("Fairness", "Differences between subgroups may be differences in the error of the model"),
+    (
+        "Validity range",
+        "The error of the model is not known at other ages; results restricted to the tested ages are shown",
+    ),
+    (SOFTWARE, "A number that another package does not give may be a fault of the software"),
+)
 
 
 @dataclass(frozen=True)
@@ -331,11 +373,6 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
     return Check(name, state, "; ".join(said), found[0][2] if found else place("comparisons"), reached)
 
 
-FAIR = {
-    "difference in mean error": "bias", "difference in mean absolute error": "MAE", "ratio of standard deviations": "spread",
-}  # fmt: skip
-
-
 def fairness(tables: ReportTables, config: dict) -> Check:
     """Whether bias, mean absolute error or spread of face age differ between subgroups of the same age."""
     name, link = "Fairness", place("fairness")
@@ -449,45 +486,3 @@ def _digits(value: float) -> str:
 
 def _told(value: float) -> str:
     return "–" if math.isnan(value) else "one is missing" if math.isinf(value) else f"{value:.1e}"
-
-
-LIMITS: tuple[tuple[str, str], ...] = (
-    (FOLLOWS_AGE, f"red if the upper 99% bound of r is below that expected from the released ages of FaceAge (slope {RELEASED_SLOPE:g}, residual SD {RELEASED_SPREAD:g} years) at the SD of age of the cohort"),
-    ("Origin of the weights", "amber until reference ages were matched"),
-    ("Age dependence", f"amber from a correlation with age of {CORRELATION[0]:g}, red from {CORRELATION[1]:g}"),
-    ("Proportional hazards", "amber if a test of face age or of the whole model has p < survival.alpha, red if no time-varying model could be fitted"),
-    ("Events per variable", f"amber below {EVENTS[0]:g} in any model that was estimated, red below {EVENTS[1]:g} in the age-adjusted model"),
-    ("Missing data", f"amber from {100 * MISSING[0]:g}% of any variable of Table 1, exposure or set of covariates, red from {100 * MISSING[1]:g}%"),
-    ("Site and camera", f"amber at p < {FALSE_ALARM:g} of any test between sites, red if RNA batch and age acceleration are confounded"),
-    ("Fairness", f"amber at q < {FALSE_ALARM:g} of a difference in bias, MAE or spread at the same age, red from {FAIR_YEARS:g} years"),
-    ("Validity range", f"amber from {100 * OUTSIDE[0]:g}% of a cohort outside the ages tested, red from {100 * OUTSIDE[1]:g}%"),
-    (SOFTWARE, "red if a number of a Cox model, curve, log-rank test, adjusted contrast or pooled estimate differs by more than 1e-6, or over 1% of the genes by more than 0.05 in log10 p; known differences count apart; amber if one is larger than is known"),
-)  # fmt: skip
-
-MATTERS: tuple[tuple[str, str], ...] = (
-    (
-        FOLLOWS_AGE,
-        "If face age does not follow age, it measures something else, and no result can be interpreted",
-    ),
-    (
-        "Origin of the weights",
-        "Results can be compared with those of FaceAge only if the weights are the published ones",
-    ),
-    ("Age dependence", "An association with age acceleration may then be one with age"),
-    ("Proportional hazards", "The hazard ratio is an average over a follow-up in which it changes"),
-    (
-        "Events per variable",
-        "Models with few events per variable are unstable: estimates too extreme, intervals too narrow",
-    ),
-    ("Missing data", "Complete cases may differ from all participants"),
-    (
-        "Site and camera",
-        "Differences between sites or cameras may be taken for differences between participants",
-    ),
-    ("Fairness", "Differences between subgroups may be differences in the error of the model"),
-    (
-        "Validity range",
-        "The error of the model is not known at other ages; results restricted to the tested ages are shown",
-    ),
-    (SOFTWARE, "A number that another package does not give may be a fault of the software"),
-)

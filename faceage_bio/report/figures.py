@@ -16,20 +16,6 @@ from faceage_bio.report.svg import FONT, lighter
 from faceage_bio.report.words import count, increase, p_value, with_ci
 
 RAW_AND_ADJUSTED = [("unadjusted", GREY), ("adjusted for age", VERMILLION)]
-
-
-def to_svg(chart, label: str) -> Picture:
-    """An Altair chart as an accessible SVG element, followed by its data for those who want them as a table."""
-    import vl_convert
-
-    specification = _specification(chart)
-    svg = lighter(vl_convert.vegalite_to_svg(specification)).replace(INK, "currentColor")
-    svg = svg.replace(' class="marks"', ' class="plot"', 1)
-    start = svg.index("<svg") + 4
-    labelled = f'{svg[:start]} role="img" aria-label="{escape(label, quote=True)}"{svg[start:]}'
-    return Picture(labelled, data_of(specification))
-
-
 INNER = plot.WIDTH - 130  # of a plot with its axis of heights in a figure as wide as its column
 LETTERS = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}
 CONFIG = {
@@ -50,6 +36,21 @@ CONFIG = {
     "title": {"color": INK},
     "text": {"color": INK},
 }
+# data of the figure
+COUNTED = ("n", "n_events", "estimate", "ci_lower", "ci_upper", "p_value", "q_value", "pi_lower", "pi_upper")
+ROW = 20  # units between lines
+
+
+def to_svg(chart, label: str) -> Picture:
+    """An Altair chart as an accessible SVG element, followed by its data for those who want them as a table."""
+    import vl_convert
+
+    specification = _specification(chart)
+    svg = lighter(vl_convert.vegalite_to_svg(specification)).replace(INK, "currentColor")
+    svg = svg.replace(' class="marks"', ' class="plot"', 1)
+    start = svg.index("<svg") + 4
+    labelled = f'{svg[:start]} role="img" aria-label="{escape(label, quote=True)}"{svg[start:]}'
+    return Picture(labelled, data_of(specification))
 
 
 def _specification(chart) -> dict:
@@ -282,11 +283,6 @@ def forest(
     drawn = [rule, ground, key, *heads, *parts, *columns_of_text, plot.x_axis(across, marked, bottom, title)]
     told = [name for name in (section, label, kind, *COUNTED) if name in shown]
     return plot.svg(f"Estimates with 95% CIs: {title}", width, bottom + 46, drawn, shown[told])
-
-
-# data of the figure
-COUNTED = ("n", "n_events", "estimate", "ci_lower", "ci_upper", "p_value", "q_value", "pi_lower", "pi_upper")
-ROW = 20  # units between lines
 
 
 @dataclass(frozen=True)

@@ -105,9 +105,6 @@ def _printable(table: JournalTable) -> JournalTable:
     return replace(table, title=told(table.title), rows=rows, notes=told(table.notes))
 
 
-# ------------------------------------------------------------------------------ Table 1
-
-
 def _table_one_by_cohort(tables: ReportTables, cohorts: Sequence[str]) -> JournalTable | None:
     """All participants of each cohort as a column; None where there is one cohort, whose own table has that column."""
     columns = [
@@ -199,9 +196,6 @@ def _share(row: pd.Series) -> str:
     if pd.isna(row["estimate"]):
         return count(row["n"])
     return f"{count(row['n'])} ({100 * row['estimate']:.0f}%)"
-
-
-# ------------------------------------------------------------------------------ Cox models, comparisons, genes
 
 
 def _cox(tables: ReportTables, config: Mapping) -> JournalTable | None:
@@ -311,9 +305,6 @@ def _meta_analysis(tables: ReportTables, config: Mapping) -> JournalTable | None
     return _made("meta_analysis", "Estimates by cohort and pooled over cohorts", heads, rows, notes)
 
 
-# ------------------------------------------------------------------------------ key results
-
-
 def _key_results(tables: ReportTables, config: Mapping) -> JournalTable | None:
     heads = ("Cohort", "Adjusted for", "Estimate (95% CI)", "p", "q", "n", "Events", "Unadjusted (95% CI)")
     gene = config["expression"]["panel"][0]
@@ -353,9 +344,6 @@ def _key_results(tables: ReportTables, config: Mapping) -> JournalTable | None:
         *_marks(rows),
     ]
     return _made("key_results", "Key results", heads, rows, notes)
-
-
-# ------------------------------------------------------------------------------ shared
 
 
 def _made(name, title, heads, rows, notes, spanners=()) -> JournalTable | None:

@@ -21,6 +21,15 @@ WIDTH = 960  # of the text column at 1440 pixels, about
 MOST_POINTS = 2000
 PIXELS = 2  # of an embedded PNG per unit of the figure: 270 dpi in a column of 18 cm
 NARROW, BROAD = frozenset("ijlftI|.,:;'!()[] "), frozenset("mwMWQOGD@%→≤≥×−")
+# What a colour means in the figures of all pages: a cohort, or a kind of estimate or group; none is both. Each has a contrast of at
+# least 3:1 on white and on the dark page; those that stand together can be distinguished with any colour vision.
+INK = "#010203"  # replaced by the page's own text colour
+GREY = "#80868f"  # unadjusted, for comparison, lowest group
+VERMILLION = "#D55E00"  # face age, age acceleration, adjusted for age, highest group
+VIOLET = "#7566C8"  # chronological age, groups between
+BROWN = "#A0503C"  # a difference, a further method
+COHORTS = ("#0072B2", "#009E73", "#CC79A7", "#78A014", "#3C50F0", "#287828")  # the first three: Okabe and Ito
+BETWEEN = (VIOLET, BROWN, "#50648C", "#783CF0")
 
 
 class Scale:
@@ -239,20 +248,6 @@ def svg(
         f'width="{width:g}" height="{height:g}" fill="currentColor" font-size="12" font-family="{FONT}"{further}>{"".join(parts)}</svg>',
         data,
     )
-
-
-# What a colour means in the figures of all pages: a cohort, or a kind of estimate or group; none is both.
-#
-# Each has a contrast of at least 3:1 on white and on the dark page; those that stand together can be distinguished with any colour vision.
-
-
-INK = "#010203"  # replaced by the page's own text colour
-GREY = "#80868f"  # unadjusted, for comparison, lowest group
-VERMILLION = "#D55E00"  # face age, age acceleration, adjusted for age, highest group
-VIOLET = "#7566C8"  # chronological age, groups between
-BROWN = "#A0503C"  # a difference, a further method
-COHORTS = ("#0072B2", "#009E73", "#CC79A7", "#78A014", "#3C50F0", "#287828")  # the first three: Okabe and Ito
-BETWEEN = (VIOLET, BROWN, "#50648C", "#783CF0")
 
 
 def of_cohorts(names: Sequence[str]) -> dict[str, str]:

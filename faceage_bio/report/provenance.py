@@ -1,6 +1,7 @@
 """Where each figure and table comes from: result table, command, options, inputs, each with its SHA-256.
 
-The provenance is read from the records that the commands left next to what they made (records.py), not from the config; a record is
+What ran is told by the result tables, and settings, software and inputs by the records of the steps; the sources that the methods name
+are listed. The provenance is read from the records that the commands left next to what they made (records.py), not from the config; a record is
 believed only if it holds the hash of the file.
 """
 
@@ -24,7 +25,28 @@ from faceage_bio.report import words
 from faceage_bio.report.tables_by_place import ANALYSES, ReportTables
 from faceage_bio.report.words import covariates, leading_method, reason
 
+if TYPE_CHECKING:
+    from pybtex.database import Entry
+
 PAGES = "render-report"  # the step that makes what tells the provenance
+# tests of each table that are adjusted together
+FAMILIES = {
+    "phenotype/phenotypes": "smoking, BMI and further exposures, adjusted rows of a cohort",
+    "phenotype/pairs": "pairs of groups, within a factor",
+    "phenotype/interactions": "interactions of a cohort",
+    "fairness/fairness": "fairness, age-adjusted tests of a table",
+    "expression/genes": "all genes, for each age",
+    "expression/panel": "prespecified genes, within each test",
+    "expression/set_associations": "sets of genes, within each score and exposure",
+    "survival/gene_panel": "prespecified genes against survival",
+    "survival/genes": "all genes against survival",
+    "survival/sites": "levels within a model",
+    "survival/subgroups": "interactions with the hazard ratio, within a model",
+    "variants/genes": "genes with variants, within each test and outcome",
+}
+NOT_SHOWN = {"cohorts", "results_dir", "models", "demo"}  # they name files
+INSTALLED = ("torch", "facenet-pytorch", "statsmodels", "pandas", "numpy", "scipy", "snakemake")
+BIBTEX = Path(__file__).parent / "references.bib"
 
 
 @dataclass(frozen=True)
@@ -184,15 +206,10 @@ def _inputs(record: dict | None, known: dict[str, File]) -> list[dict]:
     return shown + [many[6] | {"more": len(many) - 6} for many in kinds.values() if len(many) > 6]
 
 
-# What ran, for the methods: questions to the result tables, and the settings that the steps used.
-#
-# The words of the methods come from here and not from the config: a stage without a row has no paragraph, and a setting is shown as
-# the step's record has it (records.py). Where a step left no record, the config that the page was made with is all there is; the
-# page then says so.
-
-
 def settings_that_ran(settings: dict, records: Iterable[dict]) -> tuple[dict, list[str]]:
     """The settings as the steps were given them, and in words where that is not what the config says.
+
+    Where a step left no record, the config is all there is; the page then says so.
 
     Parameters
     ----------
@@ -225,7 +242,7 @@ def _within(settings: dict, way: Sequence[str]) -> dict:
 
 @dataclass(frozen=True)
 class Ran:
-    """Questions that the templates of the methods ask of the result tables."""
+    """Questions that the templates of the methods ask of the result tables: a stage without a row has no paragraph."""
 
     tables: ReportTables
 
@@ -310,29 +327,6 @@ class Ran:
         return covariates(self.said(table, column, **wanted))
 
 
-FAMILIES = {
-    "phenotype/phenotypes": "smoking, BMI and further exposures, adjusted rows of a cohort",
-    "phenotype/pairs": "pairs of groups, within a factor",
-    "phenotype/interactions": "interactions of a cohort",
-    "fairness/fairness": "fairness, age-adjusted tests of a table",
-    "expression/genes": "all genes, for each age",
-    "expression/panel": "prespecified genes, within each test",
-    "expression/set_associations": "sets of genes, within each score and exposure",
-    "survival/gene_panel": "prespecified genes against survival",
-    "survival/genes": "all genes against survival",
-    "survival/sites": "levels within a model",
-    "survival/subgroups": "interactions with the hazard ratio, within a model",
-    "variants/genes": "genes with variants, within each test and outcome",
-}
-
-
-# About the page itself: with what settings the steps ran, with which software, seeds and inputs, and what all that cannot say.
-
-
-NOT_SHOWN = {"cohorts", "results_dir", "models", "demo"}  # they name files
-INSTALLED = ("torch", "facenet-pytorch", "statsmodels", "pandas", "numpy", "scipy", "snakemake")
-
-
 def about(tables: ReportTables, provenance: Provenance, config: dict, cards: Sequence[dict]) -> dict:
     """What the templates of methods, limits and software need; ``settings`` are those that the steps ran with."""
     given = {key: words.without_folders(value) for key, value in config.items() if key not in NOT_SHOWN}
@@ -379,15 +373,6 @@ def _software(records: Sequence[dict]) -> list[dict]:
         {"name": name, "version": number, "steps": "every step" if everything <= set(steps) else ", ".join(sorted(steps))}
         for (name, number), steps in sorted(used.items(), key=lambda one: (one[0][0] not in {"python", "faceage-bio"}, one[0]))
     ]  # fmt: skip
-
-
-# What was used and is therefore to be cited: the methods of the page name their sources, and only named ones are listed.
-
-
-if TYPE_CHECKING:
-    from pybtex.database import Entry
-
-BIBTEX = Path(__file__).parent / "references.bib"
 
 
 @cache

@@ -16,6 +16,7 @@ AGES = "face age against age"
 DIGITS = 3
 ORDER = ("Harrell's C", "Uno's C", "AUC", "Brier score", "scaled Brier score", "integrated Brier score")
 DIFFERENCES = {f"difference of {measure}": measure for measure in ORDER}
+ADDS_BELOW = 0.05  # of the likelihood ratio, below which the sentence says that face age adds
 
 
 def _colour(names: list[str]):
@@ -112,9 +113,6 @@ def draw_decisions(rows: pd.DataFrame, titles: list[str]) -> Picture:
         )
         panels.append(panel.properties(width=PANEL, height=PANEL))
     return to_svg(alt.hconcat(*panels, spacing=18), "Net benefit by threshold probability")
-
-
-ADDS_BELOW = 0.05  # of the likelihood ratio, below which the sentence says that face age adds
 
 
 def added_value_section(tables: ReportTables, name: str, config: dict) -> dict:

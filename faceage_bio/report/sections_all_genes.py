@@ -31,6 +31,10 @@ FOUND = 0.05  # q
 STRONGEST = 10  # genes that are named besides the panel
 NAME_HEIGHT = 14
 NAME_LIMIT = 24  # letters; the whole name stands in the table
+BUDGET = 1_100_000  # bytes that all genes of a page may take together; what else it shows has 2.0 of 3 MB in the demo
+ROWS_SHOWN = 10  # before the reader asks for more, and where scripts are off
+DRAWN = ("estimate", "p_value")  # where a dot stands
+FEWEST = 200  # genes that a table keeps however many tables there are
 
 
 def volcano(genes: pd.DataFrame, panel: list[str], title: str, label: str, raster: bool = True) -> Picture:
@@ -161,12 +165,6 @@ def _legend(estimate: np.ndarray, found: np.ndarray, declared: np.ndarray, apart
         mark = f'<circle r="3.2" fill="#fff" stroke="{GREY}" stroke-width="1.6"/>'
         entries.append((mark, f"Methods disagree (n = {int(apart.sum()):,})"))
     return plot.legend(entries, LEFT, 16, plot.WIDTH - RIGHT)[0]
-
-
-BUDGET = 1_100_000  # bytes that all genes of a page may take together; what else it shows has 2.0 of 3 MB in the demo
-ROWS_SHOWN = 10  # before the reader asks for more, and where scripts are off
-DRAWN = ("estimate", "p_value")  # where a dot stands
-FEWEST = 200  # genes that a table keeps however many tables there are
 
 
 @dataclass(frozen=True)

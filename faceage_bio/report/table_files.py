@@ -82,9 +82,6 @@ def rendered(tables: ReportTables, config: Mapping, *, internal: bool) -> dict[s
     return files
 
 
-# ------------------------------------------------------------------------------ TSV
-
-
 def tsv_rows(table: JournalTable, mark: str) -> list[list[str]]:
     """Head, lines, and the notes below them in the first column."""
     above = _spans(table)
@@ -111,9 +108,6 @@ def _separated(rows: Sequence[Sequence[object]]) -> bytes:
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
     writer.writerows([[harmless(str(cell)) for cell in row] for row in rows])
     return text.getvalue().encode()
-
-
-# ------------------------------------------------------------------------------ LaTeX
 
 
 def latex_table(table: JournalTable, mark: str) -> str:

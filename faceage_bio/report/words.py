@@ -11,6 +11,25 @@ import pandas as pd
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, SPARSE, decode
 from faceage_bio.core.tables import read_table
 
+# measures whose time is a span, not a point
+WITHIN = ["cumulative incidence", "restricted mean survival time"]
+FILE = re.compile(r"(?:[^/\\]*[/\\])+[^/\\]+\.\w{1,6}")
+REASONS = dict(read_table(Path(__file__).parent / "reasons.tsv").itertuples(index=False))  # code: words
+TERMS = {
+    "face_age": "face age",
+    "chronological_age": "chronological age",
+    "age_acceleration": "age acceleration",
+    "face_ageing_rate": "face ageing rate",
+    "interval_years": "interval between the photos",
+    "age_gap": "age gap",
+    "bmi": "BMI",
+    "ecog": "ECOG",
+    "bmi_class": "BMI class",
+    "skin_type": "skin type",
+    "pack_years": "pack-years",
+}
+UNITS_OF_RULES = {"small_photo": " px", "small_face": " px", "large_yaw": "°", "large_roll": "°"}
+
 
 def number(value: float, digits: int = 2) -> str:
     """Fixed digits, a true minus sign, and nothing for what is missing."""
@@ -108,10 +127,7 @@ def time_words(years: float) -> str:
     return f"{years:g} years"
 
 
-# measures whose time is a span, not a point
-WITHIN = ["cumulative incidence", "restricted mean survival time"]
 WITHIN += [f"{contrast} of restricted mean survival time" for contrast in ("difference", "ratio")]
-FILE = re.compile(r"(?:[^/\\]*[/\\])+[^/\\]+\.\w{1,6}")
 
 
 def without_folders(value: Any) -> Any:
@@ -128,22 +144,6 @@ def without_folders(value: Any) -> Any:
 def confidence_interval(lower: float, upper: float, digits: int = 2) -> str:
     """The bounds of a 95% CI: ``1.51–2.27``, and ``−0.30 to 2.10`` where a bound is negative; empty where one is missing."""
     return interval(lower, upper, digits) if math.isfinite(lower) and math.isfinite(upper) else ""
-
-
-REASONS = dict(read_table(Path(__file__).parent / "reasons.tsv").itertuples(index=False))  # code: words
-TERMS = {
-    "face_age": "face age",
-    "chronological_age": "chronological age",
-    "age_acceleration": "age acceleration",
-    "face_ageing_rate": "face ageing rate",
-    "interval_years": "interval between the photos",
-    "age_gap": "age gap",
-    "bmi": "BMI",
-    "ecog": "ECOG",
-    "bmi_class": "BMI class",
-    "skin_type": "skin type",
-    "pack_years": "pack-years",
-}
 
 
 def reason(code: str) -> str:
@@ -182,9 +182,6 @@ def spoken(text: str) -> str:
     for name, said in TERMS.items():
         text = text.replace(name, said) if "_" in name else text
     return text
-
-
-UNITS_OF_RULES = {"small_photo": " px", "small_face": " px", "large_yaw": "°", "large_roll": "°"}
 
 
 def quality_rules(quality: dict, action: str) -> str:
