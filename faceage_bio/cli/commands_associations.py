@@ -150,9 +150,8 @@ def fit_association_sensitivity(
     plan = Plan(phenotype.covariates, adjust_for, phenotype.full_adjustment)
     doses = fit_dose_response(people, phenotype.dose_response, adjust_for)
     subgroups = compare_subgroups(people, exposures, phenotype.modifiers, adjust_for, phenotype.split_age)
-    matched = match_groups(
-        people, "group", matching.exact, matching.caliper_years, matching.balance_covariates
-    )
+    pairing = (matching.exact, matching.caliper_years, matching.balance_covariates)
+    matched = match_groups(people, "group", *pairing)
     adjusted = compare_adjustments(
         people, exposures, plan, m=imputation.m, iterations=imputation.iterations, seed=imputation.seed
     )
@@ -272,9 +271,7 @@ def stress_photos(
     load = partial(load_tools, [model], chosen, faces)
     with counted("photos", len(sample)) as progress:
         changes = stress(sample, load, workers=processes, one_owner=chosen == "cuda", progress=progress)
-    table, lost = (
-        summarise_cohorts(changes, fairness.by, fairness.age_cut_points, fairness.min_n),
-        changes["condition"].isna().sum(),
-    )
+    table = summarise_cohorts(changes, fairness.by, fairness.age_cut_points, fairness.min_n)
+    lost = changes["condition"].isna().sum()
     print(f"{len(table)} rows; {lost} of {len(sample)} photos had no age as they are")
     return {"stress": table}

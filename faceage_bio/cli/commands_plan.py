@@ -175,9 +175,9 @@ def study(
         )
     if modifier_share is not None:
         plan = plan.with_interaction(modifier_share)
-    observed = (
-        () if survival is None else (observation(survival, *when, lost), extrapolation(survival, *when))
-    )
+    observed = ()
+    if survival is not None:
+        observed = (observation(survival, *when, lost), extrapolation(survival, *when))
     table = plan.table(*observed)
     _save(table, output)
     needed = table[table["part"] == "result"].set_index("quantity")["value"]

@@ -17,6 +17,8 @@ site_app = Commands(no_args_is_help=True)
 Results = Annotated[
     list[Path], "Folder of a run, whose participants must not be found in what leaves; repeat."
 ]
+FinishedRun = Annotated[Path | None, "Folder of a finished run; the config's results_dir if not given."]
+Yes = Annotated[bool, typer.Option("--yes", help="Write without asking.")]
 Table = Annotated[
     list[Path],
     typer.Option(
@@ -106,9 +108,7 @@ def check_privacy(
 
 @app.command()
 def publish(
-    results: Annotated[
-        Path | None, "Folder of a finished run; the config's results_dir if not given."
-    ] = None,
+    results: FinishedRun = None,
     output: Annotated[Path | None, "Folder or .zip to write; share/ in the results if not given."] = None,
     table: Table = [],
     configfile: ConfigFile = None,
@@ -175,9 +175,7 @@ def export(
     site: Annotated[str, "Name of this site."],
     output: Annotated[Path, "The bundle (.zip)."],
     configfile: Annotated[Path, "The study's config.yaml."],
-    results: Annotated[
-        Path | None, "Folder of a finished run; the config's results_dir if not given."
-    ] = None,
+    results: FinishedRun = None,
     cohort: Annotated[list[str], "Cohort that takes part; repeat. All if not given."] = [],
     rounding: Annotated[
         int | None,
@@ -187,7 +185,7 @@ def export(
         Path | None, "Secret key of this site, made if absent; in your folder of settings if not given."
     ] = None,
     sign: Annotated[Path | None, "OpenSSH key with which the bundle is signed (bundle.zip.sig)."] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Show what would leave, ask, and write this site's bundle: released tables with model estimates in full precision.
 
@@ -301,7 +299,7 @@ def answer(
     output: Annotated[Path, "The answer (.json)."],
     definition: Annotated[str, "Definition of age acceleration."] = "linear",
     rounding: Annotated[int, typer.Option(help="Counts are rounded to multiples of this.", min=1)] = 6,
-    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Show what would leave, ask, and write this site's answer.
 

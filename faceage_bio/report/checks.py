@@ -176,9 +176,8 @@ def _spread_of_age(tables: ReportTables, cohort: str) -> float | None:
     rows = tables.get("phenotype", "table_one", cohort)
     if "standard_deviation" not in rows:
         return None
-    mine = rows[
-        (rows["term"] == "chronological_age") & (rows["measure"] == "mean") & (rows["group"] == "all")
-    ]
+    age = rows[(rows["term"] == "chronological_age") & (rows["group"] == "all")]
+    mine = age[age["measure"] == "mean"]
     known = mine["standard_deviation"].dropna()
     return float(known.iloc[0]) if len(known) and known.iloc[0] > 0 else None
 
@@ -258,9 +257,8 @@ def proportional_hazards(tables: ReportTables, config: dict) -> Check:
     """Whether hazard ratios of face age are constant over the follow-up."""
     name, alpha = "Proportional hazards", config["survival"]["alpha"]
     rows = _rows(tables, "survival", "proportional_hazards", config)
-    least = (
-        rows[rows["term"].isin(["face_age", "GLOBAL"])].groupby(COHORT, sort=False)["p_value"].min().dropna()
-    )
+    of_age = rows[rows["term"].isin(["face_age", "GLOBAL"])]
+    least = of_age.groupby(COHORT, sort=False)["p_value"].min().dropna()
     if not len(least):
         return Check(name, NOT_RUN, "no Cox model could be tested", place("hazards"))
     bad = least[least < alpha]

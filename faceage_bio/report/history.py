@@ -47,9 +47,8 @@ def estimates(tables: ReportTables, config: dict) -> Iterator[tuple[str, str]]:
     gene = config["expression"]["panel"][0]
     for name in config["cohorts"]:
         cox, panel = tables.get("survival", "cox", name), tables.get("expression", "panel", name)
-        rows = cox[
-            (cox["term"] == "face_age") & (cox["exposure"] == "face_age") & (cox["adjustment"] == "age")
-        ]
+        own = cox[(cox["term"] == "face_age") & (cox["exposure"] == "face_age")]
+        rows = own[own["adjustment"] == "age"]
         yield from _told(f"{name}: hazard ratio for death of face age, adjusted for age", rows, 2)
         rows = panel[(panel["model"] == "together") & (panel["exposure"] == "age_acceleration")]
         rows = rows[rows["term"] == gene]
@@ -213,9 +212,8 @@ def read_frozen(path: Path) -> dict:
         It is no longer what `freeze` wrote.
     """
     found = read_json(path)
-    if not isinstance(found, dict) or found.get(SHA) != digest_of(
-        {k: v for k, v in found.items() if k != SHA}
-    ):
+    content = {key: value for key, value in found.items() if key != SHA} if isinstance(found, dict) else {}
+    if not content or found.get(SHA) != digest_of(content):
         raise TableError(
             f"{path}: not the plan that `faceage-bio freeze` wrote, since its SHA-256 differs. Expected the file unchanged. Restore it from a copy."
         )

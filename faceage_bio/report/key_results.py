@@ -63,9 +63,8 @@ class Question:
         return _forest(row, self.null, self._ends()) if row.estimated else Markup("")
 
     def _ends(self) -> tuple[float, float]:
-        known = (
-            row.row[end] for row in self.rows if row.estimated for end in ("estimate", "ci_lower", "ci_upper")
-        )
+        values = (row.row for row in self.rows if row.estimated)
+        known = (value[end] for value in values for end in ("estimate", "ci_lower", "ci_upper"))
         ends = [self.null, *(float(end) for end in known if not pd.isna(end))]
         return min(ends), max(ends)
 
@@ -155,9 +154,8 @@ def _gene(asked: select.KeyQuestion, tables: ReportTables) -> Question:
         name = key.adjusted["cohort"]
         rows.append(_row(key, 2, "genes", "expression/panel", say=p_scientific))
         panel = tables.get("expression", "panel", name)
-        both = panel[
-            (panel["question"] == "expression") & (panel["model"] == select.JOINT) & (panel["term"] == gene)
-        ]
+        joint = panel[(panel["model"] == select.JOINT) & (panel["term"] == gene)]
+        both = joint[joint["question"] == "expression"]
         by = {row["exposure"]: row for row in both.to_dict("records")}
         if key.adjusted["question"] == "expression" and "chronological_age" in by:
             age, apart = by["chronological_age"], by.get("difference")

@@ -201,9 +201,8 @@ def draw_curve(table: pd.DataFrame, people: pd.DataFrame) -> Picture:
     ).properties(width=INNER, height=300)
     x = alt.X("lower:Q", title="Age acceleration, years", scale=x_scale)
     y = alt.Y("n:Q", title="n", axis=alt.Axis(tickCount=3))
-    bars = (
-        alt.Chart(people).mark_rect(color=INK, opacity=0.35).encode(x=x, x2="upper:Q", y=y, y2=alt.datum(0))
-    )
+    bars = alt.Chart(people).mark_rect(color=INK, opacity=0.35)
+    bars = bars.encode(x=x, x2="upper:Q", y=y, y2=alt.datum(0))
     both = alt.vconcat(top, bars.properties(width=INNER, height=70), spacing=4)
     return to_svg(both, "Hazard ratio by age acceleration, with numbers of participants")
 

@@ -134,9 +134,8 @@ def _steps(mine: pd.DataFrame, across: plot.Scale, up: plot.Scale, colour: str, 
     places = zip(x[censored].round(digits), y[censored].round(digits), strict=True)
     ticks = [f"M{a:g} {b - 4.5:g}v9" for a, b in places]
     ticks = ticks if digits else list(dict.fromkeys(ticks))
-    marks = (
-        f'<path class="censored" d="{"".join(ticks)}" stroke="{colour}" stroke-width="1.4"/>' if ticks else ""
-    )
+    d = "".join(ticks)
+    marks = f'<path class="censored" d="{d}" stroke="{colour}" stroke-width="1.4"/>' if ticks else ""
     return plot.line(f"M{_corners(x, y)}", *_style((colour, dash))) + marks
 
 

@@ -192,9 +192,8 @@ def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
             f"The age gap was {signed(mean['estimate'])} years on average{in_brackets(mean, 1)} in {people(mean['n'])} participants, "
             f"and changed by {signed(slope['estimate'])} years per 10 years of age{in_brackets(slope, 1)}."
         )
-    known = differences[
-        differences["estimate"].notna() & ~differences["sparse"] & (differences["within"] == "")
-    ]
+    firm = differences[differences["estimate"].notna() & ~differences["sparse"]]
+    known = firm[firm["within"] == ""]
     for row in known[known["measure"] == "difference in mean error"].to_dict("records"):
         said.append(
             f"{row['factor'].capitalize()}, {row['group']}: at the same age {signed(row['estimate'])} years{in_brackets(row, 1)}; "
