@@ -1,6 +1,6 @@
 """Where each figure and table comes from: result table, command, options, inputs, each with its SHA-256.
 
-What ran is told by the result tables, and settings, software and inputs by the records of the steps; the sources that the methods name
+What ran stands in the result tables, and settings, software and inputs in the records of the steps; the sources that the methods name
 are listed. The provenance is read from the records that the commands left next to what they made (records.py), not from the config; a record is
 believed only if it holds the hash of the file.
 """
