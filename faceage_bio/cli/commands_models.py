@@ -1,8 +1,7 @@
 """faceage-bio weights: import, verify, fetch and show the published weights, add another model; faceage-bio train: an own one."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,6 +16,8 @@ ConfigFile = Annotated[
 ]
 Device = Annotated[str, "For finding faces: auto, cpu or cuda."]
 Workers = Annotated[int, typer.Option(help="Processes side by side; 0: one per core.", min=0)]
+Alignment = Literal["box", "five_points"]
+Standardisation = Literal["per_photo", "imagenet", "zero_to_one", "minus_one_to_one"]
 
 
 @weights_app.command("import")
@@ -59,18 +60,6 @@ def import_(
     print(made["notice"])
 
 
-class Alignment(StrEnum):
-    box = "box"
-    five_points = "five_points"
-
-
-class Standardisation(StrEnum):
-    per_photo = "per_photo"
-    imagenet = "imagenet"
-    zero_to_one = "zero_to_one"
-    minus_one_to_one = "minus_one_to_one"
-
-
 @weights_app.command()
 def add(
     file: Annotated[Path, typer.Argument(help="A TorchScript (.pt, .ts) or ONNX (.onnx) file.")],
@@ -81,10 +70,8 @@ def add(
     ] = 160,
     alignment: Annotated[
         Alignment, "How the face is cut: the detected box, or five landmarks moved to ArcFace's template."
-    ] = Alignment.box,
-    standardisation: Annotated[
-        Standardisation, "How 0 to 255 becomes its input."
-    ] = Standardisation.per_photo,
+    ] = "box",
+    standardisation: Annotated[Standardisation, "How 0 to 255 becomes its input."] = "per_photo",
     source: Annotated[str, "Where it comes from: paper, version, licence."] = "",
     trust: Annotated[
         bool, typer.Option("--trust", help="You know who made a TorchScript file, which is a program.")
@@ -104,7 +91,7 @@ def add(
     from faceage_bio.faces.vision.face_input import FaceInput
     from faceage_bio.faces.vision.other_models import add_model
 
-    how = FaceInput(alignment.value, size, standardisation.value)
+    how = FaceInput(alignment, size, standardisation)
     card = add_model(file, output, name=name, face_input=how, source=source, trust=trust)
     print(f"{output}: {card['name']}, {card['kind']}, gave plausible ages for three trial faces.")
     print(f"Next: models: [FACEAGE_FOLDER, {output}] in the config.")

@@ -1,8 +1,7 @@
 """faceage-bio plan: how many participants a study or a trial needs; faceage-bio randomise: the allocation list of a trial."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,12 +13,8 @@ app = Commands()
 
 MOST_PIECES = 12  # of constant hazard, in place of the steps of a curve
 
-
-class Scale(StrEnum):
-    observed = "observed"
-    true = "true"
-
-
+Scale = Literal["observed", "true"]
+Measure = Literal["c-index", "difference", "hazard-ratio"]
 HazardRatio = Annotated[float, "The smallest hazard ratio for death that matters."]
 Power = Annotated[float, "Chance to show it."]
 Alpha = Annotated[float, "Type I error."]
@@ -132,8 +127,8 @@ def study(
     ] = None,
     hr_scale: Annotated[
         Scale, "observed: the hazard ratio of measured face age; true: free of measurement error."
-    ] = Scale.observed,
-    sd_scale: Annotated[Scale, "The same of --sd."] = Scale.observed,
+    ] = "observed",
+    sd_scale: Annotated[Scale, "The same of --sd."] = "observed",
     modifier_share: Annotated[
         float | None,
         "Plan an interaction: --hazard-ratio is the ratio of two subgroups', this the share of one.",
@@ -167,7 +162,7 @@ def study(
             )
         survival = _survival(median_survival, survival_table)
         event_share = survival.event_share(*when, lost)
-    error = Photos(reliability, photos, published_reliability, hr_scale.value, sd_scale.value)
+    error = Photos(reliability, photos, published_reliability, hr_scale, sd_scale)
     plan = CohortPlan(hazard_ratio, per, sd, event_share, power, alpha, sided, r_squared, error)
     if simulate and survival is None:
         raise RunError(
@@ -333,12 +328,6 @@ def model(
     print(f"{n}, {per_parameter:.1f} for each of {parameters} parameters ({criteria})")
 
 
-class Measure(StrEnum):
-    c_index = "c-index"
-    difference = "difference"
-    hazard_ratio = "hazard-ratio"
-
-
 @plan_app.command()
 def precision(
     pilot: Annotated[Path, "Participants of a pilot with follow-up, as for plan trial."],
@@ -352,7 +341,7 @@ def precision(
     measure: Annotated[
         Measure,
         "Harrell's C of a model with face age, its difference to the model without, or the hazard ratio of face age.",
-    ] = Measure.c_index,
+    ] = "c-index",
     covariate: Annotated[list[str], "Column of the model besides face age; repeat."] = ["chronological_age"],
     per: Annotated[float, typer.Option(help="Years that the hazard ratio is for.", min=0.01)] = 10,
     repeats: Annotated[int, typer.Option(help="Samples of each size.", min=50, max=10_000)] = 200,
@@ -374,17 +363,17 @@ def precision(
     if (width is None) == (above is None):
         raise RunError("--width and --above: expected one of them. Give for example --width 0.1.")
     rows = _pilot(pilot, ["face_age", *covariate])
-    widths = interval_widths(rows, measure.value, covariate, per=per, repeats=repeats, seed=seed)
+    widths = interval_widths(rows, measure, covariate, per=per, repeats=repeats, seed=seed)
     if above is not None:
-        width = width_above(widths, above, measure.value)
+        width = width_above(widths, above, measure)
         remarks = [
             f"The expected lower end of the 95% CI is {above:g}: in about half of such studies it is below. For more assurance give a higher --above."
         ]
-    n = participants_for_width(widths, width, measure.value)
+    n = participants_for_width(widths, width, measure)
     name = {
-        Measure.c_index: "C-index",
-        Measure.difference: "difference of the C-index",
-        Measure.hazard_ratio: f"hazard ratio per {per:g} years",
+        "c-index": "C-index",
+        "difference": "difference of the C-index",
+        "hazard-ratio": f"hazard ratio per {per:g} years",
     }[measure]
     events = rows["event"].sum()
     assumptions = [
