@@ -7,7 +7,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
 from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import first_upper, interval, number, p_equals, people, signed, time_words
+from faceage_bio.report.words import count, first_upper, interval, number, p_equals, signed, time_words
 
 WITHOUT, WITH = GREY, VERMILLION
 LOWEST_BENEFIT = -0.05
@@ -207,7 +207,7 @@ def sentence(rows: pd.DataFrame) -> str:
         return f"{first_upper(question)}: {rows['note'].iloc[0]}."
     c = rows[rows.measure.replace(DIFFERENCES) == "Harrell's C"].set_index("kind")
     first, second = c.loc["model"].iloc[0], c.loc["model"].iloc[1]
-    on_whom = f"On the same {people(first.n)} participants ({people(first.n_events)} deaths)"
+    on_whom = f"On the same {count(first.n)} participants ({count(first.n_events)} deaths)"
     held = " and ".join(model_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
     redacted = pd.isna(first.estimate) or pd.isna(second.estimate)
     verdict = _both_added(tests) if question == AGES else _adds(tests, held if redacted else "them")

@@ -12,7 +12,7 @@ from faceage_bio.report.sections_curves import competing_section, curves_section
 from faceage_bio.report.sections_genes import gene_survival_section
 from faceage_bio.report.sections_scores import scores_section
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import count, first_upper, interval, number, p_equals, p_value, people, term
+from faceage_bio.report.words import count, first_upper, interval, number, p_equals, p_value, term
 from faceage_bio.stats.sample_size import size_for_fitted_model
 
 AGES = "face age against age"
@@ -129,7 +129,7 @@ def ages_sentence(comparison: pd.DataFrame) -> str:
         if AGES not in mine.index or pd.isna(mine.estimate[AGES]):
             continue
         ratio = mine.loc[AGES]
-        analysed = f"n = {people(ratio.n)}, {people(ratio.n_events)} events"
+        analysed = f"n = {count(ratio.n)}, {count(ratio.n_events)} events"
         parts.append(
             f"{way}: {number(mine.estimate['face_age'])} against {number(mine.estimate['chronological_age'])}, "
             f"ratio {number(ratio.estimate)} ({interval(ratio.ci_lower, ratio.ci_upper)}), p {p_equals(ratio.p_value)}"
@@ -179,12 +179,12 @@ def draw_over_time(curve: pd.DataFrame) -> Picture:
     return to_svg(alt.vconcat(*charts, spacing=12), "Hazard ratios over the follow-up, with 95% bands")
 
 
-def draw_curve(table: pd.DataFrame, people: pd.DataFrame) -> Picture:
+def draw_curve(table: pd.DataFrame, histogram: pd.DataFrame) -> Picture:
     """Hazard ratio by age acceleration, and below it the numbers of participants."""
     import altair as alt
 
     table = table.assign(kind=[STEPS[step != "+ age"][0] for step in table["step"]])
-    ends = pd.concat([table["years"], people["lower"], people["upper"]])
+    ends = pd.concat([table["years"], histogram["lower"], histogram["upper"]])
     x_scale = alt.Scale(domain=[ends.min(), ends.max()], nice=False)
     colours = dict(zip(dict.fromkeys(table["kind"]), (VERMILLION, BROWN), strict=False))
     colour = coloured("kind", colours, symbolType="square", symbolOpacity=1, columnPadding=24)
@@ -201,7 +201,7 @@ def draw_curve(table: pd.DataFrame, people: pd.DataFrame) -> Picture:
     ).properties(width=INNER, height=300)
     x = alt.X("lower:Q", title="Age acceleration, years", scale=x_scale)
     y = alt.Y("n:Q", title="n", axis=alt.Axis(tickCount=3))
-    bars = alt.Chart(people).mark_rect(color=INK, opacity=0.35)
+    bars = alt.Chart(histogram).mark_rect(color=INK, opacity=0.35)
     bars = bars.encode(x=x, x2="upper:Q", y=y, y2=alt.datum(0))
     both = alt.vconcat(top, bars.properties(width=INNER, height=70), spacing=4)
     return to_svg(both, "Hazard ratio by age acceleration, with numbers of participants")
@@ -275,9 +275,9 @@ def _remedies(remedies: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def _curve(tests: pd.DataFrame, curve: pd.DataFrame, people: pd.DataFrame) -> dict:
-    people = people[people["n"].notna()]
-    figure = draw_curve(curve, people) if len(curve) and len(people) else ""
+def _curve(tests: pd.DataFrame, curve: pd.DataFrame, histogram: pd.DataFrame) -> dict:
+    histogram = histogram[histogram["n"].notna()]
+    figure = draw_curve(curve, histogram) if len(curve) and len(histogram) else ""
     return {"curvature": words.with_measures(tests), "curvature_figure": figure}
 
 

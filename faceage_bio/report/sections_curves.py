@@ -11,7 +11,7 @@ from faceage_bio.report import plot
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.plot import WIDTH, of_groups
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import p_equals, people, term, why_not
+from faceage_bio.report.words import count, p_equals, term, why_not
 
 ALL = "all"
 RMST = "restricted mean survival time"
@@ -323,7 +323,7 @@ def _figure(
     if not order:
         return Picture()
     numbers = at_risk[at_risk["grouping"] == part["grouping"]]
-    numbers = numbers.assign(shown=[people(n) for n in numbers["at_risk"]])[["group", "years", "shown"]]
+    numbers = numbers.assign(shown=[count(n) for n in numbers["at_risk"]])[["group", "years", "shown"]]
     label = f"{what} {part['title']} with 95% confidence bands, censoring ticks and numbers at risk"
     time, drawn = time_title(config["survival"]), mine.reindex(columns=CURVE)
     return step_curves(drawn, numbers, order, panels, time, label, medians=medians, width=width)

@@ -10,7 +10,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import forest, reference_line, to_svg
 from faceage_bio.report.plot import GREY, INK, VERMILLION, of_groups
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import in_brackets, number, people, signed
+from faceage_bio.report.words import count, in_brackets, number, signed
 
 RAW_ERROR, SAME_AGE = "mean error", "mean error at the same age"
 RAW_DIFFERENCE, DIFFERENCE_AT_AGE = "unadjusted difference", "difference at the same age"
@@ -152,13 +152,13 @@ def _line(rows: pd.DataFrame, errors: dict[tuple[str, str], str], shares: dict[s
         shares[row["outcome"]] if row["measure"] == SHARE else errors[row["measure"], row["adjustment"]]: row
         for row in rows.to_dict("records")
     }
-    people, photos = rows[rows["measure"] != SHARE], rows[rows["measure"] == SHARE]
+    participants, photos = rows[rows["measure"] != SHARE], rows[rows["measure"] == SHARE]
     return {
         **rows.iloc[0][[*OF_LINE]],
         "measures": {key: found.get(key) for key in (*errors.values(), *shares.values())},
-        "n": people["n"].iloc[0] if len(people) else np.nan,
+        "n": participants["n"].iloc[0] if len(participants) else np.nan,
         "n_photos": photos["n"].iloc[0] if len(photos) else np.nan,
-        "sparse": bool(people["sparse"].any()),
+        "sparse": bool(participants["sparse"].any()),
     }
 
 
@@ -189,7 +189,7 @@ def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     if {"mean error", "slope"} <= set(everyone.index):
         mean, slope = everyone.loc["mean error"], everyone.loc["slope"]
         said.append(
-            f"The age gap was {signed(mean['estimate'])} years on average{in_brackets(mean, 1)} in {people(mean['n'])} participants, "
+            f"The age gap was {signed(mean['estimate'])} years on average{in_brackets(mean, 1)} in {count(mean['n'])} participants, "
             f"and changed by {signed(slope['estimate'])} years per 10 years of age{in_brackets(slope, 1)}."
         )
     firm = differences[differences["estimate"].notna() & ~differences["sparse"]]
@@ -238,7 +238,7 @@ def _stress_sentence(everybody: pd.DataFrame) -> str:
     most = mean.loc[mean["estimate"].abs().idxmax()]
     return (
         f"Ages moved most with {most['condition']} ({most['label']}): {signed(most['estimate'])} years on average{in_brackets(most, 1)} in "
-        f"{people(most['n'])} photos."
+        f"{count(most['n'])} photos."
     )
 
 

@@ -15,6 +15,7 @@ from faceage_bio.report.plot import BROWN, GREY, VERMILLION, VIOLET
 from faceage_bio.report.sections_all_genes import FOUND, Column, PageGenes, all_genes, identifier_of
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import (
+    count,
     covariates,
     in_brackets,
     increase,
@@ -22,7 +23,6 @@ from faceage_bio.report.words import (
     number,
     p_equals,
     p_scientific,
-    people,
     signed,
     sparse,
 )
@@ -250,8 +250,8 @@ def _heat_map(table: pd.DataFrame) -> dict:
 def quality_sentence(summary: pd.DataFrame) -> str:
     """How many samples were checked, and what became of those that differ."""
     by = summary[summary.measure == "samples"].set_index("term")
-    said = f"{people(by.n['excluded'])} samples were checked"
-    parts = [f"{people(by.estimate[term])} {term}" for term in ("excluded", "flagged") if by.estimate[term]]
+    said = f"{count(by.n['excluded'])} samples were checked"
+    parts = [f"{count(by.estimate[term])} {term}" for term in ("excluded", "flagged") if by.estimate[term]]
     said += f": {', '.join(parts)}" if parts else "; none is excluded or flagged"
     why = " and ".join(map(str, decode(by.reason[OTHER_SEX])))
     return f"{said}. {'Sex was not determined by RNA, because ' + why + '. ' if why else ''}".strip()
@@ -366,7 +366,7 @@ def survival_sentence(panel: pd.DataFrame, gene: str) -> str:
     told = (
         f"Twice the level of {gene} was associated with a {percent:.0f}% {more} hazard of death (hazard ratio {number(row.estimate)}, "
         f"95% CI {interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}; adjusted for "
-        f"{held(row)}; {people(row.n)} participants, {people(row.n_events)} deaths)."
+        f"{held(row)}; {count(row.n)} participants, {count(row.n_events)} deaths)."
     )
     return f"{told} Interpret with caution: {sparse(row.reason)}." if row.status == SPARSE else told
 

@@ -69,17 +69,20 @@ class Line:
 
 
 def draw_scatter(
-    people: pd.DataFrame, lines: Mapping[str, Line], colours: Mapping[str, str], width: float = plot.WIDTH
+    participants: pd.DataFrame,
+    lines: Mapping[str, Line],
+    colours: Mapping[str, str],
+    width: float = plot.WIDTH,
 ) -> Picture:
     """Face age against chronological age, one point per participant, with the line of identity and each cohort's regression line.
 
     Parameters
     ----------
-    people : DataFrame
+    participants : DataFrame
         cohort, chronological_age, face_age; no identifier.
     lines, colours : by cohort, in the order of the legend
     """
-    ages, faces = people[AGE], people[FACE_AGE]
+    ages, faces = participants[AGE], participants[FACE_AGE]
     entries = [(_mark(colours[name]), f"{name} ({one.words()})") for name, one in lines.items()]
     drawn, high = plot.legend([*entries, _IDENTITY], LEFT, 14, width)
     top = 8 + high
@@ -90,13 +93,13 @@ def draw_scatter(
     layers = []
     # the largest cohort first, so that it covers no other
     for name in sorted(lines, key=lambda one: -lines[one].n):
-        mine = people[people[COHORT] == name]
+        mine = participants[participants[COHORT] == name]
         x, y = across(mine[AGE].to_numpy(float)), up(mine[FACE_AGE].to_numpy(float))
         layers.append(plot.dots(x, y, 2.6, colours[name], 0.55))
     straight = [_straight(one.slope, one.intercept, across, up, colours[name]) for name, one in lines.items()]
     label = f"Face age against chronological age, one point per participant, with identity and regression line: {', '.join(lines)}"
     parts = [drawn, axes, *layers, _straight(1, 0, across, up), *straight]
-    return plot.svg(label, width, bottom + 46, parts, people[[COHORT, AGE, FACE_AGE]])
+    return plot.svg(label, width, bottom + 46, parts, participants[[COHORT, AGE, FACE_AGE]])
 
 
 def draw_histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = plot.WIDTH) -> Picture:

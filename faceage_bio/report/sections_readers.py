@@ -7,7 +7,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
 from faceage_bio.report.plot import BETWEEN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import interval, number, p_equals, people, signed
+from faceage_bio.report.words import count, interval, number, p_equals, signed
 
 KINDS = [GREY, *BETWEEN]
 TEXTS = ("rater", "condition", "against", "censoring", "random")
@@ -177,6 +177,6 @@ def _sentences(areas: pd.DataFrame, gains: pd.DataFrame, conditions: list[str]) 
         pair = f"{row['condition']} against {row['against']}".replace("_", " ").capitalize()
         said.append(
             f"{pair}: {signed(row['estimate'], 3)} ({interval(row['ci_lower'], row['ci_upper'], 3)}, p {p_equals(row['p_value'])}), with "
-            f"{int(row['n_readers'])} readers and {people(row['n'])} cases as samples of others; {people(row['n_events'])} of the cases died."
+            f"{int(row['n_readers'])} readers and {count(row['n'])} cases as samples of others; {count(row['n_events'])} of the cases died."
         )
     return said

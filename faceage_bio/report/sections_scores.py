@@ -10,7 +10,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, to_svg
 from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import interval, measure_words, number, people, signed, why_not, with_measures
+from faceage_bio.report.words import count, interval, measure_words, number, signed, why_not, with_measures
 
 AGE, FIXED, MATCHED = "age", "face age, fixed cut", "face age, matched cut"
 VERSIONS = (AGE, FIXED, MATCHED)
@@ -177,9 +177,9 @@ def _sentences(scored: pd.DataFrame, rows: pd.DataFrame, moves: Sequence[dict]) 
     groups = scored[scored["question"] == "groups"]
     if len(groups):
         without = scored.loc[scored["question"] == "no score", "estimate"].sum(skipna=False)
-        lost = f"; {people(without)} have none, because a value is not known" if without else ""
+        lost = f"; {count(without)} have none, because a value is not known" if without else ""
         said.append(
-            f"{people(groups['n'].iloc[0])} participants have a score{lost}. Compared are the {people(compared)} who also have "
+            f"{count(groups['n'].iloc[0])} participants have a score{lost}. Compared are the {count(compared)} who also have "
             "a face age and follow-up."
         )
     said += [_cut_sentence(rows, move) for move in moves]
@@ -206,9 +206,9 @@ def _cut_sentence(rows: pd.DataFrame, move: dict) -> str:
     by_age = cuts[cuts["version"] == AGE].set_index("measure")["estimate"]
     mine = cuts[cuts["version"] == move["version"]]
     own = mine.set_index("measure")["estimate"]
-    more, everybody = own["difference in participants"], people(mine["n"].iloc[0])
+    more, everybody = own["difference in participants"], count(mine["n"].iloc[0])
     old, new = (_years(ages.loc[["cut-point"]]) for ages in (by_age, own))
-    numbers = {kind["term"]: people(kind["n"]) for kind in move["kinds"]}
+    numbers = {kind["term"]: count(kind["n"]) for kind in move["kinds"]}
     changed = f"{numbers[GAINED]} gained it and {numbers[LOST]} lost it"
     if move["version"] == MATCHED:
         nearly = "" if more == 0 else " (as nearly as ties allow)"
@@ -216,12 +216,12 @@ def _cut_sentence(rows: pd.DataFrame, move: dict) -> str:
             f"At a face age of {new} years as many participants are beyond the cut as are at an age of {old}{nearly}: this matched cut moves "
             f"the point without adding any ({changed})."
         )
-    before, after = people(by_age["participants"]), people(own["participants"])
+    before, after = count(by_age["participants"]), count(own["participants"])
     if np.isnan(more):
         return f"The fixed {old}-year cut gave the age point to {after} instead of {before} of {everybody} participants ({changed})."
     amount, meaning = "as many participants as", ""
     if more:
-        amount = f"{people(abs(more))} {'more' if more > 0 else 'fewer'} participants than"
+        amount = f"{count(abs(more))} {'more' if more > 0 else 'fewer'} participants than"
         does = "adds" if more > 0 else "takes away"
         meaning = f" A face age of {new} is not an age of {old}, so the swap as such {does} points."
     return f"The fixed {old}-year cut gave the age point to {amount} chronological age did ({after} instead of {before} of {everybody}; {changed}).{meaning}"

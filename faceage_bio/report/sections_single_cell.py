@@ -7,7 +7,7 @@ from faceage_bio.report import words
 from faceage_bio.report.sections_all_genes import FOUND
 from faceage_bio.report.sections_genes import TOGETHER, WITH_GAP, forest_by_exposure, side_by_side
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import interval, number, p_equals, people, signed
+from faceage_bio.report.words import count, interval, number, p_equals, signed
 
 MEASURES = ("cells", "profiles")
 SHORT = {
@@ -98,7 +98,7 @@ def power_sentence(cell_type: str, panel: pd.DataFrame, headline: str) -> str:
         return f"{told} {headline}: {row.note}."
     change = (
         f"{headline} changed by {signed(row.estimate, 2)} log2 per {row['per']} "
-        f"({interval(row.ci_lower, row.ci_upper)}; {people(row.n)} donors)."
+        f"({interval(row.ci_lower, row.ci_upper)}; {count(row.n)} donors)."
     )
     if row.q_value < FOUND or pd.isna(row.detectable):
         return f"{told} {change}"

@@ -100,9 +100,6 @@ def count(value: float | None) -> str:
     return f"{int(value):,}" if float(value).is_integer() else f"{value:,.1f}"
 
 
-people = count
-
-
 def increase(per: str) -> str:
     """The unit of an estimate as an adjective: ``10 years`` becomes ``10-year increase``, ``1 SD`` ``1-SD increase``."""
     size, _, unit = per.partition(" ")
