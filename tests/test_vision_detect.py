@@ -17,12 +17,14 @@ from faceage_bio.faces.vision.detect import (
     GPU,
     Detector,
     first_level_for,
+    in_batches,
     pyramid,
     similar_sizes,
     suppress,
 )
 from faceage_bio.faces.vision.pixels import Pixels
 from tests.golden.mtcnn import pictures
+from tests.operators import count_operators
 
 FOLDER = Path(__file__).parent / "golden" / "mtcnn"
 GOLDEN, OLDER = (
@@ -238,3 +240,56 @@ def test_fast_detection_finds_the_same_faces_on_the_portraits(detector, found):
 
 def test_fast_detection_skips_what_is_too_small():
     assert [first_level_for(face) for face in (20, 40, 60, 80, 200)] == [0, 1, 2, 3, 5]
+
+
+# Batches become smaller where the GPU has not memory enough, and nothing is lost or done twice.
+
+
+@given(n=st.integers(0, 40), batch_size=st.integers(1, 50), room=st.integers(1, 50))
+def test_every_row_is_answered_once_in_order_whatever_fits(n, batch_size, room):
+    tried = []
+
+    def twice(rows):
+        tried.append(len(rows))
+        if len(rows) > room:
+            raise torch.cuda.OutOfMemoryError("too much")
+        return rows * 2
+
+    answers = in_batches(twice, np.arange(n), batch_size)
+    np.testing.assert_array_equal(np.concatenate([np.empty(0, int), *answers]), np.arange(n) * 2)
+    assert max(map(len, answers), default=0) <= min(room, batch_size)
+    refused = [size for size in tried if size > room]
+    assert refused == sorted(refused, reverse=True)  # a size that did not fit is not tried again
+    assert len(refused) == len(set(refused))
+
+
+def test_a_single_row_that_does_not_fit_is_an_error():
+    def never(rows):
+        raise torch.cuda.OutOfMemoryError("too much")
+
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        in_batches(never, np.arange(3), 4)
+
+
+# Detection of a batch on a GPU: few operators and waits for each photo, whatever its size.
+
+
+@pytest.fixture(scope="module")
+def portraits():
+    return [np.array(draw(imagine(25 + number, number % 2 == 0, 60 + number))[100:340, 50:250]) for number in range(16)] * 4  # fmt: skip
+
+
+def test_64_photos_share_operators_and_waits(portraits):
+    found = count_operators(portraits)
+    assert found["operators"] <= 40
+    assert found["copies to the host"] + found["other waits"] <= 1
+    assert found["copies to the device"] < 2  # the photo itself, and the batch's tables
+
+
+def test_photos_of_other_sizes_cost_no_more(portraits):
+    mixed = [
+        image[: 240 - 2 * (number % 9), : 200 - 3 * (number % 5)] for number, image in enumerate(portraits)
+    ]
+    found = count_operators(mixed)
+    assert found["operators"] <= 40
+    assert found["copies to the host"] + found["other waits"] <= 1
