@@ -24,21 +24,18 @@ def fit(people, levels, covariates=("chronological_age", "sex"), **more):
     return tuple(map(worded, gene_survival(people, levels, list(covariates), PANEL, "c", **more)))
 
 
+def design_of(people, levels):
+    return pd.DataFrame({"CDK6": levels.CDK6, "age": people.chronological_age, "male": (people.sex == "male") * 1.0})  # fmt: skip
+
+
 def test_planted_gene_is_found_with_the_numbers_of_its_own_model():
     people, levels = gene_survival_study()
     genes, panel = fit(people, levels)
     found = panel.set_index("term").loc["CDK6"]
     assert found.ci_lower < np.exp(0.6) < found.ci_upper
-    assert (found.measure, found.per, found.covariates, found.n) == (
-        "hazard ratio",
-        "doubling",
-        "age, sex",
-        150,
-    )
-    design = pd.DataFrame(
-        {"CDK6": levels.CDK6, "age": people.chronological_age, "male": (people.sex == "male") * 1.0}
-    )
-    own = fit_cox(people.followup_years, people.event, design)
+    said = (found.measure, found.per, found.covariates, found.n)
+    assert said == ("hazard ratio", "doubling", "age, sex", 150)
+    own = fit_cox(people.followup_years, people.event, design_of(people, levels))
     np.testing.assert_allclose(
         found[["estimate", "ci_lower", "ci_upper", "p_value"]].astype(float),
         own.terms.loc["CDK6", ["hazard_ratio", "ci_lower", "ci_upper", "p_value"]],
@@ -79,18 +76,14 @@ def test_permuted_levels_give_uniform_p():
     assert 0.44 < genes.p_value.mean() < 0.56
 
 
-def test_people_are_at_risk_from_their_sample_on():
+def test_participants_are_at_risk_from_their_sample_on():
     people, levels = gene_survival_study()
     late = people.followup_years.to_numpy() * np.where(np.arange(150) % 2, 0.5, 0.0)
     days = np.floor(late * 365.25)
-    levels["sample_date"] = (pd.Timestamp("2020-01-01") + pd.to_timedelta(days, unit="D")).strftime(
-        "%Y-%m-%d"
-    )
+    dates = pd.Timestamp("2020-01-01") + pd.to_timedelta(days, unit="D")
+    levels["sample_date"] = dates.strftime("%Y-%m-%d")
     _, panel = fit(people, levels)
-    design = pd.DataFrame(
-        {"CDK6": levels.CDK6, "age": people.chronological_age, "male": (people.sex == "male") * 1.0}
-    )
-    own = fit_cox(people.followup_years, people.event, design, pd.Series(days / 365.25))
+    own = fit_cox(people.followup_years, people.event, design_of(people, levels), pd.Series(days / 365.25))
     assert panel.estimate[0] == pytest.approx(own.terms.hazard_ratio["CDK6"], rel=1e-7)
     # whoever is sampled after the end of follow-up tells nothing of it; who has no date counts from time zero
     levels.loc[0, "sample_date"], levels.loc[1, "sample_date"] = "2026-01-01", None
@@ -133,12 +126,8 @@ def test_strata_batches_and_constant_covariates():
 
 def test_each_cell_type_is_an_analysis_of_its_own():
     people, levels = gene_survival_study()
-    both = pd.concat(
-        [
-            levels.assign(analysis="expression in T cells"),
-            levels.drop(columns="TP53").assign(analysis="expression in B cells"),
-        ]
-    )
+    fewer = levels.drop(columns="TP53").assign(analysis="expression in B cells")
+    both = pd.concat([levels.assign(analysis="expression in T cells"), fewer])
     genes, panel = fit(people, both)
     assert list(dict.fromkeys(panel.question)) == ["gene survival in T cells", "gene survival in B cells"]
     assert genes.groupby("question", sort=False).size().tolist() == [40, 39]
@@ -148,14 +137,11 @@ def test_each_cell_type_is_an_analysis_of_its_own():
     ("change", "message"),
     [
         (lambda p: p.assign(event=0.0), "0 deaths are too few"),
-        (
-            lambda p: p.assign(event=p.event.where(p.event.cumsum() <= 3, 0.0)),
-            "3 deaths are too few; a hazard ratio needs at least 5",
-        ),
+        (lambda p: p.assign(event=p.event.where(p.event.cumsum() <= 3, 0.0)), "3 deaths are too few; a hazard ratio needs at least 5"),
         (lambda p: p.head(0), "no participant has follow-up"),
         (lambda p: p.assign(sex=None), "no participant has follow-up, a sample and all covariates"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_fitted_is_said_in_the_panel(change, message):
     people, levels = gene_survival_study()
     genes, panel = fit(change(people), levels, ["chronological_age", "sex", "batch"])
@@ -183,13 +169,8 @@ def test_an_unknown_covariate_is_an_error():
 
 def test_levels_are_log_counts_per_million_of_the_first_sample():
     counts = pd.DataFrame({"r1": [30, 70, 0], "r2": [50, 50, 1], "r3": [10, 90, 0]}, index=["A", "B", "C"])
-    samples = pd.DataFrame(
-        {
-            "sample_id": ["r1", "r2", "r3"],
-            "subject_id": ["x", "x", "y"],
-            "sample_date": ["2021-01-01", "2020-01-01", None],
-        }
-    )
+    dates = ["2021-01-01", "2020-01-01", None]
+    samples = pd.DataFrame({"sample_id": list(counts), "subject_id": ["x", "x", "y"], "sample_date": dates})
     table = levels_table({"expression": (counts, samples)}, 10, 2)
     assert list(table.sample_id) == ["r2", "r3"]
     assert list(table.columns[5:]) == ["A", "B"]
@@ -214,13 +195,10 @@ def test_levels_are_log_counts_per_million_of_the_first_sample():
     [
         (lambda t: t.drop(columns="subject_id"), "lacks the column 'subject_id'"),
         (lambda t: t.assign(subject_id="s1"), "150 rows are of participants who stand twice: row 1: s1"),
-        (
-            lambda t: t.assign(TP53="high"),
-            "1 gene column.* hold words: TP53. Expected log2 levels. Write numbers; leave further",
-        ),
+        (lambda t: t.assign(TP53="high"), "1 gene column.* hold words: TP53. Expected log2 levels. Write numbers; leave further"),
         (lambda t: t.assign(TP53=900.0), "above 40: TP53.* Give log2 levels"),
     ],
-)
+)  # fmt: skip
 def test_wrong_levels_are_told(tmp_path, change, message):
     write_table(change(gene_survival_study()[1]), tmp_path / "levels.tsv")
     with pytest.raises(CohortError, match=message):
@@ -233,20 +211,12 @@ def test_wrong_levels_are_told(tmp_path, change, message):
 def test_commands_run_on_plain_tables(tmp_path):
     people, levels = gene_survival_study()
     excess = np.arange(150) % 7
-    people = people.assign(
-        face_age=people.chronological_age + excess, age_acceleration=excess - excess.mean()
-    )
-    people.drop(columns=["cohort", "entry_years", "photo_date"]).to_csv(
-        tmp_path / "people.tsv", sep="\t", index=False
-    )
-    counts = (
-        np.exp2(levels.drop(columns=["analysis", "sample_id", "subject_id", "sample_date", "batch"]))
-        .round()
-        .T.astype(int)
-    )
-    counts.columns = levels.sample_id
-    counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
-    levels[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
+    people = people.drop(columns=["cohort", "entry_years", "photo_date"])
+    ages = {"face_age": people.chronological_age + excess, "age_acceleration": excess - excess.mean()}
+    write_table(people.assign(**ages), tmp_path / "people.tsv")
+    logs = levels.drop(columns=["analysis", "subject_id", "sample_date", "batch"]).set_index("sample_id")
+    np.exp2(logs).round().T.astype(int).rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
+    write_table(levels[["sample_id", "subject_id"]], tmp_path / "samples.tsv")
     for command in (
         "check-expression --participants people.tsv --counts counts.tsv --samples samples.tsv --set expression.covariates=chronological_age --output .",
         "fit-gene-survival --participants people.tsv --levels log_cpm.parquet --set expression.panel=CDK6 --output .",
@@ -262,12 +232,15 @@ def test_commands_run_on_plain_tables(tmp_path):
 
 def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path):
     config = {"expression": {"panel": PANEL}, "cohorts": {"c": {}}}
+
+    def section(cohort, **tables):
+        for name, table in tables.items():
+            write_table(table.drop(columns="note"), tmp_path / cohort / "survival" / f"{name}.tsv")
+        found = collect(sorted((tmp_path / cohort).rglob("*.tsv")))
+        return gene_survival_section(found, "c", config)["gene_survival"][0]
+
     genes, panel = fit(*gene_survival_study())
-    for name, table in (("genes", genes), ("gene_panel", panel)):
-        write_table(table.drop(columns="note"), tmp_path / "c" / "survival" / f"{name}.tsv")
-    part = gene_survival_section(collect(sorted((tmp_path / "c" / "survival").iterdir())), "c", config)[
-        "gene_survival"
-    ][0]
+    part = section("c", genes=genes, gene_panel=panel)
     assert part["sentence"].startswith("Twice the level of CDK6 was associated with a")
     assert "% higher hazard of death" in part["sentence"]
     assert "<svg" in part["forest"]
@@ -276,10 +249,7 @@ def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path
     assert gene_survival_section(collect([]), "c", config) == {"gene_survival": []}
     people, levels = gene_survival_study()
     _, panel = fit(people.assign(event=0.0), levels)
-    write_table(panel.drop(columns="note"), tmp_path / "d" / "survival" / "gene_panel.tsv")
-    part = gene_survival_section(collect([tmp_path / "d" / "survival" / "gene_panel.tsv"]), "c", config)[
-        "gene_survival"
-    ][0]
+    part = section("d", gene_panel=panel)
     expected = "CDK6: not estimated, because 0 deaths are too few; a hazard ratio needs at least 5."
     assert part["sentence"] == expected
     assert (part["forest"], part["n_tested"]) == ("", 0)
@@ -287,9 +257,7 @@ def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path
 
 def test_a_cell_type_without_profiles_keeps_its_row_and_says_why():
     counts = pd.DataFrame({f"s{k}": [50 + k, 80, 90 + 3 * k] for k in range(30)}, index=["CDK6", "A", "B"])
-    samples = pd.DataFrame(
-        {"sample_id": list(counts), "subject_id": list(counts), "sample_date": None, "batch": None}
-    )
+    samples = pd.DataFrame({"sample_id": list(counts), "subject_id": list(counts), "sample_date": None, "batch": None})  # fmt: skip
     levels = levels_table({"expression in T": (counts, samples), "expression in B": (counts.iloc[:, :0], samples.iloc[:0])}, 1, 1)  # fmt: skip
     random = np.random.default_rng(1)
     people = pd.DataFrame({

@@ -75,11 +75,7 @@ def test_of_several_columns_the_first_with_a_value_counts(read):
 
 
 def test_rows_that_repeat_a_participant_are_one_where_they_say_the_same(read, capsys):
-    rows = (
-        "a1\t60\tf\tsurgery\nA\na1\t60\tf\tradiation\nA\na2\t61\tm\tsurgery\nB\na3\t62\tf\tnone\nB\n".replace(
-            "\nA", "\tA"
-        ).replace("\nB", "\tB")
-    )
+    rows = "a1\t60\tf\tsurgery\tA\na1\t60\tf\tradiation\tA\na2\t61\tm\tsurgery\tB\na3\t62\tf\tnone\tB\n"
     found = read(f"subject_id\tchronological_age\tsex\ttreatment\tward\n{rows}")
     assert found.index.tolist() == ["a1", "a2", "a3"]
     assert "ward" in found
@@ -96,22 +92,22 @@ def test_age_in_days_is_declared(read):
     assert found.chronological_age.round().tolist() == [60, 61, 62]
 
 
-@pytest.mark.parametrize(
-    "word",
-    [
-        "[Not Available]",
-        "--",
-        "'--",
-        "not reported",
-        "Not Reported",
-        "#N/A",
-        "[Unknown]",
-        "n.a.",
-        "NA",
-        "",
-        ".",
-    ],
-)
+PORTALS = [
+    "[Not Available]",
+    "--",
+    "'--",
+    "not reported",
+    "Not Reported",
+    "#N/A",
+    "[Unknown]",
+    "n.a.",
+    "NA",
+    ".",
+    "",
+]
+
+
+@pytest.mark.parametrize("word", PORTALS)
 def test_words_of_portals_for_nothing_are_missing(read, word):
     found = read(
         f"subject_id\tchronological_age\tsex\tbmi\tsite\tgrade\tbirth_date\na1\t60\t{word}\t{word}\t{word}\t{word}\t{word}\n"
