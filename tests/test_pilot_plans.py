@@ -156,11 +156,8 @@ def test_words_become_indicators_and_constants_go():
 
 @pytest.mark.parametrize(("width", "measure"), [(0, "c-index"), (1.2, "difference"), (0.9, "hazard-ratio")])
 def test_widths_that_no_interval_has(width, measure):
-    what = (
-        "expected above 1, the upper end over the lower one"
-        if measure == "hazard-ratio"
-        else "expected above 0 and below 1"
-    )
+    ratio = measure == "hazard-ratio"
+    what = "expected above 1, the upper end over the lower one" if ratio else "expected above 0 and below 1"
     with pytest.raises(RunError, match=f"--width {width:g}: {what}"):
         participants_for_width(pd.DataFrame({"n": [100], "width": [0.2]}), width, measure)
 
@@ -174,8 +171,8 @@ def test_an_interval_above_a_value():
         width_above(widths, 0.7, "c-index")
 
 
-def run(capsys, *arguments):
-    typer.main.get_command(plan_app)(list(map(str, arguments)), standalone_mode=False)
+def run(capsys, line):
+    typer.main.get_command(plan_app)(line.split(), standalone_mode=False)
     return capsys.readouterr().out
 
 
@@ -185,16 +182,16 @@ def test_commands_on_a_pilot_and_the_page_of_their_plans(tmp_path, capsys):
     curve = pd.DataFrame({"grouping": ["all", "all", "all", "sex"], "years": [0, 1, 2, 1], "survival": [1, 0.7, 0.5, 0.1]})  # fmt: skip
     curve.to_csv(tmp_path / "kaplan_meier.tsv", sep="\t", index=False)
     trial, precision = tmp_path / "trial.tsv", tmp_path / "precision.tsv"
-    said = run(
-        capsys, "trial", "--hazard-ratio", 0.7, "--survival-table", tmp_path / "kaplan_meier.tsv", "--follow-up", 1, "--accrual", 1, "--pilot", pilot,
-        "--repeats", 100, "--threshold", 5, "--output", trial,
-    )  # fmt: skip
+    line = f"trial --hazard-ratio 0.7 --output {trial}"
+    said = run(capsys, f"{line} --survival-table {tmp_path}/kaplan_meier.tsv --follow-up 1 --accrual 1 --pilot {pilot} --repeats 100 --threshold 5")  # fmt: skip
     assert "increment by face age, 95% CI from" in said
     assert "events with adjustment for chronological age, face age: " in said
     assert "of the patients. Choose the threshold by reason, never by outcome" in said
     assert "run" not in said
-    assert "participants with about" in run(capsys, "precision", "--pilot", pilot, "--width", 0.2, "--repeats", 50, "--output", precision)  # fmt: skip
-    assert "lower end of the 95% CI is 0.5: in about half of such studies it is below" in run(capsys, "precision", "--pilot", pilot, "--above", 0.5, "--repeats", 50)  # fmt: skip
+    interval = f"precision --pilot {pilot} --repeats 50"
+    assert "participants with about" in run(capsys, f"{interval} --width 0.2 --output {precision}")
+    said = run(capsys, f"{interval} --above 0.5")
+    assert "lower end of the 95% CI is 0.5: in about half of such studies it is below" in said
     page = plan_page([read_plan(trial), read_plan(precision)], "Plan <1>")
     assert "Choose the threshold by reason, never by outcome" in page
     assert "Plan &lt;1&gt;" in page
@@ -207,14 +204,11 @@ def test_commands_on_a_pilot_and_the_page_of_their_plans(tmp_path, capsys):
     with pytest.raises(TableError, match="no plan; it has the columns grouping, years, survival"):
         read_plan(tmp_path / "kaplan_meier.tsv")
     with pytest.raises(RunError, match="--threshold needs --pilot, and no --selected-share"):
-        run(capsys, "trial", "--hazard-ratio", 0.7, "--median-survival", 1, "--threshold", 5, "--output", trial)  # fmt: skip
-    costly = run(
-        capsys, "trial", "--hazard-ratio", 0.7, "--median-survival", 1, "--selected-share", 0.2, "--selected-hazard-ratio", 1.1, "--screening-cost", 0.1,
-        "--output", trial,
-    )  # fmt: skip
+        run(capsys, f"{line} --median-survival 1 --threshold 5")
+    costly = run(capsys, f"{line} --median-survival 1 --selected-share 0.2 --selected-hazard-ratio 1.1 --screening-cost 0.1")  # fmt: skip
     assert "Selection is not worth it: the trial costs 1." in costly
     with pytest.raises(RunError, match="--simulate 10 needs survival"):
-        run(capsys, "study", "--hazard-ratio", 1.2, "--sd", 8, "--simulate", 10, "--output", trial)
+        run(capsys, f"study --hazard-ratio 1.2 --sd 8 --simulate 10 --output {trial}")
 
 
 def test_r_code_gives_the_same_numbers():

@@ -24,13 +24,11 @@ def tables():
     rows = pd.read_csv(GOLDEN / "cox/rotterdam.tsv", sep="\t", comment="#")
     rows[["nodes", "er"]] = np.log1p(rows[["nodes", "er"]])
     rows[["meno", "hormon"]] = rows[["meno", "hormon"]].astype(str)
-    rows = rows.rename(columns={"time": "followup_years"}).assign(
-        subject_id=[f"s{n}" for n in range(len(rows))]
-    )
+    rows = rows.rename(columns={"time": "followup_years"})
+    rows["subject_id"] = [f"s{n}" for n in range(len(rows))]
     rank = np.argsort(np.argsort((np.arange(1, len(rows) + 1) * 7919) % 10007, kind="stable"), kind="stable")
-    return dict(
-        zip(NAMES, (one for _, one in rows.groupby(np.repeat(np.arange(5), SIZES)[rank])), strict=True)
-    )
+    hospitals = rows.groupby(np.repeat(np.arange(5), SIZES)[rank])
+    return {name: one for name, (_, one) in zip(NAMES, hospitals, strict=True)}
 
 
 @pytest.fixture
@@ -40,26 +38,25 @@ def folder(tmp_path, tables):
     return tmp_path
 
 
-def run(*arguments):
-    typer.main.get_command(site_app)([str(one) for one in arguments], standalone_mode=False)
+def run(line, *more):
+    typer.main.get_command(site_app)([*line.split(), *map(str, more)], standalone_mode=False)
 
 
 def ask(folder):
-    terms = [part for term in TERMS for part in ("--term", term)]
-    run("request", *terms, "--model-id", "abc", "--output", folder / "request-0.json")
+    run(f"request --term {' --term '.join(TERMS)} --model-id abc --output {folder}/request-0.json")
 
 
 def give(folder, number, name, **changes):
     options = {
-        "follow-up": folder / f"{name}.parquet", "site": name, "model-id": "abc", "key": folder / f"{name}.key", "log": folder / f"{name}.log",
-        "output": folder / f"{name}-{number}.json",
+        "follow-up": f"{folder}/{name}.parquet", "site": name, "model-id": "abc", "key": f"{folder}/{name}.key", "log": f"{folder}/{name}.log",
+        "output": f"{folder}/{name}-{number}.json",
     } | changes  # fmt: skip
-    run(
-        "answer",
-        folder / f"request-{number}.json",
-        *[part for key, value in options.items() for part in (f"--{key}", value)],
-        "--yes",
-    )
+    chosen = " ".join(f"--{key} {value}" for key, value in options.items())
+    run(f"answer {folder}/request-{number}.json {chosen} --yes")
+
+
+def answers_of(names, folder, number=0):
+    return [folder / f"{name}-{number}.json" for name in names]
 
 
 def test_three_rounds_reach_r_on_all_rows(folder, capsys):
@@ -70,7 +67,8 @@ def test_three_rounds_reach_r_on_all_rows(folder, capsys):
     for number in range(4):
         for name in asked:
             give(folder, number, name)
-        run("combine", folder / f"request-{number}.json", *(folder / f"{name}-{number}.json" for name in asked), "--estimate", folder / "pooled.tsv", "--output", folder / f"request-{number + 1}.json")  # fmt: skip
+        combined = f"--estimate {folder}/pooled.tsv --output {folder}/request-{number + 1}.json"
+        run(f"combine {folder}/request-{number}.json {combined}", *answers_of(asked, folder, number))
         table = pd.read_csv(folder / "pooled.tsv", sep="\t")
         far.append((np.log(table.estimate) - golden.coef).abs().div(golden.se).max())
         asked = NAMES[:2]
@@ -88,33 +86,23 @@ def test_nothing_but_sums_leaves(folder, tables):
     give(folder, 0, "north")
     text = (folder / "north-0.json").read_text()
     found = json.loads(text)
-    assert set(found) == {
-        "format",
-        "version",
-        "site",
-        "model",
-        "data",
-        "round",
-        "request",
-        "n",
-        "n_events",
-        "beta",
-        "covariance",
-    }
+    parts = "format version site model data round request n n_events beta covariance"
+    assert set(found) == set(parts.split())
     assert found["n"] % 6 == 3 or found["n"] == 0  # midpoints
-    assert "s1" not in text.replace(found["data"], "").replace(found["model"], "").replace(
-        found["request"], ""
-    )
-    assert (folder / "north.key").stat().st_mode & 0o777 == 0o600
-    assert (folder / "north.log").stat().st_mode & 0o777 == 0o600
     assert (folder / "north.key").read_text().strip() not in text
+    for part in ("data", "model", "request"):
+        text = text.replace(found[part], "")
+    assert "s1" not in text
+    for name in ("north.key", "north.log"):
+        assert (folder / name).stat().st_mode & 0o777 == 0o600
 
 
 def next_request(folder, names=("north", "south")):
     ask(folder)
     for name in names:
         give(folder, 0, name)
-    run("combine", folder / "request-0.json", *(folder / f"{name}-0.json" for name in names), "--estimate", folder / "pooled.tsv", "--output", folder / "request-1.json")  # fmt: skip
+    combined = f"--estimate {folder}/pooled.tsv --output {folder}/request-1.json"
+    run(f"combine {folder}/request-0.json {combined}", *answers_of(names, folder))
 
 
 def test_changed_data_are_refused(folder, tables):
@@ -154,9 +142,8 @@ def test_too_many_answers_are_refused_and_a_repeated_request_is_not_counted(fold
 
 def test_what_was_not_sent_is_not_in_the_log(folder, tables):
     ask(folder)
-    answer(
-        json.loads((folder / "request-0.json").read_text()), tables["north"], log=folder / "log", **OPTIONS
-    )
+    request = json.loads((folder / "request-0.json").read_text())
+    answer(request, tables["north"], log=folder / "log", **OPTIONS)
     assert not (folder / "log").exists()
 
 
@@ -201,9 +188,7 @@ def test_delayed_entry_counts(folder, tables):
     found, _ = answer(request, north, log=folder / "log", **OPTIONS)
     fit = fit_cox(north["followup_years"], north["event"], north[["age"]], north["entry_years"])
     assert found["beta"] == pytest.approx(fit.terms["log_hazard_ratio"].tolist(), rel=1e-9)
-    unsaid = north.assign(
-        entry_years=north["entry_years"].where(north["entry_years"] > 0)
-    )  # 0 and nothing are the same
+    unsaid = north.replace({"entry_years": {0: np.nan}})  # 0 and nothing are the same
     assert answer(request, unsaid, log=folder / "log", **OPTIONS)[0]["beta"] == found["beta"]
     never = tables["north"].assign(entry_years=np.nan)
     whole, _ = answer(request, tables["north"], log=folder / "log", **OPTIONS)
@@ -290,27 +275,16 @@ def test_answers_that_do_not_fit_are_told_together(folder):
         (lambda text: text[:100], "cannot be read"),
         (lambda text: "[]", "format 'list'. Expected 'faceage-bio site answer 1'. Check which file was sent"),
         (lambda text: text.replace("site answer 1", "site answer 9"), "format 'faceage-bio site answer 9'"),
-        (
-            lambda text: text.replace('"version": "', '"version": "9.'),
-            "Expected the same version at all sites",
-        ),
+        (lambda text: text.replace('"version": "', '"version": "9.'), "Expected the same version at all sites"),
     ],
-)
+)  # fmt: skip
 def test_harmed_files_are_refused_by_name(folder, harm, message):
     ask(folder)
     give(folder, 0, "north")
     path = folder / "north-0.json"
     path.write_text(harm(path.read_text()))
     with pytest.raises(FaceAgeBioError, match=message):
-        run(
-            "combine",
-            folder / "request-0.json",
-            path,
-            "--estimate",
-            folder / "e.tsv",
-            "--output",
-            folder / "r.json",
-        )
+        run(f"combine {folder}/request-0.json {path} --estimate {folder}/e.tsv --output {folder}/r.json")
 
 
 def test_terms_are_each_once():
@@ -320,13 +294,13 @@ def test_terms_are_each_once():
 
 def test_a_linear_model_takes_one_answer_and_equals_r(folder, tables, capsys):
     golden = pd.read_csv(GOLDEN / "federated/linear.tsv", sep="\t")
-    run("request", "--outcome", "er", *[part for term in ("age", "meno=1", "nodes") for part in ("--term", term)], "--model-id", "abc", "--output", folder / "request-0.json")  # fmt: skip
+    run(f"request --outcome er --term age --term meno=1 --term nodes --model-id abc --output {folder}/request-0.json")  # fmt: skip
     for name in NAMES:
         give(folder, 0, name, rounding=1)
-    answers = [folder / f"{name}-0.json" for name in NAMES]
+    answers = answers_of(NAMES, folder)
     assert "xx" in json.loads(answers[0].read_text())
     assert "xx" not in json.loads(answers[-1].read_text())  # 58 participants, where 60 are needed for 3 terms
-    run("combine", folder / "request-0.json", *answers, "--estimate", folder / "pooled.tsv")
+    run(f"combine {folder}/request-0.json --estimate {folder}/pooled.tsv", *answers)
     table = pd.read_csv(folder / "pooled.tsv", sep="\t")
     assert ((table.estimate - golden.coef) / golden.se).abs().max() < 0.1
     assert table.n_two_stage.unique().tolist() == [1]
@@ -338,4 +312,4 @@ def test_a_cox_model_needs_a_place_for_the_next_request(folder):
     give(folder, 0, "north")
     message = r"--output is needed for a Cox model\. Expected where the next request goes"
     with pytest.raises(RunError, match=message):
-        run("combine", folder / "request-0.json", folder / "north-0.json", "--estimate", folder / "e.tsv")
+        run(f"combine {folder}/request-0.json {folder}/north-0.json --estimate {folder}/e.tsv")
