@@ -10,6 +10,7 @@ import pytest
 from faceage_bio.core.errors import PrivacyError
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.federated import coordinator_step, pool_estimates, site_estimate, site_step
+from tests.golden.federated.data import hospitals
 
 GOLDEN = Path(__file__).parent / "golden"
 TERMS = ["age", "meno", "nodes", "er", "hormon"]
@@ -17,12 +18,7 @@ TERMS = ["age", "meno", "nodes", "er", "hormon"]
 
 @pytest.fixture(scope="module")
 def sites():
-    """Rows of rotterdam at five sites, as golden.R splits them; the last has 58 participants."""
-    rows = pd.read_csv(GOLDEN / "cox/rotterdam.tsv", sep="\t", comment="#")
-    rows[["nodes", "er"]] = np.log1p(rows[["nodes", "er"]])
-    rank = np.argsort(np.argsort((np.arange(1, len(rows) + 1) * 7919) % 10007, kind="stable"), kind="stable")
-    site = np.repeat(np.arange(5), [427, 231, 185, 93, 58])[rank]
-    return [(one.time, one.event, one[TERMS]) for _, one in rows.groupby(site)]
+    return [(one.time, one.event, one[TERMS]) for one in hospitals()]
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +83,8 @@ def small_site(random, n, n_events):
 
 def marks(at_risk: int) -> np.ndarray:
     """Random numbers, shape (at_risk + 1, 2): for a death with m of ``at_risk`` exposed, by m and exposure; its sum over deaths tells sets of deaths apart."""
-    found = [
-        np.random.default_rng([m // gcd(m, at_risk), at_risk // gcd(m, at_risk)]) for m in range(at_risk + 1)
-    ]
+    shares = [(m // gcd(m, at_risk), at_risk // gcd(m, at_risk)) for m in range(at_risk + 1)]
+    found = map(np.random.default_rng, shares)
     drawn = np.array([random.integers(1, 2**63, 2, dtype=np.uint64) for random in found])
     drawn[[0, at_risk]] = 0  # nothing is told where all at risk are alike
     return drawn
@@ -119,11 +114,8 @@ def halves(length, at_risk, exposed, hazard_ratio, ends=None) -> dict[str, np.nd
         if ends is not None:
             left = ends - states["m"]
             states = {name: part[(left >= 0) & (left < length - place)] for name, part in states.items()}
-        alike = (
-            states["told"] * np.uint64(1009)
-            + states["m"].astype(np.uint64) * np.uint64(31)
-            + states["events"].astype(np.uint64)
-        )
+        alike = states["told"] * np.uint64(1009) + states["events"].astype(np.uint64)
+        alike += states["m"].astype(np.uint64) * np.uint64(31)
         first = np.unique(alike, return_index=True)[1]
         states = {name: part[first] for name, part in states.items()}
     return states
@@ -141,12 +133,8 @@ def candidates(n, n_events, n_exposed, beta, slope, curvature) -> set[int]:
         mixed = kept["slope"] + np.pi * kept["curvature"] + 100 * kept["events"]
         order = np.argsort(mixed)
         early = halves(n - half, half, exposed, np.exp(beta), ends=n_exposed)
-        wanted = (
-            slope
-            - early["slope"]
-            + np.pi * (curvature - early["curvature"])
-            + 100 * (n_events - early["events"])
-        )
+        wanted = slope - early["slope"] + np.pi * (curvature - early["curvature"])
+        wanted += 100 * (n_events - early["events"])
         rows = np.argsort(wanted)  # sorted, they are found several times faster
         low, high = (np.searchsorted(mixed[order], wanted[rows] + within) for within in (-1e-8, 1e-8))
         for row in np.flatnonzero(high > low):
@@ -160,9 +148,8 @@ def candidates(n, n_events, n_exposed, beta, slope, curvature) -> set[int]:
 def told_by(event, x) -> int:
     """What the deaths of a study tell, as `halves` adds it up."""
     n = len(event)
-    return int(
-        sum(int(marks(n - place)[x[place:].sum(), x[place]]) for place in np.flatnonzero(event)) % 2**64
-    )
+    deaths = np.flatnonzero(event)
+    return sum(int(marks(n - place)[x[place:].sum(), x[place]]) for place in deaths) % 2**64
 
 
 def test_rows_of_a_small_site_are_recovered_when_the_minimum_is_off():

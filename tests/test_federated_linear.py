@@ -10,17 +10,9 @@ from hypothesis import strategies as st
 
 from faceage_bio.core.errors import FitError, PrivacyError
 from faceage_bio.stats.federated import linear_estimate, linear_sums, linear_table, pooled_linear
+from tests.golden.federated.data import hospitals
 
 GOLDEN = Path(__file__).parent / "golden"
-SIZES = (427, 231, 185, 93, 58)
-
-
-def sites():
-    """Rotterdam's rows at five hospitals, as golden.R splits them."""
-    rows = pd.read_csv(GOLDEN / "cox/rotterdam.tsv", sep="\t", comment="#")
-    rows[["nodes", "er"]] = np.log1p(rows[["nodes", "er"]])
-    rank = np.argsort(np.argsort((np.arange(1, len(rows) + 1) * 7919) % 10007, kind="stable"), kind="stable")
-    return [one for _, one in rows.groupby(np.repeat(np.arange(5), SIZES)[rank])]
 
 
 def test_sums_of_all_sites_equal_r(monkeypatch):
@@ -28,14 +20,9 @@ def test_sums_of_all_sites_equal_r(monkeypatch):
     monkeypatch.setattr("faceage_bio.stats.federated.EVENTS_PER_TERM", 0)  # the smallest site too
     golden = pd.read_csv(GOLDEN / "federated/linear.tsv", sep="\t").set_index("term")
     terms = list(golden.index)
-    found = linear_table(terms, *pooled_linear([linear_sums(one["er"], one[terms]) for one in sites()]))
-    for ours, theirs in (
-        ("estimate", "coef"),
-        ("standard_error", "se"),
-        ("ci_lower", "lower"),
-        ("ci_upper", "upper"),
-        ("p_value", "p"),
-    ):
+    found = linear_table(terms, *pooled_linear([linear_sums(one["er"], one[terms]) for one in hospitals()]))
+    names = {"estimate": "coef", "standard_error": "se", "ci_lower": "lower", "ci_upper": "upper", "p_value": "p"}  # fmt: skip
+    for ours, theirs in names.items():
         np.testing.assert_allclose(found[ours], golden[theirs], rtol=1e-9)
 
 
@@ -44,23 +31,17 @@ def test_sums_of_all_sites_equal_r(monkeypatch):
 def test_sums_are_those_of_all_rows_with_an_intercept_for_each_site(seed, sizes):
     random = np.random.default_rng(seed)
     site = np.repeat(np.arange(len(sizes)), sizes)
-    x = pd.DataFrame(
-        {
-            "age": random.normal(60, 10, len(site)),
-            "smoker": random.permutation(np.arange(len(site)) % 2).astype(float),
-        }
-    )
+    age, smoker = random.normal(60, 10, len(site)), random.permutation(np.arange(len(site)) % 2)
+    x = pd.DataFrame({"age": age, "smoker": smoker.astype(float)})
     y = pd.Series(x.to_numpy() @ [0.5, 2] + 3 * site + random.normal(0, 3, len(site)))
-    beta, covariance, df = pooled_linear(
-        [linear_sums(y[site == one], x[site == one]) for one in range(len(sizes))]
-    )
+    sums = [linear_sums(y[site == one], x[site == one]) for one in range(len(sizes))]
+    beta, covariance, df = pooled_linear(sums)
     whole = np.column_stack([x, np.eye(len(sizes))[site]])
     together, residual, *_ = np.linalg.lstsq(whole, y.to_numpy(), rcond=None)
     np.testing.assert_allclose(beta, together[:2], rtol=1e-7)
     assert df == len(site) - whole.shape[1]
-    np.testing.assert_allclose(
-        covariance, (residual[0] / df * np.linalg.inv(whole.T @ whole))[:2, :2], rtol=1e-6
-    )
+    expected = residual[0] / df * np.linalg.inv(whole.T @ whole)
+    np.testing.assert_allclose(covariance, expected[:2, :2], rtol=1e-6)
 
 
 def test_a_planted_difference_is_found_and_a_permuted_one_is_not():

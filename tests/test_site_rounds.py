@@ -12,23 +12,21 @@ from faceage_bio.cli.commands_release import site_app
 from faceage_bio.core.errors import FaceAgeBioError, PrivacyError, RunError
 from faceage_bio.release.sites.rounds import MOST_ANSWERS, Term, answer, combine, first_request, record_answer
 from faceage_bio.stats.cox import fit_cox
+from tests.golden.federated.data import hospitals
 
 GOLDEN = Path(__file__).parent / "golden"
-NAMES, SIZES = ("north", "south", "east", "west", "centre"), (427, 231, 185, 93, 58)
+NAMES = ("north", "south", "east", "west", "centre")
 TERMS = ("age", "meno=1", "nodes", "er", "hormon=1")
 
 
 @pytest.fixture(scope="module")
 def tables():
-    """Rotterdam's rows at five hospitals, as golden.R splits them."""
-    rows = pd.read_csv(GOLDEN / "cox/rotterdam.tsv", sep="\t", comment="#")
-    rows[["nodes", "er"]] = np.log1p(rows[["nodes", "er"]])
+    rows = pd.concat(hospitals(), keys=NAMES, names=["site", "row"]).rename(
+        columns={"time": "followup_years"}
+    )
     rows[["meno", "hormon"]] = rows[["meno", "hormon"]].astype(str)
-    rows = rows.rename(columns={"time": "followup_years"})
-    rows["subject_id"] = [f"s{n}" for n in range(len(rows))]
-    rank = np.argsort(np.argsort((np.arange(1, len(rows) + 1) * 7919) % 10007, kind="stable"), kind="stable")
-    hospitals = rows.groupby(np.repeat(np.arange(5), SIZES)[rank])
-    return {name: one for name, (_, one) in zip(NAMES, hospitals, strict=True)}
+    rows["subject_id"] = [f"s{n}" for n in rows.index.get_level_values("row")]
+    return {name: rows.loc[name] for name in NAMES}
 
 
 @pytest.fixture
