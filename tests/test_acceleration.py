@@ -42,22 +42,16 @@ def test_gap_residual_and_raw_have_one_coefficient_once_age_is_in_the_model():
 @given(st.floats(-40, 40), st.floats(0.2, 3))
 def test_the_same_years_on_every_face_change_nothing(years, factor):
     plain = age_acceleration(COHORT.face_age, COHORT.chronological_age)
-    np.testing.assert_allclose(
-        age_acceleration(COHORT.face_age + years, COHORT.chronological_age), plain, atol=1e-9
-    )
-    np.testing.assert_allclose(
-        age_acceleration(COHORT.face_age * factor, COHORT.chronological_age), plain * factor, atol=1e-9
-    )
+    later = age_acceleration(COHORT.face_age + years, COHORT.chronological_age)
+    np.testing.assert_allclose(later, plain, atol=1e-9)
+    wider = age_acceleration(COHORT.face_age * factor, COHORT.chronological_age)
+    np.testing.assert_allclose(wider, plain * factor, atol=1e-9)
 
 
-@given(
-    st.lists(
-        st.tuples(st.floats(20, 90), st.floats(10, 110)),
-        min_size=12,
-        max_size=40,
-        unique_by=lambda pair: round(pair[0], 1),
-    )
-)
+AGES = st.tuples(st.floats(20, 90), st.floats(10, 110))
+
+
+@given(st.lists(AGES, min_size=12, max_size=40, unique_by=lambda pair: round(pair[0], 1)))
 def test_acceleration_is_free_of_age_and_sums_to_nothing(pairs):
     table = pd.DataFrame(pairs, columns=["age", "face"])
     excess = age_acceleration(table.face, table.age)
@@ -75,38 +69,25 @@ def test_a_line_from_elsewhere_is_applied_as_it_is():
 @pytest.mark.parametrize(
     ("face", "age", "message"),
     [
-        (
-            COHORT.face_age.head(5),
-            COHORT.chronological_age.head(5),
-            r"5 participants with both ages are too few for a line .at least 10.",
-        ),
+        (COHORT.face_age.head(5), COHORT.chronological_age.head(5), r"5 participants with both ages are too few for a line .at least 10."),
         (COHORT.face_age, COHORT.chronological_age * 0 + 60, "fewer than 3 distinct chronological ages"),
         (COHORT.face_age, COHORT.chronological_age.iloc[::-1], "ages are of different participants"),
         (COHORT.face_age.mask(COHORT.index == 3), COHORT.chronological_age, "an age is missing"),
     ],
-)
-def test_no_line_without_people_or_ages(face, age, message):
+)  # fmt: skip
+def test_no_line_without_participants_or_ages(face, age, message):
     with pytest.raises(FitError, match=message):
         age_acceleration(face, age)
 
 
 def photo_tables():
-    photos = pd.DataFrame({
-        "photo_id": ["p1", "p2", "p3"], "subject_id": ["a", "a", "b"], "photo_date": ["2020-01-01", "2022-01-01", "2020-01-01"],
-        "chronological_age": [60.0, 62.0, np.nan],
+    ids = {"photo_id": ["p1", "p2", "p3"], "subject_id": ["a", "a", "b"]}
+    dates = ["2020-01-01", "2022-01-01", "2020-01-01"]
+    photos = pd.DataFrame(ids | {"photo_date": dates, "chronological_age": [60.0, 62.0, np.nan]})
+    people = pd.DataFrame({
+        "subject_id": ["a", "b", "c"], "chronological_age": [60.0, 48.0, 70.0], "followup_years": [5.0, 3.0, 1.0], "entry_years": np.nan,
     })  # fmt: skip
-    faces = pd.DataFrame(
-        {"photo_id": ["p1", "p2", "p3"], "subject_id": ["a", "a", "b"], "face_age": [65.0, 70.0, 50.0]}
-    )
-    people = pd.DataFrame(
-        {
-            "subject_id": ["a", "b", "c"],
-            "chronological_age": [60.0, 48.0, 70.0],
-            "followup_years": [5.0, 3.0, 1.0],
-            "entry_years": np.nan,
-        }
-    )
-    return faces, photos, people
+    return pd.DataFrame(ids | {"face_age": [65.0, 70.0, 50.0]}), photos, people
 
 
 @pytest.mark.parametrize(
@@ -129,14 +110,9 @@ def test_which_photo_counts_and_where_time_starts(rule, face, age, followup):
 def sessions():
     """Three photos of one day, one two days later, one a year later; and a participant whose photos have no dates."""
     dates = ["2020-01-01"] * 3 + ["2020-01-03", "2021-01-01", None, None]
-    people = ["a"] * 5 + ["b"] * 2
-    ids = [f"p{number}" for number in range(7)]
-    photos = pd.DataFrame(
-        {"photo_id": ids, "subject_id": people, "photo_date": dates, "chronological_age": np.nan}
-    )
-    faces = pd.DataFrame(
-        {"photo_id": ids, "subject_id": people, "face_age": [60.0, 61.0, 90.0, 40.0, 99.0, 50.0, 70.0]}
-    )
+    ids = {"photo_id": [f"p{number}" for number in range(7)], "subject_id": ["a"] * 5 + ["b"] * 2}
+    photos = pd.DataFrame(ids | {"photo_date": dates, "chronological_age": np.nan})
+    faces = pd.DataFrame(ids | {"face_age": [60.0, 61.0, 90.0, 40.0, 99.0, 50.0, 70.0]})
     known = pd.DataFrame({
         "subject_id": ["a", "b"], "chronological_age": [58.0, 40.0], "followup_years": 4.0, "entry_years": np.nan,
     })  # fmt: skip
@@ -211,28 +187,15 @@ def test_if_the_first_photo_is_unusable_time_starts_at_the_second():
 def cohort_tables(n, group, shift, seed):
     random = np.random.default_rng(seed)
     age = random.uniform(40, 80, n)
-    ids = [f"{group}{k}" for k in range(n)]
-    people = pd.DataFrame(
-        {
-            "cohort": group,
-            "subject_id": ids,
-            "chronological_age": age,
-            "group": group,
-            "followup_years": np.nan,
-            "entry_years": np.nan,
-            "event": np.nan,
-        }
-    )
-    faces = pd.DataFrame(
-        {"photo_id": ids, "subject_id": ids, "face_age": age + shift + random.normal(0, 4, n)}
-    )
-    photos = pd.DataFrame(
-        {"photo_id": ids, "subject_id": ids, "photo_date": None, "chronological_age": np.nan}
-    )
-    return people, photos, faces
+    ids = {"subject_id": [f"{group}{k}" for k in range(n)]}
+    nothing = dict.fromkeys(("followup_years", "entry_years", "event"), np.nan)
+    people = pd.DataFrame({"cohort": group} | ids | {"chronological_age": age, "group": group} | nothing)
+    ids["photo_id"] = ids["subject_id"]
+    faces = pd.DataFrame(ids | {"face_age": age + shift + random.normal(0, 4, n)})
+    return people, pd.DataFrame(ids | {"photo_date": None, "chronological_age": np.nan}), faces
 
 
-def test_fitted_in_reference_people_the_difference_stays_and_within_cohorts_it_vanishes():
+def test_fitted_in_the_reference_group_the_difference_stays_and_within_cohorts_it_vanishes():
     tables = [cohort_tables(200, "cancer", 5, 1), cohort_tables(200, "reference", 0, 2)]
     inputs = [list(column) for column in zip(*tables, strict=True)]
     names = ["cancer", "reference"]
@@ -265,7 +228,7 @@ def test_a_cohort_by_itself_has_the_ages_of_all_together_and_definitions_by_cont
         pd.testing.assert_frame_equal(later[name].definition_bands, whole[name].definition_bands)
 
 
-def test_no_reference_people_is_told():
+def test_no_reference_participants_is_told():
     people, photos, faces = cohort_tables(30, "cancer", 5, 1)
     with pytest.raises(CohortError, match="Mark them with group = reference"):
         compute([people], [photos], [faces], ["c"], "first", "reference")
@@ -278,7 +241,7 @@ def test_face_ages_of_strangers_are_told():
         compute([people[people.subject_id != "cancer7"]], [photos], [faces], ["c"], "first", "cohort")
 
 
-def test_too_few_people_keep_their_rows_with_a_reason():
+def test_too_few_participants_keep_their_rows_with_a_reason():
     people, photos, faces = cohort_tables(6, "cancer", 5, 1)
     result = compute([people], [photos], [faces], ["c"], "first", "cohort")["c"]
     assert set(result.ledger.reason) == {"too_few_for_a_line"}

@@ -28,9 +28,8 @@ COHORTS = ["one", "a" * 40, "B" * 40, *(f"cohort_{k}" for k in range(17))]
 
 def both(tables: ReportTables, config: dict) -> list[str]:
     """The pages of associations and survival; all pages are checked."""
-    found = [
-        page(tables, config, [CARD]) for page in (association_page, survival_page, index_page, photo_page)
-    ]
+    makers = (association_page, survival_page, index_page, photo_page)
+    found = [page(tables, config, [CARD]) for page in makers]
     for page in found:
         pages.check_structure(page)
         assert not re.search(r">\s*(nan|None|NaN)\s*<", page)
@@ -55,26 +54,22 @@ def hostile(tmp_path_factory) -> dict[str, str]:
     names = ["CDK6", *HOSTILE]
     genes = renamed(genes, "term", names)
     tables["expression", "genes"] = genes
-    tables["expression", "panel"] = genes[genes.term.isin(names)].reindex(
-        columns=tables["expression", "panel"].columns
-    )
-    tables["faceage", "agreement"] = renamed(tables["faceage", "agreement"], "term", [IMAGE])
-    tables["faceage", "agreement_bands"] = renamed(tables["faceage", "agreement_bands"], "term", [IMAGE])
+    panel = genes[genes.term.isin(names)]
+    tables["expression", "panel"] = panel.reindex(columns=tables["expression", "panel"].columns)
+    for table in ("agreement", "agreement_bands"):
+        tables["faceage", table] = renamed(tables["faceage", table], "term", [IMAGE])
     flow = tables["ledger", "flow"]
     tables["ledger", "flow"] = flow.assign(reason=flow.reason.replace("no_face", LONG))
     phenotypes = tables["phenotype", "phenotypes"]
-    more = [
-        phenotypes[phenotypes.term.str.startswith("grade")].assign(term=f"site: {name} vs {name}")
-        for name in HOSTILE
-    ]
+    grades = phenotypes[phenotypes.term.str.startswith("grade")]
+    more = [grades.assign(term=f"site: {name} vs {name}") for name in HOSTILE]
     tables["phenotype", "phenotypes"] = pd.concat([phenotypes, *more], ignore_index=True)
     tables["survival", "cox"] = tables["survival", "cox"].assign(note=f"only few; {UNICODE}; {EVIL}; {LONG}")
     curves = tables["survival", "kaplan_meier"]
     more = [curves[curves.group == "> 65"].assign(group=f"site: {name}") for name in HOSTILE]
     tables["survival", "kaplan_meier"] = pd.concat([curves, *more], ignore_index=True)
-    config = config_of(
-        COHORTS, expression={"panel": names}, report={"title": LONG, "governance": f"{EVIL}{UNICODE}{LONG}"}
-    )
+    report = {"title": LONG, "governance": f"{EVIL}{UNICODE}{LONG}"}
+    config = config_of(COHORTS, expression={"panel": names}, report=report)
     found = both(ReportTables(tables), config)
     return dict(zip(("association", "survival"), found, strict=True))
 

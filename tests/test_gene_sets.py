@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from faceage_bio.analyses.expression.counts import choose_samples
-from faceage_bio.analyses.expression.sets import enrichment_tables, set_tables
+from faceage_bio.analyses.expression.sets import associate, enrichment_tables, score_people, set_tables
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.settings.settings_genes import Expression
@@ -95,42 +95,27 @@ def test_mean_z_ignores_units_and_turns_with_the_directions(seed, scale, shift):
 
 def study(effect=0.6, n=70, seed=1, genes=400):
     random = np.random.default_rng(seed)
-    names = [
-        *(f"UP{k}" for k in range(20)),
-        *(f"DOWN{k}" for k in range(10)),
-        "CDK6",
-        *(f"G{k}" for k in range(genes - 31)),
-    ]
+    up, down = [f"UP{k}" for k in range(20)], [f"DOWN{k}" for k in range(10)]
+    names = [*up, *down, "CDK6", *(f"G{k}" for k in range(genes - 31))]
     excess = random.normal(0, 8, n)
     mean = np.exp(random.normal(5, 0.6, genes))[:, None] * np.ones(n)
     mean[:20] *= 2 ** (effect * excess / 10)
     mean[20:30] *= 2 ** (-effect * excess / 10)
-    counts = pd.DataFrame(
-        random.negative_binomial(8, 8 / (8 + mean)), index=names, columns=[f"r{k}" for k in range(n)]
-    )
+    counts = pd.DataFrame(random.negative_binomial(8, 8 / (8 + mean)), names, [f"r{k}" for k in range(n)])
     age = random.normal(64, 9, n)
     table = pd.DataFrame({
         "cohort": "c", "subject_id": [f"s{k}" for k in range(n)], "age_acceleration": excess, "chronological_age": age,
         "age_gap": excess - 0.2 * (age - 64), "sex": random.choice(["female", "male"], n),
     })  # fmt: skip
-    samples = pd.DataFrame(
-        {
-            "cohort": "c",
-            "sample_id": counts.columns,
-            "subject_id": table.subject_id,
-            "batch": None,
-            "sample_date": None,
-        }
-    )
-    statistic = random.normal(0, 1, genes) + np.r_[
-        np.full(20, 3.0), np.full(10, -3.0), np.zeros(genes - 30)
-    ] * (effect > 0)
+    samples = table[["cohort", "subject_id"]].assign(sample_id=counts.columns, batch=None, sample_date=None)
+    planted = np.r_[np.full(20, 3.0), np.full(10, -3.0), np.zeros(genes - 30)]
+    statistic = random.normal(0, 1, genes) + planted * (effect > 0)
     found = pd.DataFrame({
         "term": names, "exposure": "age_acceleration", "question": "expression", "estimate": statistic, "standard_error": 1.0,
         "p_value": 2 * (1 - np.minimum(np.abs(statistic) / 6, 0.999)), "q_value": np.where(np.abs(statistic) > 2.5, 0.01, 0.5),
     })  # fmt: skip
     sets = {
-        "SIGNED": GeneSet("SIGNED", {f"UP{k}": 1 for k in range(20)} | {f"DOWN{k}": -1 for k in range(10)}),
+        "SIGNED": GeneSet("SIGNED", dict.fromkeys(up, 1) | dict.fromkeys(down, -1)),
         "NULL": GeneSet("NULL", {f"G{k}": 0 for k in range(40)} | {"CDK6": 0}),
         "THIN": GeneSet("THIN", {"UP0": 1} | {f"X{k}": 1 for k in range(30)}),
     }
@@ -210,21 +195,16 @@ def test_a_set_found_whole_among_others_has_no_ratio_and_no_wrong_reason():
 
 def test_permuted_acceleration_gives_uniform_p():
     random, p_values = np.random.default_rng(7), []
-    table, counts, samples, _, sets = study(effect=0.0, genes=120)
-    nothing = pd.DataFrame(
-        columns=["term", "exposure", "question", "estimate", "standard_error", "p_value", "q_value"]
-    )
-    from faceage_bio.analyses.expression.sets import associate, score_people
-
+    table, counts, samples, found, sets = study(effect=0.0, genes=120)
+    nothing = pd.DataFrame(columns=list(found))
     data = choose_samples(table, counts, samples, ["chronological_age", "sex"])
     own = {"NULL": sets["NULL"]}
     scores = score_people(data, own, 0.5, 10, 10)
     for _ in range(150):
         data.people["age_acceleration"] = random.permutation(data.people["age_acceleration"])
         rows = associate(data, scores, own, ["chronological_age", "sex"], 10, {})
-        p_values.append(
-            rows[(rows.exposure == "age_acceleration") & (rows.method == "mean z")].p_value.iloc[0]
-        )
+        own_rows = rows[(rows.exposure == "age_acceleration") & (rows.method == "mean z")]
+        p_values.append(own_rows.p_value.iloc[0])
     assert kstest(p_values, "uniform").pvalue > 0.01
     assert run(table, counts, samples, nothing, own)["gsea"].empty
 
@@ -248,17 +228,11 @@ def test_gmt_files_join_up_and_down(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "A\tx\tCDK6\nB\tx\nA\tx\tRB1\n",
-            r"expected one set a line, with a name of its own, .*found line 2: 2 cell.s.; line 3: 'A' stands a second time. Write each set so",
-        ),
+        ("A\tx\tCDK6\nB\tx\nA\tx\tRB1\n", r"expected one set a line, with a name of its own, .*found line 2: 2 cell.s.; line 3: 'A' stands a second time. Write each set so"),
         ("", "found no set"),
-        (
-            "A_UP\tx\tCDK6\nA_DOWN\tx\tCDK6\n",
-            "1 gene.s. both rise and fall in 'A': CDK6. Expected each in one direction. Keep one",
-        ),
+        ("A_UP\tx\tCDK6\nA_DOWN\tx\tCDK6\n", "1 gene.s. both rise and fall in 'A': CDK6. Expected each in one direction. Keep one"),
     ],
-)
+)  # fmt: skip
 def test_wrong_gmt_files_are_told(tmp_path, text, message):
     (tmp_path / "mine.gmt").write_text(text)
     with pytest.raises(TableError, match=message):
@@ -292,14 +266,12 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
     samples[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
     found.to_csv(tmp_path / "genes.tsv", sep="\t", index=False)
-    (tmp_path / "mine.gmt").write_text(
-        "MINE_UP\tx\t" + "\t".join(f"UP{k}" for k in range(20)) + "\nMINE_DOWN\tx\tDOWN0\tDOWN1\n"
-    )
-    done = faceage_bio(
-        tmp_path, "score-gene-sets", "--participants", "people.tsv", "--counts", "counts.tsv", "--samples", "samples.tsv", "--genes",
-        "genes.tsv", "--set", "expression.gmt=mine.gmt", "--set", "expression.gene_sets=SenMayo", "--set",
-        "expression.covariates=chronological_age", "--output", ".",
-    )  # fmt: skip
+    up = "\t".join(f"UP{k}" for k in range(20))
+    (tmp_path / "mine.gmt").write_text(f"MINE_UP\tx\t{up}\nMINE_DOWN\tx\tDOWN0\tDOWN1\n")
+    line = "score-gene-sets --participants people.tsv --counts counts.tsv --samples samples.tsv --genes genes.tsv --output ."
+    for choice in ("gmt=mine.gmt", "gene_sets=SenMayo", "covariates=chronological_age"):
+        line += f" --set expression.{choice}"
+    done = faceage_bio(tmp_path, *line.split())
     assert done.status == 0, done.output
     rows = pd.read_csv(tmp_path / "set_associations.tsv", sep="\t")
     mine = rows[(rows.term == "MINE") & (rows.exposure == "age_acceleration")]

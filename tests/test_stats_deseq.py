@@ -105,9 +105,8 @@ def test_likelihood_ratio_tests_equal_deseq2(name):
     assert away.max() < 1e-2
     assert np.nanmax(np.abs(decades(p) - decades(theirs.lrt_p))) < 0.01
     null, _ = fit.likelihood_ratio(fit.design[:, :1])
-    assert (
-        np.nanquantile(np.abs(null - theirs.lrt_null) / np.maximum(np.abs(theirs.lrt_null), 1), 0.98) < 1e-5
-    )
+    away = np.abs(null - theirs.lrt_null) / np.maximum(np.abs(theirs.lrt_null), 1)
+    assert np.nanquantile(away, 0.98) < 1e-5
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -207,9 +206,8 @@ def test_p_values_are_uniform_where_nothing_is():
     random = np.random.default_rng(11)
     n, genes = 80, 1500
     dispersion = np.exp(random.normal(-2, 0.5, genes))
-    counts = random.negative_binomial(
-        1 / dispersion, 1 / (1 + dispersion * np.exp(random.normal(5, 1, genes))), (n, genes)
-    )
+    share = 1 / (1 + dispersion * np.exp(random.normal(5, 1, genes)))
+    counts = random.negative_binomial(1 / dispersion, share, (n, genes))
     design = np.column_stack([np.ones(n), random.normal(size=n), random.integers(0, 2, n)])
     p = fit_deseq(counts, design, median_of_ratios(counts)).wald(np.array([0, 1, 0]))[3]
     for level in (0.01, 0.05, 0.2):

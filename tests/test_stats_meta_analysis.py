@@ -59,9 +59,8 @@ def test_pooled_faceage_cohorts():
     narrow, z = ma.pool(*of("faceage"), test="knha"), ma.pool(*of("faceage"), test="z")
     assert narrow.standard_error < z.standard_error  # why the factor is at least 1 by default
     other = ma.pool(*of("faceage"), prediction_df="k-2")
-    assert np.exp([other.prediction_lower[0], other.prediction_upper[0]]) == pytest.approx(
-        [0.80, 1.62], abs=5e-3
-    )
+    ends = np.exp([other.prediction_lower[0], other.prediction_upper[0]])
+    assert ends == pytest.approx([0.80, 1.62], abs=5e-3)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -108,29 +107,22 @@ def test_meta_regression_equals_rma(method, test):
         ("coefficients", got.estimate), ("errors", got.standard_error), ("p", got.p_value), ("lower", got.ci_lower),
         ("test", [got.omnibus, got.omnibus_p_value, got.q, got.q_p_value, got.tau2, got.r2]),
     ):  # fmt: skip
-        np.testing.assert_allclose(
-            np.ravel(ours), GOLDEN.loc[[("bcg", method, test, f"mods {quantity}")]], rtol=1e-7
-        )
+        theirs = GOLDEN.loc[[("bcg", method, test, f"mods {quantity}")]]
+        np.testing.assert_allclose(np.ravel(ours), theirs, rtol=1e-7)
 
 
 def test_meta_regression_on_groups_equals_rma():
     groups = pd.get_dummies(BCG["alloc"], drop_first=True).to_numpy(float)
     got = ma.meta_regression(*of("bcg"), groups)
-    equal(
-        np.concatenate([got.estimate[0], got.standard_error[0], got.omnibus, got.omnibus_p_value]),
-        "bcg",
-        "REML",
-        "knha",
-        "factor",
-    )
+    ours = np.concatenate([got.estimate[0], got.standard_error[0], got.omnibus, got.omnibus_p_value])
+    equal(ours, "bcg", "REML", "knha", "factor")
 
 
 def test_permutation_p_equals_permutest():
     six = [0, 3, 5, 6, 7, 8]
     y, se = of("bcg")
-    single, together = ma.permutation_p(
-        y[six], se[six], BCG["ablat"].to_numpy()[six, None], permutations="all"
-    )
+    latitude = BCG["ablat"].to_numpy()[six, None]
+    single, together = ma.permutation_p(y[six], se[six], latitude, permutations="all")
     equal([*single, together], "bcg six", "REML", "knha", "permutest")
 
 
@@ -140,14 +132,8 @@ def test_egger_equals_regtest(name):
         (("REML", "z", "regtest rma"), ma.egger(*of(name))),
         (("lm", "t", "regtest lm"), ma.egger(*of(name), "EE", "knha")),
     ):
-        ours = [
-            got.statistic[0, 1],
-            got.p_value[0, 1],
-            got.estimate[0, 0],
-            got.ci_lower[0, 0],
-            got.ci_upper[0, 0],
-        ]
-        equal(ours, name, *key)
+        slope, intercept = (got.statistic, got.p_value), (got.estimate, got.ci_lower, got.ci_upper)
+        equal([*(one[0, 1] for one in slope), *(one[0, 0] for one in intercept)], name, *key)
 
 
 def test_estimates_together_equal_each_alone():
@@ -161,9 +147,8 @@ def test_estimates_together_equal_each_alone():
         kept = ~missing[i]
         alone = ma.pool(y[i, kept], se[i, kept])
         for name in vars(alone):
-            np.testing.assert_allclose(
-                getattr(together, name)[i], getattr(alone, name)[0], rtol=1e-9, atol=1e-12, err_msg=name
-            )
+            ours, own = getattr(together, name)[i], getattr(alone, name)[0]
+            np.testing.assert_allclose(ours, own, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
 COHORTS = st.lists(st.tuples(st.floats(-3, 3), st.floats(0.05, 2)), min_size=3, max_size=8)
@@ -176,9 +161,8 @@ def test_shift_scale_and_order_of_cohorts(cohorts, shift, scale, random):
     random.shuffle(order)
     got, moved, turned = ma.pool(y, se), ma.pool(scale * y + shift, scale * se), ma.pool(y[order], se[order])
     for name in ("estimate", "ci_lower", "ci_upper", "prediction_lower"):
-        np.testing.assert_allclose(
-            getattr(moved, name), scale * getattr(got, name) + shift, rtol=1e-6, atol=1e-6
-        )
+        expected = scale * getattr(got, name) + shift
+        np.testing.assert_allclose(getattr(moved, name), expected, rtol=1e-6, atol=1e-6)
         np.testing.assert_allclose(getattr(turned, name), getattr(got, name), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(moved.tau2, scale**2 * got.tau2, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(moved.q_p_value, got.q_p_value, atol=1e-8)
@@ -191,9 +175,8 @@ def test_planted_and_permuted_moderator():
     moderator, se = np.linspace(-1, 1, 24), np.full(24, 0.1)
     y = 0.5 * moderator + rng.normal(size=24) * 0.15
     assert ma.permutation_p(y, se, moderator[:, None])[1] < 0.005
-    found = [
-        ma.permutation_p(rng.permutation(y), se, moderator[:, None], permutations=200)[1] for _ in range(100)
-    ]
+    mixed = [rng.permutation(y) for _ in range(100)]
+    found = [ma.permutation_p(one, se, moderator[:, None], permutations=200)[1] for one in mixed]
     assert stats.kstest(found, "uniform").pvalue > 0.01
 
 
@@ -242,19 +225,13 @@ def test_one_stage_model_equals_coxph():
     made = fit_one_stage(cohorts, Choices(per_years=10, steps=(), covariates=()))
     made = made[(made["step"] == "+ age") & (made["exposure"] == "face_age")].set_index("measure")
     ratio, test = made.loc["hazard ratio"], made.loc["cohort interaction chi-square"]
-    equal(
-        [np.log(ratio["estimate"]), ratio["standard_error"], test["estimate"], test["df"]],
-        "rotterdam",
-        "Cox",
-        "LRT",
-        "one stage",
-    )
+    ours = [np.log(ratio["estimate"]), ratio["standard_error"], test["estimate"], test["df"]]
+    equal(ours, "rotterdam", "Cox", "LRT", "one stage")
     shifted = [rows.assign(face_age=rows["face_age"] + 5 * k) for k, rows in enumerate(cohorts)]
     again = fit_one_stage(shifted, Choices(per_years=10, steps=(), covariates=()))
     alike = again[(again["step"] == "+ age") & (again["exposure"] == "face_age")]
-    np.testing.assert_allclose(
-        alike["estimate"], made["estimate"], rtol=1e-6
-    )  # differences between cohorts do not enter
+    # differences between cohorts do not enter
+    np.testing.assert_allclose(alike["estimate"], made["estimate"], rtol=1e-6)
 
 
 def test_one_stage_leaves_out_cohorts_without_deaths_enough():

@@ -112,15 +112,11 @@ def test_start_stop_rows_of_time_zero_give_the_same_model():
 
 
 def test_the_command_says_what_r_says(tmp_path):
-    output_of(
-        f"fit-survival --participants {HERE / 'people.tsv'} --set survival.added_value.bootstraps=0 "
-        f"--output {tmp_path}"
-    )
+    output_of(f"fit-survival --participants {HERE}/people.tsv --set survival.added_value.bootstraps=0 --output {tmp_path}")  # fmt: skip
     table = pd.read_csv(tmp_path / "cox.tsv", sep="\t")
     found = table[(table.model == "face age + age") & (table.term == "face_age")].iloc[0]
-    close(
-        found[["n", "n_events", "estimate", "ci_lower", "ci_upper", "p_value"]].astype(float), "people", 1e-6
-    )
+    numbers = ["n", "n_events", "estimate", "ci_lower", "ci_upper", "p_value"]
+    close(found[numbers].astype(float), "people", 1e-6)
     alone = table[(table.model == "univariable") & (table.term == "face_age")].iloc[0]
     close(alone.estimate, "people alone")
 
@@ -140,9 +136,8 @@ def test_every_reader_of_follow_up_keeps_time_zero():
         "analysis": "expression", "sample_id": people.subject_id, "subject_id": people.subject_id, "batch": None,
         "sample_date": "2020-01-01", "CDK6": people.face_age / 10,
     })  # fmt: skip
-    genes, _ = gene_survival(
-        people.assign(photo_date="2020-01-01"), levels, ["chronological_age"], ["CDK6"], "c"
-    )
+    dated = people.assign(photo_date="2020-01-01")
+    genes, _ = gene_survival(dated, levels, ["chronological_age"], ["CDK6"], "c")
     assert (genes.n[0], genes.n_events[0]) == (80, 46)
     assert genes.estimate[0] == pytest.approx(r("people")[2], rel=1e-6)
 
@@ -161,11 +156,8 @@ def test_a_later_photo_on_the_day_of_death_keeps_the_death():
     assert last.ended_before_photo.to_dict() == {"a": False, "b": True}
     _, reasons = prepare(last.reset_index().assign(age_acceleration=[1.0, 2.0]))
     assert reasons.tolist() == ["ended_before_the_photo"]
-    rates = ageing_rates(
-        photos.assign(photo_date=pd.to_datetime(photos.photo_date), years=[0, 365 / 365.25] * 2),
-        subjects,
-        (1, 1000),
-    )
+    dated = photos.assign(photo_date=pd.to_datetime(photos.photo_date), years=[0, 365 / 365.25] * 2)
+    rates = ageing_rates(dated, subjects, (1, 1000))
     assert rates.followup_years.iloc[0] == 0
 
 

@@ -7,15 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
-from typer.testing import CliRunner
 
-from faceage_bio.cli.main import app
 from faceage_bio.core.errors import WeightsError
 from faceage_bio.faces.vision.models import load_model
 from faceage_bio.faces.vision.transformer import Architecture, build, import_transformer
 
 timm = pytest.importorskip("timm")
 
+from tests.commands import output_of  # noqa: E402
 from tests.model_files import DECLARED, SIZES, checkpoint, declare, network, tiny_transformer  # noqa: F401, E402
 
 CROPS = np.random.default_rng(3).integers(0, 256, (3, 112, 112, 3), np.uint8)
@@ -39,49 +38,33 @@ def test_a_name_of_timm_declares_an_architecture_too(tmp_path):
     torch.manual_seed(1)
     named = timm.create_model("test_vit", num_classes=1, img_size=112)
     torch.save(named.state_dict(), tmp_path / "vit.pth")
-    import_transformer(
-        tmp_path / "vit.pth", declare(tmp_path, architecture={"timm": "test_vit"}), tmp_path / "model"
-    )
+    declared = declare(tmp_path, architecture={"timm": "test_vit"})
+    import_transformer(tmp_path / "vit.pth", declared, tmp_path / "model")
     assert load_model(tmp_path / "model").predict(CROPS).shape == (3,)
 
 
 def test_average_pooling_has_another_last_norm_as_in_masked_autoencoders():
-    names = {
-        pooling: set(build({**SIZES, "pooling": pooling}, 112).state_dict())
-        for pooling in ("token", "average")
-    }
-    assert {"norm.weight"} <= names["token"] - names["average"]
-    assert {"fc_norm.weight"} <= names["average"] - names["token"]
+    token, average = (set(build({**SIZES, "pooling": way}, 112).state_dict()) for way in ("token", "average"))
+    assert "norm.weight" in token - average
+    assert "fc_norm.weight" in average - token
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (
-            {"architecture": SIZES | {"depth": 3}},
-            r"Of 44 tensors it lacks 12: blocks.2.norm1.weight.*Correct architecture",
-        ),
+        ({"architecture": SIZES | {"depth": 3}}, r"Of 44 tensors it lacks 12: blocks.2.norm1.weight.*Correct architecture"),
         ({"architecture": SIZES | {"depth": 1}}, r"has besides 12: blocks.1"),
-        (
-            {"architecture": SIZES | {"width": 64}},
-            r"has in another shape 31: cls_token \(1, 1, 32\) instead of \(1, 1, 64\)",
-        ),
+        ({"architecture": SIZES | {"width": 64}}, r"has in another shape 31: cls_token \(1, 1, 32\) instead of \(1, 1, 64\)"),
         ({"input": {"size": 224}}, r"pos_embed \(1, 50, 32\) instead of \(1, 197, 32\)"),
         ({"prefix": "encoder."}, r"found 32 tensors .*none whose name begins with 'encoder.'"),
-        (
-            {"architecture": {"patch": 16}},
-            "give either timm .a name., or all of patch, depth, width and heads",
-        ),
-        (
-            {"architecture": {"timm": "vit_enormous"}},
-            r"timm .* knows no 'vit_enormous'. Expected a name such as",
-        ),
+        ({"architecture": {"patch": 16}}, "give either timm .a name., or all of patch, depth, width and heads"),
+        ({"architecture": {"timm": "vit_enormous"}}, r"timm .* knows no 'vit_enormous'. Expected a name such as"),
         ({"architecture": SIZES | {"heads": 5}}, r"timm makes no such network"),
         ({"name": None}, "name: Field required"),
         ({"years": {"scale": 1e6}}, r"gave .* years for trial faces. Expected -20 to 150"),
         ({"input": {"size": 8}}, r"input.size is 8"),
     ],
-)
+)  # fmt: skip
 def test_what_does_not_fit_is_refused_and_nothing_is_written(tmp_path, network, changes, message):  # noqa: F811
     source = checkpoint(tmp_path / "vit.pth", network)
     with pytest.raises(WeightsError, match=message):
@@ -138,18 +121,14 @@ def test_a_head_is_loaded_strictly(tmp_path):
 
     without = [layer for layer in HEAD if layer != "dropout"]
     refused(r"it lacks 7: head.3.weight.*; it has besides 7: head.5.weight.*pooling, head or prefix", without)
-    refused(
-        r"it has in another shape 3: head.1.weight \(24, 64\) instead of \(25, 64\)",
-        [*HEAD[:1], 25, *HEAD[2:]],
-    )
+    wider = [*HEAD[:1], 25, *HEAD[2:]]
+    refused(r"it has in another shape 3: head.1.weight \(24, 64\) instead of \(25, 64\)", wider)
     refused(r"it lacks 2: head.weight; head.bias; it has besides 13", None)
     refused(r"none whose name begins with 'mlp.'.*correct prefix or head_prefix", head_prefix="mlp.")
     refused(r"it lacks 13: head.0.weight; head.0.bias", head_prefix="")
-    refused(
-        r"head: \[8, 'swish', 1\] needs widths of linear layers, the last of them 1, and relu, gelu",
-        [8, "swish", 1],
-    )
-    refused("head: .* needs widths of linear layers, the last of them 1", [8, "relu"])
+    needed = "needs widths of linear layers, the last of them 1"
+    refused(rf"head: \[8, 'swish', 1\] {needed}, and relu, gelu", [8, "swish", 1])
+    refused(f"head: .* {needed}", [8, "relu"])
     refused("head: .* needs widths", [])
 
 
@@ -173,18 +152,8 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path, network):  # noqa: F811
 
 def test_the_command_and_a_model_that_was_exchanged(tmp_path, network):  # noqa: F811
     source = checkpoint(tmp_path / "vit.pth", network)
-    arguments = [
-        "weights",
-        "import",
-        str(source),
-        "--card",
-        str(declare(tmp_path)),
-        "--output",
-        str(tmp_path / "model"),
-    ]
-    run = CliRunner().invoke(app, arguments)
-    assert run.exit_code == 0, run.output
-    assert "tiny ViT, 51,745 parameters, all used" in " ".join(run.output.split())
+    said = output_of(f"weights import {source} --card {declare(tmp_path)} --output {tmp_path}/model")
+    assert "tiny ViT, 51,745 parameters, all used" in " ".join(said.split())
     card = json.loads((tmp_path / "model" / "card.json").read_text())
     (tmp_path / "model" / "card.json").write_text(json.dumps(card | {"architecture": SIZES | {"depth": 1}}))
     with pytest.raises(WeightsError, match="has besides 12"):

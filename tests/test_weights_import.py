@@ -98,24 +98,15 @@ def test_scope_counters_of_tensorflow_1_are_understood(file, tmp_path):
     ("replace", "message"),
     [
         ({"Block17_3_Conv2d_1x1/bias": None}, r"1 missing: backbone\.repeat_2\.2\.conv2d\.bias"),
-        (
-            {"Conv2d_1a_3x3/kernel": np.zeros((3, 3, 4, 32), "f4")},
-            r"of another shape: backbone\.conv2d_1a\.conv\.weight is \(32, 4, 3, 3\)",
-        ),
+        ({"Conv2d_1a_3x3/kernel": np.zeros((3, 3, 4, 32), "f4")}, r"of another shape: backbone\.conv2d_1a\.conv\.weight is \(32, 4, 3, 3\)"),
         ({"dense_1/bias": np.full(128, np.nan, "f4")}, "not finite"),
-        (
-            {"dense_1/bias": np.array([b"x"] * 128)},
-            r"1 tensor.s. that a FaceAge file does not have: .*has type .*Expected plain layers of numbers",
-        ),
-        (
-            {"Conv2d_1a_3x3_BatchNorm/moving_variance": np.full(32, -1, "f4")},
-            r"not the weights of the FaceAge network. Tensors .*negative variances.*Fetch that file",
-        ),
+        ({"dense_1/bias": np.array([b"x"] * 128)}, r"1 tensor.s. that a FaceAge file does not have: .*has type .*Expected plain layers of numbers"),
+        ({"Conv2d_1a_3x3_BatchNorm/moving_variance": np.full(32, -1, "f4")}, r"not the weights of the FaceAge network. Tensors .*negative variances.*Fetch that file"),
         ({"dense_1/kernel": None, "dense_1/bias": None}, "head of the network was not found"),
         ({"dense_1/kernel": np.zeros((512, 128), "f4")}, "head of the network was not found"),
     ],
     ids=["missing", "shape", "finite", "words", "variance", "no_head", "512_units"],
-)
+)  # fmt: skip
 def test_wrong_tensors_are_named(replace, message, tmp_path):
     with pytest.raises(WeightsError, match=message):
         read_keras_file(recipe.write_h5(tmp_path / "wrong.h5", replace=replace))
@@ -124,18 +115,16 @@ def test_wrong_tensors_are_named(replace, message, tmp_path):
 def test_a_tensor_too_many_is_refused(file, tmp_path):
     path = recipe.write_h5(tmp_path / "more.h5")
     with h5py.File(path, "a") as more:
-        more["model_weights/inception_resnet_v1/Block35_6_Conv2d_1x1/kernel:0"] = np.zeros(
-            (1, 1, 96, 256), "f4"
-        )
+        kernel = np.zeros((1, 1, 96, 256), "f4")
+        more["model_weights/inception_resnet_v1/Block35_6_Conv2d_1x1/kernel:0"] = kernel
     with pytest.raises(WeightsError, match=r"head of the network|1 unknown"):
         read_keras_file(path)
 
 
 def test_another_residual_scale_is_refused(tmp_path):
     description = recipe.describe()
-    description["config"]["layers"][0]["config"]["layers"][20]["config"]["arguments"]["scale"] = (
-        0.2  # as two public ports have it
-    )
+    layer = description["config"]["layers"][0]["config"]["layers"][20]
+    layer["config"]["arguments"]["scale"] = 0.2  # as two public ports have it
     message = r"describes another network: .*Block8_6_ScaleSum scales by 0\.2, expected 1\.0.*Expected that of faceage_model.h5"
     with pytest.raises(WeightsError, match=message):
         read_keras_file(recipe.write_h5(tmp_path / "scale.h5", description=description))
@@ -161,9 +150,8 @@ def test_links_out_of_the_file_are_refused(tmp_path):
 def test_a_huge_declared_tensor_is_refused_unread(tmp_path):
     path = recipe.write_h5(tmp_path / "huge.h5", replace={"dense_1/bias": None})
     with h5py.File(path, "a") as file:
-        file.create_dataset(
-            "model_weights/dense_1/dense_1/bias:0", shape=(10**12,), dtype="f4", chunks=(1024,)
-        )
+        huge = {"shape": (10**12,), "dtype": "f4", "chunks": (1024,)}
+        file.create_dataset("model_weights/dense_1/dense_1/bias:0", **huge)
     with pytest.raises(WeightsError, match=r"shape \(1000000000000,\)"):
         read_keras_file(path)
 
