@@ -139,8 +139,8 @@ def one_table(counts, missing):
     ]
     for level, line in zip(levels, counts, strict=True):
         made += [
-            {"term": f"x: {level}", "variable": "x", "level": level, "measure": "share", "group": g, "n": n, "estimate": 0.1}
-            for g, n in zip(["all", *groups], [line.sum(), *line], strict=True)
+            {"term": f"x: {level}", "variable": "x", "level": level, "measure": "share", "group": g, "n": n, "estimate": n / known}
+            for g, n, known in zip(["all", *groups], [line.sum(), *line], [counts.sum(), *counts.sum(axis=0)], strict=True)
         ]  # fmt: skip
     base = {"term": "x", "variable": "x", "measure": "missing", "group": "all", "estimate": 0.1}
     return rows("phenotype/table_one", *made, base | {"n": missing.sum()})
@@ -152,13 +152,13 @@ def test_table_one_shows_every_number_and_dashes_for_missing_ones():
     assert shown["groups"] == [("all", "121"), ("g1", "3"), ("g2", "19"), ("g3", "99")]
     variable = shown["variables"][0]
     assert variable["rows"] == [
-        ("l0", ["101 (83%)", "2 (67%)", "9 (47%)", "90 (91%)"]),
-        ("l1", ["19 (16%)", "1 (33%)", "9 (47%)", "9 (9%)"]),
+        ("l0", ["101 (84%)", "2 (67%)", "9 (50%)", "90 (91%)"]),
+        ("l1", ["19 (16%)", "1 (33%)", "9 (50%)", "9 (9%)"]),
     ]
     assert variable["missing"] == "1"
     hollow = table_one(table.assign(n=table["n"].astype(float).where(table["n"] > 5)))
     assert hollow["groups"][1] == ("g1", "–")
-    assert hollow["variables"][0]["rows"][1] == ("l1", ["19 (16%)", "–", "9 (47%)", "9 (9%)"])
+    assert hollow["variables"][0]["rows"][1] == ("l1", ["19 (16%)", "–", "9 (50%)", "9 (9%)"])
     assert hollow["variables"][0]["missing"] == "–"
 
 

@@ -12,7 +12,15 @@ from faceage_bio.report import table_rows as select
 from faceage_bio.report import words
 from faceage_bio.report.table_rows import Group, Key
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import confidence_interval, count, first_upper, number, p_scientific, p_value
+from faceage_bio.report.words import (
+    confidence_interval,
+    count,
+    count_and_share,
+    first_upper,
+    number,
+    p_scientific,
+    p_value,
+)
 from faceage_bio.stats.minimum_sizes import EVENTS_PER_TERM
 
 UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f\ufffe\uffff]+")
@@ -178,7 +186,7 @@ def _levels(parts: Sequence[pd.DataFrame]) -> Iterator[tuple[str, list[str]]]:
     shares = [part[part["measure"] == "share"].drop_duplicates("level").set_index("level") for part in parts]
     for name in dict.fromkeys(level for part in shares for level in part.index):
         cells = [
-            _share(part.loc[name]) if name in part.index else "0 (0%)" if len(part) else NONE
+            count_and_share(part.loc[name]) if name in part.index else "0 (0%)" if len(part) else NONE
             for part in shares
         ]
         yield select.level(name), cells
@@ -190,12 +198,6 @@ def _unknown(parts: Sequence[pd.DataFrame]) -> Iterator[tuple[str, list[str]]]:
     numbers = [float(rows.iloc[0]) if len(rows) else float("nan") for rows in missing]
     if any(n > 0 for n in numbers):
         yield "Unknown", [count(n) for n in numbers]
-
-
-def _share(row: pd.Series) -> str:
-    if pd.isna(row["estimate"]):
-        return count(row["n"])
-    return f"{count(row['n'])} ({100 * row['estimate']:.0f}%)"
 
 
 def _cox(tables: ReportTables, config: Mapping) -> JournalTable | None:

@@ -12,7 +12,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, reference_line, to_svg
 from faceage_bio.report.plot import GREY, VERMILLION, WIDTH, of_cohorts
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import count, first_upper, interval, number, term
+from faceage_bio.report.words import count, count_and_share, first_upper, interval, number, term
 
 ALL = "all"
 AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
@@ -247,12 +247,12 @@ def table_one(table: pd.DataFrame) -> dict:
     variables = table[table["variable"] != ""].groupby("variable", sort=False)
     return {
         "groups": [(name, count(n)) for name, n in sizes.items()],
-        "variables": [_variable(str(variable), rows, sizes) for variable, rows in variables],
+        "variables": [_variable(str(variable), rows, list(sizes)) for variable, rows in variables],
         "note": next((note for note in heads["note"] if note), ""),
     }
 
 
-def _variable(variable: str, rows: pd.DataFrame, sizes: Mapping[str, float]) -> dict:
+def _variable(variable: str, rows: pd.DataFrame, names: Sequence[str]) -> dict:
     missing = rows[rows["measure"] == "missing"].head(1)
     n_missing = missing["n"].iloc[0] if len(missing) else float("nan")
     differences = rows[rows["measure"].isin(DIFFERENCES)].set_index("group")["estimate"]
@@ -268,7 +268,7 @@ def _variable(variable: str, rows: pd.DataFrame, sizes: Mapping[str, float]) -> 
     if not len(described):
         return shown | {"note": "not recorded", "missing": "all"}
     shares = described[described["measure"] == "share"]
-    return shown | {"rows": _levels(shares, sizes) if len(shares) else _numbers(described, list(sizes))}
+    return shown | {"rows": _levels(shares, names) if len(shares) else _numbers(described, names)}
 
 
 def _numbers(rows: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -292,16 +292,9 @@ def _with(one: pd.Series, *spread: str) -> str:
     return f"{number(one['estimate'], 1)} ({interval(*told, 1) if len(told) > 1 else number(told[0], 1)})"
 
 
-def _levels(shares: pd.DataFrame, sizes: Mapping[str, float]) -> list[tuple[str, list[str]]]:
-    """Numbers, and percentages of all participants of the group."""
-    counts = shares.set_index(["level", "group"])["n"]
+def _levels(shares: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Numbers of participants, and their percentage among those with a value."""
     return [
-        (str(level), [_cell(counts.get((level, name)), n) for name, n in sizes.items()])
-        for level in dict.fromkeys(shares["level"])
+        (str(level), [count_and_share(one) for one in _of(rows.set_index("group"), names)])
+        for level, rows in shares.groupby("level", sort=False)
     ]
-
-
-def _cell(n: float | None, of: float) -> str:
-    if n is None or pd.isna(n) or not of > 0:
-        return count(n)
-    return f"{count(n)} ({100 * n / of:.0f}%)"

@@ -100,6 +100,12 @@ def count(value: float | None) -> str:
     return f"{int(value):,}" if float(value).is_integer() else f"{value:,.1f}"
 
 
+def count_and_share(row: Mapping) -> str:
+    """A number of participants and its share of those with a known value: ``12 (34%)``; the number alone where one is missing."""
+    n, share = row["n"], row["estimate"]
+    return count(n) + ("" if pd.isna(n) or pd.isna(share) else f" ({100 * share:.0f}%)")
+
+
 def increase(per: str) -> str:
     """The unit of an estimate as an adjective: ``10 years`` becomes ``10-year increase``, ``1 SD`` ``1-SD increase``."""
     size, _, unit = per.partition(" ")
