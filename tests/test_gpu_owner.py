@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import threading
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Pipe
@@ -143,6 +144,18 @@ def test_a_worker_that_ends_while_it_connects_keeps_no_other_from_it(tools):
         with socket.socket(socket.AF_UNIX) as dying:
             dying.connect(one.address[0])
         np.testing.assert_array_equal(owner.connect(*one.address).models[0].predict(crops), [7, 7])
+
+
+def test_an_owner_closes_where_nobody_waits_for_workers_any_more(tools):
+    one = owner.Owner(tools, 1).__enter__()
+    one._closing = True  # seen by who waits, once a worker has come and gone
+    with socket.socket(socket.AF_UNIX) as last:
+        last.connect(one.address[0])
+    one._threads[0].join()
+    closing = threading.Thread(target=one.__exit__, daemon=True)
+    closing.start()
+    closing.join(20)
+    assert not closing.is_alive()
 
 
 def test_questions_that_come_meanwhile_are_answered_together_and_a_fault_is_told_to_the_one_at_fault():

@@ -6,6 +6,7 @@ meanwhile together: while one batch is computed, the next one gathers.
 """
 
 import shutil
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Owner:
         self.pinned = self.gpu and not int(
             torch.cuda.cudart().cudaHostRegister(self.shared.data_ptr(), self.shared.numel(), 0)
         )
-        self._listener = Listener(authkey=current_process().authkey)
+        self._listener = Listener(authkey=current_process().authkey, backlog=workers + 1)
         self._closing = False
         self._questions: dict[str, SimpleQueue[Question | None]] = {}
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -78,9 +79,9 @@ class Owner:
 
     def __exit__(self, *_: object) -> None:
         self._closing = True
-        Client(
-            self._listener.address, authkey=current_process().authkey
-        ).close()  # wakes who waits for workers
+        # wakes who waits for workers; without a handshake, in which nobody takes part who has seen `_closing` before
+        with socket.socket(socket.AF_UNIX) as waking:
+            waking.connect(str(self._listener.address))
         for questions in self._questions.values():
             questions.put(None)
         for thread in self._threads:
