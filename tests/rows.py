@@ -18,7 +18,11 @@ def golden(folder: str) -> Callable[..., np.ndarray]:
 
 def cases(text: str) -> list[tuple[str, ...]]:
     """Cases of a test, one a line, their parts apart by " | "."""
-    return [tuple(line.strip().split(" | ")) for line in text.strip().splitlines()]
+    found = [tuple(line.strip().split(" | ")) for line in text.strip().splitlines()]
+    assert {len(case) for case in found} == {len(found[0])} != {1}, (
+        "cases of several parts, as many in each line"
+    )
+    return found
 
 
 def worded(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Steps of a workflow, and plans of snakemake, that are forked from one process: the same commands without 1 to 2 CPU seconds of imports for each.
 
-For the demo, studies whose results a test looks at, and dry runs. SLURM, which runs each step, and `faceage-bio run` start processes as a user's do.
+For the demo, studies whose results a test looks at, and dry runs. SLURM starts processes as a user's do, `faceage-bio run` under signals too.
 """
 
 import atexit
@@ -18,6 +18,8 @@ from pathlib import Path
 
 import psutil
 
+# of the demo's steps all others are started by tests/slurm
+NOT_ON_SLURM = ("make-demo-cohorts", "fit-demo-model", "pool-cohorts", "pool-genes", "fit-one-stage")
 # what most steps import, and plans; none starts a thread before the fork
 IMPORTED = (
     "faceage_bio.cli.main", "pandas", "pandera.pandas", "pyarrow.parquet", "scipy.interpolate", "scipy.stats", "snakemake.cli",
@@ -60,10 +62,13 @@ def asking() -> list[str]:
 
 @cache
 def forked() -> dict[str, str]:
-    """Environment in which `faceage-bio` of a rule is forked."""
+    """Environment in which `faceage-bio` of a rule is forked, but for the steps that SLURM does not start as a user does."""
     words = asking()
     function = Path(words[-1]).with_name("bash.sh")
-    function.write_text(f'faceage-bio() {{ {shlex.join(words)} faceage-bio "$@"; }}\n')
+    function.write_text(
+        f'faceage-bio() {{ case "$1" in {"|".join(NOT_ON_SLURM)}) command faceage-bio "$@";; '
+        f'*) {shlex.join(words)} faceage-bio "$@";; esac; }}\n'
+    )
     return {"BASH_ENV": str(function)}
 
 

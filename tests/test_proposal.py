@@ -10,7 +10,7 @@ from faceage_bio.core.errors import Problems, RunError, TableError
 from faceage_bio.core.settings.settings_cohort import form_of
 from faceage_bio.intake.cohort.proposal import propose
 from faceage_bio.intake.schemas import CLINICAL, read_user_table
-from tests.commands import invoked
+from tests.commands import output_of
 
 DICTIONARY = """"Variable / Field Name","Form Name","Field Type","Field Label","Choices, Calculations, OR Slider Labels"
 record_id,base,text,Record ID,
@@ -36,8 +36,8 @@ def written(folder, **files):
 
 def test_an_export_of_redcap_is_read_as_proposed(tmp_path):
     clinical, dictionary = written(tmp_path, clinical=EXPORT, dictionary=DICTIONARY)
-    done = invoked(f"init --from {clinical} --redcap {dictionary}")
-    cohort = yaml.safe_load(done.output)
+    said = output_of(f"init --from {clinical} --redcap {dictionary}")
+    cohort = yaml.safe_load(said)
     check_config({"cohorts": {"mine": {"face_ages": "f.tsv", **cohort}}})
     problems = Problems()
     found = read_user_table(clinical, CLINICAL, problems, form_of(cohort, "clinical")).values
@@ -53,7 +53,7 @@ def test_an_export_of_redcap_is_read_as_proposed(tmp_path):
         "chronological_age is taken from 'age_at_diagnosis': it may be the age at diagnosis", "'gender': 3 means 'Prefer not to say'",
         "'comorb' is a checkbox (COPD, CHF)", "bmi: '-99' are taken for not known", "Not used: comorb___1.", "Not found: pack_years, race",
     ):  # fmt: skip
-        assert told in done.output
+        assert told in said
 
 
 def test_codes_that_could_mean_either_are_asked_and_not_guessed(tmp_path):
@@ -94,8 +94,7 @@ def test_usual_names_are_recognised_in_each_table(tmp_path, header, table, colum
 
 def test_a_dictionary_alone_gives_codings(tmp_path):
     (path,) = written(tmp_path, dictionary=DICTIONARY)
-    done = invoked(f"init --redcap {path}")
-    form = yaml.safe_load(done.output)["tables"]["clinical"]
+    form = yaml.safe_load(output_of(f"init --redcap {path}"))["tables"]["clinical"]
     assert form["codings"]["sex"] == {"1": "male", "2": "female", "3": "NA"}
     assert form["columns"]["bmi"] == "dem_w"
     (other,) = written(tmp_path, other="a,b\n1,2\n")

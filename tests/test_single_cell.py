@@ -211,8 +211,9 @@ def test_what_is_wrong_is_told_by_name_here_and_at_intake(spoil, tmp_path):
     path = written(data, tmp_path)
     with pytest.raises(CountsError, match=told):
         open_cells(path)
+    problems = read_donors(path)[1]
     with pytest.raises(Exception, match=told):
-        read_donors(path)[1].stop_if_any()
+        problems.stop_if_any()
 
 
 def test_everything_wrong_at_once_is_told_at_once(tmp_path):

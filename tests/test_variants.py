@@ -155,7 +155,7 @@ def test_files_that_are_no_vcf_are_told(tmp_path, name, content, message):
     [
         ("far.bed", "chr2\t0\t9\tCDK6\n", [r"no usable variant lies in a gene of far.bed .1 in no gene"]),
         ("bad.tsv", "chrom\tstart\tend\tgene\n1\t5\t5\tCDK6\n1\t-3\t9\tTP53\n1\t1\t9\t\n",
-         ["line 2: '5'. Expected an end above the start, as in BED", "line 3: '-3'. Expected a whole number. Write it", "line 4: ''. Expected the gene's symbol. Name the gene"]),
+         [r"line 2: '5'\. Expected an end above the start, as in BED", r"line 3: '-3'\. Expected a whole number\. Write it", r"line 4: ''\. Expected the gene's symbol\. Name the gene"]),
         ("none.tsv", "symbol\nCDK6\n", ["needs the column gene and either variant_id"]),
         ("genes.bed", "chr1\t99\t200\n", ["genes.bed: column 'gene': 1 row.s., line 1. A BED line needs chrom, start, end and the gene's symbol"]),
         ("genes.bed", "chr1\t\xff\xfe", ["genes.bed: cannot be read as text .*Expected a TSV, CSV or BED file. Save"]),

@@ -28,6 +28,7 @@ from tests.conftest import (
     write_config,
 )
 from tests.slurm.cluster import PACKAGES, Cluster, Job, missing_programs, running_slurm, wait_until
+from tests.started_steps import NOT_ON_SLURM
 
 pytestmark = pytest.mark.slurm
 
@@ -244,14 +245,9 @@ def test_light_steps_share_jobs(journal, tmp_path):
     assert set(steps[shared.isna()]) <= alone
     # the demo has no further step but those that draw its people and fit its model, which share no job either
     demo = set(jobs_planned(snakemake(tmp_path, "--dry-run").output)) - LOCAL
-    made = {"make_demo_cohorts", "fit_demo_model"}
-    pooling = {
-        "pool_cohorts",
-        "pool_genes",
-        "fit_one_stage",
-    }  # the study here has one cohort with follow-up and counts
-    assert demo - set(steps) == made | pooling
-    assert not made & set(groups)
+    # the study here has one cohort with follow-up and counts, so that nothing is pooled
+    assert demo - set(steps) == {name.replace("-", "_") for name in NOT_ON_SLURM}
+    assert not {"make_demo_cohorts", "fit_demo_model"} & set(groups)
 
 
 def test_shards_are_an_array(study_on_slurm):
