@@ -240,7 +240,9 @@ def test_demo_shows_a_clinical_score_with_age_and_with_face_age(demo):
     assert "the clinical table has no primary_cancer and no chemotherapy_courses" in page  # controls
     for cohort in ("north", "south"):
         rows = table(demo, f"{cohort}/scores/comparison.tsv")
-        published = rows[rows.score == "teachh_publication"].set_index(["question", "version", "term"]).sort_index()
+        published = (
+            rows[rows.score == "teachh_publication"].set_index(["question", "version", "term"]).sort_index()
+        )
         hazards = published.loc["cox"]
         assert hazards.estimate["age", "C"] > 1
         lowest = hazards.loc[("age", "A")]
