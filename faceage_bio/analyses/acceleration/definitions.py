@@ -337,7 +337,7 @@ def _in_sex_sd(
 ) -> tuple[pd.Series, tuple[Reason, ...]]:
     """Age acceleration over its standard deviation among participants of the same sex."""
     result, why = pd.Series(np.nan, index=group.index), []
-    # controls there are some, or age acceleration could not be fitted in them
+    # there are controls here: without them age acceleration would have failed before
     norm = all_people[in_reference(all_people)] if fit_in == "reference" else all_people
     for sex in SEX_LEVELS:
         mine = group.get("sex", pd.Series("", index=group.index)) == sex

@@ -16,11 +16,8 @@ from faceage_bio.intake.cohort.samples import check_one_tissue, is_of_tissue
 from faceage_bio.stats.blocks import split
 
 ABOUT = ["analysis", SAMPLE, SUBJECT, "sample_date", "batch"]  # columns of a table of levels before its genes
-STATUS = {
-    "": "included",
-    "added_library": "flagged",
-    "added_sample": "flagged",
-}  # of a reason; of others excluded
+# of a sample by its reason; with any other it is excluded
+STATUS = {"": "included", "added_library": "flagged", "added_sample": "flagged"}
 
 
 @dataclass(frozen=True)

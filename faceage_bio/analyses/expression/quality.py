@@ -29,9 +29,8 @@ LEVELS_AT_ONCE = 5_000_000  # more would need more memory than the counts
 MAD = 1.4826  # times the median absolute deviation is the standard deviation of normal values
 LIKE = 5  # samples of one batch that have a median of their own
 NO_COUNTS, OUTLIER, SEX = "no_counts", "rna_outlier", "sex_mismatch"
-MANY_WORDS = (
-    0.5  # a column with more words than this share of participants tells one from another, not groups
-)
+# a column with more words than this share of participants tells one from another, not groups
+MANY_WORDS = 0.5
 BATCH = "batch"
 OTHER_SEX = "sex by RNA differs from the record"
 NOT_COVARIATES = {COHORT, SAMPLE, SUBJECT, SPECIMEN, "sample_date"}

@@ -20,11 +20,8 @@ RANDOM = {"both": "readers and cases", "cases": "cases", "readers": "readers"}  
 DELONG = "Mann-Whitney area, DeLong"
 OBUCHOWSKI = "Obuchowski-Rockette, Hillis' degrees of freedom"
 VALUES = ("rating", "dead", "years", "decade")
-ALWAYS = (
-    "read",
-    "died by the horizon",
-    "alive at the horizon",
-)  # counts of cases that are shown if there is none
+# counts of cases that are shown if there is none
+ALWAYS = ("read", "died by the horizon", "alive at the horizon")
 
 
 @dataclass(frozen=True)

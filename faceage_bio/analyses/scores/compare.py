@@ -301,7 +301,7 @@ def compare_score(
         for version in (CONTINUOUS_AGE, CONTINUOUS_FACE):
             terms = fits[version].terms["log_hazard_ratio"]
             values = _without_cuts(people, swap.other_points, choices.per_years)[terms.index]
-            risks[version] = values.mul(terms).sum(axis=1)
+            risks[version] = values.mul(terms).sum(axis=1, skipna=False)
     except FitError as error:
         row = {"question": "cox", "version": CONTINUOUS_FACE, "term": FACE_AGE, "measure": "hazard ratio"}
         rows.append(row | counted(people) | {"reason": error.reason})

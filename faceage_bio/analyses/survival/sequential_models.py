@@ -85,11 +85,8 @@ def firth_rows(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, *
     """The penalised estimate of what a model is about (Heinze and Schemper 2001,
     doi:10.1111/j.0006-341X.2001.00114.x).
     """
-    base = (
-        of_model(usable, columns, choices)
-        | {"measure": "hazard ratio", "per": choices.per(columns[0])}
-        | about
-    )
+    per = choices.per(columns[0]) if pd.api.types.is_numeric_dtype(usable[columns[0]]) else ""
+    base = of_model(usable, columns, choices) | {"measure": "hazard ratio", "per": per} | about
     base |= {name: f"{base[name]}, Firth" for name in ("model", "step")}
     base["method"] = "Cox, Firth's penalised likelihood, profile interval"
     try:

@@ -40,6 +40,7 @@ from faceage_bio.stats.federated import (
 )
 
 REQUEST, ANSWER = "faceage-bio site request 1", "faceage-bio site answer 1"
+NUMBERS = ("estimate", "ci_lower", "ci_upper", "standard_error", "statistic", "p_value")  # of a combined term
 MOST_ANSWERS = 10  # of a site to one model; each further one tells more of the rows
 FEWEST_OTHERS = 10  # participants by whom the rows of two models differ, if they do
 SETTLED = 1e-6  # standard errors by which the coefficients still move
@@ -413,11 +414,12 @@ def combine(request: Mapping, answers: Mapping[str, Mapping]) -> tuple[dict, pd.
     return following, _rows(terms, "hazard ratio", found, summed | {"round": request["round"]}), moved
 
 
-def _rows(terms: Sequence[Term], measure: str, found: Mapping, shared: Mapping) -> pd.DataFrame:
+def _rows(terms: Sequence[Term], measure: str, found: Mapping, shared: dict) -> pd.DataFrame:
     """One row per term: its numbers, and what all terms share."""
     return pd.DataFrame(
         {"term": term.name, "measure": measure, "per": f"{term.per:g}" if term.level is None else ""}
-        | {**found[term.name], **shared}
+        | {name: found[term.name][name] for name in NUMBERS}
+        | shared
         for term in terms
     )
 
