@@ -1,8 +1,5 @@
 """Competing risks: cumulative incidence, Gray's test, and Fine and Gray's model.
 
-Competing risks: how many die of a cause by a time while others die of something else, and whether groups
-differ in it.
-
 Causes are whole numbers: 0 = censored, 1, 2 ... = died of that cause. One minus Kaplan-Meier, which censors
 the other deaths, would count participants as still able to die of the cause who are dead; these curves do
 not.

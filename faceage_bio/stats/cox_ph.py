@@ -1,8 +1,6 @@
 """Proportional hazards: the score test of Grambsch and Therneau, and the hazard ratio over time.
 
-Do hazard ratios stay the same over time? The score test of Grambsch and Therneau, as R's ``cox.zph`` (3.0 and later).
-
-Each term is tested by the score of a further coefficient for x times g(time), at the fitted model; the
+As R's ``cox.zph`` (3.0 and later). Each term is tested by the score of a further coefficient for x times g(time), at the fitted model; the
 information is that of the whole extended model, so that correlated terms are not mistaken for each other.
 """
 

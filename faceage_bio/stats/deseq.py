@@ -1,7 +1,5 @@
 """DESeq2's method for bulk RNA counts, all genes at once: dispersions, means, tests, outlying counts, coefficients compared.
 
-DESeq2's method for bulk RNA counts, all genes at once: dispersions, means, tests, outlying counts.
-
 Love, Huber and Anders 2014 (doi:10.1186/s13059-014-0550-8). An implementation of its own, held to DESeq2
 1.38.3 in the tests (tests/golden/deseq2); in place of its R it computes all genes of a block in the same
 array operations.

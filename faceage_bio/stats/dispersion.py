@@ -1,7 +1,5 @@
 """Dispersions of negative binomial counts as DESeq2 estimates them: gene-wise, their trend and its prior.
 
-Gene-wise dispersions of negative binomial counts, all genes at once, as DESeq2 estimates them.
-
 The Cox-Reid adjusted profile likelihood is climbed in log dispersion with DESeq2's steps and stopping rule
 (Love et al. 2014, doi:10.1186/s13059-014-0550-8): where the likelihood is flat, the place where a search
 stops is part of the method.

@@ -1,8 +1,6 @@
 """Negative binomial counts: size factors, and regression of many genes at once, dispersions given.
 
-Negative binomial regression of many genes at once, dispersions given: the means' part of DESeq2.
-
-Love, Huber and Anders 2014 (doi:10.1186/s13059-014-0550-8). Iterated least squares with the settings and
+The means' part of DESeq2: Love, Huber and Anders 2014 (doi:10.1186/s13059-014-0550-8). Iterated least squares with the settings and
 stopping rule of DESeq2 1.38, so that coefficients, standard errors and likelihoods equal its own.
 """
 
