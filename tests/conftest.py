@@ -36,6 +36,11 @@ COSTLY = 25  # test files whose seconds are shown at the end
 DEMO_CONFIG = ROOT / "config" / "config.yaml"
 
 
+def pytest_make_parametrize_id(val, argname: str) -> str | None:
+    """Bytes (a gzip header holds the second it was made) are no name: all workers must find the same tests."""
+    return argname if isinstance(val, bytes) else None
+
+
 @dataclass(frozen=True)
 class Run:
     """A finished command."""

@@ -260,7 +260,7 @@ def test_units_settle_days_and_months(tmp_path):
         ("1950-02-29", "a day of the calendar, which has none of this date"), ("01/02/2020", "Write it as YYYY-MM-DD"),
         ("1950-02", "Expected a date with its day. Write it as YYYY-MM-DD; if the day is not known, give years"), ("18322", "a spreadsheet's serial number of a day looks so. Show the column as dates"), ("1900-01-01", "where none is known"),
         ("2099-01-01", "Expected a day that has been"),
-        (str(datetime.date.today() + datetime.timedelta(days=1)), "Expected a day that has been"),
+        pytest.param(str(datetime.date.today() + datetime.timedelta(days=1)), "Expected a day that has been", id="tomorrow"),
     ],
 )  # fmt: skip
 def test_a_date_that_cannot_be_has_its_own_reason_everywhere(tmp_path, cell, message):
