@@ -35,68 +35,45 @@ def test_a_good_computer_without_a_gpu_will_do():
     assert all(answer.advice for answer in answers if answer.state != "ok")
 
 
+H100 = {"gpu": "NVIDIA H100"}
+TIME, COUNTS = "Expected time", {"photos": 0, "counts": [(60_000, 551)]}
+MEASURED = "about 1.1 hours: 2,000 photos of about 5.0 million pixels, 0.5 photos a second on NVIDIA H100"
+NO_RATE = "No rate of a GPU was measured. To measure it here: faceage-bio check --time-photos 32."
+STRESSED = "2,000 photos of about 5.0 million pixels (50 of them 20 times for the stress test)"
+
+
 @pytest.mark.parametrize(
     ("computer", "changes", "what", "expected", "said"),
     [
-        ({"gpu": "NVIDIA H100", "gpu_memory_gb": 78}, {}, "GPU", "ok", "NVIDIA H100, 78 GB"),
+        (H100 | {"gpu_memory_gb": 78}, {}, "GPU", "ok", "NVIDIA H100, 78 GB"),
         ({}, {"device": "cuda"}, "GPU", "missing", "set it to auto or cpu"),
         ({}, {"device": "cpu"}, "GPU", "ok", "none is asked for"),
         ({}, {"device": "cuda", "photos": 0}, "GPU", "ok", "none"),
         ({"memory_gb": 5}, {}, "Memory", "look", "fewer cores"),
         ({"memory_gb": 2}, {}, "Memory", "missing", "At least 3.2 GB"),
-        ({}, {"photos": 3}, "Expected time", "ok", "about 2 minutes on 8 core(s): 3 photos"),
-        (
-            {},
-            {"photos": 0, "counts": [(60_000, 551)]},
-            "Expected time",
-            "ok",
-            "no photos, 33,060,000 counts of genes",
-        ),
-        (
-            {"memory_gb": 8},
-            {"photos": 0, "counts": [(60_000, 551)]},
-            "Memory",
-            "missing",
-            "8.0 GB free, 9.4 GB wanted",
-        ),
-        (
-            {},
-            {"stressed": 50},
-            "Expected time",
-            "ok",
-            "2,000 photos of about 5.0 million pixels (50 of them 20 times for the stress test)",
-        ),
+        ({}, {"photos": 3}, TIME, "ok", "about 2 minutes on 8 core(s): 3 photos"),
+        ({}, COUNTS, TIME, "ok", "no photos, 33,060,000 counts of genes"),
+        ({"memory_gb": 8}, COUNTS, "Memory", "missing", "8.0 GB free, 9.4 GB wanted"),
+        ({}, {"stressed": 50}, TIME, "ok", STRESSED),
         ({"disk_free_gb": 0.1}, {}, "Disk", "missing", "results_dir"),
         ({"disk_free_gb": 1.0}, {}, "Disk", "look", "1.0 GB free"),
         ({"slurm": True}, {}, "SLURM", "look", "pip install"),
         ({"slurm": True, "slurm_plugin": True}, {}, "SLURM", "ok", "profiles/slurm"),
-        ({}, {"photos": 10**7}, "Expected time", "look", "estimate"),
-        ({}, {"photos": 0}, "Expected time", "ok", "no photos"),
-        ({}, {}, "Expected time", "ok", "on 8 core(s): 2,000 photos"),
-        ({"gpu": "NVIDIA H100"}, {}, "Expected time", "ok", "on 8 core(s) without the GPU: 2,000 photos"),
+        ({}, {"photos": 10**7}, TIME, "look", "estimate"),
+        ({}, {"photos": 0}, TIME, "ok", "no photos"),
+        ({}, {}, TIME, "ok", "on 8 core(s): 2,000 photos"),
+        (H100, {}, TIME, "ok", "on 8 core(s) without the GPU: 2,000 photos"),
+        (H100, {}, TIME, "ok", NO_RATE),
+        (H100, {"device": "cpu"}, TIME, "ok", "measured on another computer"),
+        (H100, {"photos_per_second": 0.5}, TIME, "ok", MEASURED),
         (
-            {"gpu": "NVIDIA H100"},
-            {},
-            "Expected time",
-            "ok",
-            "No rate of a GPU was measured. To measure it here: faceage-bio check --time-photos 32.",
-        ),
-        ({"gpu": "NVIDIA H100"}, {"device": "cpu"}, "Expected time", "ok", "measured on another computer"),
-        (
-            {"gpu": "NVIDIA H100"},
-            {"photos_per_second": 0.5},
-            "Expected time",
-            "ok",
-            "about 1.1 hours: 2,000 photos of about 5.0 million pixels, 0.5 photos a second on NVIDIA H100",
-        ),
-        (
-            {"gpu": "NVIDIA H100"},
+            H100,
             {"device": "cpu", "photos_per_second": 0.5},
-            "Expected time",
+            TIME,
             "ok",
             "0.5 photos a second on the processor",
         ),
-        ({}, {"photos_per_second": 0.01}, "Expected time", "look", "about 55.6 hours"),
+        ({}, {"photos_per_second": 0.01}, TIME, "look", "about 55.6 hours"),
     ],
 )
 def test_what_is_missing_is_told_with_advice(computer, changes, what, expected, said):
@@ -105,19 +82,22 @@ def test_what_is_missing_is_told_with_advice(computer, changes, what, expected, 
     assert said in f"{answer.found} {answer.advice}"
 
 
-def test_hours_follow_the_measured_rates():
-    # benchmarks/results.md: 21.81 photos/s of 640 pixels and 5.53 of 2,000 on 2 cores; an estimate, to a third
-    expected = 3600 / 21.81 / 3600
-    assert pytest.approx(machine.hours_of_photos(Size(photos=3600), 0.5, "exact", 2), rel=0.34) == expected
-    expected = 3600 / 5.53 / 3600
-    assert pytest.approx(machine.hours_of_photos(Size(photos=3600), 5.0, "exact", 2), rel=0.34) == expected
-    expected = 3600 / 11.03 / 3600
-    assert pytest.approx(machine.hours_of_photos(Size(photos=3600), 5.0, "fast", 2), rel=0.34) == expected
-    expected = machine.hours_of_photos(Size(photos=100), 1, "exact", 8)
-    assert machine.hours_of_photos(Size(photos=100), 1, "exact", 64) == expected
-    assert machine.hours_of_photos(Size(photos=100), 1, "exact", 1, jitters=8) > machine.hours_of_photos(
-        Size(photos=100), 1, "exact", 1
-    )
+def hours(n, *more, **options):
+    return machine.hours_of_photos(Size(photos=n), *more, **options)
+
+
+@pytest.mark.parametrize(
+    ("megapixels", "detection", "per_second"),
+    [(0.5, "exact", 21.81), (5.0, "exact", 5.53), (5.0, "fast", 11.03)],
+)
+def test_hours_follow_the_measured_rates(megapixels, detection, per_second):
+    # benchmarks/results.md: photos/s of 640 pixels and of 2,000 on 2 cores; an estimate, to a third
+    assert pytest.approx(hours(3600, megapixels, detection, 2), rel=0.34) == 1 / per_second
+
+
+def test_more_than_8_cores_save_no_hours_and_jittered_crops_cost_some():
+    assert hours(100, 1, "exact", 64) == hours(100, 1, "exact", 8)
+    assert hours(100, 1, "exact", 1, jitters=8) > hours(100, 1, "exact", 1)
 
 
 def test_time_and_memory_follow_the_size_of_the_study():
@@ -125,9 +105,8 @@ def test_time_and_memory_follow_the_size_of_the_study():
     assert machine.hours_of_statistics(large, 1) > 2 * machine.hours_of_statistics(small, 1)
     assert machine.hours_of_statistics(Size(full=True), 1) > machine.hours_of_statistics(Size(), 1)
     assert machine.memory_needed_gb(large, 0) > 2 * machine.memory_needed_gb(small, 1)
-    stressed = Size(photos=100, stressed=50)
-    expected = machine.hours_of_photos(Size(photos=1100), 1, "exact", 1)
-    assert machine.hours_of_photos(stressed, 1, "exact", 1) == pytest.approx(expected)
+    stressed = machine.hours_of_photos(Size(photos=100, stressed=50), 1, "exact", 1)
+    assert stressed == pytest.approx(hours(1100, 1, "exact", 1))
 
 
 def test_the_size_of_photos_is_read_from_some_of_them(tmp_path):

@@ -214,7 +214,7 @@ def test_naive_slope_is_least_squares_without_covariates_too():
         (np.arange(30.0), np.full(30, 5.0), "without any spread"),
     ],
 )
-def test_no_model_of_the_spread_without_people(x, y, message):
+def test_no_model_of_the_spread_without_participants(x, y, message):
     with pytest.raises(FitError, match=message):
         fit_location_scale(x, y)
 

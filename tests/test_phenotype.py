@@ -47,7 +47,7 @@ def test_an_effect_of_age_alone_shows_in_the_raw_row_and_vanishes_in_the_adjuste
     assert abs(adjusted.estimate) < 0.6
 
 
-def test_no_row_stands_without_its_twin():
+def test_no_row_stands_without_its_comparison():
     table = contrast_exposures(people(), ["smoking", "bmi", "sex"], ["sex"])
     assert (table.groupby("term").adjustment.nunique() == 2).all()
     assert table[table.adjustment == RAW].q_value.isna().all()
@@ -101,7 +101,7 @@ def test_what_cannot_be_estimated_keeps_its_rows_and_says_why(change, message):
     assert told(table).str.contains(f"not estimated, because .*(?:{message})").all()
 
 
-def test_no_reference_people_is_said():
+def test_no_reference_participant_is_said():
     table = compare_groups(people(), [])
     assert told(table).str.contains("all 400 participants have the same value").all()
 

@@ -63,7 +63,7 @@ def test_stages_without_data_are_shown_as_not_run(run):
     assert words in survival
 
 
-def test_no_person_and_no_file_is_named(run):
+def test_no_participant_and_no_file_is_named(run):
     listed = pd.read_csv(PORTRAITS / "people.csv")
     for page in (run / "reports").glob("*.html"):
         text = page.read_text()

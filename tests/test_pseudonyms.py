@@ -10,7 +10,7 @@ from faceage_bio.core.tables import mark_local
 from faceage_bio.release.pseudonyms import load_key, pseudonym, pseudonymise
 
 
-def test_two_people_do_not_share_a_pseudonym(monkeypatch):
+def test_two_participants_do_not_share_a_pseudonym(monkeypatch):
     monkeypatch.setattr("faceage_bio.release.pseudonyms.pseudonym", lambda *_: "same")
     with pytest.raises(PrivacyError, match="column 'subject_id': two identifiers got the same pseudonym"):
         pseudonymise(pd.DataFrame({"subject_id": ["N1", "N2"]}), bytes(32))

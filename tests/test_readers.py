@@ -142,7 +142,7 @@ def test_shuffled_answers_find_nothing(tmp_path):
         assert row.ci_lower < 0.5 < row.ci_upper
 
 
-def test_nobody_is_named(table, tmp_path):
+def test_no_reader_and_no_participant_is_named(table, tmp_path):
     write_table(table, tmp_path / "readers.tsv")
     text = (tmp_path / "readers.tsv").read_text()
     assert "NAME" not in text

@@ -15,13 +15,7 @@ import pytest
 from faceage_bio.analyses.phenotype.comparison_frame import gather
 from faceage_bio.analyses.phenotype.table_one import table_one
 from faceage_bio.analyses.survival.cox_models import Choices
-from faceage_bio.analyses.survival.curves import (
-    TERTILES,
-    curves_by_group,
-    part,
-    risk_by_group,
-    summarise,
-)
+from faceage_bio.analyses.survival.curves import TERTILES, curves_by_group, part, risk_by_group, summarise
 from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 from faceage_bio.core.columns import THIRDS
 from faceage_bio.core.results.result_tables import TABLES

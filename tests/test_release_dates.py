@@ -113,7 +113,7 @@ def test_versions_of_installed_programs_are_no_dates():
         assert found(version, Known(births=days_of_cell(version.replace(".", "/")))) == []
 
 
-def test_other_dates_of_people_are_found_too_but_not_in_plain_numbers():
+def test_other_dates_of_participants_are_found_too_but_not_in_plain_numbers():
     for text in ("07/08/19", "7.8.19", "8/7/19", "7 août 2019", "07AUG19", "2019 Aug 7"):
         assert len(found(text)) == 1, text
         assert "birth" not in found(text)[0]

@@ -164,7 +164,7 @@ def test_identifiers_that_are_not_looked_for_in_texts_are_counted():
     assert Known(identifiers={"N0912"}).words == "1 identifiers, 0 file names, 0 dates"
 
 
-def test_people_are_known_from_every_private_table(tmp_path):
+def test_participants_are_known_from_every_private_table(tmp_path):
     results = tmp_path / "results"
     for folder in ("north/cohort", "north", "model", "demo/north/photos"):
         (results / folder).mkdir(parents=True, exist_ok=True)

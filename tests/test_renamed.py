@@ -2,13 +2,14 @@
 
 import pytest
 import yaml
-from typer.testing import CliRunner
+from typer.main import get_command
 
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import check_config, load_config
 from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.settings import renamed
 from faceage_bio.core.settings.renamed import COMMANDS, OPTIONS, RENAMED, Renamed, rewritten, with_new_names
+from tests.commands import invoked, output_of
 from tests.conftest import ROOT
 
 OLD = """# my study
@@ -26,10 +27,6 @@ results:
 """
 
 
-def call(*arguments):
-    return CliRunner().invoke(app, ["init", *arguments], catch_exceptions=True)
-
-
 def write(tmp_path, text=OLD):
     path = tmp_path / "config.yaml"
     path.write_text(text)
@@ -41,10 +38,9 @@ def test_an_old_config_gets_new_names_and_keeps_its_comments(tmp_path):
     message = r"write 'release\.rounding' instead: .*`faceage-bio init --update` does so"
     with pytest.raises(ConfigError, match=message):
         load_config(path)
-    done = call("--update", str(path))
-    assert done.exit_code == 0, done.output
-    assert "report.min_cell -> release.rounding: results are exact" in done.output
-    assert "Comments are lost" not in done.output
+    said = output_of("init --update", path)
+    assert "report.min_cell -> release.rounding: results are exact" in said
+    assert "Comments are lost" not in said
     config = load_config(path)
     assert (config.release.rounding, config.report.title, config.results.access) == (8, "Mine", "group")
     text = path.read_text()
@@ -52,8 +48,7 @@ def test_an_old_config_gets_new_names_and_keeps_its_comments(tmp_path):
     assert [comment for comment in comments if comment not in text] == []
     assert "# fewer are not shown\n  rounding: 8  # agreed with the ethics board\n" in text
     assert (tmp_path / "config.yaml.old").read_text() == OLD
-    again = call("--update", str(path))
-    assert "up to date, left as it is" in again.output
+    assert "up to date, left as it is" in output_of("init --update", path)
     assert path.read_text() == text
 
 
@@ -68,15 +63,15 @@ def test_an_old_config_gets_new_names_and_keeps_its_comments(tmp_path):
 )
 def test_however_it_is_laid_out_the_same_is_said(tmp_path, text):
     path = write(tmp_path, text)
-    assert call("--update", str(path)).exit_code == 0
+    output_of("init --update", path)
     assert load_config(path).release.rounding == 8
     assert "min_cell" not in path.read_text()
 
 
 def test_keys_on_one_line_are_written_anew_and_the_loss_is_told(tmp_path):
     path = write(tmp_path, "# mine\n{cohorts: {a: {face_ages: f.tsv}}, report: {title: x, min_cell: 8}}\n")
-    done = call("--update", str(path))
-    assert "Comments are lost, since keys stand several to a line; they are in the old text." in done.output
+    words = "Comments are lost, since keys stand several to a line; they are in the old text."
+    assert words in output_of("init --update", path)
     assert load_config(path).release.rounding == 8
     assert load_config(path).report.title == "x"
 
@@ -85,17 +80,17 @@ def test_nothing_is_written_where_something_else_is_wrong(tmp_path):
     both = write(tmp_path, OLD + "release:\n  rounding: 5\n")
     message = r"both 'report.min_cell' and its new name 'release.rounding'. Expected one"
     with pytest.raises(ConfigError, match=message):
-        CliRunner().invoke(app, ["init", "--update", str(both)], catch_exceptions=False)
+        output_of("init --update", both)
     misspelt = write(tmp_path, OLD + "survivl: {}\n")
     with pytest.raises(ConfigError, match="did you mean 'survival'"):
-        CliRunner().invoke(app, ["init", "--update", str(misspelt)], catch_exceptions=False)
+        output_of("init --update", misspelt)
     assert misspelt.read_text().endswith("survivl: {}\n")
     assert not (tmp_path / "config.yaml.old").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["folder", "--update", "config.yaml"]])
-def test_init_takes_a_folder_or_a_config(arguments):
-    assert "init: found none or several of a folder, --update" in str(call(*arguments).exception)
+@pytest.mark.parametrize("line", ["init", "init folder --update config.yaml"])
+def test_init_takes_a_folder_or_a_config(line):
+    assert "init: found none or several of a folder, --update" in str(invoked(line).exception)
 
 
 TWO = {
@@ -142,19 +137,17 @@ def test_every_new_name_is_a_setting_and_every_old_one_is_refused():
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        (["score-clinic", "--clinic", "a.tsv"], "'score-clinic' is no longer used; write 'compute-scores'"),
-        (["assess-fairness", "--people=a.tsv"], "--people is no longer used; write --participants"),
+        ("score-clinic --clinic a.tsv", "'score-clinic' is no longer used; write 'compute-scores'"),
+        ("assess-fairness --people=a.tsv", "--people is no longer used; write --participants"),
     ],
 )
 def test_an_old_command_or_option_is_refused_with_its_new_name(line, said):
-    done = CliRunner().invoke(app, line)
+    done = invoked(line)
     assert done.exit_code == 2
     assert said in " ".join(done.output.replace("│", " ").split())
 
 
 def test_new_commands_and_options_exist():
-    from typer.main import get_command
-
     commands = get_command(app).commands
     options = {name for one in commands.values() for part in one.params for name in part.opts}
     assert set(COMMANDS.values()) <= set(commands)

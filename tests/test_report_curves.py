@@ -140,7 +140,7 @@ def test_curves_with_missing_numbers_are_drawn(tmp_path):
     assert "<td>–<br>" in text
 
 
-def test_without_causes_or_people_the_page_says_why(tmp_path):
+def test_without_causes_or_participants_the_page_says_why(tmp_path):
     text = page(tmp_path / "a", data_of().drop(columns="cause"))
     assert "<li><strong>Competing risks: death from cancer</strong>: no cause of death is known" in text
     assert "no cause of death is known; give the clinical table a column &#39;cause&#39;" in text
@@ -161,7 +161,7 @@ def test_a_grouping_that_cannot_be_made_does_not_stop_the_page(tmp_path):
     assert "the table has no column &#39;height&#39;" in text
 
 
-def test_nobody_dead_does_not_stop_the_page(tmp_path):
+def test_no_death_does_not_stop_the_page(tmp_path):
     text = page(tmp_path, data_of().assign(event=0.0, cause=None))
     assert "not estimated, because there was no death" in text
     assert "no cause of death is known" in text

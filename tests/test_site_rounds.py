@@ -195,7 +195,7 @@ def test_delayed_entry_counts(folder, tables):
     assert abs(found["score"][0]) < 1e-6 * np.sqrt(found["information"][0][0])
 
 
-def test_a_site_of_whom_nobody_has_all_values_is_told_so(folder, tables):
+def test_a_site_where_no_participant_has_all_values_is_told_so(folder, tables):
     request = first_request([Term("age")], "abc", "linear")
     message = r"none of the site's 427 participants has a value of followup_years, event, age each\. Expected some who have them all\. Ask the coordinator for other terms"
     with pytest.raises(RunError, match=message):

@@ -308,7 +308,7 @@ def test_imputation_recovers_an_effect_that_complete_cases_get_wrong():
     assert pooled.missing_information > 0.1
 
 
-def test_added_people_weigh_together_as_much_as_there_are_coefficients():
+def test_added_participants_weigh_together_as_much_as_there_are_coefficients():
     # White, Daniel and Royston 2010: each predictor moved up and down one SD, once with each word
     x = np.column_stack([np.ones(30), np.arange(30.0), np.arange(30.0) % 4])
     rows, codes, weights = _augment(x, np.arange(30) % 3, 3)

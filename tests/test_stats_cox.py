@@ -112,7 +112,7 @@ def test_predicted_survival_equals_survfit(name):
     assert np.isnan(survival_at(fit, rows, [table.time.max() + 1], strata)).all()
 
 
-def test_baseline_is_the_hazard_of_somebody_whose_terms_are_all_0():
+def test_baseline_is_the_hazard_of_a_participant_whose_terms_are_all_0():
     fit = fitted("lung")
     baseline = baseline_hazard(fit)
     nobody = pd.DataFrame(0.0, index=[0], columns=CASES["lung"].terms)
@@ -165,7 +165,7 @@ def test_one_stratum_weights_of_one_and_entry_at_zero_change_nothing(seed, ties)
 
 @settings(deadline=None, max_examples=10)
 @given(st.integers(0, 1000), st.floats(0.05, 0.95))
-def test_a_row_split_in_two_is_one_person(seed, place):
+def test_a_row_split_in_two_is_one_participant(seed, place):
     table = simulated(seed=seed, ties=True)
     early = table.assign(entry=0.0, years=table.years * place, event=0.0)
     late = table.assign(entry=table.years * place)
@@ -183,7 +183,7 @@ def test_strata_share_a_coefficient_but_no_baseline():
     pd.testing.assert_frame_equal(one, other, rtol=1e-9)
 
 
-def test_integer_weights_without_ties_repeat_people_under_breslow_only_but_scale_the_likelihood():
+def test_integer_weights_without_ties_repeat_participants_under_breslow_only_but_scale_the_likelihood():
     table = simulated()
     doubled = fit_of(table, weights=pd.Series(2.0, index=table.index))
     expected = fit_of(table).terms.log_hazard_ratio["x"]
@@ -334,7 +334,7 @@ def test_residuals_sum_to_zero(seed, ties):
         np.testing.assert_allclose(residuals(rows.sets, rows.x, rows.at).sum(axis=1), 0, atol=1e-8)
 
 
-def test_robust_error_counts_copies_of_a_person_once():
+def test_robust_error_counts_copies_of_a_participant_once():
     table = simulated()
     thrice = pd.concat([table] * 3, ignore_index=True)
     people = pd.Series(list(range(len(table))) * 3)
@@ -472,7 +472,7 @@ def test_nearly_collinear_terms_are_taken_as_r_takes_them(right, k):
 
 
 @pytest.mark.parametrize("seed", range(300))
-def test_a_handful_of_people_has_an_answer_or_a_reason(seed):
+def test_a_handful_of_participants_has_an_answer_or_a_reason(seed):
     random = np.random.default_rng(seed)
     n, p = random.integers(2, 9), random.integers(1, 6)
     kinds = [random.normal(size=(n, p)), random.integers(0, 2, (n, p)), random.integers(0, 3, (n, p))]

@@ -120,7 +120,7 @@ def test_restricted_means_equal_survfit():
     equal(list(rmst.ratio(other, one).__dict__.values())[:4], "rmst ratio")
 
 
-def test_the_error_is_of_the_estimate_and_not_of_a_persons_time():
+def test_the_error_is_of_the_estimate_and_not_of_a_participants_time():
     # lifelines' return_variance is the latter: about 178 days where the estimate's error is 15.7 (statistics.md)
     lung = data.lung()
     assert rmst.restricted_mean(kaplan_meier(lung.time, lung.status), 365).standard_error < 15
@@ -262,7 +262,7 @@ def test_shares_of_the_living_and_of_all_causes_make_one(rows):
 
 @settings(deadline=None)
 @given(TIMES)
-def test_the_jackknife_equals_a_table_of_people_by_times(rows):
+def test_the_jackknife_equals_a_table_of_participants_by_times(rows):
     time, cause, entry, _ = columns(rows)
     ours = cumulative_incidence(time, cause, 1, entry)
     times = np.unique(time)
@@ -378,7 +378,7 @@ def test_a_fine_gray_model_that_does_not_settle_is_an_error(monkeypatch):
         fit_fine_gray(table.time, table.cause, 1, table[["age", "marker"]])
 
 
-def test_a_term_that_nobody_at_risk_has_is_an_error():
+def test_a_term_that_no_participant_at_risk_has_is_an_error():
     died = pd.Series([1, 2, 3, 4, 5, 6, 7, 8], dtype="float64")
     cause = pd.Series([0, 1, 1, 2, 1, 0, 1, 1])
     first = pd.DataFrame({"x": [1.0, 0, 0, 0, 0, 0, 0, 0]})  # of one who is not followed to the first death

@@ -67,7 +67,7 @@ def test_voom_with_moderated_t_equals_limma(name):
     assert fit.df - (len(design) - design.shape[1]) == pytest.approx(facts.df_prior, rel=1e-6)
 
 
-def test_samples_of_one_person_equal_duplicate_correlation():
+def test_samples_of_one_participant_equal_duplicate_correlation():
     design, log_cpm, weights = weighted("repeated")
     theirs = golden("repeated")
     persons = data.persons(data.repeated()[1])

@@ -173,7 +173,7 @@ def test_the_sample_is_the_same_in_any_order_and_one_per_subject():
         sample_photos(table.drop(columns="path"), 3)
 
 
-def test_groups_come_from_the_table_of_people(folder):
+def test_groups_come_from_the_table_of_participants(folder):
     photos = photos_in(folder).assign(subject_id=["a", "b", "c", "d", "e"])
     people = pd.DataFrame(
         {"subject_id": ["a", "b"], "sex": ["male", "female"], "chronological_age": [50.0, 60.0], "name": "x"}
@@ -286,10 +286,7 @@ def test_a_stop_is_a_doubling_of_light_in_linear_srgb():
 def test_blur_goes_with_the_size_of_the_face():
     image = draw(imagine(50, True, 3))
     twice = np.asarray(Image.fromarray(image).resize((640, 800), Image.Resampling.BICUBIC))
-    small, large = (
-        stress.blur(image, 3, Box(0, 0, 160, 160)),
-        stress.blur(twice, 3, Box(0, 0, 320, 320)),
-    )
+    small, large = (stress.blur(image, 3, Box(0, 0, 160, 160)), stress.blur(twice, 3, Box(0, 0, 320, 320)))
     back = np.asarray(Image.fromarray(large).resize((320, 400), Image.Resampling.BICUBIC))
     assert np.abs(back.astype(int) - small).mean() < 1
 

@@ -7,77 +7,84 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from typer.main import get_command
 
+from faceage_bio.cli.main import app
 from faceage_bio.core.errors import RunError
 from faceage_bio.demo.simulated_cohorts import draw_noise
 from faceage_bio.intake.cohort.example import write_example
 from tests.commands import faceage_bio, output_of
+from tests.conftest import Run
 
 
-def call(*arguments, cwd):
-    done = faceage_bio(cwd, *arguments)
-    return done.status, done.output
-
-
-def start(*arguments, cwd):
+def start(line, cwd):
     """As its user does, in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "faceage_bio", *arguments], cwd=cwd, capture_output=True, text=True
-    )
-    return done.returncode, done.stdout + done.stderr
+    command = [sys.executable, "-m", "faceage_bio", *line.split()]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    return Run(done.returncode, done.stdout + done.stderr)
 
 
-def test_init_writes_a_study_that_check_reads(tmp_path):
-    status, output = call("init", "my-study", cwd=tmp_path)
-    assert status == 0
-    assert "faceage-bio check --configfile my-study/config.yaml" in output
-    status, output = call("check", "--configfile", "my-study/config.yaml", cwd=tmp_path)
-    assert status == 2
-    assert "Traceback" not in output
-    assert "my-study/model: found no card.json" in output
-    assert "my-study/photos: the photo folder is empty" in output
+def call(line, cwd):
+    return faceage_bio(cwd, *line.split())
 
 
-def test_an_example_study_with_photos_and_model_passes(tmp_path):
+CHECK = "check --configfile my-study/config.yaml"
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A folder in which `faceage-bio init my-study` wrote."""
+    done = call("init my-study", tmp_path)
+    assert done.status == 0
+    assert f"faceage-bio {CHECK}" in done.output
+    return tmp_path
+
+
+def test_init_writes_a_study_that_check_reads(study):
+    done = call(CHECK, study)
+    assert done.status == 2
+    assert "Traceback" not in done.output
+    assert "my-study/model: found no card.json" in done.output
+    assert "my-study/photos: the photo folder is empty" in done.output
+
+
+def words_of(output):
+    return " ".join(output.replace("│", " ").split())
+
+
+def test_an_example_study_with_photos_and_model_passes(study):
     from tests.golden.keras import recipe
 
-    call("init", "my-study", cwd=tmp_path)
     for name in ("A001_first.jpg", "A001_second.jpg", "A002.jpg"):
-        Image.new("RGB", (60, 80)).save(tmp_path / "my-study" / "photos" / name)
-    recipe.write_h5(tmp_path / "faceage_model.h5")
-    status, output = call("weights", "import", "faceage_model.h5", "--output", "my-study/model", cwd=tmp_path)
-    assert status == 0, output
-    status, output = call("check", "--configfile", "my-study/config.yaml", cwd=tmp_path)
-    assert status == 0, output
-    assert "Everything fits" in output
-    assert "Will it run here?" in output
-    assert "SHA-256 as in its card" in " ".join(output.replace("│", " ").split())
+        Image.new("RGB", (60, 80)).save(study / "my-study" / "photos" / name)
+    recipe.write_h5(study / "faceage_model.h5")
+    output_of("weights import faceage_model.h5 --output my-study/model", folder=study)
+    words = words_of(output_of(CHECK, folder=study))
+    for said in ("Everything fits", "Will it run here?", "SHA-256 as in its card"):
+        assert said in words
     if torch.cuda.is_available():
         return
-    path = tmp_path / "my-study" / "config.yaml"
+    path = study / "my-study" / "config.yaml"
     config = yaml.safe_load(path.read_text())
     config["faceage"] = (config.get("faceage") or {}) | {"device": "cuda"}
     path.write_text(yaml.safe_dump(config))
-    status, output = call("check", "--configfile", "my-study/config.yaml", cwd=tmp_path)
-    words = " ".join(output.replace("│", " ").split())
-    assert status == 2, output
-    assert "the study fits together, but will not run here. Expected no line that says missing" in words
+    done = call(CHECK, study)
+    assert done.status == 2, done.output
+    said = "the study fits together, but will not run here. Expected no line that says missing"
+    assert said in words_of(done.output)
 
 
-def test_check_times_the_studys_own_photos_without_weights(tmp_path):
-    call("init", "my-study", cwd=tmp_path)
-    draw_noise(tmp_path / "my-study" / "photos", 3, 0.05)
-    (tmp_path / "my-study" / "photos" / "notes.txt").write_text("no photo")
-    before = sorted(tmp_path.rglob("*"))
-    status, output = start(
-        "check", "--configfile", "my-study/config.yaml", "--time-photos", "2", cwd=tmp_path
-    )
-    words = " ".join(output.replace("│", " ").split())
+def test_check_times_the_studys_own_photos_without_weights(study):
+    draw_noise(study / "my-study" / "photos", 3, 0.05)
+    (study / "my-study" / "photos" / "notes.txt").write_text("no photo")
+    before = sorted(study.rglob("*"))
+    done = start(f"{CHECK} --time-photos 2", study)
+    words = words_of(done.output)
     assert "Timing 2 of the study's photos in each of 1 process(es)" in words
     assert "Measured here" in words
-    assert status == 2  # weights are still missing
+    assert done.status == 2  # weights are still missing
     assert "my-study/model: found no card.json" in words
-    assert sorted(tmp_path.rglob("*")) == before
+    assert sorted(study.rglob("*")) == before
 
 
 def test_init_overwrites_nothing(tmp_path):
@@ -90,61 +97,36 @@ def test_init_overwrites_nothing(tmp_path):
 
 def test_check_tells_a_misspelt_key_without_a_traceback(tmp_path):
     (tmp_path / "config.yaml").write_text("cohorts: {a: {face_ages: f.tsv}}\nreportt: {}\n")
-    status, output = call("check", "--configfile", "config.yaml", cwd=tmp_path)
-    assert status == 2
-    assert "reportt: unknown key; did you mean 'report'?" in output
-    assert "Traceback" not in output
+    done = call("check --configfile config.yaml", tmp_path)
+    assert done.status == 2
+    assert "reportt: unknown key; did you mean 'report'?" in done.output
+    assert "Traceback" not in done.output
 
 
-def test_check_reads_given_face_ages_too(tmp_path):
+@pytest.mark.parametrize(("age", "status"), [("sixty", 2), ("60", 0)])
+def test_check_reads_given_face_ages_too(tmp_path, age, status):
     (tmp_path / "config.yaml").write_text("cohorts: {a: {face_ages: f.csv}}\n")
-    (tmp_path / "f.csv").write_text("subject_id,face_age\na,sixty\n")
-    status, output = call("check", "--configfile", "config.yaml", cwd=tmp_path)
-    assert status == 2
-    assert "line 2: 'sixty'" in output
-    (tmp_path / "f.csv").write_text("subject_id,face_age\na,60\n")
-    assert call("check", "--configfile", "config.yaml", cwd=tmp_path)[0] == 0
+    (tmp_path / "f.csv").write_text(f"subject_id,face_age\na,{age}\n")
+    done = call("check --configfile config.yaml", tmp_path)
+    assert done.status == status
+    assert ("line 2: 'sixty'" in done.output) == bool(status)
 
 
-def test_run_passes_options_on_to_snakemake(tmp_path):
-    call("init", "s", cwd=tmp_path)
-    status, output = start(
-        "run", "--configfile", "s/config.yaml", "--dry-run", "--quiet", "rules", cwd=tmp_path
-    )
-    assert status != 0  # no photos and no model yet, which snakemake says
-    assert "MissingInputException" in output
-    assert "s/model" in output
+def test_run_passes_options_on_to_snakemake(study):
+    done = start("run --configfile my-study/config.yaml --dry-run --quiet rules", study)
+    assert done.status != 0  # no photos and no model yet, which snakemake says
+    assert "MissingInputException" in done.output
+    assert "my-study/model" in done.output
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "init",
-        "check",
-        "run",
-        "read-manifest",
-        "check-cohort",
-        "predict-face-age",
-        "compute-acceleration",
-        "test-phenotypes",
-        "compare-groups",
-        "fit-expression",
-        "aggregate-cells",
-        "prepare-follow-up",
-        "fit-survival",
-        "estimate-curves",
-        "fit-survival-sensitivity",
-        "compare-readers",
-        "show-score",
-        "compute-scores",
-        "gather-ledger",
-        "render-report",
-        "draw-figures",
-        "make-demo-cohorts",
-        "fit-demo-model",
-        "read-face-ages",
-    ],
-)
+def commands_of(group, before=""):
+    """Every command of the program, as it is typed."""
+    for name, command in group.commands.items():
+        yield from (
+            commands_of(command, f"{before}{name} ") if hasattr(command, "commands") else [before + name]
+        )
+
+
+@pytest.mark.parametrize("command", list(commands_of(get_command(app))))
 def test_every_command_has_help_with_an_example(command):
-    said = output_of(f"{command} --help")
-    assert f"Example: faceage-bio {command}" in " ".join(said.replace("│", " ").split())
+    assert f"Example: faceage-bio {command}" in words_of(output_of(f"{command} --help"))

@@ -90,7 +90,7 @@ def test_a_modifier_that_makes_the_strata_and_errors_by_cluster_equal_r():
     equal(chi_square(cluster.iloc[-1]), "age", "sex", "test")
 
 
-def test_everybody_stands_beside_with_the_hazard_ratio_of_the_sequential_models():
+def test_all_participants_have_the_hazard_ratio_of_the_sequential_models():
     from faceage_bio.analyses.survival.sequential_models import sequential_cox_models
 
     models = sequential_cox_models(lung(), CHOICES, "lung")

@@ -512,7 +512,7 @@ def test_what_moved_since_the_last_run_is_told_and_stays_told(tmp_path):
     assert history.keep(new, tmp_path) == told  # rendered again with the same data
 
 
-def test_a_count_that_one_person_changed_is_shown(tmp_path):
+def test_a_count_that_one_participant_changed_is_shown(tmp_path):
     history.keep(record(), tmp_path)
     changes = history.keep(record(n=121, data="b"), tmp_path)["changes"]
     assert changes["counts"] == [("one: Participants", "120", "121")]

@@ -317,7 +317,7 @@ def test_what_models_cannot_tell_is_told_beforehand():
     assert "all 40 participants with follow-up are censored" in hints(data, usable, [], "p.tsv")[0]
 
 
-def test_groups_are_rules_that_leave_nobody_to_the_reference():
+def test_groups_are_rules_that_leave_no_participant_to_the_reference():
     data = people(n=200).assign(ecog=[0, 1, 2, 3, 4] * 40)
     made = grouped(data, {"ecog": [1, 3]})
     assert made.ecog.tolist()[:5] == ["below 1", "1 to 3", "1 to 3", "3 and over", "3 and over"]
@@ -327,7 +327,7 @@ def test_groups_are_rules_that_leave_nobody_to_the_reference():
     assert step.term.tolist() == ["face_age", "chronological_age", "ecog: 1 to 3", "ecog: 3 and over"]
 
 
-def test_models_are_adjusted_for_one_column_at_a_time_with_both_ages_in_the_same_people():
+def test_models_are_adjusted_for_one_column_at_a_time_with_both_ages_in_the_same_participants():
     data = people().assign(site=np.random.default_rng(3).choice(["lung", "breast"], 300))
     data.loc[:20, "site"] = None
     rows = sequential(data, Choices(10, ["sex", "site"], ["ecog"]), "c")
@@ -363,7 +363,7 @@ def test_strata_and_clusters_are_used_and_named():
     assert not both.term.str.startswith("site").any()
 
 
-def test_ages_are_compared_in_the_same_people():
+def test_ages_are_compared_in_the_same_participants():
     data = people()
     rows = compare_ages(data, Choices(10, ["sex"], ["ecog"]), "c")
     two = rows[(rows.model == "two models") & (rows.step == "unadjusted")].set_index("term")

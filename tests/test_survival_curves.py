@@ -15,13 +15,7 @@ from faceage_bio.analyses.survival.causes_of_death import (
     incidence_curves,
     with_codes,
 )
-from faceage_bio.analyses.survival.curves import (
-    curves_by_group,
-    part,
-    risk_by_group,
-    summarise,
-    whole_years,
-)
+from faceage_bio.analyses.survival.curves import curves_by_group, part, risk_by_group, summarise, whole_years
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError
 from faceage_bio.core.settings.settings_survival import Survival
@@ -126,7 +120,7 @@ def test_planted_hazard_parts_the_groups_and_each_row_names_its_interval():
     assert set(curve.group) == {"all", "<= 65", "65-75", "75-85", "> 85", "lowest tertile", "middle tertile", "highest tertile", "female", "male"}  # fmt: skip
 
 
-def test_permuted_faces_part_nobody():
+def test_permuted_faces_part_no_participants():
     data, random = people(n=200), np.random.default_rng(11)
     found = []
     for _ in range(60):
@@ -244,7 +238,7 @@ def test_ignoring_late_entry_would_flatter_and_heeding_it_finds_the_truth():
     assert ignored.ci_lower > truth * 1.5
 
 
-def test_everybody_late_is_said_and_so_are_few_at_risk():
+def test_late_entry_of_all_participants_is_said_and_so_are_few_at_risk():
     data = people(n=200)
     data["entry_years"] = np.where(data.index < 3, 0.2, 0.6)
     data = data[data.followup_years > 0.7]
@@ -273,7 +267,7 @@ def test_times_of_the_risk_table_are_whole_years_or_quarters():
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 30), st.booleans()), min_size=1, max_size=40))
-def test_curves_fall_and_count_everybody(rows):
+def test_curves_fall_and_count_all_participants(rows):
     years, event = np.array([r[0] for r in rows], float), np.array([r[1] for r in rows], float)
     curve = kaplan_meier(years, event)
     assert curve.survival.is_monotonic_decreasing

@@ -329,7 +329,7 @@ def test_the_page_tells_all_of_it(tmp_path):
     assert not re.search(r"[>( ]nan\b", page)
 
 
-def test_a_site_of_few_people_is_not_shown(tmp_path):
+def test_a_site_of_few_participants_is_not_shown(tmp_path):
     data = with_sites(n=300).assign(age_gap=lambda d: d.face_age - d.chronological_age)
     data.loc[:3, "site"] = "secret place"
     page = page_of(tmp_path, data)

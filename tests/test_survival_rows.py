@@ -10,11 +10,7 @@ from faceage_bio.analyses.scores.compare import Choices as Comparison
 from faceage_bio.analyses.scores.compare import compare_score
 from faceage_bio.analyses.scores.definition import Item, load_score
 from faceage_bio.analyses.survival.added_value import added_value
-from faceage_bio.analyses.survival.causes_of_death import (
-    competing_rows,
-    incidence_curves,
-    with_codes,
-)
+from faceage_bio.analyses.survival.causes_of_death import competing_rows, incidence_curves, with_codes
 from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.curves import curves_by_group, part, risk_by_group, summarise
 from faceage_bio.analyses.survival.gene_hazards import gene_survival

@@ -9,69 +9,56 @@ import sys
 import pandas as pd
 import pytest
 
-from faceage_bio.cli import main as command_line
+from faceage_bio.cli.main import main
 from faceage_bio.core import tables
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.tables import read_table, write_table
+from tests.commands import faceage_bio
 
 PEOPLE = pd.DataFrame(
     {"cohort": "a", "subject_id": [f"s{k}" for k in range(3000)], "chronological_age": range(3000)}
 )
+PSEUDONYMISE = ["pseudonymise", "people.parquet", "--output", "out/o.tsv", "--key", "k/key"]
 
 
-def call(monkeypatch, capsys, *arguments):
-    """Exit status and standard error of a command."""
-    monkeypatch.setattr(sys, "argv", ["faceage-bio", *map(str, arguments)])
-    with pytest.raises(SystemExit) as left:
-        command_line.main()
-    return left.value.code, capsys.readouterr().err
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a table of participants."""
+    write_table(PEOPLE, tmp_path / "people.parquet")
+    return tmp_path
+
+
+def refused(folder, *arguments):
+    """What a refused command printed, which begins with the error."""
+    done = faceage_bio(folder, *(arguments or PSEUDONYMISE))
+    assert done.status == 2
+    assert done.output.startswith("error: ")
+    assert "Traceback" not in done.output
+    return done.output
 
 
 @pytest.mark.parametrize("name", ["people.parquet", "people.tsv"])
-def test_a_table_that_is_cut_off_is_told_by_name(tmp_path, monkeypatch, capsys, name):
+def test_a_table_that_is_cut_off_is_told_by_name(tmp_path, name):
     write_table(PEOPLE, tmp_path / name)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: len(content) // 2] + b"\0\xff" * 20)
     message = rf"{name}: damaged or cut off .*Expected a whole table. Delete it and run the"
     with pytest.raises(TableError, match=message):
         read_table(tmp_path / name)
-    status, told = call(
-        monkeypatch,
-        capsys,
-        "pseudonymise",
-        tmp_path / name,
-        "--output",
-        tmp_path / "out" / "o.tsv",
-        "--key",
-        tmp_path / "k" / "key",
-    )
-    assert status == 2
-    assert told.startswith("error: ")
-    assert "Traceback" not in told
+    assert refused(tmp_path, "pseudonymise", name, *PSEUDONYMISE[2:])
 
 
-def test_a_file_beyond_the_limit_of_the_system_leaves_nothing(tmp_path):
-    write_table(PEOPLE, tmp_path / "people.parquet")
-    command = [
-        sys.executable,
-        "-m",
-        "faceage_bio",
-        "pseudonymise",
-        "people.parquet",
-        "--output",
-        "out/o.tsv",
-        "--key",
-        "k/key",
-    ]
+def test_a_file_beyond_the_limit_of_the_system_leaves_nothing(folder):
     done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        [sys.executable, "-m", "faceage_bio", *PSEUDONYMISE], cwd=folder, capture_output=True, text=True,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)),
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert "error: out/o.tsv: the system allows no file of this size (ulimit -f)" in done.stderr
     assert "Make room there, or set results_dir to a larger disk" in done.stderr
     assert "Traceback" not in done.stderr
-    assert list((tmp_path / "out").iterdir()) == []
+    assert list((folder / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -86,84 +73,46 @@ def test_a_file_beyond_the_limit_of_the_system_leaves_nothing(tmp_path):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("where", ["read_table", "write_table"])
-def test_what_the_system_refuses_is_told(tmp_path, monkeypatch, capsys, fault, words, where):
+def test_what_the_system_refuses_is_told(folder, monkeypatch, fault, words, where):
     def refuse(*_, **__):
         raise fault
 
-    write_table(PEOPLE, tmp_path / "people.parquet")
     monkeypatch.setattr(tables, where, refuse)
-    arguments = [
-        "pseudonymise",
-        tmp_path / "people.parquet",
-        "--output",
-        tmp_path / "out" / "o.tsv",
-        "--key",
-        tmp_path / "k" / "key",
-    ]
-    status, told = call(monkeypatch, capsys, *arguments)
-    assert status == 2
-    assert told.startswith(f"error: {words}")
+    assert refused(folder).startswith(f"error: {words}")
 
 
 @pytest.mark.parametrize(
     "fault", [ValueError("bug"), FileNotFoundError(errno.ENOENT, "bug", "x"), OSError("bug"), KeyError("bug")]
 )
-def test_bugs_keep_their_traceback(tmp_path, monkeypatch, fault):
+def test_bugs_keep_their_traceback(folder, monkeypatch, fault):
     def fail(*_, **__):
         raise fault
 
-    write_table(PEOPLE, tmp_path / "people.parquet")
     monkeypatch.setattr(tables, "write_table", fail)
-    arguments = [
-        "pseudonymise",
-        tmp_path / "people.parquet",
-        "--output",
-        tmp_path / "out" / "o.tsv",
-        "--key",
-        tmp_path / "k" / "key",
-    ]
-    monkeypatch.setattr(sys, "argv", ["faceage-bio", *map(str, arguments)])
     with pytest.raises(type(fault)):
-        command_line.main()
+        faceage_bio(folder, *PSEUDONYMISE)
 
 
-def test_a_table_of_somebody_else_is_told(tmp_path, monkeypatch, capsys):
+def test_a_table_of_another_user_is_told(folder, monkeypatch, capsys):
     """Root may read everything, so that root's test asks the kernel as another user."""
-    write_table(PEOPLE, tmp_path / "people.parquet")
-    (tmp_path / "people.parquet").chmod(0)
-    arguments = [
-        "pseudonymise",
-        tmp_path / "people.parquet",
-        "--output",
-        tmp_path / "out" / "o.tsv",
-        "--key",
-        tmp_path / "k" / "key",
-    ]
+    (folder / "people.parquet").chmod(0)
     root = os.geteuid() == 0
     if root:
-        for folder in tmp_path.parents[:2]:
-            folder.chmod(folder.stat().st_mode | 0o055)
+        for parent in folder.parents[:2]:
+            parent.chmod(parent.stat().st_mode | 0o055)
         os.seteuid(65534)
+    table = str(folder / "people.parquet")
+    monkeypatch.setattr(sys, "argv", ["faceage-bio", "pseudonymise", table, *PSEUDONYMISE[2:]])
     try:
-        status, told = call(monkeypatch, capsys, *arguments)
+        with pytest.raises(SystemExit, match="2"):
+            main()
     finally:
         if root:
             os.seteuid(0)
-    assert status == 2
-    assert "people.parquet: no permission. Expected a file and a folder that you may read and write" in told
+    told = "people.parquet: no permission. Expected a file and a folder that you may read and write"
+    assert told in capsys.readouterr().err
 
 
-def test_results_in_the_place_of_a_file(tmp_path, monkeypatch, capsys):
-    write_table(PEOPLE, tmp_path / "people.parquet")
-    (tmp_path / "out").write_text("a file")
-    arguments = [
-        "pseudonymise",
-        tmp_path / "people.parquet",
-        "--output",
-        tmp_path / "out" / "o.tsv",
-        "--key",
-        tmp_path / "k" / "key",
-    ]
-    status, told = call(monkeypatch, capsys, *arguments)
-    assert status == 2
-    assert "out: a file, where a folder is needed. Choose another path" in told
+def test_results_in_the_place_of_a_file(folder):
+    (folder / "out").write_text("a file")
+    assert "out: a file, where a folder is needed. Choose another path" in refused(folder)

@@ -151,7 +151,7 @@ def test_thirds_hold_a_third_each_and_cut_points_are_as_declared():
     assert parted.groups.tolist() == expected
 
 
-def test_people_who_cannot_be_parted_are_told_all_together():
+def test_participants_who_cannot_be_parted_are_told_all_together():
     people = drawn(20).assign(age_acceleration=1.0)
     table = table_one(gather([people], ["c"]), ["bmi", "race"], [], "tertiles", "c")
     assert set(table.group) == {"all"}

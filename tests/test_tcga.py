@@ -60,16 +60,11 @@ def write_download(folder: Path) -> None:
         "tissue_or_organ_of_origin": random.choice(["Upper lobe, lung", "Lower lobe, lung"], N),
     }).astype(str)  # fmt: skip
     clinical.loc[0, ["age_at_index", "gender"]] = "'--"
-    treated = pd.concat(
-        [
-            clinical.assign(treatment_type=kind)
-            for kind in ("Radiation Therapy, NOS", "Pharmaceutical Therapy, NOS")
-        ]
-    )
-    (folder / "clinical.project-tcga-lusc").mkdir()
-    treated.sort_values("case_id").to_csv(
-        folder / "clinical.project-tcga-lusc" / "clinical.tsv", sep="\t", index=False
-    )
+    treatments = ("Radiation Therapy, NOS", "Pharmaceutical Therapy, NOS")
+    treated = pd.concat([clinical.assign(treatment_type=kind) for kind in treatments])
+    path = folder / "clinical.project-tcga-lusc" / "clinical.tsv"
+    path.parent.mkdir()
+    treated.sort_values("case_id").to_csv(path, sep="\t", index=False)
     faces = pd.DataFrame({"Patient": cases, "FaceAge": (age + random.normal(0, 6, N)).round(1)})
     (folder / "faces").mkdir()
     faces.to_csv(folder / "faces" / "face_ages.csv", index=False)
@@ -79,11 +74,10 @@ def write_download(folder: Path) -> None:
     panel = known[known.symbol.isin(["CDK6", "CDKN1A", "CDKN2A", "LMNB1", "XIST", "RPS4Y1", "DDX3Y"])]
     genes = pd.concat([panel, known[~known.symbol.isin(panel.symbol)].sample(250, random_state=1)])
     level = random.lognormal(5, 1.5, len(genes))
-    sheet = []
-    for k, (case, tissue, code) in enumerate(
-        [(case, "Primary Tumor", "01A") for case in cases]
-        + [(case, "Solid Tissue Normal", "11A") for case in cases[::4]]
-    ):
+    sheet = ["File ID\tFile Name\tData Category\tData Type\tProject ID\tCase ID\tSample ID\tSample Type"]
+    tissues = [(case, "Primary Tumor", "01A") for case in cases]
+    tissues += [(case, "Solid Tissue Normal", "11A") for case in cases[::4]]
+    for k, (case, tissue, code) in enumerate(tissues):
         name = f"{uuid.UUID(int=1000 + k)}.{STAR}"
         file = folder / "gdc_download" / str(uuid.UUID(int=2000 + k)) / name
         (file.parent / "logs").mkdir(parents=True)
@@ -102,32 +96,10 @@ def write_download(folder: Path) -> None:
             for k, (row, n) in enumerate(zip(genes.itertuples(), counts, strict=True))
         ]
         file.write_text("\n".join(lines) + "\n")
-        sheet.append(
-            (
-                str(uuid.UUID(int=2000 + k)),
-                name,
-                "Transcriptome Profiling",
-                "Gene Expression Quantification",
-                "TCGA-LUSC",
-                case,
-                f"{case}-{code}",
-                tissue,
-            )
-        )
+        described = ["Transcriptome Profiling", "Gene Expression Quantification", "TCGA-LUSC"]
+        sheet.append("\t".join([file.parent.name, name, *described, case, f"{case}-{code}", tissue]))
     (folder / "gdc_download" / "MANIFEST.txt").write_text("id\tfilename\tmd5\tsize\tstate\n")
-    columns = [
-        "File ID",
-        "File Name",
-        "Data Category",
-        "Data Type",
-        "Project ID",
-        "Case ID",
-        "Sample ID",
-        "Sample Type",
-    ]
-    pd.DataFrame(sheet, columns=columns).to_csv(
-        folder / "gdc_download" / "gdc_sample_sheet.2026-01-15.tsv", sep="\t", index=False
-    )
+    (folder / "gdc_download" / "gdc_sample_sheet.2026-01-15.tsv").write_text("\n".join(sheet) + "\n")
     (folder / "config.yaml").write_text(CONFIG)
 
 

@@ -86,7 +86,7 @@ def mat(path, **changes):
     return path
 
 
-def test_imdb_wiki_gives_ages_persons_and_its_own_exclusions(tmp_path):
+def test_imdb_wiki_gives_ages_identities_and_its_own_exclusions(tmp_path):
     table = read_source(source("imdb_wiki", mat(tmp_path / "imdb.mat")))
     assert table.age.tolist() == pytest.approx([30.496, 31.496, 32.496], abs=3e-3)
     assert table.identity.tolist() == ["Ann Lee", "Bo Ek", "Cy"]
@@ -249,7 +249,7 @@ def test_rules_are_applied_in_their_order_and_each_photo_counts_once():
     ]  # fmt: skip
 
 
-def test_photos_rejected_by_a_person_are_excluded_and_unknown_ones_told(tmp_path):
+def test_photos_rejected_in_review_are_excluded_and_unknown_ones_told(tmp_path):
     photos = photographed(3)
     (tmp_path / "rejected.tsv").write_text("path\n1.jpg\n")
     rules = Curation(rejected=str(tmp_path / "rejected.tsv"))

@@ -48,18 +48,18 @@ def test_an_h5ad_that_declares_more_than_it_holds(tmp_path, read):
         read(tmp_path / "bomb.h5ad")
 
 
-def test_reference_ages(tmp_path):
-    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as packed:
-        packed.writestr("inputs.npy", bytes(8 << 20))
+@pytest.mark.parametrize(
+    ("name", "member", "read"),
+    [
+        ("bomb.npz", "inputs.npy", lambda path: verify_weights(path.parent, path)),
+        ("bomb.xlsx", "xl/worksheets/sheet1.xml", read_text_table),
+    ],
+)
+def test_reference_ages_and_workbooks(tmp_path, name, member, read):
+    with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr(member, bytes(8 << 20))
     with pytest.raises(TableError, match=BOMB):
-        verify_weights(tmp_path, tmp_path / "bomb.npz")
-
-
-def test_workbooks(tmp_path):
-    with zipfile.ZipFile(tmp_path / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED) as packed:
-        packed.writestr("xl/worksheets/sheet1.xml", bytes(8 << 20))
-    with pytest.raises(TableError, match=BOMB):
-        read_text_table(tmp_path / "bomb.xlsx")
+        read(tmp_path / name)
 
 
 def test_pictures(tmp_path):
@@ -84,32 +84,19 @@ def test_real_tables_pass(tmp_path):
 # What a spreadsheet would run is written as text, and read as it was.
 
 
-PAYLOADS = [
+FORMULAS = [
     '=HYPERLINK("http://x")',
     "+cmd|' /C calc'!A0",
     "-2+3+cmd",
     "@SUM(1)",
-    "\t=1+1",
-    "\r=1+1",
     "＝1+1",
     "'=1",
     "+ age",
     "-a",
 ]
-PLAIN = [
-    "-12",
-    "+3.5",
-    "-1.2e-05",
-    "-",
-    "+",
-    "",
-    "P-001",
-    "O'Brien",
-    "'quoted'",
-    "−0.3",
-    "a=b",
-    "  =spaces first",
-]
+PAYLOADS = [*FORMULAS, "\t=1+1", "\r=1+1"]
+NUMBERS = ["-12", "+3.5", "-1.2e-05", "-", "+", "", "−0.3"]
+PLAIN = [*NUMBERS, "P-001", "O'Brien", "'quoted'", "a=b", "  =spaces first"]
 
 
 @pytest.mark.parametrize("text", PAYLOADS)

@@ -171,7 +171,7 @@ def test_lists_of_genes_that_are_none_are_told(tmp_path, name, content, messages
     assert all(re.search(message, str(told.value)) for message in messages), told.value
 
 
-def test_samples_get_the_names_of_people_and_strangers_are_told():
+def test_samples_get_the_names_of_participants_and_unmatched_ones_are_told():
     genotypes = Genotypes(pd.DataFrame(), pd.DataFrame([[0, 1, 2]], columns=["d1", "P2", "d3"]))
     problems = Problems()
     found = of_participants(genotypes, {"P1", "P2", "P3"}, {"d1": "P1", "d3": "P3"}, "x.vcf", problems)
@@ -290,7 +290,7 @@ def test_orders_and_the_counted_allele_do_not_matter():
     pd.testing.assert_series_equal(two["common"].set_index(["term", "outcome"]).p_value.reindex(common.index), common)  # fmt: skip
 
 
-def test_filters_are_counted_and_everybody_is_in_the_count():
+def test_filters_are_counted_and_all_participants_are_in_the_count():
     people, genotypes = variant_study()
     copies = genotypes.copies.copy()
     copies.iloc[:, 0] = np.nan  # a person without genotypes
@@ -313,7 +313,7 @@ def test_filters_are_counted_and_everybody_is_in_the_count():
     assert len(fates) == 27
 
 
-def test_few_carriers_and_too_few_people_keep_their_rows_with_the_reason():
+def test_few_carriers_and_too_few_participants_keep_their_rows_with_the_reason():
     people, genotypes = variant_study()
     few = fit(people, genotypes, min_carriers=100)
     assert few["genes"].note.unique().tolist() == ["not estimated, because fewer than 100 participants carry a rare variant of it"]  # fmt: skip

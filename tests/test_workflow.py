@@ -217,7 +217,7 @@ def test_demo_finds_the_planted_variants_and_says_where_there_are_none(demo):
     assert "Not run for south: no genotypes." in page
 
 
-def test_the_reader_study_finds_what_was_planted_and_names_nobody(demo):
+def test_the_reader_study_finds_what_was_planted_and_names_no_participant(demo):
     readers = table(demo, "pooled/readers/readers.tsv")
     means = readers.query("term == 'all readers' and measure == 'AUC' and censoring == 'status known'")
     assert list(means.condition) == ["photo", "chart", "face_age"]

@@ -25,11 +25,7 @@ def test_cohorts_are_chosen_by_their_files():
     assert one.file("counts")(NORTH) == "n.tsv"
     assert one.file("counts")(SOUTH) == []
     # no folder of photos, which the manifest stands for
-    assert one.files(NORTH) == [
-        "m.tsv",
-        "c.tsv",
-        "n.tsv",
-    ]
+    assert one.files(NORTH) == ["m.tsv", "c.tsv", "n.tsv"]
     assert one.rna(NORTH)["counts"] == "<results>/north/cohort/counts.parquet"
     assert [path.split("/")[2] for path in one.ledgers(NORTH)] == [
         "cohort",

@@ -266,7 +266,7 @@ def test_each_shard_has_a_gpu_of_its_own_and_nothing_else_has_one(study_on_slurm
     assert set.union(*seen) == {"none"}
 
 
-def test_slurm_is_told_no_name_of_a_person(study_on_slurm, drawn):
+def test_slurm_is_told_no_name_of_a_participant(study_on_slurm, drawn):
     told = study_on_slurm.cluster.call("scontrol", "--details", "show", "job")
     assert "predict_face_age" in told
     for cohort in COHORTS:
