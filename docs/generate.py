@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from faceage_bio.cli.main import app
 from faceage_bio.core.config import Config
+from faceage_bio.core.settings.closed import meanings
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "faceage_bio"
@@ -95,9 +96,8 @@ def settings(section: type[BaseModel], place: str, level: int) -> Iterator[str]:
         if found is not None and found.__name__ != "Rule":
             inner.append((name, found, field))
             continue
-        rows.append(
-            f"| `{name}` | {kind(field.annotation)} | {default(field)} | {cell(field.description or '')} |"
-        )
+        meaning = cell(meanings(section).get(name, ""))
+        rows.append(f"| `{name}` | {kind(field.annotation)} | {default(field)} | {meaning} |")
     if rows:
         yield from ("| key | value | default | meaning |", "|---|---|---|---|", *rows, "")
     for name, found, field in inner:
@@ -105,7 +105,7 @@ def settings(section: type[BaseModel], place: str, level: int) -> Iterator[str]:
         path = f"{place}{name}."
         yield f"{'#' * min(level, 4)} `{path[:-1]}` {{ #{path[:-1].replace('.', '-')} }}"
         yield ""
-        yield (field.description or inspect.getdoc(found) or "").replace("\n", " ")
+        yield (meanings(section).get(name) or inspect.getdoc(found) or "").replace("\n", " ")
         yield ""
         yield from settings(found, path + many, level + 1)
 

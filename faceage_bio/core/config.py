@@ -22,10 +22,9 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
-from pydantic.fields import FieldInfo
 
 from faceage_bio.core.errors import ConfigError
-from faceage_bio.core.settings.closed import Closed, FilePath, located
+from faceage_bio.core.settings.closed import Closed, FilePath, located, meanings
 from faceage_bio.core.settings.renamed import old_keys, renamed, rewritten
 from faceage_bio.core.settings.settings_acceleration import Acceleration, Covariate, Fairness, Phenotype
 from faceage_bio.core.settings.settings_cohort import Cohort, Demo
@@ -275,7 +274,7 @@ def values_of(config: Config, names: Sequence[str]) -> dict[str, Any]:
     for section in {name.partition(".")[0] for name in names if "." in name}:
         if content[section] is None:
             content[section] = default_of(section).model_dump(mode="json")
-    return {name: reduce(getitem, name.split("."), content) for used in names for name, _ in fields_of(used)}
+    return {name: reduce(getitem, name.split("."), content) for used in names for name, *_ in fields_of(used)}
 
 
 def default_of(section: str) -> Closed:
@@ -285,27 +284,27 @@ def default_of(section: str) -> Closed:
     return kind()
 
 
-def fields_of(name: str) -> list[tuple[str, FieldInfo]]:
-    """A setting with its field, or all settings of a section, by dotted name."""
+def fields_of(name: str) -> list[tuple[str, type[Closed], str]]:
+    """A setting with its section and its name there, or all settings of a section, by dotted name."""
     section: Any = Config
     for part in name.split("."):
-        field = section.model_fields[part]
+        owner, field = section, section.model_fields[part]
         section = _section(field.annotation)
     kind = field.annotation
     if inspect.isclass(kind) and issubclass(kind, Closed) and kind not in (Rule, PlannedQuestion):
         return [one for key in section.model_fields for one in fields_of(f"{name}.{key}")]
-    return [(name, field)]
+    return [(name, owner, part)]
 
 
 def described(name: str) -> list[tuple[str, str, str]]:
     """(dotted name, default as YAML, meaning) of a setting, or of all settings of a section."""
     found = []
-    for one, field in fields_of(name):
-        default = field.get_default(call_default_factory=True)
+    for one, owner, own in fields_of(name):
+        default = owner.model_fields[own].get_default(call_default_factory=True)
         shown = default.model_dump() if isinstance(default, Closed) else default
         if isinstance(shown, dict) and any(isinstance(value, Closed) for value in shown.values()):
             shown = list(shown)
-        found.append((one, _in_line(shown), field.description or ""))
+        found.append((one, _in_line(shown), meanings(owner).get(own, "")))
     return found
 
 
@@ -444,7 +443,18 @@ def _section(annotation: Any) -> type[Closed] | None:
 
 def json_schema() -> dict[str, Any]:
     """The closed JSON schema (draft 2020-12) that the Snakefile validates against."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+    made = Config.model_json_schema()
+    for section in {Config} | _sections(Config):
+        place = made if section is Config else made["$defs"][section.__name__]
+        for name, meaning in meanings(section).items():
+            place["properties"][name]["description"] = meaning
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def _sections(within: type[Closed]) -> set[type[Closed]]:
+    """The sections below one."""
+    own = {found for field in within.model_fields.values() if (found := _section(field.annotation))}
+    return own.union(*(_sections(one) for one in own))
 
 
 def commented_yaml(config: Config) -> str:
@@ -464,7 +474,7 @@ def _yaml_lines(section: Closed, indent: int) -> list[str]:
         if not indent:
             lines.append("")
         if not isinstance(section, Cohort):
-            comment = field.description or (inner and inner.__doc__) or ""
+            comment = meanings(type(section)).get(name) or (inner and inner.__doc__) or ""
             lines += [f"{pad}# {line}" for line in comment.splitlines()]
         if isinstance(value, Rule):
             lines.append(f"{pad}{name}: {{action: {value.action}, threshold: {value.threshold:g}}}")

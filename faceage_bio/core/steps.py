@@ -171,7 +171,7 @@ class Step:
         ConfigError
             A setting that the step does not use, or a value that does not fit.
         """
-        known = [name for used in self.uses for name, _ in fields_of(used)]
+        known = [name for used in self.uses for name, *_ in fields_of(used)]
         for one in sets:
             name = one.partition("=")[0]
             if not any(f"{name}.".startswith(f"{used}.") or used.startswith(f"{name}.") for used in known):

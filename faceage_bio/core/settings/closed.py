@@ -1,6 +1,10 @@
 """What every section of the config is: closed to keys that it does not know; and paths, which start at the folder of the config."""
 
+import ast
+import inspect
 import os
+from functools import cache
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
@@ -9,7 +13,22 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 class Closed(BaseModel):
     """A section of the config that knows all its keys."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+@cache
+def meanings(section: type[Closed]) -> dict[str, str]:
+    """The docstring below each field, read where it is shown: Pydantic's ``use_attribute_docstrings`` is a third of a command's start."""
+    found = {}
+    for base in reversed([one for one in section.__mro__ if issubclass(one, Closed)]):
+        (own,) = ast.parse(inspect.getsource(base)).body
+        for field, text in pairwise(own.body if isinstance(own, ast.ClassDef) else []):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(
+                    value=ast.Constant(value=str(meaning))
+                ):
+                    found[name] = inspect.cleandoc(meaning)
+    return found
 
 
 def located(path: str, info: ValidationInfo) -> str:
