@@ -117,6 +117,9 @@ def test_decisions_become_photos(tmp_path):
     assert review.photo_id.tolist() == ["p2", "p7", "q1"]
     assert review.decision.tolist() == ["unsure", "use", "exclude"]
     assert review.reason.tolist() == ["", "", "blurred"]
+    none = read_decisions([], KEY, "key.tsv")
+    assert none.empty
+    assert list(none) == list(review)
 
 
 def test_by_hand_reviewers_are_settled_as_the_config_says(tmp_path):

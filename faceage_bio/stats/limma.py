@@ -1,11 +1,8 @@
-"""limma's methods: voom, moderated t, correlation of the samples of a participant.
+"""limma's methods for many genes at once.
 
-Counts as weighted log counts: limma's voom (Law et al. 2014, doi:10.1186/gb-2014-15-2-r29).
-
-Weighted least squares of many genes with variances that borrow from each other: limma's moderated t.
-
-Smyth 2004 (doi:10.2202/1544-6115.1027); samples of one person may be correlated (Smyth et al. 2005,
-doi:10.1093/bioinformatics/bti270).
+voom: weights of log counts (Law et al. 2014, doi:10.1186/gb-2014-15-2-r29). Moderated t: least squares with
+variances that borrow from each other (Smyth 2004, doi:10.2202/1544-6115.1027). Correlation of the samples of a
+participant (Smyth et al. 2005, doi:10.1093/bioinformatics/bti270).
 """
 
 from collections.abc import Callable

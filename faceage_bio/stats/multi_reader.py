@@ -143,7 +143,7 @@ class ReaderStudy:
         """Denominator of the test of conditions, and its degrees of freedom."""
         t, r = self.accuracy.shape
         between = max(found.cov2 - found.cov3, 0.0)
-        error, df = _error(
+        error, df = _variance(
             found.ms_interaction, (t - 1) * (r - 1), found.error - found.cov1, r, between, random
         )
         if not error > 1e-15:
@@ -161,7 +161,7 @@ class ReaderStudy:
         return mean_accuracy(self.accuracy[condition], self._blocks()[condition, :, condition], random, null)
 
 
-def _error(
+def _variance(
     mean_square: float, df: float, error: float, r: int, between: float, random: Random
 ) -> tuple[float, float]:
     """Variance of what is tested, times r readers, and its degrees of freedom.
@@ -200,7 +200,7 @@ def mean_accuracy(
     if r < 2:
         raise FitError("two_readers")
     between = max((covariance.sum() - np.trace(covariance)) / (r * (r - 1)), 0.0)
-    total, df = _error(accuracy.var(ddof=1), r - 1, np.trace(covariance) / r, r, between, random)
+    total, df = _variance(accuracy.var(ddof=1), r - 1, np.trace(covariance) / r, r, between, random)
     if not total > 1e-15:
         raise FitError("constant_readers_and_cases")
     return _t(accuracy.mean(), np.sqrt(total / r), df, null)

@@ -1,7 +1,5 @@
-"""Sizes of studies: survival, prediction models, RNA sequencing, and the power of a study of this size.
-
-Participants for a prediction model of survival (Riley et al. 2020, doi:10.1136/bmj.m441), and samples for RNA
-sequencing.
+"""How many participants, events or samples a study needs: survival, prediction models (Riley et al. 2020,
+doi:10.1136/bmj.m441), RNA sequencing; and the power of a study of a given size.
 """
 
 import itertools

@@ -177,9 +177,8 @@ def deviations(table: pd.DataFrame, alike: pd.Series) -> pd.DataFrame:
     Parameters
     ----------
     table : DataFrame of float
-    alike : batch of each row: batches make clouds of samples, in which no participant is an outlier because
-        his cloud is small; fewer
-        than `LIKE` are compared with all
+    alike : batch of each row; a sample is an outlier of its batch, however small that is, but those of batches
+        with fewer than `LIKE` are compared with all
     """
     sizes = alike.map(alike.value_counts())
     group = alike.where(sizes >= LIKE, "others")

@@ -238,8 +238,7 @@ def composition_table(
     min_cells: int,
     min_donors: int,
 ) -> pd.DataFrame:
-    """Change of each cell type's share per ``per_years`` of the raw age gap, of age acceleration and of age
-    beside each other.
+    """Change of each cell type's share per ``per_years`` of three exposures: age gap, age acceleration and age.
 
     Parameters
     ----------

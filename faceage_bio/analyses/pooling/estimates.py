@@ -67,8 +67,7 @@ def pool_rows(rows: pd.DataFrame, choices: Choices) -> Pooled:
     Parameters
     ----------
     rows : result rows of the cohorts with ``source``, ``analysis``, ``genes``, and ``y`` and ``se`` on their
-        ``scale``
-        (`headlines.headline_rows`, `plain_cohorts.read_cohorts`)
+        ``scale`` (`headlines.headline_rows`, `plain_cohorts.read_cohorts`)
 
     Returns
     -------

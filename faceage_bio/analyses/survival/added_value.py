@@ -149,12 +149,8 @@ def _measures(asked: Asked, flattery: dict[tuple[str, float], np.ndarray]) -> li
             continue
         excess = flattery.get((name, time), np.full(2, np.nan))
         for place, model in enumerate(asked.names):
-            of_chance = {
-                "kind": "model",
-                "term": model,
-                "model": model,
-                "p_value": np.nan,
-            }  # is not asked for
+            # whether a model is better than chance is not asked
+            of_chance = {"kind": "model", "term": model, "model": model, "p_value": np.nan}
             numbers = _numbers(value.of(place), value.error(place), excess[place])
             rows.append(base | numbers | of_chance)
         numbers = _numbers(value.difference(1, 0), value.error_of_difference(1, 0), excess[1] - excess[0])

@@ -81,13 +81,13 @@ def _with_firth(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, 
     return rows + firth_rows(usable, columns, choices, **about) if choices.firth else rows
 
 
-def firth_rows(usable: pd.DataFrame, columns: Sequence[str], choices: Choices, **about) -> list[dict]:
-    """The penalised estimate of what a model is about (Heinze and Schemper 2001,
-    doi:10.1111/j.0006-341X.2001.00114.x).
-    """
+def firth_rows(
+    usable: pd.DataFrame, columns: Sequence[str], choices: Choices, step: str, **about
+) -> list[dict]:
+    """The penalised estimate of what a model is about (Heinze and Schemper 2001, doi:10.1111/j.0006-341X.2001.00114.x)."""
     per = choices.per(columns[0]) if pd.api.types.is_numeric_dtype(usable[columns[0]]) else ""
     base = of_model(usable, columns, choices) | {"measure": "hazard ratio", "per": per} | about
-    base |= {name: f"{base[name]}, Firth" for name in ("model", "step")}
+    base |= {"model": f"{base['model']}, Firth", "step": f"{step}, Firth"}
     base["method"] = "Cox, Firth's penalised likelihood, profile interval"
     try:
         frame = model_frame(usable, columns, choices)

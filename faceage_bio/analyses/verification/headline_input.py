@@ -314,9 +314,8 @@ def headline_of(paths: Iterable[Path], settings: Config) -> Headline:
     Parameters
     ----------
     paths : tables by their place {cohort}/{folder}/{table}: acceleration/acceleration, phenotype/phenotypes
-        and groups,
-        survival/follow_up, cox, kaplan_meier and summary, expression/panel, sample_quality and pseudobulk,
-        cohort/samples and counts, pooled/meta_analysis/estimates
+        and groups, survival/follow_up, cox, kaplan_meier and summary, expression/panel, sample_quality and
+        pseudobulk, cohort/samples and counts, pooled/meta_analysis/estimates
     settings : sections survival, phenotype and expression of the config
 
     Raises

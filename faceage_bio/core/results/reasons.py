@@ -372,7 +372,7 @@ WORDS = WHY_NOT | SPARSE_DATA | REMARKS | REDACTED
 PLURALS = "clusters|deaths|events|pairs|participants|photos|resamples|rows|samples|terms|times"
 ONE_IS = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b((?: with [a-z ]+?)?) (are|have)\b")
 SINGULAR = {"are": "is", "have": "has"}
-# name a column to add
+# these name a column to add
 OF_TABLES = {
     "no_column",
     "lacks_columns",

@@ -138,6 +138,7 @@ def read_decisions(
     tables = [table for file in files if (table := _read(file, REVIEW_SHEET, problems)) is not None]
     if not tables:
         problems.stop_if_any()
+        return pd.DataFrame(columns=REVIEW_COLUMNS)
     for table in tables:
         _check_numbers(table, keys, key_file, problems)
         _check_words(table, problems, empty_is_missing=partial)

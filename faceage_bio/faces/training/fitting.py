@@ -284,11 +284,13 @@ def _trainer(fit: Fit, output: Path) -> lightning.Trainer:
         raise RunError(
             "fit.accelerator is cuda, but PyTorch finds no CUDA device here. Expected one. Set it to auto or cpu."
         )
-    several = DDPStrategy(start_method="spawn", process_group_backend="gloo" if on_cpu else "nccl")
+    strategy: DDPStrategy | str = "auto"
+    if fit.devices > 1:
+        strategy = DDPStrategy(start_method="spawn", process_group_backend="gloo" if on_cpu else "nccl")
     attempt = f"attempt_{len(list((output / 'logs').glob('attempt_*'))) + 1}"
     loggers = [logger(output, name="logs", version=attempt) for logger in (CSVLogger, TensorBoardLogger)]
     return lightning.Trainer(
-        accelerator="cpu" if on_cpu else "gpu", devices=fit.devices, strategy=several if fit.devices > 1 else "auto", precision=fit.precision, max_epochs=fit.max_epochs,
+        accelerator="cpu" if on_cpu else "gpu", devices=fit.devices, strategy=strategy, precision=fit.precision, max_epochs=fit.max_epochs,
         accumulate_grad_batches=fit.accumulate, use_distributed_sampler=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
         logger=loggers, log_every_n_steps=10**9, deterministic=on_cpu,
         callbacks=[
