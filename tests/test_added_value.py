@@ -85,10 +85,12 @@ def test_both_models_stand_on_identical_rows(found):
     chi_square, _, p = likelihood_ratio_test(small, large)
     np.testing.assert_allclose([test.estimate, test.p_value], [chi_square, p], rtol=1e-8)
     c = measures_of(rows, "Harrell's C", comparison=CLINICAL)
-    scores = np.column_stack([
-        part.to_numpy() @ fit.terms.log_hazard_ratio.to_numpy()
-        for part, fit in ((design.drop(columns="face_age"), small), (design, large))
-    ])  # fmt: skip
+    scores = np.column_stack(
+        [
+            part.to_numpy() @ fit.terms.log_hazard_ratio.to_numpy()
+            for part, fit in ((design.drop(columns="face_age"), small), (design, large))
+        ]
+    )
     expected = concordance(*seen, scores)
     np.testing.assert_allclose(of(c, kind="model").estimate, expected.value, rtol=1e-9)
     difference = of(c, kind="difference").iloc[0]

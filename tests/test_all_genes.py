@@ -388,7 +388,7 @@ def test_without_counts_nothing_is_said_of_genes():
     assert section["gene_sentences"][0][1] == "CDK6: not run, because the cohort has no RNA counts."
 
 
-def test_the_sentence_of_a_panel_without_a_twin():
+def test_the_sentence_of_a_panel_without_a_comparison_model():
     row = {"term": "CDK6", "model": "together", "exposure": "age_acceleration", "estimate": 0.5, "ci_lower": 0.1, "ci_upper": 0.9,
            "p_value": 0.01, "q_value": 0.02, "n": 50, "per": "10 years", "note": ""}  # fmt: skip
     assert words.gene_sentence(pd.DataFrame([row]), "CDK6").endswith("q in the panel = 0.020; n = 50).")

@@ -61,7 +61,9 @@ def test_plans_that_no_result_can_answer_are_refused(plan, message):
 
 def roles(config):
     marked = with_roles(COX, "cox", config)
-    return marked[marked["role"] != "exploratory"][["cohort", "role", "exposure", "adjustment", "per", "model"]].values.tolist()  # fmt: skip
+    return marked[marked["role"] != "exploratory"][
+        ["cohort", "role", "exposure", "adjustment", "per", "model"]
+    ].values.tolist()
 
 
 def test_one_row_of_each_cohort_answers_the_primary_question():
@@ -99,7 +101,9 @@ def test_what_the_plan_does_not_name_is_exploratory():
 def test_key_results_show_role_family_and_participants(tmp_path):
     paths = []
     for cohort in "ab":
-        flow = pd.DataFrame([("subject", "intake", "remaining", "", 112)], columns=["unit", "stage", "status", "reason", "n"])  # fmt: skip
+        flow = pd.DataFrame(
+            [("subject", "intake", "remaining", "", 112)], columns=["unit", "stage", "status", "reason", "n"]
+        )
         for name, table in (("flow", flow.assign(cohort=cohort)), ("survival/cox", COX[COX.cohort == cohort])):  # fmt: skip
             paths.append(tmp_path / cohort / f"{name}.tsv")
             write_table(table, paths[-1])
@@ -112,8 +116,10 @@ def test_key_results_show_role_family_and_participants(tmp_path):
 
 def test_freeze_says_whether_outcomes_were_read_and_lists_what_changed(tmp_path):
     content = {
-        "cohorts": {"a": {"face_ages": "f.tsv"}}, "results_dir": "results", "study": {"frozen": "plan.json"},
-    }  # fmt: skip
+        "cohorts": {"a": {"face_ages": "f.tsv"}},
+        "results_dir": "results",
+        "study": {"frozen": "plan.json"},
+    }
     config = tmp_path / "config.yaml"
     config.write_text(yaml.safe_dump(content))
     said = output_of(f"freeze --configfile {config}")
@@ -125,10 +131,14 @@ def test_freeze_says_whether_outcomes_were_read_and_lists_what_changed(tmp_path)
     now = check_config(content, folder=tmp_path).model_dump(mode="json")
     assert since_freeze(now)["sentence"].endswith(f"SHA-256 {frozen['sha256']}; nothing changed since.")
     assert freeze(now) == frozen  # again, with the same plan
-    changed = check_config(content | {"survival": {"horizon_years": 5.0}, "report": {"title": "T"}}, folder=tmp_path)  # fmt: skip
+    changed = check_config(
+        content | {"survival": {"horizon_years": 5.0}, "report": {"title": "T"}}, folder=tmp_path
+    )
     changed = changed.model_dump(mode="json")
     assert since_freeze(changed)["changes"] == [("survival.horizon_years", "null", "5.0")]
-    with pytest.raises(RunError, match=r"1 setting\(s\) differ from it, first survival.horizon_years: null then, 5.0 now"):  # fmt: skip
+    with pytest.raises(
+        RunError, match=r"1 setting\(s\) differ from it, first survival.horizon_years: null then, 5.0 now"
+    ):
         freeze(changed)
 
     (tmp_path / "plan.json").unlink()
@@ -144,6 +154,10 @@ def test_a_frozen_plan_that_was_edited_is_refused(tmp_path):
     freeze(config)
     text = (tmp_path / "plan.json").read_text()
     (tmp_path / "plan.json").write_text(text.replace('"survival.alpha": "0.05"', '"survival.alpha": "0.5"'))
-    with pytest.raises(TableError, match="not the plan that `faceage-bio freeze` wrote, since its SHA-256 differs"):  # fmt: skip
+    with pytest.raises(
+        TableError, match="not the plan that `faceage-bio freeze` wrote, since its SHA-256 differs"
+    ):
         since_freeze(config)
-    assert since_freeze(study(frozen=str(tmp_path / "none.json")))["sentence"].startswith("Analysis plan: not frozen")  # fmt: skip
+    assert since_freeze(study(frozen=str(tmp_path / "none.json")))["sentence"].startswith(
+        "Analysis plan: not frozen"
+    )

@@ -244,8 +244,10 @@ def test_pairs_undo_what_age_does_to_the_raw_difference():
 
 def test_sets_follow_the_declared_roles():
     assert PLAN.sets("smoking") == {
-        "minimal": ["sex"], "without mediators": ["sex"], "full": ["sex", "bmi", "ecog"],
-    }  # fmt: skip
+        "minimal": ["sex"],
+        "without mediators": ["sex"],
+        "full": ["sex", "bmi", "ecog"],
+    }
     assert PLAN.sets("pack_years")["full"] == ["sex", "bmi", "ecog"]  # smoking is a part of it
     assert PLAN.sets("ecog")["without mediators"] == ["sex", "smoking", "bmi"]
 
@@ -364,8 +366,8 @@ def test_bmi_classes_begin_at_their_lower_ends():
 
 HOSTILE = {
     "a group of one": {"smoking": ["current"] + ["never"] * 199, "site": ["lung"] + ["breast"] * 199},
-    "no reference people": {"group": "cancer"},
-    "one reference person": {"group": ["reference"] + ["cancer"] * 199},
+    "no controls": {"group": "cancer"},
+    "one control": {"group": ["reference"] + ["cancer"] * 199},
     "constant BMI": {"bmi": 27.0},
     "all smokers": {"smoking": "current", "pack_years": 20.0},
     "forty levels": {"site": [f"site{k % 40}" for k in range(200)], "smoking": [f"kind{k % 40}" for k in range(200)]},
@@ -392,7 +394,7 @@ def test_what_cannot_be_estimated_is_said_and_nothing_crashes(name):
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 5, 8])
-def test_a_handful_of_people_is_no_crash(n):
+def test_a_handful_of_participants_is_no_crash(n):
     table = people(n=60).head(n)
     for name, found in run_all(table).items():
         paired(found)  # refuses a row without its counterpart
@@ -402,7 +404,7 @@ def test_a_handful_of_people_is_no_crash(n):
 @pytest.mark.parametrize(
     ("name", "term", "message"),
     [
-        ("no reference people", "group", r"all 200 participants have the same value \(cancer\)"),
+        ("no controls", "group", r"all 200 participants have the same value \(cancer\)"),
         ("all smokers", "smoking", "have the same value"),
         ("constant BMI", "bmi", "have the same value"),
         ("nothing known", "ecog", "nobody has a value|no participant has a value"),
@@ -422,7 +424,7 @@ def test_forty_levels_are_not_compared_in_pairs():
     assert told(found.pairs).str.contains("40 groups are more than 12").all()
 
 
-def test_a_lonely_group_does_not_spoil_the_others():
+def test_a_group_of_one_participant_does_not_spoil_the_others():
     table = people(n=200, smoking=4).assign(cohort="x")
     table.loc[0, "ecog"] = 4.0
     found = compare_levels(table, ["ecog"], [])
@@ -440,7 +442,7 @@ def test_every_set_and_way_has_the_same_reference():
     assert found.rows.groupby(["adjustment_set", "missing"]).size().eq(4).all()
 
 
-def test_leaving_somebody_out_does_not_change_the_reference():
+def test_excluding_a_participant_does_not_change_the_reference():
     # breast is as frequent as lung, and so comes first, but one of its people is alone with a covariate
     table = people(n=150, seed=6).assign(cohort="x")
     table["site"] = ["lung", "breast", "other"] * 50
@@ -527,7 +529,7 @@ def test_every_table_of_associations_on_the_page_has_both_columns(page):
     "name", ["means", "tests", "subgroups", "interactions", "dose_response", "specification_summary"]
 )
 @pytest.mark.parametrize("raw_goes", [True, False])
-def test_the_page_is_not_made_where_a_twin_is_missing(tables, tmp_path, name, raw_goes):
+def test_the_page_is_not_made_where_a_comparison_is_missing(tables, tmp_path, name, raw_goes):
     table = tables[name]
     lacking = tables | {name: table[(table.adjustment == RAW) != raw_goes]}
     with pytest.raises(TableError, match="does not show one without the other"):

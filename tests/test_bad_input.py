@@ -163,7 +163,7 @@ def test_nothing_at_all_is_said_to_be_so():
     assert "<svg" not in association + survival
 
 
-def test_a_group_of_nobody_has_no_numbers(whole):
+def test_a_group_of_no_participant_has_no_numbers(whole):
     tables = dict(collect(whole).by_name)
     curves = tables["survival", "kaplan_meier"]
     empty = curves[curves.group == "all"].head(1).assign(

@@ -221,7 +221,7 @@ def test_the_same_subject_in_two_cohorts_is_told(study):
         read_cohorts({"one": cohort, "two": cohort})
 
 
-def test_without_clinical_data_the_manifest_names_the_people(study):
+def test_without_clinical_data_the_manifest_names_the_participants(study):
     tables = study(clinical=None, samples=None, counts=None)
     assert tables.subjects.subject_id.tolist() == ["a", "b"]
     assert tables.subjects.chronological_age.isna().all()
@@ -237,7 +237,7 @@ def test_dates_of_given_face_ages_reach_the_later_stages(tmp_path):
     assert photos.chronological_age.round().to_dict() == {"z": 60, "b": 62}
 
 
-def test_photos_and_people_left_over_stand_in_the_ledger(study):
+def test_unmatched_photos_and_participants_stand_in_the_ledger(study):
     (study.folder / "photos" / "stray.jpg").write_text("x")
     ledger = study(clinical=CLINIC + "z,1940-01-01,f,never,20,0,cancer,,,1\n").ledger
     reasons = ledger.set_index("photo_id").reason

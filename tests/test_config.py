@@ -113,8 +113,10 @@ def test_schema_is_closed_everywhere():
 
 def test_paths_start_at_the_folder_of_the_config(tmp_path, monkeypatch):
     study = {
-        "face_ages": "data/ages.tsv", "clinical": str(tmp_path / "elsewhere.tsv"), "counts": "../shared/counts.tsv",
-    }  # fmt: skip
+        "face_ages": "data/ages.tsv",
+        "clinical": str(tmp_path / "elsewhere.tsv"),
+        "counts": "../shared/counts.tsv",
+    }
     scores = {"definitions": ["teachh_publication", "mine.yaml"]}
     content = {
         "cohorts": {"mine": study},

@@ -198,9 +198,11 @@ def test_a_study_that_has_what_it_needs_passes_and_its_numbers_are_written():
     found = check_analyses("lusc", FILES, Tables(people(), sampled()), settings, problems)
     assert problems.others == []
     assert found.set_index(["setting", "column"]).n_complete.to_dict() == {
-        ("expression.covariates", "sex"): N, ("expression.covariates", "smoking"): N, ("expression.covariates", "bmi"): N,
+        ("expression.covariates", "sex"): N,
+        ("expression.covariates", "smoking"): N,
+        ("expression.covariates", "bmi"): N,
         ("survival.gene_covariates", "sex"): N,
-    }  # fmt: skip
+    }
 
 
 def test_several_tissues_of_a_participant_need_a_setting():
@@ -290,7 +292,7 @@ def test_all_settings_that_would_leave_no_participant_are_told_together():
         assert words in found
 
 
-def test_covariates_that_nearly_nobody_or_never_the_same_have():
+def test_covariates_that_few_participants_have_or_that_never_repeat():
     one = people().smoking.where(np.arange(N) == 0)
     assert "'smoking' (known of 1), so that 1 of 40 samples" in told(people(smoking=one), sampled())
     half = np.arange(N) % 4 < 2

@@ -82,7 +82,7 @@ def test_one_line_fitted_in_controls_keeps_that_equality():
     assert coefficient(table, "face_age") == pytest.approx(coefficient(table, "age_acceleration"), rel=1e-6)
 
 
-def test_cross_fitted_residual_of_a_line_equals_the_textbook_with_as_many_folds_as_people():
+def test_cross_fitted_residual_of_a_line_equals_the_textbook_with_as_many_folds_as_participants():
     # leaving each out: residual over one minus the leverage
     table = people(40)
     whole = pd.Series(True, index=table.index)
@@ -168,7 +168,7 @@ def test_a_covariate_not_known_or_never_seen_in_the_fit_leaves_no_number():
     assert found.acceleration_linear.notna().all()
 
 
-def test_norm_gives_standard_normal_scores_in_reference_people_and_finds_older_cases():
+def test_norm_gives_standard_normal_scores_in_controls_and_finds_older_cases():
     reference, cases = people(2000, 1, "reference", sex_effect=5.0), people(500, 2, shift=5.0, sex_effect=5.0)
     table = defined(pd.concat([reference, cases]))
     inside = table[table.group == "reference"]
@@ -192,7 +192,7 @@ def test_norm_says_nothing_beyond_its_ages_or_without_a_sex():
     assert "too few" in str(why[1])
 
 
-def test_without_reference_people_the_norm_is_the_cohort_and_says_so():
+def test_without_controls_the_norm_is_the_cohort_and_says_so():
     found = described(people(120, cohort="c")).definitions
     rows = found[found.term == "age_z"]
     assert set(rows.fitted_in) == {"cohort"}
@@ -226,7 +226,7 @@ def test_table_shows_every_definition_with_its_correlation():
 
 
 @pytest.mark.parametrize("n", [0, 3, 12, 25])
-def test_few_people_keep_every_row_with_a_reason(n):
+def test_few_participants_keep_every_row_with_a_reason(n):
     found = described(people(240, cohort="c").head(n))
     table = found.definitions
     assert len(table) == 42
@@ -243,7 +243,7 @@ def test_without_any_age_the_tables_still_name_their_cohort():
         assert told(table).str.startswith("not estimated, because").all()
 
 
-def test_everybody_of_one_age_or_one_sex_crashes_nothing():
+def test_participants_of_one_age_or_one_sex_crash_nothing():
     one_age = people(80, cohort="c").assign(chronological_age=60.0, sex="male", smoking="never", bmi=27.0)
     table = described(one_age).definitions
     assert "distinct" in told(table[table.term == "acceleration_linear"]).iloc[0]
@@ -252,7 +252,7 @@ def test_everybody_of_one_age_or_one_sex_crashes_nothing():
 
 
 @pytest.mark.parametrize("kind", ["spline", "adjusted", "loess"])
-def test_a_chosen_definition_that_reference_people_do_not_bear_stops_the_run(kind):
+def test_a_chosen_definition_that_controls_do_not_bear_stops_the_run(kind):
     with pytest.raises(CohortError, match="Mark them with group = reference"):
         defined(people(60), definition=kind, fit_in="reference")
 
@@ -273,7 +273,7 @@ def stage_tables(n=60):
     return table.drop(columns="face_age"), photos, faces
 
 
-def test_stage_says_why_a_chosen_definition_has_no_number_for_somebody():
+def test_stage_says_why_a_chosen_definition_has_no_number_for_a_participant():
     subjects, photos, faces = stage_tables()
     subjects.loc[0, "bmi"] = np.nan
     choices = Choices(Settings(definition="adjusted", adjust_for=COVARIATES))

@@ -86,7 +86,7 @@ def test_ridge_finds_the_line_and_its_leave_one_out_error_is_honest():
     assert rmse == pytest.approx(true, rel=0.25)
 
 
-def test_demo_model_is_right_within_years_on_people_it_has_not_seen(drawn):
+def test_demo_model_is_right_within_years_on_participants_it_has_not_seen(drawn):
     model = drawn / "results/model/demo"
     assert read_json(model / "card.json")["synthetic"] is True
     crops, ages = training_participants(60, seed=8)

@@ -84,7 +84,7 @@ def test_every_setting_command_and_module_has_its_place(site):
 
 
 @pytest.mark.browser
-def test_search_works_in_a_page_opened_as_a_file_and_asks_nobody(site, tmp_path, browser):
+def test_search_works_in_a_page_opened_as_a_file_without_a_request(site, tmp_path, browser):
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
 
@@ -120,7 +120,7 @@ def test_the_picture_is_small():
     assert picture.stat().st_size < 200_000
 
 
-def test_no_picture_is_made_of_a_page_about_real_people(tmp_path):
+def test_no_picture_is_made_of_a_page_about_real_participants(tmp_path):
     (tmp_path / "page.html").write_text("<p>Our study</p>")
     command = [sys.executable, DOCS / "picture.py", tmp_path / "page.html", tmp_path / "page.webp"]
     done = subprocess.run(command, capture_output=True, text=True)

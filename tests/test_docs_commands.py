@@ -136,8 +136,10 @@ def test_a_command_of_the_docs(page, line, folder, tmp_path, monkeypatch):
         own(line)
         return
     environment = os.environ | {
-        "EDITOR": "true", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT),
-    }  # fmt: skip
+        "EDITOR": "true",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", line], env=environment, capture_output=True, text=True
     )

@@ -67,7 +67,7 @@ def test_libraries_of_a_specimen_are_added_and_tissues_chosen():
         ("block", ["r4", "r5", "r6"], ["", "", ""]),
     ],
 )
-def test_several_samples_of_a_person_by_the_declared_rule(repeated, kept, reasons):
+def test_several_samples_of_a_participant_by_the_declared_rule(repeated, kept, reasons):
     table, counts, samples = expression_study()
     samples.loc[[5, 6], "subject_id"] = "s4"
     samples["sample_date"] = "2020-01-01"
@@ -183,7 +183,7 @@ def test_a_table_checked_at_intake_keeps_the_identifiers(tmp_path):
     pd.testing.assert_frame_equal(inputs["expression"][0], counts.rename_axis("gene"), check_dtype=False)
 
 
-def test_samples_of_other_people_are_refused():
+def test_samples_of_other_participants_are_refused():
     table, counts, samples = expression_study(n=20)
     with pytest.raises(CohortError, match="none of the 20 samples is of a person of the analysis table"):
         choose_samples(table, counts, samples.assign(subject_id="p" + samples.subject_id), ["sex"])

@@ -46,8 +46,10 @@ def test_planted_gene_is_found_and_not_for_age(tables):
     assert found.p_lrt["age_acceleration"] < 1e-4
     assert found.p_value["chronological_age"] > 0.001
     assert found.covariates.to_dict() == {
-        "age_acceleration": "age, sex", "chronological_age": "age_acceleration, sex", "difference": "sex"
-    }  # fmt: skip
+        "age_acceleration": "age, sex",
+        "chronological_age": "age_acceleration, sex",
+        "difference": "sex",
+    }
     expected = {"age_acceleration": "minimal", "chronological_age": "reciprocal", "difference": "full"}
     assert found.adjustment.to_dict() == expected
     assert rows(panel, "CDK6", "alone").adjustment.unique().tolist() == ["without age"]
@@ -207,7 +209,7 @@ def repeated_samples(n=40):
     return Expression(counts, people, pd.DataFrame())
 
 
-def test_samples_of_one_person_count_as_alike():
+def test_samples_of_one_participant_count_as_alike():
     data = repeated_samples()
     genes, panel = result_tables(data, "c", "expression", ["sex"], ["CDK6"], 10, 10, 10, 1)
     said = r"limma-voom, 80 samples, those of one person correlated by 0\.[6-9]\d"

@@ -206,7 +206,9 @@ def test_without_sex_genes_the_sex_check_says_so(gone, why):
 
 
 def test_sex_between_both_is_not_told():
-    counts = pd.DataFrame({"f": [900, 0, 99100], "m": [0, 900, 99100], "mixed": [500, 400, 99100]}, index=["XIST", "DDX3Y", "G"])  # fmt: skip
+    counts = pd.DataFrame(
+        {"f": [900, 0, 99100], "m": [0, 900, 99100], "mixed": [500, 400, 99100]}, index=["XIST", "DDX3Y", "G"]
+    )
     expected = {"f": "female", "m": "male", "mixed": "not determined"}
     assert infer_sex(counts, 2.0)[0].rna_sex.to_dict() == expected
 

@@ -149,8 +149,10 @@ def test_every_row_says_what_was_seen(folder, detector):
     assert abs(good.roll) < 10
     assert abs(good.yaw) < 25
     assert good.model == "brightness"
-    assert (good[["detection", "face_choice", "box_mode", "resize", "precision"]] == [
-        "exact", "highest_confidence", "clip", "bicubic", "float32"]).all()  # fmt: skip
+    assert (
+        good[["detection", "face_choice", "box_mode", "resize", "precision"]]
+        == ["exact", "highest_confidence", "clip", "bicubic", "float32"]
+    ).all()
     assert table.loc["p4"].n_faces == 2
     assert not table.loc["p6"].inside_frame
     assert table.loc["p2", "sharpness":"face_age_sd"].isna().all()  # no face

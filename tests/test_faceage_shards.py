@@ -121,9 +121,11 @@ def test_gathering_says_it_in_every_cohort_and_keeps_the_order(pictures, action)
     one, two, _ = pictures
     shards = [
         pd.DataFrame([row("a", "s1", image=one), row("b", "s2", image=two)]),
-        pd.DataFrame([row("c", "s3")]).assign(status="excluded", reason="no_face", flags="no_face", face_age=np.nan),
+        pd.DataFrame([row("c", "s3")]).assign(
+            status="excluded", reason="no_face", flags="no_face", face_age=np.nan
+        ),
         pd.DataFrame([row("a", "s1", cohort="d", image=one)]),
-    ]  # fmt: skip
+    ]
     order = pd.DataFrame({"cohort": [*"cccde"], "photo_id": [*"abcax"]}).iloc[
         [2, 1, 0, 3, 4]
     ]  # and a cohort that is not gathered

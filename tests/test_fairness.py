@@ -93,11 +93,13 @@ def test_groups_equal_r(of_lung, measure, more, quantity):
 @pytest.mark.parametrize(
     ("measure", "quantity"),
     [
-        ("difference in mean error", "error"), ("difference in mean absolute error", "absolute"),
-        ("ratio of standard deviations", "spread"), ("difference of correlations", "correlation"),
+        ("difference in mean error", "error"),
+        ("difference in mean absolute error", "absolute"),
+        ("ratio of standard deviations", "spread"),
+        ("difference of correlations", "correlation"),
         ("difference of shares", "share"),
     ],
-)  # fmt: skip
+)
 def test_differences_equal_r(of_lung, measure, quantity):
     row = one(of_lung, "sex: male vs female", measure)
     for kind, columns in (("raw", [f"raw_{name}" for name in NUMBERS]), ("adjusted", NUMBERS)):
@@ -256,7 +258,7 @@ def test_what_cannot_be_estimated_says_why(change, term, message):
     assert notes.str.contains(message).any(), notes.to_list()
 
 
-def test_nobody_is_compared_at_the_same_age_without_ages():
+def test_no_participant_is_compared_at_the_same_age_without_ages():
     known = pd.DataFrame({"group": ["a", "a", "b", "b"], "age": np.nan, "error": range(4)})
     with pytest.raises(FitError, match="no age is known"):
         adjusted_difference("error", known, Factor("sex", known["group"], ("a", "b")), "b")
@@ -360,7 +362,7 @@ def test_the_command_works_on_a_plain_table(tmp_path):
     assert not table.measure.isin(["share", "difference of shares"]).any()
 
 
-def test_no_name_of_a_person_is_in_the_table():
+def test_no_identifier_of_a_participant_is_in_the_table():
     table = people(n=60)
     text = assess_fairness(table, ["sex"], CUTS, 30, photos_of(table)).to_csv()
     assert not [name for name in table.subject_id if f",{name}," in text]

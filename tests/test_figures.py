@@ -55,9 +55,11 @@ def test_a_forest_has_its_numbers_as_columns_of_text():
     assert words[words.index("n") : words.index("p") + 1] == ["n", "Events", "HR (95% CI)", "p"]
     lines = [words[k : k + 4] for k, one in enumerate(words) if one in {"114", "1,115"}]
     assert lines == [
-        ["114", "79", "1.85 (1.51–2.27)", "&lt; 0.001"], ["114", "79", "1.88 (1.46–2.43)", "&lt; 0.001"],
-        ["1,115", "80", "1.60 (1.32–1.93)", "0.200"], ["1,115", "80", "1.65 (1.30–2.08)", "0.012"],
-    ]  # fmt: skip
+        ["114", "79", "1.85 (1.51–2.27)", "&lt; 0.001"],
+        ["114", "79", "1.88 (1.46–2.43)", "&lt; 0.001"],
+        ["1,115", "80", "1.60 (1.32–1.93)", "0.200"],
+        ["1,115", "80", "1.65 (1.30–2.08)", "0.012"],
+    ]
     assert words.count("north") == words.count("south") == 1
     narrow = words_of(forest(width=540))
     assert "Events" not in narrow
@@ -70,7 +72,9 @@ def test_squares_stand_at_the_estimates_of_a_logarithmic_axis():
     (one, x_one), (two, x_two) = (1.0, ends[1.0]), (2.0, ends[2.0])
     body = svg[svg.index("HR (95% CI)") :]
     squares = [float(x) + 4 for x in re.findall(r'<path d="M([\d.]+) [\d.]+h8v8h-8z"', body)]
-    expected = [x_one + np.log(value / one) / np.log(two / one) * (x_two - x_one) for value in (1.85, 1.88, 1.6, 1.65)]  # fmt: skip
+    expected = [
+        x_one + np.log(value / one) / np.log(two / one) * (x_two - x_one) for value in (1.85, 1.88, 1.6, 1.65)
+    ]
     assert squares == pytest.approx(expected, abs=0.15)
     rule = float(re.match(r'<svg[^>]*><path d="M([\d.]+) [\d.]+V', re.sub(r'<path d="M0 [^>]*opacity=".05"/>', "", svg))[1])  # fmt: skip
     assert rule == pytest.approx(x_one, abs=0.1)  # the reference line
@@ -294,7 +298,9 @@ VISION = {
     "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
     "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
 }  # fmt: skip
-TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])  # fmt: skip
+TO_XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
 WHITE = np.array([0.95047, 1, 1.08883])
 PAPERS = {"light": "#ffffff", "dark": "#14181e"}  # --paper of style.css
 TOGETHER = {

@@ -76,8 +76,10 @@ def single_cells(runs: bool, folder) -> dict[str, pd.DataFrame]:
     )
     return {
         "expression/cell_quality": quality_table(cells_ledger(result, "c"), "c"),
-        "expression/composition": composition_table(result.profiles, people, "c", ["sex"], 10.0, 10, 10 if runs else 10**3),
-    }  # fmt: skip
+        "expression/composition": composition_table(
+            result.profiles, people, "c", ["sex"], 10.0, 10, 10 if runs else 10**3
+        ),
+    }
 
 
 def deaths(runs: bool) -> dict[str, pd.DataFrame]:

@@ -209,7 +209,7 @@ def test_permuted_acceleration_gives_uniform_p():
     assert run(table, counts, samples, nothing, own)["gsea"].empty
 
 
-def test_too_few_people_are_told_in_every_row():
+def test_too_few_participants_are_told_in_every_row():
     table, counts, samples, found, sets = study()
     rows = run(table.head(4), counts, samples, found, sets)["associations"]
     assert rows.estimate.isna().all()
@@ -251,7 +251,7 @@ def test_unknown_and_doubled_sets_are_told(tmp_path):
         choose_sets([], [tmp_path / "absent.gmt"])
 
 
-def test_scores_of_people_do_not_depend_on_their_order():
+def test_scores_of_participants_do_not_depend_on_their_order():
     _, counts, _, _, sets = study(n=20, genes=200)
     levels = np.log2(counts.T + 1.0)
     for method in METHODS:
@@ -298,10 +298,12 @@ def test_every_gene_of_the_default_panel_has_a_reason_and_a_source():
 
 def test_a_gene_of_ones_own_has_the_reason_given_or_none():
     reasons = {"MYC": {"why": "amplified in this tumour", "source": "doi:10.1000/mine", "expected": "up"}}
-    config = check_config({
-        "cohorts": {"mine": {"face_ages": "ages.tsv"}},
-        "expression": {"panel": ["MYC", "CDK6", "ABCB1"], "panel_reasons": reasons},
-    }).model_dump(mode="json")  # fmt: skip
+    config = check_config(
+        {
+            "cohorts": {"mine": {"face_ages": "ages.tsv"}},
+            "expression": {"panel": ["MYC", "CDK6", "ABCB1"], "panel_reasons": reasons},
+        }
+    ).model_dump(mode="json")
     mine, shipped, bare = why_these(config)
     expected = ("amplified in this tumour", "doi:10.1000/mine", "up")
     assert (mine["why"], mine["source"], mine["expected"]) == expected

@@ -25,7 +25,9 @@ def fit(people, levels, covariates=("chronological_age", "sex"), **more):
 
 
 def design_of(people, levels):
-    return pd.DataFrame({"CDK6": levels.CDK6, "age": people.chronological_age, "male": (people.sex == "male") * 1.0})  # fmt: skip
+    return pd.DataFrame(
+        {"CDK6": levels.CDK6, "age": people.chronological_age, "male": (people.sex == "male") * 1.0}
+    )
 
 
 def test_planted_gene_is_found_with_the_numbers_of_its_own_model():
@@ -257,7 +259,9 @@ def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path
 
 def test_a_cell_type_without_profiles_keeps_its_row_and_says_why():
     counts = pd.DataFrame({f"s{k}": [50 + k, 80, 90 + 3 * k] for k in range(30)}, index=["CDK6", "A", "B"])
-    samples = pd.DataFrame({"sample_id": list(counts), "subject_id": list(counts), "sample_date": None, "batch": None})  # fmt: skip
+    samples = pd.DataFrame(
+        {"sample_id": list(counts), "subject_id": list(counts), "sample_date": None, "batch": None}
+    )
     levels = levels_table({"expression in T": (counts, samples), "expression in B": (counts.iloc[:, :0], samples.iloc[:0])}, 1, 1)  # fmt: skip
     random = np.random.default_rng(1)
     people = pd.DataFrame({

@@ -146,7 +146,7 @@ def test_a_worker_that_ends_while_it_connects_keeps_no_other_from_it(tools):
         np.testing.assert_array_equal(owner.connect(*one.address).models[0].predict(crops), [7, 7])
 
 
-def test_an_owner_closes_where_nobody_waits_for_workers_any_more(tools):
+def test_an_owner_closes_where_no_process_waits_for_workers_any_more(tools):
     one = owner.Owner(tools, 1).__enter__()
     one._closing = True  # seen by who waits, once a worker has come and gone
     with socket.socket(socket.AF_UNIX) as last:
