@@ -31,7 +31,7 @@ EXPOSURES = ["smoking", "pack_years", "bmi", "ecog", "group"]
 
 
 def people(n=300, seed=1, **effects) -> pd.DataFrame:
-    """Drawn people of two cohorts; effects in years: smoking (current), bmi (per unit), u (BMI squared), women (smoking in
+    """Simulated participants of two cohorts; effects in years: smoking (current), bmi (per unit), u (BMI squared), women (smoking in
     women beyond men), group (cancer)."""
     random = np.random.default_rng(seed)
     age = random.uniform(45, 85, n)

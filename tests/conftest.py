@@ -151,6 +151,13 @@ def demo(drawn, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def detector():
+    from faceage_bio.faces.vision.detect import Detector
+
+    return Detector()
+
+
+@pytest.fixture(scope="session")
 def chromium_of_process(tmp_path_factory):
     from tests.browser import chromium
 

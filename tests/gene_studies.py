@@ -64,6 +64,14 @@ def quality_study(n=60, seed=1, genes=300, batch=0.0, linked=False):
     return table, counts, samples
 
 
+def write_plain(folder, table, counts, samples) -> str:
+    """Tables of samples as a user of the commands has them, and the options that name them."""
+    table.drop(columns="cohort", errors="ignore").to_csv(folder / "people.tsv", sep="\t", index=False)
+    counts.rename_axis("gene").to_csv(folder / "counts.tsv", sep="\t")
+    samples.drop(columns="cohort").to_csv(folder / "samples.tsv", sep="\t", index=False)
+    return "--participants people.tsv --counts counts.tsv --samples samples.tsv --output ."
+
+
 def check_quality(table, counts, samples, *, outliers="flag", sex_mismatches="flag"):
     outlier = {"action": outliers, "threshold": 5}
     rules = SampleQuality(outlier=outlier, sex_mismatch={"action": sex_mismatches, "threshold": 2})

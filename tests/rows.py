@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.results.reasons import Reason, encode, in_words
+from faceage_bio.core.tables import write_table
+from faceage_bio.report.tables_by_place import ReportTables, collect
 
 
 def golden(folder: str) -> Callable[..., np.ndarray]:
@@ -23,6 +25,13 @@ def cases(text: str) -> list[tuple[str, ...]]:
         "cases of several parts, as many in each line"
     )
     return found
+
+
+def collected(folder: Path, tables: dict[str, pd.DataFrame]) -> ReportTables:
+    """Tables written below a folder by their place, such as "one/survival/cox", and read as pages read them."""
+    for place, table in tables.items():
+        write_table(table, folder / f"{place}.tsv")
+    return collect([folder / f"{place}.tsv" for place in tables])
 
 
 def worded(table: pd.DataFrame) -> pd.DataFrame:

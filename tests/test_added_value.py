@@ -13,7 +13,6 @@ from faceage_bio.analyses.survival.predictions import AGES, Outcome
 from faceage_bio.analyses.survival.predictions import _at as calibration_at
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.results.reasons import in_words, reason
-from faceage_bio.core.tables import write_table
 from faceage_bio.report import sections_added_value as section
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables_by_place import collect
@@ -23,7 +22,7 @@ from faceage_bio.stats.cox_fit import likelihood_ratio_test
 from tests.browser import check_width
 from tests.commands import output_of
 from tests.report_studies import config_of, survival_tables
-from tests.rows import worded
+from tests.rows import collected, worded
 
 CHOICES = Choices(steps=("sex",), covariates=("sex", "ecog"))
 FIRST, CLINICAL = "beyond age and sex", "beyond age and the clinical covariates"
@@ -33,7 +32,7 @@ AGE_AND_SEX = Choices(steps=("sex",), covariates=())
 
 
 def people(n=300, seed=0, effect=0.08, longest=6.0) -> pd.DataFrame:
-    """Drawn people whose hazard rises with age, and with age acceleration by ``effect`` per year."""
+    """Simulated participants whose hazard rises with age, and with age acceleration by ``effect`` per year."""
     generator = np.random.default_rng(seed)
     age, acceleration = generator.uniform(50, 85, n), generator.normal(0, 6, n)
     sex, ecog = generator.choice(["female", "male"], n), generator.integers(0, 4, n).astype(float)
@@ -180,9 +179,9 @@ def test_a_time_that_few_reach_says_so():
     assert areas.estimate[0.5].notna().all()
     assert found.calibration.note.str.contains("fewer than 10 had died by then").any()
     assert found.decisions.note.str.contains("still followed then").any()
-    nobody = added_value(table.assign(event=0.0), CHOICES, "c")
-    assert set(nobody.rows.note) == {"not estimated, because fewer than 10 participants died"}
-    assert not len(nobody.calibration)
+    deathless = added_value(table.assign(event=0.0), CHOICES, "c")
+    assert set(deathless.rows.note) == {"not estimated, because fewer than 10 participants died"}
+    assert not len(deathless.calibration)
     never = added_value(table, CHOICES, "c", times=[9.0], bootstraps=2).rows
     assert measures_of(never, "Uno's C").note.str.contains("at each of the times").all()
 
@@ -235,10 +234,10 @@ def write_page(folder, found):
     cox = next(part for name, part in survival_tables("c") if name.endswith("cox.tsv"))
     tables = {"cox": cox, "added_value": found.rows, "calibration": found.calibration}
     tables["decision_curve"] = found.decisions
-    paths = [folder / "c" / "survival" / f"{name}.tsv" for name in tables]
-    for path, part in zip(paths, tables.values(), strict=True):
-        write_table(part.drop(columns="note", errors="ignore"), path)
-    return survival_page(collect(paths), config_of(["c"]), [])
+    placed = {
+        f"c/survival/{name}": part.drop(columns="note", errors="ignore") for name, part in tables.items()
+    }
+    return survival_page(collected(folder, placed), config_of(["c"]), [])
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,6 @@ from faceage_bio.analyses.expression.counts import choose_samples
 from faceage_bio.analyses.expression.expression_stage import result_tables
 from faceage_bio.analyses.expression.gene_models import VOOM
 from faceage_bio.analyses.expression.permuted_acceleration import calibrate_tests
-from faceage_bio.core.tables import write_table
 from faceage_bio.report import sections_all_genes as module
 from faceage_bio.report import words
 from faceage_bio.report.key_results import key_results
@@ -25,11 +24,12 @@ from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.plot import ticks
 from faceage_bio.report.sections_all_genes import brief, volcano
 from faceage_bio.report.sections_genes import gene_section
-from faceage_bio.report.tables_by_place import ReportTables, collect
+from faceage_bio.report.tables_by_place import ReportTables
 from tests import pages
 from tests.gene_studies import expression_study
 from tests.pages import PANEL, page_of, panel_of, real_looking, tables, unpacked
 from tests.report_studies import CARD, config_of
+from tests.rows import collected
 
 
 @given(st.floats(-1e6, 1e6), st.integers(0, 3))
@@ -51,7 +51,7 @@ def test_ties_are_decided_before_a_browser_rounds_them():
     assert brief(0.125, lambda value: words.number(value, 2)) == 0.12  # Python's, to the even digit
 
 
-@pytest.mark.parametrize(("low", "high"), [(-0.3, 0.3), (0, 310), (0, 0), (-1e-9, 1e-9), (-7, 7)])
+@pytest.mark.parametrize(("low", "high"), [(-0.3, 0.3), (0, 310), (0, 0), (60, 60), (-1e-9, 1e-9), (-7, 7)])
 def test_ticks_are_round_and_reach_both_ends(low, high):
     found = ticks(low, high)
     assert found[0] <= low
@@ -318,24 +318,21 @@ GENES_OF_PANEL = ["CDK6", "AGES", "ABSENT"]
 
 @pytest.fixture(scope="module")
 def gene_tables(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("study")
-    paths = []
+    placed = {}
     for name, covariates in (("one", ["sex"]), ("few", ["sex", "bmi"])):
         table, counts, samples = expression_study(effect=0.8)
         table = table.head(7) if name == "few" else table
         chosen = choose_samples(table, counts, samples, covariates)
-        found = result_tables(chosen, name, "expression", covariates, GENES_OF_PANEL, 10, 10, 10, 1)
-        for kind, rows in zip(("genes", "panel"), found, strict=True):
-            paths.append(folder / name / "expression" / f"{kind}.tsv")
-            write_table(rows, paths[-1])
-    return collect(paths)
+        genes, panel = result_tables(chosen, name, "expression", covariates, GENES_OF_PANEL, 10, 10, 10, 1)
+        placed |= {f"{name}/expression/genes": genes, f"{name}/expression/panel": panel}
+    return collected(tmp_path_factory.mktemp("study"), placed)
 
 
 def config(*names):
     return config_of(list(names), expression={"panel": GENES_OF_PANEL})
 
 
-def test_the_difference_stands_beside_both_ages(gene_tables):
+def test_the_difference_stands_alongside_both_ages(gene_tables):
     section = gene_section(gene_tables, "one", config("one"))
     (panel,) = section["panels"]
     row = panel["rows"][0]
@@ -379,11 +376,11 @@ def test_genes_and_age_acceleration_are_on_the_association_page_alone(gene_table
 def test_a_cohort_of_too_few_samples_says_so(gene_tables):
     page = association_page(gene_tables, config("few"), [CARD])
     assert "<i>CDK6</i>: not estimated, because 7 samples are too few for 5 parameters" in page
-    assert "The twin" not in page
+    assert "in chronological age, in the same model" not in page
 
 
 def test_without_counts_nothing_is_said_of_genes():
-    section = gene_section(collect([]), "one", config("one"))
+    section = gene_section(ReportTables({}), "one", config("one"))
     assert section["panels"] == section["all_genes"] == []
     assert section["gene_sentences"][0][1] == "CDK6: not run, because the cohort has no RNA counts."
 
@@ -401,11 +398,8 @@ def test_the_leading_method_and_disagreements_are_said(tmp_path):
     for rows in (genes, panel):
         rows.loc[rows["term"].isin(["CDK6", "G1"]), "reason"] = "methods_disagree"
     tried = calibrate_tests(chosen, "one", "expression", ["sex"], GENES_OF_PANEL, 10, 10, 3, 1, VOOM)
-    paths = []
-    for name, rows in (("genes", genes), ("panel", panel), ("type_one_error", tried)):
-        paths.append(tmp_path / "one" / "expression" / f"{name}.tsv")
-        write_table(rows, paths[-1])
-    gene_tables = collect(paths)
+    placed = {"genes": genes, "panel": panel, "type_one_error": tried}
+    gene_tables = collected(tmp_path, {f"one/expression/{name}": rows for name, rows in placed.items()})
     section = gene_section(gene_tables, "one", config("one"))
     declared = "limma-voom gives the estimates and p-values (declared)."
     assert section["type_one_error"][0]["sentence"].endswith(declared)

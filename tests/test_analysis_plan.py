@@ -10,11 +10,11 @@ from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import ConfigError, RunError, TableError
 from faceage_bio.core.results.row import result_rows, with_roles
 from faceage_bio.core.settings.settings_study import planned
-from faceage_bio.core.tables import write_table
 from faceage_bio.report.history import freeze, read_frozen, since_freeze
 from faceage_bio.report.key_results import key_results, not_answered
-from faceage_bio.report.tables_by_place import ReportTables, collect
+from faceage_bio.report.tables_by_place import ReportTables
 from tests.commands import output_of
+from tests.rows import collected
 
 AGE_ADJUSTED = {"question": "overall survival", "exposure": "face_age", "adjustment": "age"}
 GENES = {"question": "gene expression", "exposure": "age_acceleration", "adjustment": "full"}
@@ -99,16 +99,11 @@ def test_what_the_plan_does_not_name_is_exploratory():
 
 
 def test_key_results_show_role_family_and_participants(tmp_path):
-    paths = []
-    for cohort in "ab":
-        flow = pd.DataFrame(
-            [("subject", "intake", "remaining", "", 112)], columns=["unit", "stage", "status", "reason", "n"]
-        )
-        for name, table in (("flow", flow.assign(cohort=cohort)), ("survival/cox", COX[COX.cohort == cohort])):  # fmt: skip
-            paths.append(tmp_path / cohort / f"{name}.tsv")
-            write_table(table, paths[-1])
+    flow = {"unit": "subject", "stage": "intake", "status": "remaining", "reason": "", "n": 112}
+    placed = {f"{cohort}/flow": pd.DataFrame([{"cohort": cohort} | flow]) for cohort in "ab"}
+    placed |= {f"{cohort}/survival/cox": COX[COX.cohort == cohort] for cohort in "ab"}
     config = study(primary=GENES, secondary=[])
-    (question,) = key_results(collect(paths), config)
+    (question,) = key_results(collected(tmp_path, placed), config)
     assert (question.role, question.family) == ("exploratory", "one test")
     assert [(row.cohort, row.row["n"], row.n_of) for row in question.rows] == [("a", 100, 112), ("b", 100, 112)]  # fmt: skip
     assert not_answered(ReportTables({}), config) == ["gene expression, CDK6 (primary)"]

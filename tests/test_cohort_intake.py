@@ -88,7 +88,6 @@ def test_a_good_study_is_read(study):
         manifest | p2,b | p2,zoe | 1 photo.s. of subjects that .* does not have: line 3: 'zoe'. Expected subjects of that table. Add them there
         manifest | p2,b | p2, | 'subject_id': 1 row.*line 3. This row needs an identifier. Write it
         manifest | a.jpg,2020-01-01 | a.jpg, | 'followup_date': 1 row.*It needs the subject's photo_date; give that, or followup_years instead
-        manifest | 2020-01-01 | 20200101 | 'photo_date': .*YYYY-MM-DD
         samples | s2,b | s1,b | 'sample_id': 2 row.*stands more than once
         samples | s2,b | s9,b | samples\.csv: 1 sample.s. have no column in .*counts\.csv: s9\. Expected the same names in both; correct
         samples | s2,b | s2,zoe | samples.csv: 1 sample.s. of subjects .* column 'subject_id', line 3: 'zoe'. Expected subjects of the clinical table; add
@@ -173,15 +172,6 @@ def test_one_table_may_serve_as_manifest_and_clinical_table(study):
     assert tables.photos.chronological_age.round().tolist() == [70, 60]
 
 
-def test_a_symlink_out_of_the_folder_is_refused(study):
-    secret = study.folder / "secret.jpg"
-    secret.write_text("x")
-    (study.folder / "photos" / "b.jpg").unlink()
-    (study.folder / "photos" / "b.jpg").symlink_to(secret)
-    with pytest.raises(CohortError, match=r"but the path leaves it\. Copy the photo into it"):
-        study()
-
-
 def test_an_empty_photo_folder_is_told(study):
     for path in (study.folder / "photos").iterdir():
         path.unlink()
@@ -258,7 +248,7 @@ def test_the_photo_folder_is_walked_once(study, monkeypatch):
     (study.folder / "outside.jpg").write_text("x")
     (study.folder / "photos" / "a.jpg").unlink()
     (study.folder / "photos" / "a.jpg").symlink_to(study.folder / "outside.jpg")
-    with pytest.raises(CohortError, match="the path leaves it"):
+    with pytest.raises(CohortError, match=r"but the path leaves it\. Copy the photo into it"):
         study()
 
 
@@ -315,7 +305,7 @@ def test_participants_without_a_photo_need_no_photo_date(study):
 
 
 def test_a_photo_date_that_cannot_be_read_is_told_once(study):
-    with pytest.raises(CohortError, match=r"1 problem in .*\n.*'photo_date'") as told:
+    with pytest.raises(CohortError, match=r"1 problem in .*\n.*'photo_date': .*YYYY-MM-DD") as told:
         study(manifest=MANIFEST.replace("2020-01-01", "20200101"))
     assert "followup_date" not in str(told.value)
 

@@ -5,18 +5,18 @@ import pandas as pd
 import pytest
 
 from faceage_bio.analyses.acceleration.definitions import definition_hazards
+from faceage_bio.analyses.age_residual import age_acceleration
 from faceage_bio.analyses.fairness.error import assess_fairness
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, TableError
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.sections_acceleration import definition_section
-from faceage_bio.report.tables_by_place import collect
 from tests import pages
 from tests.association_participants import people, tables_of
 from tests.commands import output_of
 from tests.definition_participants import people as drawn
-from tests.rows import worded
+from tests.rows import collected, worded
 from tests.survival_studies import COHORT
 
 YEARS = ("face_age", "age_gap", "acceleration_linear")
@@ -48,8 +48,8 @@ def ratios(rows: pd.DataFrame, adjustment: str) -> pd.Series:
 
 def test_the_residual_alone_equals_r():
     # R 4.2.2, survival 3.5-3: coxph(Surv(followup_years, event) ~ resid(lm(face_age ~ chronological_age)))
-    slope, intercept = np.polyfit(COHORT.chronological_age, COHORT.face_age, 1)
-    table = COHORT.assign(acceleration_linear=COHORT.face_age - intercept - slope * COHORT.chronological_age)
+    excess = age_acceleration(COHORT.face_age, COHORT.chronological_age)
+    table = COHORT.assign(acceleration_linear=excess)
     found = ratios(definition_hazards(table, 1.0), "unadjusted")
     assert found["acceleration_linear"] == pytest.approx(1.6230363678, rel=1e-6)
 
@@ -120,8 +120,7 @@ def test_the_command_runs_on_a_plain_table(accelerated):
 
 def test_one_hazard_ratio_is_not_shown_without_the_other(accelerated, tmp_path):
     rows = definition_hazards(read_table(accelerated / "accelerated.tsv"), 10)
-    write_table(rows.drop(index=rows.index[1]), tmp_path / "c" / "acceleration" / "definition_hazards.tsv")
-    tables = collect([tmp_path / "c" / "acceleration" / "definition_hazards.tsv"])
+    tables = collected(tmp_path, {"c/acceleration/definition_hazards": rows.drop(index=rows.index[1])})
     with pytest.raises(TableError, match="need one row alone and one with age"):
         definition_section(tables, "c", check_config({"cohorts": {"c": {"face_ages": "f"}}}).model_dump())
 
@@ -132,25 +131,17 @@ def test_one_hazard_ratio_is_not_shown_without_the_other(accelerated, tmp_path):
 @pytest.fixture(scope="module")
 def both_pages(accelerated, tmp_path_factory):
     """Both pages of a study with every table of this stage, and none of survival or genes."""
-    folder, config = (
-        tmp_path_factory.mktemp("pages"),
-        {"cohorts": {n: {"face_ages": "f"} for n in ("east", "west")}},
-    )
     table = people(n=200, smoking=4, seed=2)
-    paths = {}
-    for name, rows in tables_of(table).items():
-        paths[folder / "pooled" / "phenotype" / f"{name}.tsv"] = rows
-    for cohort in ("east", "west"):
-        rows = read_table(accelerated / "definitions.tsv").assign(cohort=cohort)
-        paths[folder / cohort / "acceleration" / "definitions.tsv"] = rows
-        hazards = definition_hazards(read_table(accelerated / "accelerated.tsv"), 10).assign(cohort=cohort)
-        paths[folder / cohort / "acceleration" / "definition_hazards.tsv"] = hazards
-        own = table[table.cohort == cohort]
-        paths[folder / cohort / "fairness" / "fairness.tsv"] = assess_fairness(own, ["sex"], [60.0], 10)
-    for path, rows in paths.items():
-        write_table(rows, path)
+    placed = {f"pooled/phenotype/{name}": rows for name, rows in tables_of(table).items()}
+    definitions = read_table(accelerated / "definitions.tsv")
+    hazards = definition_hazards(read_table(accelerated / "accelerated.tsv"), 10)
+    for cohort, own in table.groupby("cohort"):
+        placed[f"{cohort}/acceleration/definitions"] = definitions.assign(cohort=cohort)
+        placed[f"{cohort}/acceleration/definition_hazards"] = hazards.assign(cohort=cohort)
+        placed[f"{cohort}/fairness/fairness"] = assess_fairness(own, ["sex"], [60.0], 10)
+    config = {"cohorts": {name: {"face_ages": "f"} for name in ("east", "west")}}
     settings = check_config(config).model_dump(mode="json")
-    tables = collect(list(paths))
+    tables = collected(tmp_path_factory.mktemp("pages"), placed)
     return association_page(tables, settings, []), survival_page(tables, settings, [])
 
 
@@ -168,11 +159,3 @@ def test_hazard_ratios_of_definitions_are_on_the_survival_page(both_pages):
     assert "hazard ratio for death by definition" not in association
     assert len(pages.section(association, "definitions")) > 2000
     assert not pages.section(page, "definitions")
-
-
-def test_without_these_tables_the_section_is_not_run():
-    told = {"cohorts": {"c": {"face_ages": "f"}}, "report": {"sections": "full"}}
-    settings = check_config(told).model_dump(mode="json")
-    page = survival_page(collect([]), settings, [])
-    assert "<strong>Survival by definition of age acceleration</strong>: no follow-up" in page
-    pages.check_structure(page)

@@ -251,7 +251,7 @@ def test_participants_of_one_age_or_one_sex_crash_nothing():
     assert table[(table.term == "age_gap") & (table.measure == "correlation")].estimate.isna().all()
 
 
-@pytest.mark.parametrize("kind", ["spline", "adjusted", "loess"])
+@pytest.mark.parametrize("kind", ["linear", "spline", "adjusted", "loess"])
 def test_a_chosen_definition_that_controls_do_not_bear_stops_the_run(kind):
     with pytest.raises(CohortError, match="Mark them with group = reference"):
         defined(people(60), definition=kind, fit_in="reference")

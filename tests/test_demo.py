@@ -1,4 +1,4 @@
-"""The demo: drawn people whose planted effects are there, and an age model that means something on them."""
+"""The demo: simulated participants whose planted effects are there, and an age model that means something on them."""
 
 import numpy as np
 import pandas as pd
@@ -35,8 +35,7 @@ def test_a_demo_model_is_not_fitted_on_faces_that_are_not_found(monkeypatch):
         training_participants(3, seed=1)
 
 
-def test_drawn_faces_are_found():
-    detector = Detector()
+def test_drawn_faces_are_found(detector):
     for seed in range(12):
         faces = detector.detect([draw(imagine(20 + 6 * seed, seed % 2 == 0, 40 + seed))])[0]
         assert faces[0].probability >= 0.9

@@ -57,7 +57,7 @@ def fill(study: Path) -> None:
 
 
 def people(n: int = 150) -> pd.DataFrame:
-    """A plain table as somebody may bring it."""
+    """A plain table as a user may bring it."""
     drawn = simulate_participants(n, cancer=True, seed=3)
     noise = np.random.default_rng(3).normal(0, 4, n)
     table = drawn[["sex", "smoking", "bmi", "ecog", "followup_years", "event"]].assign(
@@ -81,7 +81,7 @@ def finish(results: Path) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A folder as somebody has it who followed the pages: the project's files, my-study with photos and model, participants.tsv."""
+    """A folder as a user has it who followed the pages: the project's files, my-study with photos and model, participants.tsv."""
     from tests.golden.keras import recipe
     from tests.model_files import GOLDEN, checkpoint, declare, onnx_file, tiny_transformer
 

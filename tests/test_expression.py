@@ -11,7 +11,7 @@ from faceage_bio.core.errors import CohortError, TableError
 from faceage_bio.core.tables import write_table
 from faceage_bio.intake.rna.count_files import CountTable
 from tests.commands import faceage_bio
-from tests.gene_studies import expression_study
+from tests.gene_studies import expression_study, write_plain
 from tests.rows import worded
 
 
@@ -24,13 +24,8 @@ def test_samples_left_out_are_in_the_ledger():
     samples.loc[5, "sample_date"] = "2020-02-01"
     chosen = choose_samples(table, counts, samples, ["chronological_age", "sex"])
     reasons = chosen.ledger.set_index("sample_id").reason
-    assert reasons[["r0", "r1", "r4", "r5", "r6"]].tolist() == [
-        "no_acceleration",
-        "missing_sex",
-        "",
-        "repeated_sample",
-        "",
-    ]
+    expected = ["no_acceleration", "missing_sex", "", "repeated_sample", ""]
+    assert reasons[["r0", "r1", "r4", "r5", "r6"]].tolist() == expected
     assert len(chosen.ledger) == 60
     assert list(chosen.counts.index) == list(chosen.people.index)
 
@@ -82,16 +77,10 @@ def test_the_command_runs_on_plain_tables(tmp_path):
     table, counts, samples = expression_study()
     table = table.drop(columns="cohort").astype({"age_acceleration": object})
     table.loc[3, "age_acceleration"] = "NA"
-    table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
-    counts.rename(index={"G7": "ENSG00000000007.2"}).rename_axis("gene").to_csv(
-        tmp_path / "counts.tsv", sep="\t"
-    )
+    files = write_plain(tmp_path, table, counts.rename(index={"G7": "ENSG00000000007.2"}), samples)
     (tmp_path / "ids.tsv").write_text("gene_id\tsymbol\nENSG00000000007\tG7\n")
-    samples[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
-    command = [
-        "fit-expression", "--participants", "people.tsv", "--counts", "counts.tsv", "--samples", "samples.tsv", "--gene-ids", "ids.tsv",
-        "--set", "expression.panel=CDK6", "--workers", 1, "--set", "expression.covariates=sex,bmi,sex:bmi", "--output", ".",
-    ]  # fmt: skip
+    command = f"fit-expression {files} --gene-ids ids.tsv --workers 1".split()
+    command += ["--set", "expression.panel=CDK6", "--set", "expression.covariates=sex,bmi,sex:bmi"]
     done = faceage_bio(tmp_path, *command)
     assert done.status == 2
     assert "no row of expression, and expression.headline is auto with 59 participants" in done.output
@@ -122,8 +111,7 @@ def test_the_command_runs_on_plain_tables(tmp_path):
 @pytest.fixture
 def plain(tmp_path):
     """A samples table, and a function that reads the study's files with another one."""
-    table, counts, samples = expression_study(n=20, genes=20)
-    table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
+    _, counts, samples = expression_study(n=20, genes=20)
     counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
 
     def attempt(samples):

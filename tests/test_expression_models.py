@@ -1,4 +1,4 @@
-"""Models of genes: planted effects found, permuted ones not, face age and age told apart. The methods' numbers: test_stats_deseq.py."""
+"""Models of genes: planted effects found, permuted ones not, face age and age distinguished. The methods' numbers: test_stats_deseq.py."""
 
 from dataclasses import replace
 from importlib.metadata import version
@@ -173,7 +173,7 @@ def test_an_interaction_without_its_columns_is_told(covariates, message):
         (lambda t: t.head(6), ["sex"], "6 samples are too few for 4 parameters; there must be at least 8"),
         (lambda t: t.assign(age_acceleration=1.0), ["sex"], "age acceleration does not vary"),
         (lambda t: t.drop(columns="chronological_age"), ["sex"], "the analysis table has no age"),
-        (lambda t: t.assign(twin=t.bmi * 2), ["bmi", "twin"], "twin follows from bmi: the samples do not separate"),
+        (lambda t: t.assign(double=t.bmi * 2), ["bmi", "double"], "double follows from bmi: the samples do not separate"),
         (lambda t: t.assign(group=np.where(t.sex == "male", "cancer", "reference"), plate=np.where(t.sex == "male", "p1", "p2")), ["group", "plate"], "such as one plate for each group"),
         (lambda t: t.assign(one=t.bmi**2, all=t.bmi + t.bmi**2), ["bmi", "one", "all"], "all follows from the other covariates"),
     ],

@@ -16,18 +16,16 @@ from faceage_bio.analyses.expression.sensitivity import bins_of, partial_residua
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.settings.settings_genes import Expression
-from faceage_bio.core.tables import write_table
 from faceage_bio.report.gene_cards import partial_residual_figure
 from faceage_bio.report.pages import association_page
-from faceage_bio.report.tables_by_place import collect
 from faceage_bio.stats.linear import hc3
 from faceage_bio.stats.resampling import draw_counts
 from faceage_bio.stats.robustness import by_way_of, coefficients, hidden_components, leave_one_out
-from tests.commands import faceage_bio
-from tests.gene_studies import expression_study
+from tests.commands import output_of
+from tests.gene_studies import expression_study, write_plain
 from tests.golden.expression_checks.data import OUTCOMES, voters
 from tests.report_studies import CARD, config_of
-from tests.rows import worded
+from tests.rows import collected, worded
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "expression_checks" / "golden.tsv", sep="\t")
 GOLDEN = GOLDEN.set_index("what")["value"]
@@ -120,7 +118,7 @@ def test_the_main_row_is_the_rooms_own_least_squares_and_a_planted_effect_is_fou
     assert rows.p_value["TP53", "main model"] > 0.001
 
 
-def test_components_beside_acceleration_move_errors_only():
+def test_components_alongside_acceleration_move_errors_only():
     _, rows = varied(chosen(*expression_study()))
     one = rows.xs("CDK6").loc[lambda table: table.index.str.endswith("orthogonal to age acceleration")]
     np.testing.assert_allclose(one.estimate, rows.estimate["CDK6", "main model"], rtol=1e-9)
@@ -272,38 +270,29 @@ def test_partial_residuals_average_to_zero_and_follow_the_slope():
 
 def test_the_page_shows_variants_and_a_card_for_each_gene(tmp_path):
     table, counts, samples = expression_study(effect=0.8)
-    data, folder = chosen(table, counts, samples), tmp_path / "one" / "expression"
-    write_table(varied(data)[0].assign(cohort="one"), folder / "sensitivity.tsv")
-    write_table(
-        partial_residuals(data, expression(), **SHARED).assign(cohort="one"),
-        folder / "partial_residuals.tsv",
-    )
+    data = chosen(table, counts, samples)
+    binned = partial_residuals(data, expression(), **SHARED)
     death = {"cohort": "one", "question": "gene survival", "term": "CDK6", "measure": "hazard ratio", "estimate": 1.53, "ci_lower": 1.2,
              "ci_upper": 1.9, "p_value": 0.001, "adjustment": "age", "covariates": "age", "per": "doubling", "n": 60, "n_events": 30}  # fmt: skip
-    write_table(result_rows([death], "survival/gene_panel"), tmp_path / "one" / "survival" / "gene_panel.tsv")
+    tables = {
+        "one/expression/sensitivity": varied(data)[0].assign(cohort="one"),
+        "one/expression/partial_residuals": binned.assign(cohort="one"),
+        "one/survival/gene_panel": result_rows([death], "survival/gene_panel"),
+    }
     config = config_of(["one"], expression={"panel": PANEL})
-    page = association_page(collect(sorted(tmp_path.rglob("*.tsv"))), config, [CARD])
+    page = association_page(collected(tmp_path, tables), config, [CARD])
     for text in ("Without any one sample the estimate lies between", "hidden component whatever their cause",
                  "not estimated, because not given", "Prespecified genes, one by one</h2>", "CELLAGE (falls)", "Points are means of equal groups of samples",
                  "In none of the included sets", "Not estimated, because it was not tested"):  # fmt: skip
         assert text in page or text.replace("&#39;", "'") in page, text
     assert page.count('<details class="card">') == len(PANEL)
-    nothing = association_page(collect([]), config, [CARD])
-    assert "<strong>Prespecified genes, one by one</strong>: no RNA counts" in nothing
 
 
 def test_the_command_runs_on_plain_tables(tmp_path):
-    table, counts, samples = expression_study(n=40)
-    table.drop(columns="cohort").to_csv(tmp_path / "people.tsv", sep="\t", index=False)
-    counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
-    samples[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
-    command = [
-        "fit-expression-sensitivity", "--participants", "people.tsv", "--counts", "counts.tsv",
-        "--samples", "samples.tsv", "--set", "expression.covariates=sex", "--set", "expression.mediator=bmi", "--set",
-        "expression.bootstraps=100", "--set", "expression.panel=CDK6", "--output", ".",
-    ]  # fmt: skip
-    done = faceage_bio(tmp_path, *command)
-    assert done.status == 0, done.output
+    files = write_plain(tmp_path, *expression_study(n=40))
+    choices = ("covariates=sex", "mediator=bmi", "bootstraps=100", "panel=CDK6")
+    sets = " ".join(f"--set expression.{choice}" for choice in choices)
+    output_of(f"fit-expression-sensitivity {files} {sets}", folder=tmp_path)
     rows = pd.read_csv(tmp_path / "sensitivity.tsv", sep="\t")
     assert rows[rows.variant == "by way of bmi"].ci_lower.notna().all()
     assert (pd.read_csv(tmp_path / "partial_residuals.tsv", sep="\t").n >= 5).all()

@@ -113,6 +113,10 @@ def test_a_card_that_cannot_be_is_refused(told, message):
         input_of({"name": "x", "input": told})
 
 
+def decoded(image):
+    return Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1)
+
+
 class Seen:
     """A model that keeps what it is fed; its answer is the mean of the crop."""
 
@@ -125,7 +129,7 @@ class Seen:
         return crops.mean(axis=(1, 2, 3)) / 3
 
 
-def test_each_model_gets_its_own_crop_of_one_detection():
+def test_each_model_gets_its_own_crop_of_one_detection(detector):
     image = draw(imagine(60, True, 812))
     first, same, small, aligned = Seen(), Seen(), Seen(size=96), Seen(alignment="five_points", size=112)
     settings = settings_of(FaceAge(jitters=2))
@@ -137,11 +141,9 @@ def test_each_model_gets_its_own_crop_of_one_detection():
             return super().detect(images)
 
     tools = Tools(Once(), (first, same, small, aligned), settings)
-    photo = examine_images(
-        [Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1)], tools
-    )[0]
+    (photo,) = examine_images([decoded(image)], tools)
     add_ages([photo], tools)
-    face = Detector().detect([image])[0][0]
+    face = detector.detect([image])[0][0]
     assert len(detections) == 1
     np.testing.assert_array_equal(first.crops[0][0], crop_face(image, face.box))
     np.testing.assert_array_equal(same.crops[0], first.crops[0])
@@ -154,24 +156,19 @@ def test_each_model_gets_its_own_crop_of_one_detection():
     assert photo.row["face_age_2"] == photo.row["face_age"] != photo.row["face_age_3"]
 
 
-def test_jittered_crops_are_aligned_as_the_model_wants():
+def test_jittered_crops_are_aligned_as_the_model_wants(detector):
     image = draw(imagine(60, True, 812))
     model = Seen(alignment="five_points", size=112)
-    tools = Tools(Detector(), (model,), settings_of(FaceAge(jitters=3)))
-    photo = examine_images(
-        [Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1)], tools
-    )[0]
+    tools = Tools(detector, (model,), settings_of(FaceAge(jitters=3)))
+    (photo,) = examine_images([decoded(image)], tools)
     add_ages([photo], tools)
     assert [crop.shape for crop in photo.crops] == [(112, 112, 3)] * 4
     assert 0 < photo.row["face_age_sd"] < 5
 
 
-def test_rules_judge_a_photo_without_a_model():
-    image = draw(imagine(60, True, 812))
-    photo = Decoded(image, width=image.shape[1], height=image.shape[0], orientation=1)
-    found = examine_images([photo], Tools(Detector(), (), settings_of(FaceAge())))[
-        0
-    ]  # as the benchmark of the rules does
+def test_rules_judge_a_photo_without_a_model(detector):
+    tools = Tools(detector, (), settings_of(FaceAge()))  # as the benchmark of the rules does
+    (found,) = examine_images([decoded(draw(imagine(60, True, 812)))], tools)
     assert (found.row["status"] != "excluded", found.crops) == (True, [])
 
 
@@ -192,32 +189,18 @@ PHOTO = np.random.default_rng(1).integers(0, 256, (200, 300, 3), np.uint8)
 
 
 @pytest.mark.parametrize(
-    ("resize", "filter_"), [("bicubic", Image.Resampling.BICUBIC), ("nearest", Image.Resampling.NEAREST)]
+    ("box", "how", "cut", "filter_"),
+    [
+        ((30, 20, 80, 100), ("clip", "bicubic"), PHOTO[20:120, 30:110], Image.Resampling.BICUBIC),
+        ((30, 20, 80, 100), ("clip", "nearest"), PHOTO[20:120, 30:110], Image.Resampling.NEAREST),
+        ((30, 20, 80, 100), ("abs_shift",), PHOTO[20:120, 30:110], None),
+        ((250, 150, 100, 100), (), PHOTO[150:, 250:], None),  # clipped, by Pillow's default filter
+        ((-10, -5, 80, 100), ("abs_shift",), PHOTO[5:105, 10:90], None),  # mirrored, of the same size
+    ],
 )
-def test_crop_is_cut_without_margin_and_stretched(resize, filter_):
-    expected = Image.fromarray(PHOTO[20:120, 30:110]).resize((160, 160), filter_)
-    np.testing.assert_array_equal(crop_face(PHOTO, (30, 20, 80, 100), "clip", resize), expected)
-
-
-def test_bicubic_is_pillows_default():
-    expected = Image.fromarray(PHOTO[20:120, 30:110]).resize((160, 160))
-    np.testing.assert_array_equal(crop_face(PHOTO, (30, 20, 80, 100)), expected)
-
-
-def test_clip_ends_at_every_border():
-    expected = Image.fromarray(PHOTO[150:, 250:]).resize((160, 160))
-    np.testing.assert_array_equal(crop_face(PHOTO, (250, 150, 100, 100)), expected)
-
-
-def test_abs_shift_mirrors_a_negative_corner_and_keeps_the_size():
-    expected = Image.fromarray(PHOTO[5:105, 10:90]).resize((160, 160))
-    np.testing.assert_array_equal(crop_face(PHOTO, (-10, -5, 80, 100), "abs_shift"), expected)
-
-
-def test_both_modes_cut_the_same_from_a_box_inside_the_photo():
-    np.testing.assert_array_equal(
-        crop_face(PHOTO, (9, 8, 50, 60), "clip"), crop_face(PHOTO, (9, 8, 50, 60), "abs_shift")
-    )
+def test_crop_is_cut_without_margin_and_stretched(box, how, cut, filter_):
+    expected = Image.fromarray(cut).resize((160, 160), filter_)
+    np.testing.assert_array_equal(crop_face(PHOTO, box, *how), expected)
 
 
 def test_box_outside_the_photo_is_an_error():

@@ -25,24 +25,9 @@ from faceage_bio.faces.faceage.predict import choose_device, count_workers, pred
 from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.shards import photos_of, shard_names
 from faceage_bio.faces.faceage.store import PhotoStore, engine_of
-from faceage_bio.faces.vision.detect import Detector
 from faceage_bio.intake.cohort.photos import read_face_ages
 from tests.conftest import add_mean_model
-
-CARDS = ({"name": "brightness", "sha256": "0" * 64},)
-
-
-class Brightness:
-    """A model whose answer is known: the mean of the crop."""
-
-    card = CARDS[0]
-
-    def __init__(self):
-        self.batches = []
-
-    def predict(self, crops):
-        self.batches.append(len(crops))
-        return crops.mean(axis=(1, 2, 3)).astype(np.float64)
+from tests.model_files import CARDS, Brightness
 
 
 class Kills(Brightness):
@@ -50,23 +35,6 @@ class Kills(Brightness):
 
     def predict(self, crops):
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-class Counts(Brightness):
-    """Adds each crop that it ages to a list."""
-
-    def __init__(self, computed):
-        super().__init__()
-        self.computed = computed
-
-    def predict(self, crops):
-        self.computed.extend(crops)
-        return super().predict(crops)
-
-
-@pytest.fixture(scope="module")
-def detector():
-    return Detector()
 
 
 @pytest.fixture(scope="module")
@@ -232,10 +200,10 @@ def test_a_photo_that_ends_its_worker_is_named_and_the_others_go_on(folder, dete
     assert reasons_of(table) == REASONS | {"gut.zwei.ü.png": "worker_died"}
     survived = table.reason != "worker_died"
     np.testing.assert_allclose(table.face_age[survived], whole.face_age[survived], equal_nan=True)
-    computed = []
-    again = predict(folder, detector, model=Counts(computed), store=store)
+    model = Brightness()
+    again = predict(folder, detector, model=model, store=store)
     pd.testing.assert_frame_equal(again, whole)
-    assert len(computed) == 1  # the dead worker's photo alone
+    assert sum(model.batches) == 1  # the dead worker's photo alone
 
 
 def test_workers_that_die_at_every_photo_are_an_error(folder, detector, monkeypatch, tmp_path):
@@ -285,13 +253,8 @@ def test_a_photo_whose_computation_fails_does_not_stop_the_others(folder, detect
 
 @pytest.mark.parametrize("age", [np.nan, np.inf, -40.0, 900.0])
 def test_no_implausible_age_gets_through(folder, detector, age):
-    class Absurd(Brightness):
-        def predict(self, crops):
-            ages = super().predict(crops)
-            ages[0] = age
-            return ages
-
-    table = predict(folder, detector, model=Absurd(), chosen=settings(jitters=2))
+    absurd = Brightness(lambda ages: np.append(age, ages[1:]))
+    table = predict(folder, detector, model=absurd, chosen=settings(jitters=2))
     assert table.reason[0] == "implausible_age"
     assert table.status[0] == "excluded"
     assert table.loc[0, ["face_age", "face_age_sd"]].isna().all()
@@ -299,18 +262,15 @@ def test_no_implausible_age_gets_through(folder, detector, age):
 
 
 def test_a_further_model_that_stumbles_leaves_a_gap(folder, detector):
-    class Stumbles(Brightness):
-        def predict(self, crops):
-            return np.where(np.arange(len(crops)) == 0, np.nan, super().predict(crops))
-
-    table = predict(folder, detector, models=(Brightness(), Stumbles()))
+    stumbles = Brightness(lambda ages: np.append(np.nan, ages[1:]))
+    table = predict(folder, detector, models=(Brightness(), stumbles))
     assert np.isnan(table.face_age_2[0])
     assert table["flags"][0] == "no_second_age"
     assert table.face_age[0] > 0
     assert table.face_age_2[3] == table.face_age[3]
 
 
-def test_a_jittered_crop_beside_the_photo_does_not_cost_the_photo(folder, detector, monkeypatch):
+def test_a_jittered_crop_outside_the_photo_does_not_cost_the_photo(folder, detector, monkeypatch):
     boxes = [(10_000, 10_000, 5, 5), (120, 120, 100, 100)]
     monkeypatch.setattr("faceage_bio.faces.faceage.photo.jittered_boxes", lambda box, n: boxes)
     table = predict(folder, detector, PATHS[:1], chosen=settings(jitters=2))
@@ -355,21 +315,13 @@ def test_jitters_give_a_spread_and_leave_the_age(folder, detector):
     assert (jittered.face_age_sd[aged] > 0).all()
     assert jittered.face_age_sd[~aged].isna().all()
     pd.testing.assert_frame_equal(jittered, predict(folder, detector, chosen=settings(jitters=6)))
-
-    class Constant(Brightness):
-        def predict(self, crops):
-            return np.full(len(crops), 50.0)
-
-    steady = predict(folder, detector, PATHS[:1], model=Constant(), chosen=settings(jitters=6))
+    constant = Brightness(lambda ages: np.full(len(ages), 50.0))
+    steady = predict(folder, detector, PATHS[:1], model=constant, chosen=settings(jitters=6))
     assert steady.face_age_sd[0] == 0
 
 
 def test_a_further_model_has_a_column_of_its_own(folder, detector):
-    class Twice(Brightness):
-        def predict(self, crops):
-            return super().predict(crops) / 2
-
-    table = predict(folder, detector, models=(Brightness(), Twice()))
+    table = predict(folder, detector, models=(Brightness(), Brightness(lambda ages: ages / 2)))
     np.testing.assert_allclose(table.face_age_2, table.face_age / 2, equal_nan=True)
 
 
@@ -400,15 +352,15 @@ def test_what_an_edit_of_the_study_computes(detector, tmp_path):
         Image.fromarray(draw(imagine(40 + number, True, 800 + number))).save(tmp_path / f"{number}.png")
 
     def computed(table, shards=1):
-        aged = []
-        tools = partial(Tools, detector, (Counts(aged),), settings())
+        model = Brightness()
+        tools = partial(Tools, detector, (model,), settings())
         for name in shard_names(len(table), -(-len(table) // shards)):
             store = PhotoStore(tmp_path / "store", engine_of(CARDS, settings()))
             shard = photos_of(table, name)
             result = predict_face_ages(shard, tmp_path, tools, CARDS, settings(), store=store)
             assert result.face_age.notna().all()
             assert set(result.cohort) == set(table.cohort)
-        return len(aged)
+        return sum(model.batches)
 
     three, four = photos(["0.png", "1.png", "2.png"]), photos(["3.png", "0.png", "1.png", "2.png"])
     assert computed(three) == 3

@@ -12,7 +12,7 @@ from faceage_bio.core.settings.settings_photos import FaceAge, Quality
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage.photo import Tools, examine
 from faceage_bio.faces.faceage.settings import CRITERIA, Rule, judge, settings_of
-from faceage_bio.faces.vision.detect import Detector, first_level_for
+from faceage_bio.faces.vision.detect import first_level_for
 from faceage_bio.faces.vision.photo_measures import blockiness, red_minus_blue, uniform_area
 
 FINE = {
@@ -104,8 +104,8 @@ RAMP = np.tile(np.linspace(60, 200, 160), (160, 1)) + np.linspace(0, 40, 160)[:,
 
 
 @pytest.fixture(scope="module")
-def tools() -> Tools:
-    return Tools(Detector(), (), settings_of(FaceAge()))
+def tools(detector) -> Tools:
+    return Tools(detector, (), settings_of(FaceAge()))
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,10 @@ from hypothesis import strategies as st
 
 from faceage_bio.analyses.fairness.differences import Factor, adjusted_difference, age_bands, factor_of
 from faceage_bio.analyses.fairness.error import assess_fairness, judge_photos
-from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import FitError, TableError
 from faceage_bio.core.results.reasons import in_words
-from faceage_bio.core.tables import write_table
 from faceage_bio.report import words
-from faceage_bio.report.pages import association_page, photo_page
-from faceage_bio.report.tables_by_place import collect
+from faceage_bio.report.pages import association_page
 from faceage_bio.stats.group_differences import (
     correlation_difference,
     root_mean_square,
@@ -25,7 +22,8 @@ from faceage_bio.stats.group_differences import (
 )
 from tests.commands import output_of
 from tests.golden.fairness import data
-from tests.rows import golden, told
+from tests.report_studies import config_of
+from tests.rows import collected, golden, told
 
 r = golden("fairness")
 CUTS = [50.0, 60.0, 70.0, 80.0]
@@ -370,14 +368,7 @@ def test_no_identifier_of_a_participant_is_in_the_table():
 
 def page_of(tmp_path, table):
     """The association page of cohort c with this table."""
-    path = tmp_path / "c" / "fairness" / "fairness.tsv"
-    write_table(table, path)
-    return association_page(collect([path]), full(), [])
-
-
-def full() -> dict:
-    config = check_config({"cohorts": {"c": {"face_ages": "f.tsv"}}, "report": {"sections": "full"}})
-    return config.model_dump(mode="json")
+    return association_page(collected(tmp_path, {"c/fairness/fairness": table}), config_of(["c"]), [])
 
 
 def test_the_page_tells_what_error_means_and_marks_small_groups(tmp_path):
@@ -410,11 +401,3 @@ def test_a_hostile_group_is_escaped(tmp_path):
     table = people(n=100, race=[evil] * 50 + ["b"] * 50)
     page = page_of(tmp_path, assess_fairness(table, ["race"], CUTS, 30))
     assert "<script>alert" not in page
-
-
-def test_without_tables_the_page_says_so():
-    nothing = collect([])
-    words = "<strong>Fairness: error by subgroup</strong>: no subgroups to compare"
-    assert words in association_page(nothing, full(), [])
-    words = "<strong>Robustness to image degradation</strong>: not requested"
-    assert words in photo_page(nothing, full(), [])

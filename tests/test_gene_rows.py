@@ -28,6 +28,7 @@ from tests.cells_study import cells_of, limits, people_of
 from tests.gene_studies import expression_study
 from tests.gene_studies import gene_survival_study as survival_study
 from tests.gene_studies import variant_study as variant_study
+from tests.rows import collected
 
 PANEL = ["CDK6", "TP53", "ABSENT"]
 MODEL = {"per_years": 10.0, "min_count": 10, "min_samples": 10}
@@ -133,7 +134,6 @@ def test_a_table_of_20000_genes_is_made_and_read_in_seconds(tmp_path):
     from time import process_time
 
     from faceage_bio.core.results.row import result_rows
-    from faceage_bio.report.tables_by_place import collect
 
     n = 20_000
     rows = pd.DataFrame({
@@ -141,7 +141,7 @@ def test_a_table_of_20000_genes_is_made_and_read_in_seconds(tmp_path):
         "estimate": np.linspace(-1, 1, n), "p_value": 0.5, "reason": "dispersion_trend kind=local",
     })  # fmt: skip
     start = process_time()
-    write_table(result_rows(rows, "expression/genes"), tmp_path / "c" / "expression" / "genes.tsv")
-    table = collect([tmp_path / "c" / "expression" / "genes.tsv"]).get("expression", "genes")
+    tables = collected(tmp_path, {"c/expression/genes": result_rows(rows, "expression/genes")})
+    table = tables.get("expression", "genes")
     assert process_time() - start < 3
     assert set(table["note"]) == {"dispersions by a local trend, because the parametric one did not fit"}

@@ -30,7 +30,8 @@ from faceage_bio.intake.rna.gene_sets import (
 from faceage_bio.report.sections_genes import set_sentence, why_these
 from faceage_bio.stats import enrichment
 from faceage_bio.stats.enrichment import METHODS, SMALLEST_P, mean_z, over_representation, preranked, score
-from tests.commands import faceage_bio
+from tests.commands import output_of
+from tests.gene_studies import write_plain
 from tests.rows import worded
 
 GOLDEN = Path(__file__).parent / "golden" / "gene_sets"
@@ -262,17 +263,12 @@ def test_scores_of_participants_do_not_depend_on_their_order():
 
 def test_the_command_runs_on_plain_tables(tmp_path):
     table, counts, samples, found, _ = study(n=40, genes=150)
-    table.to_csv(tmp_path / "people.tsv", sep="\t", index=False)
-    counts.rename_axis("gene").to_csv(tmp_path / "counts.tsv", sep="\t")
-    samples[["sample_id", "subject_id"]].to_csv(tmp_path / "samples.tsv", sep="\t", index=False)
+    files = write_plain(tmp_path, table, counts, samples)
     found.to_csv(tmp_path / "genes.tsv", sep="\t", index=False)
     up = "\t".join(f"UP{k}" for k in range(20))
     (tmp_path / "mine.gmt").write_text(f"MINE_UP\tx\t{up}\nMINE_DOWN\tx\tDOWN0\tDOWN1\n")
-    line = "score-gene-sets --participants people.tsv --counts counts.tsv --samples samples.tsv --genes genes.tsv --output ."
-    for choice in ("gmt=mine.gmt", "gene_sets=SenMayo", "covariates=chronological_age"):
-        line += f" --set expression.{choice}"
-    done = faceage_bio(tmp_path, *line.split())
-    assert done.status == 0, done.output
+    choices = "--set expression.gmt=mine.gmt --set expression.gene_sets=SenMayo --set expression.covariates=chronological_age"
+    output_of(f"score-gene-sets {files} --genes genes.tsv {choices}", folder=tmp_path)
     rows = pd.read_csv(tmp_path / "set_associations.tsv", sep="\t")
     mine = rows[(rows.term == "MINE") & (rows.exposure == "age_acceleration")]
     assert (mine.p_value < 0.01).all()

@@ -9,13 +9,13 @@ from faceage_bio.analyses.survival.gene_hazards import gene_survival, read_level
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.sections_genes import gene_survival_section
-from faceage_bio.report.tables_by_place import collect
+from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.multiplicity import bonferroni
 from tests.commands import faceage_bio
 from tests.gene_studies import gene_survival_study
-from tests.rows import worded
+from tests.rows import collected, worded
 
 PANEL = ["CDK6", "TP53", "ABSENT"]
 
@@ -236,10 +236,8 @@ def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path
     config = {"expression": {"panel": PANEL}, "cohorts": {"c": {}}}
 
     def section(cohort, **tables):
-        for name, table in tables.items():
-            write_table(table.drop(columns="note"), tmp_path / cohort / "survival" / f"{name}.tsv")
-        found = collect(sorted((tmp_path / cohort).rglob("*.tsv")))
-        return gene_survival_section(found, "c", config)["gene_survival"][0]
+        placed = {f"{cohort}/survival/{name}": table.drop(columns="note") for name, table in tables.items()}
+        return gene_survival_section(collected(tmp_path, placed), "c", config)["gene_survival"][0]
 
     genes, panel = fit(*gene_survival_study())
     part = section("c", genes=genes, gene_panel=panel)
@@ -248,7 +246,7 @@ def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path
     assert "<svg" in part["forest"]
     assert "<svg" in part["all_genes"]["svg"]
     assert (part["n_tested"], part["all_genes"]["n"], len(part["panel"])) == (40, 40, 3)
-    assert gene_survival_section(collect([]), "c", config) == {"gene_survival": []}
+    assert gene_survival_section(ReportTables({}), "c", config) == {"gene_survival": []}
     people, levels = gene_survival_study()
     _, panel = fit(people.assign(event=0.0), levels)
     part = section("d", gene_panel=panel)

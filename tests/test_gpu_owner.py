@@ -22,18 +22,9 @@ from faceage_bio.faces.faceage.photo import Tools
 from faceage_bio.faces.faceage.settings import Rule, settings_of
 from faceage_bio.faces.faceage.store import PhotoStore, engine_of
 from faceage_bio.faces.vision.detect import Detector
+from tests.model_files import CARDS, Brightness
 
-CARDS = ({"name": "brightness", "sha256": "0" * 64},)
 SIZES = [(320, 400), (319, 400), (300, 380), (320, 301), (640, 800), (320, 400)]
-
-
-class Brightness:
-    """A model whose answer is known: the mean of the crop."""
-
-    card = CARDS[0]
-
-    def predict(self, crops):
-        return crops.mean(axis=(1, 2, 3)).astype(np.float64)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +51,8 @@ def run(folder, tools, **options):
 
 
 @pytest.fixture(scope="module")
-def tools():
-    return Tools(Detector(), (Brightness(),), settings_of(FaceAge(quality={}, jitters=2)))
+def tools(detector):
+    return Tools(detector, (Brightness(),), settings_of(FaceAge(quality={}, jitters=2)))
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from faceage_bio.release.bundle import MANIFEST, _not_of_tables, publish, releas
 from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import Known
 from faceage_bio.release.rule import midpoint
-from faceage_bio.report.journal_tables import Gene, JournalTable, Row, journal_tables, plain
+from faceage_bio.report.journal_tables import Gene, JournalTable, Row, _printable, journal_tables, plain
 from faceage_bio.report.pages import association_page, photo_page
 from faceage_bio.report.table_files import PREFIX, SPECIAL, latex_table, rendered, write_tables
 from faceage_bio.report.tables_by_place import ReportTables, collect
@@ -36,6 +36,7 @@ from tests.gene_studies import tables_of_quality as quality_tables
 from tests.photo_rows import face_ages
 from tests.photo_rows import people as sexes
 from tests.report_studies import config_of
+from tests.rows import collected
 
 HOSTILE = ["=cmd|' /C calc'!A0", r"50% & $x_1$ {a}\b ~^ #2 <i>", "@a\x0b\tb", "-1+2", '"quoted"']
 SPARSE = 7.8
@@ -312,10 +313,10 @@ def test_key_results_are_those_of_the_result_tables(files):
 
 
 def test_what_a_study_has_no_rows_for_is_no_table(tables):
-    nobody = table_one(
+    unknown = table_one(
         gather([people().assign(age_acceleration=np.nan)], ["c"]), VARIABLES, [], "tertiles", "south"
     )
-    both = pd.concat([table_of_people(), nobody], ignore_index=True)
+    both = pd.concat([table_of_people(), unknown], ignore_index=True)
     one = ReportTables({("phenotype", "table_one"): both})
     assert [table.name for table in journal_tables(one, CONFIG)] == ["table_1_north"]
     assert set(rendered(one, CONFIG, internal=False)) == {
@@ -324,17 +325,11 @@ def test_what_a_study_has_no_rows_for_is_no_table(tables):
     assert rendered(ReportTables({}), CONFIG, internal=True) == {}
 
 
-def read_back(folder, **by_place) -> ReportTables:
-    for place, table in by_place.items():
-        write_table(table, folder / "north" / f"{place.replace('__', '/')}.tsv")
-    return collect(sorted(folder.rglob("*.tsv")))
-
-
 def test_a_covariate_without_a_value_is_not_said_to_be_adjusted_for(tmp_path):
     cox = cox_table("north")
     late = cox["covariates"].fillna("").str.count(",") > 1
     cox.loc[late, "reason"] = reason("without_missing", columns=["site", "smoking"]).encoded
-    made = journal_tables(read_back(tmp_path, survival__cox=cox), CONFIG)
+    made = journal_tables(collected(tmp_path, {"north/survival/cox": cox}), CONFIG)
     rows = next(table for table in made if table.name == "cox_models").rows
     assert [row.cells[0] for row in rows][:5] == ["north: face age, per 10-year increase", "Unadjusted", "Age", "Age, sex", "Age, sex, ECOG"]  # fmt: skip
 
@@ -343,9 +338,8 @@ def test_a_comparison_that_was_not_estimated_stands_in_the_notes(tmp_path):
     lost = comparison_table("north", "phenotype", "phenotype/phenotypes", {"bmi": "", "ecog": ""})
     lost["reason"] = np.where(lost["term"] == "bmi", reason("no_value").encoded, "")
     lost = result_rows(lost, "phenotype/phenotypes")
-    made = {
-        table.name: table for table in journal_tables(read_back(tmp_path, phenotype__phenotypes=lost), CONFIG)
-    }
+    tables = collected(tmp_path, {"north/phenotype/phenotypes": lost})
+    made = {table.name: table for table in journal_tables(tables, CONFIG)}
     assert set(made) == {"group_comparisons"}  # no key result is left
     assert [row.cells[0] for row in made["group_comparisons"].rows] == ["north", "ECOG"]
     note = next(note for note in made["group_comparisons"].notes if note.startswith("Not estimated"))
@@ -358,9 +352,8 @@ def test_the_pages_link_the_lists_of_photos_and_samples_while_internal(tmp_path)
     ages = face_ages([30, 0, 2, 0, 1]).assign(cohort="one")
     found = {("faceage", "photo_counts"): count_photos(ages, sexes(), ["sex"]).assign(note="")}
     quality = quality_tables(*quality_study(n=40, genes=60))
-    for name, one in quality.items():
-        write_table(one.assign(cohort="one"), tmp_path / "one/expression" / f"{name}.tsv")
-    samples = collect(sorted((tmp_path / "one/expression").glob("*.tsv")))
+    placed = {f"one/expression/{name}": one.assign(cohort="one") for name, one in quality.items()}
+    samples = collected(tmp_path, placed)
     for make, link, own in (
         (photo_page, "tables/INTERNAL_photos_not_used.tsv", (ReportTables(found), photos)),
         (association_page, "tables/INTERNAL_samples_flagged.tsv", (samples, config_of(["one"]))),
@@ -395,7 +388,7 @@ def test_a_hostile_name_is_text_in_each_file(name):
         "t", name, ("Gene", "HR"), (Row(((Gene(name),), "1.00")), Row((name, name), "level")), (name,)
     )
     said = re.sub(r"\s+", " ", name)
-    made = journal_tables_printable(table)
+    made = _printable(table)
     word = Document(io.BytesIO(word_table(made, "")))
     assert word.tables[0].rows[1].cells[0].text == word.tables[0].rows[2].cells[1].text == said
     latex = latex_table(made, "")
@@ -403,12 +396,6 @@ def test_a_hostile_name_is_text_in_each_file(name):
     kept = re.sub(r"\\(?:[a-z]+|[&%#$_{}])|\$-\$", "", latex.split("\\midrule")[1])
     assert not set(kept) & set("%#~^_$<>")
     assert all(line.count(" & ") == 1 for line in latex.split("\n") if line.endswith(r"\\"))
-
-
-def journal_tables_printable(table):
-    from faceage_bio.report.journal_tables import _printable
-
-    return _printable(table)
 
 
 def test_no_cell_of_a_tsv_is_a_formula(tables, results, tmp_path):

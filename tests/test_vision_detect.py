@@ -33,11 +33,6 @@ GOLDEN, OLDER = (
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    return Detector()
-
-
-@pytest.fixture(scope="module")
 def photos() -> dict[str, np.ndarray]:
     """Drawn portraits, and real ones where they are beside the repository."""
     return pictures.drawn() | pictures.real()
