@@ -347,7 +347,7 @@ def test_the_class_of_bmi_is_not_held_constant_against_bmi():
 
 
 @given(st.floats(-20, 20))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_the_same_years_on_every_face_move_means_and_no_difference(years):
     table = people(n=120, smoking=3)
     moved = gather([table.assign(face_age=table.face_age + years)], ["moved"])

@@ -67,10 +67,7 @@ def born(cell: str) -> dict[str, str]:
 
 REFUSED: dict[str, tuple[dict, dict, str]] = {
     "unclosed quote, face ages": ({"face_ages": FACES.replace("60.0", '"60.0')}, {}, r"face_ages.tsv: a quote \(.\) opens in line 3 and is not closed"),
-    "unclosed quote, last column": ({"clinical": renamed(CLINICAL, {"event\n": "event\tnotes\n", "2.5\t1\n": '2.5\t1\t"lives alone\n', "3.5\t0\n": "3.5\t0\tok\n", "4.5\t0\n": "4.5\t0\tok\n", "5.5\t1\n": "5.5\t1\tok\n"})}, {}, r"a quote \(.\) opens in line 2"),
     "unclosed quote, counts": (with_counts(COUNTS.replace("CDKN2A", '"CDKN2A')), {}, r"1 line\(s\) hold a quote \(.\) that is not closed: line 3"),
-    "columns": ({}, {"mine": {"columns": {"bmi": "BMI_basline"}}}, "'bmi' is called 'BMI_basline', but face_ages.tsv, clinical.tsv have no such column"),
-    "codings": ({}, {"mine": {"codings": {"Sex": {"1": "male"}}}}, "codings declares codes of 'Sex'.*Did you mean 'sex'"),
     "covariates": ({}, {"survival": {"covariates": ["ecgo"], "sequential_adjustment": ["sexx"]}}, "survival.sequential_adjustment names 'sexx'.*(?s:.*)survival.covariates names 'ecgo'.*Did you mean 'ecog'"),
     "genes as dates": (with_counts(COUNTS.replace("CDKN2A", "2024-09-02").replace("GAPDH", "44805")), {}, "turned into dates by a spreadsheet: 2024-09-02 .line 3.; 44805"),
     "sentinels": ({"clinical": CLINICAL.replace("event", "albumin").replace("5\t1\n", "5\t-99\n", 1).replace("3.5\t0\n", "3.5\t38\n").replace("5.5\t1", "5.5\t999").replace("followup_years", "x")}, {}, r"'albumin': 2 row\(s\), line 2: '-99'; line 5: '999'. It lies far"),
@@ -106,9 +103,6 @@ READ: dict[str, tuple[dict, dict, Callable, list]] = {
     "Entrez identifiers as decimals": (with_counts(renamed(COUNTS, {"CDK6": "1021.0", "CDKN2A": "1029.0", "TP53": "7157.0", "GAPDH": "2597.0"})), {}, first_counts, [425, 318, 256, 135]),
     "symbol and Entrez identifier": (with_counts(renamed(COUNTS, {"CDK6": "CDK6|1021", "CDKN2A": "CDKN2A|1029", "TP53": "TP53|7157", "GAPDH": "GAPDH|2597"})), {}, first_counts, [425, 318, 256, 135]),
     "labels of REDCap": ({"clinical": renamed(CLINICAL, {"subject_id": "Record ID", "bmi": "BMI, kg/m2, at baseline; weight, height, date"})}, {"mine": {"tables": {"clinical": {"columns": {"subject_id": "Record ID", "bmi": "BMI, kg/m2, at baseline; weight, height, date"}}}}}, bmi, [22.5, 24.5, 25.5, 26.5]),
-    "control-Z at the end": ({"clinical": CLINICAL + "\x1a"}, {}, bmi, [22.5, 24.5, 25.5, 26.5]),
-    "separator named": ({"clinical": "sep=;\n" + CLINICAL.replace("\t", ";")}, {}, bmi, [22.5, 24.5, 25.5, 26.5]),
-    "commas in a name": ({"clinical": CLINICAL.replace("chronological_age", "age, years (integer, at photo, rounded)")}, {"mine": {"columns": {"chronological_age": "age, years (integer, at photo, rounded)"}}}, lambda one: one.subjects.chronological_age.tolist(), [60, 61, 62, 63]),
     "decimal commas": ({"clinical": CLINICAL.replace("\t", ";").replace(".", ",")} | with_counts(COUNTS.replace("\t", ";").replace("425", "425,0")), {}, lambda one: bmi(one) + first_counts(one), [22.5, 24.5, 25.5, 26.5, 425, 318, 256, 135]),
     "nf-core/rnaseq": (with_counts(NFCORE), {"mine": {"counts_kind": "estimated"}}, first_counts, [10, 11, 3, 4]),
 }  # fmt: skip

@@ -266,7 +266,7 @@ def test_tables_are_written_for_their_owner_only(study, tmp_path):
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(range(2)), photos=st.permutations(range(3)))
 def test_the_order_of_rows_does_not_matter(study, order, photos):
     lines, clinic = MANIFEST.splitlines(keepends=True), CLINIC.splitlines(keepends=True)

@@ -130,7 +130,7 @@ def test_permuted_ages_give_uniform_p(exposure):
         assert (rest.p_value < 0.05).mean() < 0.09, name
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(st.floats(1, 30))
 def test_the_unit_of_age_changes_numbers_but_no_test(years):
     table, counts, samples = expression_study(genes=20)

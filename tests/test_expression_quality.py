@@ -52,7 +52,7 @@ def test_shares_explained_equal_r():
     assert p == pytest.approx(R["p party vote"], rel=1e-8)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.floats(0.1, 50), st.floats(-100, 100))
 def test_shares_explained_know_no_unit(seed, scale, shift):
     random = np.random.default_rng(seed)
@@ -275,7 +275,7 @@ def test_a_batch_of_one_participant_has_a_mean_and_no_interval():
     assert rows.note["single"] == expected
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.floats(0.1, 9), st.floats(-50, 50))
 def test_deviations_know_no_unit(seed, scale, shift):
     random = np.random.default_rng(seed)

@@ -92,7 +92,7 @@ def test_what_goes_by_way_of_a_mediator_equals_r_and_the_product_of_coefficients
     assert by_way_of(y, without, full, 1, once)[0, 0] == pytest.approx(GOLDEN["product"], rel=1e-6)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000))
 def test_each_resample_and_each_left_out_row_is_a_fit_of_its_own(seed):
     random = np.random.default_rng(seed)
@@ -246,7 +246,7 @@ def test_fewer_samples_than_parameters_are_told_in_every_row():
     assert worded(varied(empty)[0]).note.str.contains("no gene has 10 counts").all()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 300))
 def test_each_bin_has_enough_participants_for_a_mean(n):
     bins = bins_of(np.random.default_rng(n).normal(size=n))

@@ -311,7 +311,7 @@ def test_each_age_falls_into_one_band(ages, cuts):
     assert order == sorted(order)
 
 
-@settings(deadline=None, max_examples=15)  # each computes two tables
+@settings(max_examples=15)  # each computes two tables
 @given(st.integers(0, 10_000), st.floats(-20, 20))
 def test_years_added_to_every_face_move_the_mean_and_no_difference(seed, years):
     table = people(n=40, seed=seed)

@@ -25,9 +25,7 @@ from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.intake.rna.cells import open_cells
 from faceage_bio.intake.rna.gene_sets import GeneSet
 from tests.cells_study import cells_of, limits, people_of
-from tests.gene_studies import expression_study
-from tests.gene_studies import gene_survival_study as survival_study
-from tests.gene_studies import variant_study as variant_study
+from tests.gene_studies import expression_study, gene_survival_study, variant_study
 from tests.rows import collected
 
 PANEL = ["CDK6", "TP53", "ABSENT"]
@@ -84,7 +82,7 @@ def single_cells(runs: bool, folder) -> dict[str, pd.DataFrame]:
 
 
 def deaths(runs: bool) -> dict[str, pd.DataFrame]:
-    people, levels = survival_study(genes=5)
+    people, levels = gene_survival_study(genes=5)
     followed = people if runs else people.assign(event=0.0)
     genes, panel = gene_survival(followed, levels, ["sex"], PANEL, "c", strata=["batch"])
     return {"survival/genes": genes, "survival/gene_panel": panel}

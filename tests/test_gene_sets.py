@@ -82,7 +82,7 @@ def test_enrichment_has_no_p_of_zero_and_is_uniform_without_effect():
     assert kstest(found.p_value.drop("top"), "uniform").pvalue > 0.01
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.floats(0.1, 9), st.floats(-50, 50))
 def test_mean_z_ignores_units_and_turns_with_the_directions(seed, scale, shift):
     random = np.random.default_rng(seed)

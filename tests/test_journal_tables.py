@@ -31,8 +31,7 @@ from faceage_bio.report.tables_by_place import ReportTables, collect
 from faceage_bio.report.word_table import word_table
 from faceage_bio.report.words import confidence_interval
 from tests.commands import output_of
-from tests.gene_studies import quality_study as quality_study
-from tests.gene_studies import tables_of_quality as quality_tables
+from tests.gene_studies import quality_study, tables_of_quality
 from tests.photo_rows import face_ages
 from tests.photo_rows import people as sexes
 from tests.report_studies import config_of
@@ -351,7 +350,7 @@ def test_the_pages_link_the_lists_of_photos_and_samples_while_internal(tmp_path)
     photos["cohorts"]["one"] |= {"photos": "photos", "manifest": "manifest.tsv", "face_ages": None}
     ages = face_ages([30, 0, 2, 0, 1]).assign(cohort="one")
     found = {("faceage", "photo_counts"): count_photos(ages, sexes(), ["sex"]).assign(note="")}
-    quality = quality_tables(*quality_study(n=40, genes=60))
+    quality = tables_of_quality(*quality_study(n=40, genes=60))
     placed = {f"one/expression/{name}": one.assign(cohort="one") for name, one in quality.items()}
     samples = collected(tmp_path, placed)
     for make, link, own in (
