@@ -9,7 +9,7 @@ from faceage_bio.report import figures
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.plot import VERMILLION, VIOLET, WIDTH, Scale, dots, line, svg, text
 from faceage_bio.report.sections_genes import by_analysis, held
-from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables, first_of
 from faceage_bio.report.words import covariates, interval, number, signed
 
 FOLD, MEDIATED = "log2 fold change", "mediated log2 fold change"
@@ -161,30 +161,23 @@ def _card(
     sets: dict,
 ) -> dict:
     shown = binned[binned.estimate.notna() & binned.n.notna()]
-    survival = _of(deaths.assign(held=[held(row) for _, row in deaths.iterrows()]))
+    survival = first_of(deaths.assign(held=[held(row) for _, row in deaths.iterrows()]))
     return {
         "gene": gene,
         "figure": partial_residual_figure(shown, gene) if len(shown) else "",
         "why": next(filter(None, binned.note), ""),
-        "estimates": _estimates(panel, _of(varied, variant=MAIN, measure=FOLD)),
+        "estimates": _estimates(panel, first_of(varied, variant=MAIN, measure=FOLD)),
         "survival": survival,
         "left_out": left_out_sentence(varied, gene),
         "sets": [f"{name} ({WAYS[ways[gene]]})" for name, ways in sets.items() if gene in ways],
     }
 
 
-def _of(table: pd.DataFrame, **wanted: str) -> dict | None:
-    """The first row where the named columns hold these values."""
-    for column, value in wanted.items():
-        table = table[table[column] == value]
-    return next(iter(table.to_dict("records")), None)
-
-
 def _estimates(panel: pd.DataFrame, main: dict | None) -> list[dict]:
     """Rows of the card's table: DESeq2's method and limma-voom in each model, and least squares in the joint one."""
     rows = []
     for spoken, model, exposure in ESTIMATES:
-        found = _of(panel, model=model, exposure=exposure)
+        found = first_of(panel, model=model, exposure=exposure)
         if found is None:
             continue
         keys = ("estimate", "ci_lower", "ci_upper", "p_value")

@@ -13,7 +13,7 @@ from faceage_bio.report import flow, words
 from faceage_bio.report import table_rows as select
 from faceage_bio.report.places import PAGE_OF, place
 from faceage_bio.report.places import SURVIVAL as SURVIVAL_PAGE
-from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import count, number, p_scientific, p_value, with_ci
 
 WIDTH, HEIGHT, MARGIN = 170, 20, 6  # of a row's forest
@@ -156,7 +156,7 @@ def _gene(asked: select.KeyQuestion, tables: ReportTables) -> Question:
         panel = tables.get("expression", "panel", name)
         joint = panel[(panel["model"] == select.JOINT) & (panel["term"] == gene)]
         both = joint[joint["question"] == "expression"]
-        by = {row["exposure"]: row for row in both.to_dict("records")}
+        by = rows_by(both, "exposure")
         if key.adjusted["question"] == "expression" and "chronological_age" in by:
             age, apart = by["chronological_age"], by.get("difference")
             told, p = f"difference p {p_value(apart['p_value'])}" if apart else "–", p_value(age["p_value"])

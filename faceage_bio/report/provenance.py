@@ -22,13 +22,13 @@ from faceage_bio.core.records import FOLDER, file_of, read_record, version
 from faceage_bio.core.results.reasons import NOT_ESTIMATED
 from faceage_bio.core.tables import digest_of, sha256_of
 from faceage_bio.report import words
-from faceage_bio.report.tables_by_place import ANALYSES, ReportTables
+from faceage_bio.report.tables_by_place import ANALYSES, ReportTables, where
 from faceage_bio.report.words import covariates, leading_method, reason
 
 if TYPE_CHECKING:
     from pybtex.database import Entry
 
-PAGES = "render-report"  # the step that makes what tells the provenance
+PAGES = "render-report"  # the step that writes the provenance
 # tests of each table that are adjusted together
 FAMILIES = {
     "phenotype/phenotypes": "smoking, BMI and further exposures, adjusted rows of a cohort",
@@ -51,7 +51,7 @@ BIBTEX = Path(__file__).parent / "references.bib"
 
 @dataclass(frozen=True)
 class File:
-    """A file of the study: ``north/survival/cox``, or an input from outside, which has no record."""
+    """A file of the study: ``north/survival/cox``, or an input file, which has no record."""
 
     name: str
     sha256: str
@@ -110,13 +110,13 @@ class Provenance:
         ]
 
     def sources(self) -> list[tuple[str, str]]:
-        """What came from outside: (role, SHA-256), such as ("clinical of north", "1a2b..."); each once."""
+        """Input files of the study: (role, SHA-256), such as ("clinical of north", "1a2b..."); each once."""
         known = self.by_hash()
         found = {
-            (told["role"].replace("_", " "), told["sha256"])
+            (each["role"].replace("_", " "), each["sha256"])
             for record in self.records()
-            for told in record["inputs"]
-            if told["sha256"] not in known or _drawn(known[told["sha256"]])
+            for each in record["inputs"]
+            if each["sha256"] not in known or _is_simulated(known[each["sha256"]])
         }
         return sorted(found)
 
@@ -131,8 +131,8 @@ class Provenance:
         return list(found.values())
 
 
-def _drawn(file: File) -> bool:
-    """Whether it is the demo's own: that stands for what a study brings from outside."""
+def _is_simulated(file: File) -> bool:
+    """Whether the demo made it: it stands for an input file of a study."""
     return file.record is not None and file.record["command"] == "make-demo-cohorts"
 
 
@@ -168,12 +168,12 @@ def name_of(path: Path, root: Path) -> str:
 
 def _options(record: dict | None) -> list[tuple[str, str]]:
     """Options as they would be typed, without those left empty."""
-    told = []
+    options = []
     for name, value in _given(record or {}).items():
         if value is not None and value != [] and value is not False:
-            said = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            told.append((name.replace("_", "-"), said))
-    return told
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            options.append((name.replace("_", "-"), text))
+    return options
 
 
 def _given(record: dict) -> dict:
@@ -189,8 +189,8 @@ def _models(tables: ReportTables, name: str) -> str:
         return ""
     if cohort != POOLED and "cohort" in rows:
         rows = rows[rows["cohort"] == cohort]
-    said = [word for word in dict.fromkeys(rows["model"].astype(str)) if word]
-    return "; ".join(said[:6]) + (f" and {len(said) - 6} more" if len(said) > 6 else "")
+    models = [word for word in dict.fromkeys(rows["model"].astype(str)) if word]
+    return "; ".join(models[:6]) + (f" and {len(models) - 6} more" if len(models) > 6 else "")
 
 
 def _inputs(record: dict | None, known: dict[str, File]) -> list[dict]:
@@ -216,19 +216,19 @@ def settings_that_ran(settings: dict, records: Iterable[dict]) -> tuple[dict, li
     settings : dict
         The config's sections.
     records : iterable of dict
-        Of the steps whose tables the page tells.
+        Of the steps whose tables the page shows.
     """
-    told, differ = deepcopy(settings), {}
+    ran, differ = deepcopy(settings), {}
     for record in records:
         for place, value in record.get("settings", {}).items():
             *way, last = place.split(".")
-            section, given = _within(told, way), _within(settings, way)
+            section, given = _within(ran, way), _within(settings, way)
             if last in section and section[last] != value:  # 10 and 10.0 are one
                 section[last] = value
                 differ[place] = (
                     f"{place}: the config says {given[last]}, {record['command']} ran with {value}"
                 )
-    return told, list(differ.values())
+    return ran, list(differ.values())
 
 
 def _within(settings: dict, way: Sequence[str]) -> dict:
@@ -253,14 +253,10 @@ class Ran:
             found = found[found["estimate"].notna()]
         elif "status" in found:
             found = found[found["status"] != NOT_ESTIMATED]
-        for column, value in wanted.items():
-            if column not in found:
-                return found.iloc[:0]
-            found = found[found[column].isin(value if isinstance(value, list) else [value])]
-        return found
+        return where(found, **wanted) if wanted.keys() <= set(found) else found.iloc[:0]
 
     def has(self, table: str, **wanted: object) -> bool:
-        """Whether that was estimated for anybody."""
+        """Whether that was estimated for any participant."""
         return len(self.rows(table, **wanted)) > 0
 
     def holds(self, table: str, column: str) -> bool:
@@ -305,7 +301,7 @@ class Ran:
 
     def families(self) -> list[tuple[str, str]]:
         """(family, how many tests) of each kind of adjustment for many tests."""
-        told = []
+        families = []
         for table, family in FAMILIES.items():
             found = self.tables.get(*table.split("/"))
             if len(found) and "q_value" in found and found["q_value"].notna().any():
@@ -313,8 +309,8 @@ class Ran:
                 declared = pd.to_numeric(known.get("n_tests", pd.Series(dtype=float))).dropna()
                 sizes = declared if len(declared) else known.groupby(COHORT)["q_value"].size()
                 low, high = int(sizes.min()), int(sizes.max())
-                told.append((family, f"{low:,}" if low == high else f"{low:,} to {high:,}"))
-        return told
+                families.append((family, f"{low:,}" if low == high else f"{low:,} to {high:,}"))
+        return families
 
     def follow_up(self) -> list[dict]:
         """Of each cohort: median follow-up by reverse Kaplan-Meier."""
@@ -368,9 +364,9 @@ def _software(records: Sequence[dict]) -> list[dict]:
         for pair in record["software"].items():
             used.setdefault(pair, {})[record["command"]] = None
     used[("snakemake", metadata.version("snakemake"))] = {"the workflow, as installed here": None}
-    everything = {record["command"] for record in records}
+    commands = {record["command"] for record in records}
     return [
-        {"name": name, "version": number, "steps": "every step" if everything <= set(steps) else ", ".join(sorted(steps))}
+        {"name": name, "version": number, "steps": "every step" if commands <= set(steps) else ", ".join(sorted(steps))}
         for (name, number), steps in sorted(used.items(), key=lambda one: (one[0][0] not in {"python", "faceage-bio"}, one[0]))
     ]  # fmt: skip
 
@@ -417,8 +413,8 @@ def label(entry: "Entry") -> str:
     """First author and year: ``Lin and Wei 1989``, ``Wu et al. 2011``."""
     names = [_plain(" ".join(person.prelast_names + person.last_names)) for person in entry.persons["author"]]
     several = len(names) > 2 or names[-1] == "others"
-    people = f"{names[0]} et al." if several else " and ".join(names)
-    return f"{people} {entry.fields['year']}" if "year" in entry.fields else people
+    authors = f"{names[0]} et al." if several else " and ".join(names)
+    return f"{authors} {entry.fields['year']}" if "year" in entry.fields else authors
 
 
 def _plain(text: str) -> str:
@@ -430,12 +426,12 @@ def _plain(text: str) -> str:
 def limits(ran: Ran, cards: Sequence[dict], settings: dict) -> list[tuple[str, str]]:
     """Pairs of title and sentence, in the order of reading; those of a stage only if it ran."""
     faceage = any(card.get("kind") == "faceage" for card in cards)
-    drawn = any(card.get("synthetic") for card in cards)
+    simulated = any(card.get("synthetic") for card in cards)
     low = settings["acceleration"]["valid_ages"][0]
     has_acceleration = ran.has("acceleration/summary") or ran.has("acceleration/definitions")
     repeats = ran.has("acceleration/reliability")
-    told = [
-        (drawn, "Simulated participants", "participants are simulated and the model is not FaceAge; no number describes real persons."),
+    every = [
+        (simulated, "Simulated participants", "participants are simulated and the model is not FaceAge; no number describes real persons."),
         (True, "Association, not cause", "residual confounding by unmeasured factors is possible; no estimate is a causal effect."),
         (True, "Groups, not individuals", "estimates are means over participants; the error of a single face age is several years."),
         (has_acceleration, "What face age measures", "light, camera, make-up, weight, treatment and surgery change a photo as well as ageing does; age acceleration includes the error of the model."),
@@ -443,7 +439,7 @@ def limits(ran: Ran, cards: Sequence[dict], settings: dict) -> list[tuple[str, s
         (repeats, "Reliability", "estimated in participants with two photos, who may differ from the others; only estimates named so are corrected for it."),
         (faceage, "Training of the model", "FaceAge was trained mainly on photographs of public figures, with partly wrong ages and unknown health; validity across ancestries and skin types was not established."),
         (faceage, "Ages", f"the authors tested the model at 60 years and older; below {low:.0f} years it is outside its validity range."),
-        (not faceage and not drawn and bool(cards), "Another model", "this age model is not FaceAge; published results on FaceAge do not apply to it."),
+        (not faceage and not simulated and bool(cards), "Another model", "this age model is not FaceAge; published results on FaceAge do not apply to it."),
         (True, "Selection", "participants without a usable photo, clinical data or sample are not in the estimates; the participant flow gives their number."),
         (ran.has("phenotype/groups"), "Cancer and controls", "where each cohort holds only one of them, cohort, camera and disease are confounded."),
         (ran.has("phenotype/adjustments") or ran.has("phenotype/phenotypes"), "Adjustment", "covariates follow declared roles; smoking, weight and performance status are partly mediators."),
@@ -451,7 +447,7 @@ def limits(ran: Ran, cards: Sequence[dict], settings: dict) -> list[tuple[str, s
         (ran.has("expression/composition"), "Cell types", "shares of cells are relative; cell types were taken as given."),
         (ran.has("variants/genes"), "DNA variants", "rare variants give wide intervals; ancestry is adjusted for only as far as the given components capture it."),
         (ran.has("survival/cox"), "Survival", "hazard ratios are averages over follow-up under proportional hazards; deaths before the photo are not observed."),
-        (ran.has("survival/cox") and _few_deaths(ran), "Sparse data", "at least one model has fewer than 10 events per variable; its estimates are unstable."),
+        (ran.has("survival/cox") and _is_sparse(ran), "Sparse data", "at least one model has fewer than 10 events per variable; its estimates are unstable."),
         (ran.has("survival/added_value"), "Prediction", "added value was measured in the participants to whom the models were fitted, optimism-corrected where stated; external validation is needed."),
         (ran.has("survival/competing_risks"), "Causes of death", "as recorded; deaths of unknown cause are excluded."),
         (ran.has("scores/scored"), "Scores", "cut-offs were validated for chronological age, not for face age."),
@@ -459,9 +455,9 @@ def limits(ran: Ran, cards: Sequence[dict], settings: dict) -> list[tuple[str, s
         (ran.has("fairness/fairness"), "Fairness", "error against chronological age is not error against biological age."),
         (True, "Multiple testing", "q-values hold within the named families; other p-values are not adjusted."),
     ]  # fmt: skip
-    return [(title, words) for applies, title, words in told if applies]
+    return [(title, words) for applies, title, words in every if applies]
 
 
-def _few_deaths(ran: Ran) -> bool:
+def _is_sparse(ran: Ran) -> bool:
     cox = ran.rows("survival/cox")
     return bool((cox.loc[cox["status"] != NOT_ESTIMATED, "events_per_term"] < 10).any())

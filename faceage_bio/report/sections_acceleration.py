@@ -7,7 +7,7 @@ from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, RAW_AND_ADJUSTED, coloured, reference_line, to_svg
 from faceage_bio.report.plot import BROWN, GREY, VERMILLION, VIOLET
-from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import increase
 
 ALL = "all participants"
@@ -128,7 +128,7 @@ def _side_by_side(table: pd.DataFrame) -> list[dict]:
                 "n": first["n"],
                 "cross_fitted": _true(first["cross_fitted"]),
                 "chosen": _true(first["chosen"]),
-                **{MEASURES[row["measure"]]: row for row in mine.to_dict("records")},
+                **{MEASURES[measure]: row for measure, row in rows_by(mine, "measure").items()},
             }
         )
     return rows
@@ -184,9 +184,9 @@ def _curves(bands: pd.DataFrame, fit_in: str) -> Picture:
 def _validity(table: pd.DataFrame) -> list[dict]:
     rows = []
     for label, group in table.groupby("subgroup", sort=False):
-        mine = group.to_dict("records")
-        cells = {VALIDITY[row["term"], row["measure"]]: row for row in mine}
-        rows.append({"people": label or ALL, "n": mine[0]["n"], "note": mine[0]["note"], **cells})
+        first = group.iloc[0]
+        cells = {VALIDITY[key]: row for key, row in rows_by(group, "term", "measure").items()}
+        rows.append({"people": label or ALL, "n": first["n"], "note": first["note"], **cells})
     return rows
 
 

@@ -6,7 +6,7 @@ from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
 from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
-from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import count, first_upper, interval, number, p_equals, signed, time_words
 
 WITHOUT, WITH = GREY, VERMILLION
@@ -184,7 +184,7 @@ def _measures(rows: pd.DataFrame, models: list[str]) -> list[dict]:
 
 def _measure(rows: pd.DataFrame, models: list[str]) -> dict:
     """One line of the table: both models, and the second less the first."""
-    found = {row["term"]: row for row in rows.to_dict("records")}
+    found = rows_by(rows, "term")
     first = rows.iloc[0]
     return {
         "measure": label(first.measure, first.horizon),

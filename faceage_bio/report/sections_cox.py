@@ -11,7 +11,7 @@ from faceage_bio.report.sections_added_value import added_value_section
 from faceage_bio.report.sections_curves import competing_section, curves_section
 from faceage_bio.report.sections_genes import gene_survival_section
 from faceage_bio.report.sections_scores import scores_section
-from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import count, first_upper, interval, number, p_equals, p_value, term
 from faceage_bio.stats.sample_size import size_for_fitted_model
 
@@ -49,7 +49,7 @@ def sequential_models_section(tables: ReportTables, name: str, config: dict) -> 
 
 def calibration_sentence(rows: pd.DataFrame) -> str:
     """Wald's test of face age on permuted face ages, and the permutation p-value."""
-    by = {row["measure"]: row for row in rows.to_dict("records")}
+    by = rows_by(rows, "measure")
     error, inflated, ratio = (by.get(name) for name in ("type I error", "inflation factor", "hazard ratio"))
     if error is None or pd.isna(error["estimate"]):
         return f"Type I error on permuted face ages: {error['note']}." if error else ""
@@ -115,7 +115,7 @@ def age_rows(comparison: pd.DataFrame) -> list[dict]:
     """One row per step and way: both hazard ratios and their ratio."""
     rows = []
     for (step, model), mine in comparison.groupby(["step", "model"], sort=False):
-        found = {row["term"]: row for row in mine.to_dict("records")}
+        found = rows_by(mine, "term")
         both = {"face": found.get("face_age"), "age": found.get("chronological_age")}
         rows.append({"step": step_words(step), "way": model, **both, "ratio": found[AGES]})
     return rows
@@ -258,7 +258,7 @@ def _proportional(tests: pd.DataFrame, curve: pd.DataFrame, remedies: pd.DataFra
     wanted = (curve["step"] + curve["term"]).isin(offending["step"] + offending["term"])
     shown = curve[(curve["term"] == "face_age") | wanted]
     return {
-        "ph": words.with_measures(tests),
+        "ph": tests.to_dict("records"),
         "ph_sentence": sentence,
         "ph_figure": draw_over_time(shown) if len(shown) else "",
         "remedies": _remedies(remedies),
@@ -267,18 +267,18 @@ def _proportional(tests: pd.DataFrame, curve: pd.DataFrame, remedies: pd.DataFra
 
 def _remedies(remedies: pd.DataFrame) -> list[dict]:
     """Rows whose measure tells the stretch of follow-up, or the groups that are compared."""
-    rows = words.with_measures(remedies)
+    rows = remedies.to_dict("records")
     for row in rows:
         compared = row["measure"] and row["remedy"] == "years lived"
         groups = f"{row['level']} vs {row['reference']}" if compared else ""
-        row["measure"] = ", ".join(filter(None, (row["measure"], row["period"], groups)))
+        row["measured"] = ", ".join(filter(None, (row["measured"], row["period"], groups)))
     return rows
 
 
 def _curve(tests: pd.DataFrame, curve: pd.DataFrame, histogram: pd.DataFrame) -> dict:
     histogram = histogram[histogram["n"].notna()]
     figure = draw_curve(curve, histogram) if len(curve) and len(histogram) else ""
-    return {"curvature": words.with_measures(tests), "curvature_figure": figure}
+    return {"curvature": tests.to_dict("records"), "curvature_figure": figure}
 
 
 def _sites(sites: pd.DataFrame) -> dict:
@@ -286,7 +286,7 @@ def _sites(sites: pd.DataFrame) -> dict:
     title = "Hazard ratio for death per {increase} in face age, adjusted for age (log scale)"
     figure = figures.forest(shown, "subgroup", [("face age", VERMILLION)], 1, title, logarithmic=True)
     return {
-        "sites": words.with_measures(sites),
+        "sites": sites.to_dict("records"),
         "sites_figure": figure,
         "sites_by": next(map(str, sites["by"]), ""),
     }
@@ -310,7 +310,7 @@ def _complete_and_imputed(imputed: pd.DataFrame) -> list[dict]:
     """One row per term: complete cases and multiple imputation side by side."""
     rows = []
     for name, mine in imputed.groupby("term", sort=False):
-        found = {row["missing"]: row for row in mine.to_dict("records")}
+        found = rows_by(mine, "missing")
         complete, filled = found.get("complete cases"), found.get("multiple imputation")
         rows.append({"term": name, "per": mine["per"].iloc[0], "complete": complete, "filled": filled})
     return rows
@@ -323,7 +323,7 @@ def subgroup_section(tables: ReportTables, name: str, config: dict) -> dict:
     groups = (table["subgroup"] != "") | (table["modifier"] == "")
     drawn = table[groups & table["estimate"].notna()]
     drawn = drawn.assign(label=drawn["shown"], test=[_test(row) for row in drawn.itertuples()])
-    shown = words.with_measures(table.assign(is_test=~groups))
+    shown = table.assign(is_test=~groups).to_dict("records")
     return {"subgroups": shown, "subgroup_figure": draw_subgroups(drawn)}
 
 

@@ -10,7 +10,7 @@ from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode, encode, in_w
 from faceage_bio.report import plot
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.plot import WIDTH, of_groups
-from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import count, p_equals, term, why_not
 
 ALL = "all"
@@ -167,7 +167,7 @@ def curves_section(tables: ReportTables, name: str, config: dict, width: float =
     summary, curves, at_risk = tables.several("survival", name, "summary", "kaplan_meier", "at_risk")
     if not len(summary):
         return {"curves": [], "curves_overall": {}, "curves_why": ""}
-    everybody = _by_measure(summary[summary["grouping"] == ALL])
+    everybody = rows_by(summary[summary["grouping"] == ALL], "measure")
     why = next((why_not(row["reason"]) for row in everybody.values() if row["status"] == NOT_ESTIMATED), "")
     drawn = curves.rename(columns={"survival": "height"}).assign(panel="survival")
     parts = []
@@ -248,15 +248,11 @@ def _detail(tests: list[dict]) -> str:
     return text[text.index("(") + 1 : -1].replace("-", "−") if "(" in text else ""
 
 
-def _by_measure(rows: pd.DataFrame) -> dict:
-    return {row["measure"]: row for row in rows.to_dict("records")}
-
-
 def _lines(rows: pd.DataFrame) -> list[dict]:
     """One line per group."""
     lines = []
     for group, mine in rows[rows["group"] != ""].groupby("group", sort=False):
-        found = _by_measure(mine)
+        found = rows_by(mine, "measure")
         first = next(iter(found.values()))
         lines.append({
             "group": group, "n": first["n"], "n_events": first["n_events"],

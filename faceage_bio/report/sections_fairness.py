@@ -142,7 +142,7 @@ def _compared(rows: pd.DataFrame) -> list[dict]:
     compared = rows.to_dict("records")
     for row in compared:
         outcome = f" ({row['outcome']})" if row["measure"] == "difference of shares" else ""
-        row["shown"] = words.measure_words(row) + outcome
+        row["shown"] = row["measured"] + outcome
     return compared
 
 

@@ -13,7 +13,7 @@ from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.plot import BROWN, GREY, VERMILLION, VIOLET
 from faceage_bio.report.sections_all_genes import FOUND, Column, PageGenes, all_genes, identifier_of
-from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import (
     count,
     covariates,
@@ -96,7 +96,7 @@ def type_one_error(rows: pd.DataFrame) -> list[dict]:
         methods = [
             {"method": method, "error": mine.get("type I error"), "inflation": mine.get("inflation factor")}
             for method, group in own.groupby("term", sort=False)
-            if (mine := {row["measure"]: row for row in group.to_dict("records")})
+            if (mine := rows_by(group, "measure"))
         ]
         first = own.iloc[0]
         sentence = _leading(first["headline"], first["rule"], methods)
@@ -167,8 +167,7 @@ def _panel(analysis: str, panel: pd.DataFrame) -> dict:
     """One line per gene with both ages and their difference, and all models below."""
     together = panel[panel.model == TOGETHER]
     own, ages, differences = (
-        {row["term"]: row for row in together[together.exposure == exposure].to_dict("records")}
-        for exposure in OF_BOTH_AGES
+        rows_by(together[together.exposure == exposure], "term") for exposure in OF_BOTH_AGES
     )
     rows = [
         row | _second(row) | {"age": ages.get(term), "difference": differences.get(term)}
@@ -241,7 +240,7 @@ def _heat_map(table: pd.DataFrame) -> dict:
     shares = dict(zip(known["component"], known["share_of_variance"], strict=True))
     rows = []
     for term, mine in table.groupby("term", sort=False):
-        by = {row["component"]: row for row in mine.to_dict("records")}
+        by = rows_by(mine, "component")
         cells = [by[name] | {"bold": by[name]["q_value"] < FOUND} for name in shares if name in by]
         rows.append({"term": term, "cells": cells, "n": mine["n"].iloc[0], "why": mine["note"].iloc[0]})
     return {"components": [*shares.items()], "heat_map": rows}
@@ -291,7 +290,7 @@ def side_by_side(found: pd.DataFrame, names: list[str]) -> list[dict]:
     """One line per set and method, or cell type, the three exposures side by side: the unadjusted gap is never read alone."""
     rows = []
     for values, part in found.groupby(names, sort=False):
-        by = {row["exposure"]: row for row in part.to_dict("records")}
+        by = rows_by(part, "exposure")
         if AGE_ACCELERATION in by:
             shown = {"gap": by.get(AGE_GAP), "own": by[AGE_ACCELERATION], "age": by.get(AGE)}
             rows.append(dict(zip(names, values, strict=True)) | shown)
@@ -300,7 +299,7 @@ def side_by_side(found: pd.DataFrame, names: list[str]) -> list[dict]:
 
 def with_age(table: pd.DataFrame, column: str = "exposure") -> list[dict]:
     """Rows of age acceleration, each with that of chronological age."""
-    ages = {row["term"]: row for row in table[table[column] == AGE].to_dict("records")}
+    ages = rows_by(table[table[column] == AGE], "term")
     own = table[table[column] == AGE_ACCELERATION].to_dict("records")
     return [row | {"age": ages.get(row["term"])} for row in own]
 

@@ -9,7 +9,7 @@ from faceage_bio.report import figures, words
 from faceage_bio.report import table_rows as select
 from faceage_bio.report.plot import GREY, VERMILLION
 from faceage_bio.report.table_rows import Pools
-from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import interval, p_equals, p_scientific, p_value
 
 OF_SURVIVAL = (
@@ -115,7 +115,7 @@ def _one_stage(rows: pd.DataFrame) -> list[dict]:
     """One row per model: its hazard ratio with the test that cohorts differ."""
     made = []
     for (_, _), pair in rows.groupby(["step", "exposure"], sort=False):
-        found = {row["measure"]: row for row in pair.to_dict("records")}
+        found = rows_by(pair, "measure")
         made.append(found["hazard ratio"] | {"interaction": found[INTERACTION]["p_value"]})
     return made
 

@@ -10,7 +10,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import coloured, to_svg
 from faceage_bio.report.flow import Box, box_of, cohort_flow
 from faceage_bio.report.plot import of_cohorts
-from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import count, interval, number
 
 ALL = "all"
@@ -324,7 +324,7 @@ def review_sentences(rows: pd.DataFrame, settings: dict) -> list[str]:
         several = f"{count(looked['photos reviewed by several'])} were seen by more than one"
         said[0] = f"{said[0].removesuffix('.')}; {several}, and {rule}."
     for term, pair in rows[rows["measure"] != "photos"].groupby("term", sort=False):
-        found = {row["measure"]: row for row in pair.to_dict("records")}
+        found = rows_by(pair, "measure")
         kappa, share = found["Cohen's kappa"], found["observed agreement"]
         percent, *ends = (100 * share[name] for name in ("estimate", "ci_lower", "ci_upper"))
         same = f"the same answer on {number(percent, 0)}% ({interval(*ends, 0)})"

@@ -6,7 +6,7 @@ import pandas as pd
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
 from faceage_bio.report.plot import BETWEEN, GREY, INK, VERMILLION
-from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import count, interval, number, p_equals, signed
 
 KINDS = [GREY, *BETWEEN]
@@ -113,7 +113,7 @@ def _by_condition(areas: pd.DataFrame, conditions: list[str]) -> list[dict]:
     """One line per reader or group with a cell per condition; the model has a single cell."""
     lines = []
     for term, mine in areas.groupby("term", sort=False):
-        found = {row["condition"]: row for row in mine.to_dict("records")}
+        found = rows_by(mine, "condition")
         cells = [found.get(name) for name in conditions]
         lines.append({"term": term, "cells": cells, "alone": found.get("model alone")})
     return lines
@@ -128,7 +128,7 @@ def _main(gains: pd.DataFrame) -> pd.Series:
 def _gains(gains: pd.DataFrame) -> list[dict]:
     """The main contrasts, and the study's own test with each."""
     ranks = gains[(gains["measure"] == RANKS) & (gains["censoring"] == DEAD_ONLY)]
-    legacy = {(row["term"], row["condition"]): row for row in ranks.to_dict("records")}
+    legacy = rows_by(ranks, "term", "condition")
     main = gains[_main(gains)].to_dict("records")
     return [row | {"legacy": legacy.get((row["term"], row["condition"]))} for row in main]
 

@@ -10,7 +10,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, to_svg
 from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import count, interval, measure_words, number, signed, why_not, with_measures
+from faceage_bio.report.words import count, interval, number, signed, why_not
 
 AGE, FIXED, MATCHED = "age", "face age, fixed cut", "face age, matched cut"
 VERSIONS = (AGE, FIXED, MATCHED)
@@ -90,7 +90,7 @@ def _block(scored: pd.DataFrame, rows: pd.DataFrame) -> dict:
         "discrimination": _discrimination(rows),
         "method": next(iter(rows.loc[rows["question"] == "discrimination", "method"]), ""),
         "continuous": cox[cox["version"].isin(CONTINUOUS)].to_dict("records"),
-        "tests": with_measures(rows[rows["question"] == "likelihood ratio"]),
+        "tests": rows[rows["question"] == "likelihood ratio"].to_dict("records"),
         "questions": scored[scored["question"] == "items"].to_dict("records"),
         "without": scored[scored["question"] == "no score"].to_dict("records"),
     }
@@ -157,7 +157,7 @@ def _discrimination(rows: pd.DataFrame) -> list[dict]:
             if row := found.get((measure, time, other)):
                 lines.append(
                     {
-                        "measure": measure_words(row),
+                        "measure": row["measured"],
                         "compared": other.replace(", ", " (", 1) + ")",
                         "first": found[measure, time, first],
                         "other": row,

@@ -6,7 +6,7 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION
 from faceage_bio.report.plot import VERMILLION, VIOLET
 from faceage_bio.report.sections_all_genes import FOUND
 from faceage_bio.report.sections_genes import forest_by_exposure, with_age
-from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import covariates, interval, p_equals, p_scientific, signed
 
 KINDS = {
@@ -55,7 +55,7 @@ def side_by_side(genes: pd.DataFrame) -> list[dict]:
     """One line per gene: both tests of age acceleration, and those of chronological age."""
     rows = []
     for gene, part in genes.groupby("term", sort=False):
-        by = {(row["outcome"], row["test"]): row for row in part.to_dict("records")}
+        by = rows_by(part, "outcome", "test")
         own = {"burden": by[AGE_ACCELERATION, "burden"], "skat": by[AGE_ACCELERATION, "SKAT"]}
         rows.append({"term": gene, **own, "age_burden": by[AGE, "burden"], "age_skat": by[AGE, "SKAT"]})
     return rows

@@ -13,7 +13,7 @@ from faceage_bio.core.results.row import answers
 from faceage_bio.core.settings.settings_study import ADDED, GENES, SURVIVAL, Planned, planned
 from faceage_bio.report import words
 from faceage_bio.report.sections_participants import ALL, DIFFERENCES, LARGEST
-from faceage_bio.report.tables_by_place import ReportTables
+from faceage_bio.report.tables_by_place import ReportTables, rows_by, where
 from faceage_bio.report.words import first_upper
 from faceage_bio.stats.minimum_sizes import EVENTS_PER_TERM
 
@@ -91,8 +91,7 @@ def pools(tables: ReportTables, source: str, **wanted: object) -> list[Pool]:
         return []
     table = table.assign(pool=table["cohort"].eq(POOLED).cumsum())
     heads = table[table["cohort"].eq(POOLED) & table["source"].eq(source) & table["estimate"].notna()]
-    for column, value in wanted.items():
-        heads = heads[heads[column].isin(value if isinstance(value, list) else [value])]
+    heads = where(heads, **wanted)
     members = {pool: rows for pool, rows in table[table["pool"].isin(heads["pool"])].groupby("pool")}
     return [Pool(row, members[row["pool"]].iloc[1:].to_dict("records")) for row in heads.to_dict("records")]
 
@@ -265,7 +264,7 @@ def gene_panel(tables: ReportTables, cohort: str) -> Iterator[Genes]:
     panel = tables.get("expression", "panel", cohort)
     for analysis, rows in panel[panel["model"] == JOINT].groupby("question", sort=False):
         acceleration, age = (
-            {row["term"]: row for row in rows[rows["exposure"] == name].to_dict("records")}
+            rows_by(rows[rows["exposure"] == name], "term")
             for name in ("age_acceleration", "chronological_age")
         )
         if acceleration:

@@ -61,6 +61,24 @@ def _without_rows(place: str) -> pd.DataFrame:
     return pd.DataFrame(columns=list(dict.fromkeys(columns)))
 
 
+def rows_by(table: pd.DataFrame, *columns: str) -> dict:
+    """Its rows by the value of a column, or by the values of several."""
+    keys = table[columns[0]] if len(columns) == 1 else zip(*(table[name] for name in columns), strict=True)
+    return dict(zip(keys, table.to_dict("records"), strict=True))
+
+
+def first_of(table: pd.DataFrame, **wanted: object) -> dict | None:
+    """The first row in which the named columns hold these values."""
+    return next(iter(where(table, **wanted).to_dict("records")), None)
+
+
+def where(table: pd.DataFrame, **wanted: object) -> pd.DataFrame:
+    """The rows in which each named column holds the value, or one of several."""
+    for column, value in wanted.items():
+        table = table[table[column].isin(value if isinstance(value, list) else [value])]
+    return table
+
+
 def collect(paths: Sequence[Path], released: bool = False) -> ReportTables:
     """Read the tables; those with no row say nothing. Of a table of participants only what is drawn is kept."""
     parts: dict[tuple[str, str], list[pd.DataFrame]] = {}

@@ -206,11 +206,6 @@ def measure_words(row: pd.Series | dict) -> str:
     return words + (f", {row['df']:g} df" if pd.notna(row["df"]) else "")
 
 
-def with_measures(table: pd.DataFrame) -> list[dict]:
-    """Rows for a template, the measure in words."""
-    return [row | {"measure": measure_words(row)} for row in table.to_dict("records")]
-
-
 def why_not(cell: object) -> str:
     """The reasons why a row was not estimated, without saying that it was not."""
     return " and ".join(str(one) for one in decode(cell) if one.status == NOT_ESTIMATED)

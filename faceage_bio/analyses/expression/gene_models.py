@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, t
+from scipy.stats import t
 
 from faceage_bio.analyses.expression.formula import design_of, interactions_of, plain, reduced
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, FACE_AGE, SUBJECT
@@ -16,11 +16,10 @@ from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import adjusted_for
 from faceage_bio.stats.deseq import DeseqFit, coefficient, difference, fit_deseq, weighted_coefficient
 from faceage_bio.stats.limma import ModeratedFit, consensus_correlation, fit_moderated, voom
-from faceage_bio.stats.linear import hc3
+from faceage_bio.stats.linear import NORMAL_975, hc3
 from faceage_bio.stats.negative_binomial import median_of_ratios, positive_counts, trimmed_mean_of_m
 from faceage_bio.stats.pydeseq2_fit import deseq_by_pydeseq2
 
-NORMAL_975 = float(norm.ppf(0.975))
 DESEQ2, VOOM = "DESeq2", "limma-voom"
 BUILTIN = "builtin"
 TOGETHER, FACE_AND_AGE, ALONE, RAW = "together", "face age and age", "alone", "raw gap"

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
-from scipy.stats import norm
 
 from faceage_bio.analyses.pooling.sources import SOURCES
 from faceage_bio.core.columns import COHORT, POOLED
@@ -15,8 +14,8 @@ from faceage_bio.core.errors import CohortError, examples
 from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import Reason, decode, reason
 from faceage_bio.core.results.row import by_cell
+from faceage_bio.stats.linear import NORMAL_975
 
-NORMAL_975 = float(norm.ppf(0.975))
 AS_IT_IS = "identity"
 TO = {AS_IT_IS: np.asarray, "log": np.log, "logit": logit, "fisher z": np.arctanh}
 BACK = {AS_IT_IS: np.asarray, "log": np.exp, "logit": expit, "fisher z": np.tanh}

@@ -18,7 +18,6 @@ from faceage_bio.analyses.pooling.headlines import (
     COMPARABLE,
     IDENTITY,
     LIMITS,
-    NORMAL_975,
     check_once,
     differing,
     error_of_interval,
@@ -33,6 +32,7 @@ from faceage_bio.core.results.measures import COUNT, EXTREME, MEASURES, TEST
 from faceage_bio.core.results.reasons import OK
 from faceage_bio.core.results.row import columns_of
 from faceage_bio.intake.schemas import NUMBER, TEXT, column, read_user_table
+from faceage_bio.stats.linear import NORMAL_975
 
 NUMBERS = ("estimate", "ci_lower", "ci_upper", "standard_error", "n", "n_events")
 INTERNAL = ("scale", "y", "se", "genes", "same")  # columns that pooling adds
