@@ -152,6 +152,7 @@ def demo(drawn, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def detector():
+    """The detector of faces, loaded once for all tests of a process."""
     from faceage_bio.faces.vision.detect import Detector
 
     return Detector()

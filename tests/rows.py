@@ -44,6 +44,11 @@ def told(found: pd.DataFrame | pd.Series) -> pd.Series | str:
     return found["reason"].map(_said) if isinstance(found, pd.DataFrame) else _said(found["reason"])
 
 
+def numbers(found) -> list[float]:
+    """Estimate, limits of its interval and p-value."""
+    return [found.estimate, found.ci_lower, found.ci_upper, found.p_value]
+
+
 def _said(value: object) -> str:
     if isinstance(value, Reason | list):  # of rows that are no table yet
         return in_words(encode(value if isinstance(value, list) else [value]))

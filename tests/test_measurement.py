@@ -12,14 +12,10 @@ from faceage_bio.stats.linear import least_squares
 from faceage_bio.stats.measurement_error import correct_slope, repeat_reliability, simex_slope
 from faceage_bio.stats.smoothing import fit_location_scale, loess, natural_spline, place_knots
 from tests.golden.acceleration import data
-from tests.rows import golden
+from tests.rows import golden, numbers
 
 r = golden("acceleration")
 AT = np.array([400, 700, 1000, 1500, 3000, 4500.0])
-
-
-def numbers(estimate):
-    return [estimate.estimate, estimate.ci_lower, estimate.ci_upper, estimate.p_value]
 
 
 @pytest.mark.parametrize("df", [2, 3, 4])
@@ -219,14 +215,16 @@ def test_no_model_of_the_spread_without_participants(x, y, message):
         fit_location_scale(x, y)
 
 
-def test_no_local_curve_through_two_ages():
-    with pytest.raises(FitError, match="too few distinct values for a local curve"):
-        loess(np.repeat([50.0, 60.0], 10), np.arange(20.0), np.array([55.0]))
-
-
-def test_no_local_curve_through_few_points():
-    with pytest.raises(FitError, match="3 points are too few for a local curve"):
-        loess(np.arange(3.0), np.arange(3.0), np.array([1.0]))
+@pytest.mark.parametrize(
+    ("ages", "message"),
+    [
+        (np.repeat([50.0, 60.0], 10), "too few distinct values for a local curve"),
+        (np.arange(3.0), "3 points are too few for a local curve"),
+    ],
+)
+def test_no_local_curve_through_two_ages_or_few_points(ages, message):
+    with pytest.raises(FitError, match=message):
+        loess(ages, np.arange(len(ages)) * 1.0, ages[:1])
 
 
 def test_no_slope_from_simulated_error_that_drowns_the_exposure():

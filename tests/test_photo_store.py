@@ -282,13 +282,8 @@ def test_on_a_disk_that_takes_nothing_the_store_says_so_once_and_gives_what_it_h
         pytest.skip("this system does not let a process mount a disk of its own")
     filled(tmp_path, photos)
     random = np.random.default_rng(1)
-    many = {
-        "content_hash": [random.bytes(32).hex() for _ in range(3000)],
-        "place": "x",
-        "size": 1,
-        "mtime_ns": 1,
-    }
-    pd.DataFrame(many).to_parquet(tmp_path / "rows.parquet")
+    many = pd.DataFrame({"content_hash": [random.bytes(32).hex() for _ in range(3000)]})
+    many.assign(place="x", size=1, mtime_ns=1).to_parquet(tmp_path / "rows.parquet")
     done = subprocess.run(
         [*namespace, "sh", "-c", f'{mount} && exec "$0" -c "$1"', sys.executable, ON_THAT_DISK],
         cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)},

@@ -7,7 +7,6 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 
 from faceage_bio.analyses.planning.cohort_study import (
     RESULT,
@@ -32,7 +31,6 @@ from faceage_bio.analyses.planning.pilot_precision import (
     usable_rows,
     width_above,
 )
-from faceage_bio.cli.commands_plan import plan_app
 from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.single_pages import plan_page, read_plan
@@ -40,6 +38,7 @@ from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import nelson_aalen
 from faceage_bio.stats.sample_size import LogRankTrial, PiecewiseSurvival
+from tests.commands import output_of
 
 
 def cohort(n, log_hazard_ratio, seed=1):
@@ -171,26 +170,21 @@ def test_an_interval_above_a_value():
         width_above(widths, 0.7, "c-index")
 
 
-def run(capsys, line):
-    typer.main.get_command(plan_app)(line.split(), standalone_mode=False)
-    return capsys.readouterr().out
-
-
-def test_commands_on_a_pilot_and_the_page_of_their_plans(tmp_path, capsys):
+def test_commands_on_a_pilot_and_the_page_of_their_plans(tmp_path):
     pilot = tmp_path / "pilot.tsv"
     cohort(150, 0.3).assign(subject_id=[f"s{k}" for k in range(150)]).to_csv(pilot, sep="\t", index=False)
     curve = pd.DataFrame({"grouping": ["all", "all", "all", "sex"], "years": [0, 1, 2, 1], "survival": [1, 0.7, 0.5, 0.1]})  # fmt: skip
     curve.to_csv(tmp_path / "kaplan_meier.tsv", sep="\t", index=False)
     trial, precision = tmp_path / "trial.tsv", tmp_path / "precision.tsv"
     line = f"trial --hazard-ratio 0.7 --output {trial}"
-    said = run(capsys, f"{line} --survival-table {tmp_path}/kaplan_meier.tsv --follow-up 1 --accrual 1 --pilot {pilot} --repeats 100 --threshold 5")  # fmt: skip
+    said = output_of(f"plan {line} --survival-table {tmp_path}/kaplan_meier.tsv --follow-up 1 --accrual 1 --pilot {pilot} --repeats 100 --threshold 5")  # fmt: skip
     assert "increment by face age, 95% CI from" in said
     assert "events with adjustment for chronological age, face age: " in said
     assert "of the patients. Choose the threshold by reason, never by outcome" in said
     assert "run" not in said
     interval = f"precision --pilot {pilot} --repeats 50"
-    assert "participants with about" in run(capsys, f"{interval} --width 0.2 --output {precision}")
-    said = run(capsys, f"{interval} --above 0.5")
+    assert "participants with about" in output_of(f"plan {interval} --width 0.2 --output {precision}")
+    said = output_of(f"plan {interval} --above 0.5")
     assert "lower end of the 95% CI is 0.5: in about half of such studies it is below" in said
     page = plan_page([read_plan(trial), read_plan(precision)], "Plan <1>")
     assert "Choose the threshold by reason, never by outcome" in page
@@ -204,11 +198,11 @@ def test_commands_on_a_pilot_and_the_page_of_their_plans(tmp_path, capsys):
     with pytest.raises(TableError, match="no plan; it has the columns grouping, years, survival"):
         read_plan(tmp_path / "kaplan_meier.tsv")
     with pytest.raises(RunError, match="--threshold needs --pilot, and no --selected-share"):
-        run(capsys, f"{line} --median-survival 1 --threshold 5")
-    costly = run(capsys, f"{line} --median-survival 1 --selected-share 0.2 --selected-hazard-ratio 1.1 --screening-cost 0.1")  # fmt: skip
+        output_of(f"plan {line} --median-survival 1 --threshold 5")
+    costly = output_of(f"plan {line} --median-survival 1 --selected-share 0.2 --selected-hazard-ratio 1.1 --screening-cost 0.1")  # fmt: skip
     assert "Selection is not worth it: the trial costs 1." in costly
     with pytest.raises(RunError, match="--simulate 10 needs survival"):
-        run(capsys, f"study --hazard-ratio 1.2 --sd 8 --simulate 10 --output {trial}")
+        output_of(f"plan study --hazard-ratio 1.2 --sd 8 --simulate 10 --output {trial}")
 
 
 def test_r_code_gives_the_same_numbers():

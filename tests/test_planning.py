@@ -6,7 +6,6 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,12 +17,10 @@ from faceage_bio.analyses.planning.cohort_study import (
     value_of,
 )
 from faceage_bio.analyses.planning.simulation import score_statistics, simulated_power, survival_times
-from faceage_bio.cli import commands_plan
-from faceage_bio.cli.commands_plan import plan_app
 from faceage_bio.core.errors import FaceAgeBioError, RunError
 from faceage_bio.report.single_pages import plan_page, read_plan
 from faceage_bio.stats.sample_size import CoxDesign, LogRankTrial, PiecewiseSurvival, drop_out_hazard
-from tests.commands import invoked
+from tests.commands import invoked, output_of
 from tests.rows import cases
 
 PLAN = {"hazard_ratio": 1.15, "per": 10, "sd": 8}
@@ -129,12 +126,11 @@ def test_no_difference():
         ("time\tsurvival\n1\t0.8\n2\t0.9\n", "survival that falls from 1"),
     ],
 )  # fmt: skip
-def test_tables_that_are_no_curve(text, message, tmp_path, capsys):
+def test_tables_that_are_no_curve(text, message, tmp_path):
     (tmp_path / "curve.tsv").write_text(text)
     with pytest.raises(FaceAgeBioError, match=message):
-        run(
-            capsys,
-            f"trial --hazard-ratio 0.7 --survival-table {tmp_path}/curve.tsv --output {tmp_path}/plan.tsv",
+        output_of(
+            f"plan trial --hazard-ratio 0.7 --survival-table {tmp_path}/curve.tsv --output {tmp_path}/plan.tsv",
         )
 
 
@@ -145,10 +141,10 @@ def test_tables_that_are_no_curve(text, message, tmp_path, capsys):
         --arm treatment --balance balance.tsv | --balance needs --participants. Give the number expected
     """),
 )
-def test_lists_that_cannot_be_made(arguments, message, tmp_path, capsys):
+def test_lists_that_cannot_be_made(arguments, message, tmp_path):
     common = f"--arm control --per-stratum 8 --seed-file {tmp_path}/seed --output {tmp_path}/list.csv"
     with pytest.raises(RunError, match=message):
-        run(capsys, f"{common} {arguments}", command=commands_plan.app)
+        output_of(f"randomise {common} {arguments}")
 
 
 @pytest.mark.parametrize("accrual", [1.5, 0])
@@ -167,14 +163,10 @@ def test_r_code_of_a_trial_gives_the_same_numbers(accrual):
     assert plan.trial.participants(0.9) == pytest.approx(n, rel=tolerance)
 
 
-def run(capsys, line, command=plan_app):
-    """Output of a command, which raises as it does under `faceage-bio`."""
-    typer.main.get_command(command)(line.split(), standalone_mode=False)
-    return capsys.readouterr().out
-
-
-def test_example_of_plan_study(tmp_path, capsys):
-    said = run(capsys, f"study --hazard-ratio 1.15 --per 10 --sd 8 --power 0.8 --output {tmp_path}/plan.tsv")
+def test_example_of_plan_study(tmp_path):
+    said = output_of(
+        f"plan study --hazard-ratio 1.15 --per 10 --sd 8 --power 0.8 --output {tmp_path}/plan.tsv"
+    )
     assert "628 events (Hsieh and Lavori 2000)" in said
     table = pd.read_csv(tmp_path / "plan.tsv", sep="\t")
     expected = {"power": 13, "detectable hazard ratio": 13}
@@ -182,44 +174,44 @@ def test_example_of_plan_study(tmp_path, capsys):
     assert table[table.part == "result"].quantity.tolist() == ["events"]
 
 
-def test_participants_from_the_curve_of_a_finished_study(tmp_path, capsys):
+def test_participants_from_the_curve_of_a_finished_study(tmp_path):
     (tmp_path / "curve.tsv").write_text("time\tsurvival\n0\t1\n1\t0.8\n2\t0.8\n3\t0.5\n")
     files = f"--survival-table {tmp_path}/curve.tsv --output {tmp_path}/plan.tsv"
-    said = run(capsys, f"study --hazard-ratio 1.15 --sd 8 --follow-up 3 {files}")
+    said = output_of(f"plan study --hazard-ratio 1.15 --sd 8 --follow-up 3 {files}")
     assert "628 events, 1,256 participants" in said
     assert "Survival was observed" not in said
 
 
 @pytest.mark.parametrize("command", ["study --sd 8", "trial"])
-def test_how_far_a_plan_goes_beyond_its_curve(command, tmp_path, capsys):
+def test_how_far_a_plan_goes_beyond_its_curve(command, tmp_path):
     (tmp_path / "curve.tsv").write_text("time\tsurvival\n1\t0.8\n2\t0.8\n")
     files = f"--survival-table {tmp_path}/curve.tsv --output {tmp_path}/plan.tsv"
-    said = run(capsys, f"{command} --hazard-ratio 0.7 --accrual 3 --follow-up 1 {files}")
+    said = output_of(f"plan {command} --hazard-ratio 0.7 --accrual 3 --follow-up 1 {files}")
     # follow-up of 1 to 4 years, 2.5 on average; beyond 2 years (0 to 2 in two thirds) 2/3 of a year: 26.7 %
     told = "Survival was observed to 2 years; 26.7% of the planned follow-up lies beyond"
     assert told in said
     assert told in plan_page([read_plan(tmp_path / "plan.tsv")], "Plan")
 
 
-def test_genes_and_prediction_models(capsys):
-    assert "21 samples in each" in run(capsys, "genes --fold-change 1.5")
-    assert "SD 0.5, power 0.8: 14 samples" in run(capsys, "genes --fold-change 2 --sd 0.5")
+def test_genes_and_prediction_models():
+    assert "21 samples in each" in output_of("plan genes --fold-change 1.5")
+    assert "SD 0.5, power 0.8: 14 samples" in output_of("plan genes --fold-change 2 --sd 0.5")
     model = "model --parameters 30 --event-rate 0.065 --mean-follow-up 2.07 --horizon 2"
-    assert "5,143 participants with 692 deaths, 23.1 for each" in run(capsys, f"{model} --r-squared 0.051")
+    assert "5,143 participants with 692 deaths, 23.1 for each" in output_of(f"plan {model} --r-squared 0.051")
     with pytest.raises(RunError, match="--r-squared: R squared"):
-        run(capsys, f"{model} --r-squared 0.9")
+        output_of(f"plan {model} --r-squared 0.9")
     with pytest.raises(RunError, match="--fold-change 1: expected"):
-        run(capsys, "genes --fold-change 1")
+        output_of("plan genes --fold-change 1")
 
 
-def test_trial_tells_that_a_weak_marker_saves_nothing(tmp_path, capsys):
+def test_trial_tells_that_a_weak_marker_saves_nothing(tmp_path):
     trial = f"trial --hazard-ratio 0.7 --median-survival 1.5 --output {tmp_path}/trial.tsv"
-    said = run(capsys, f"{trial} --r-squared 0.009")
+    said = output_of(f"plan {trial} --r-squared 0.009")
     for words in ("events: 247", "participants: 468", "not worth its photos"):
         assert words in said
     assert "not worth its photos" in plan_page([read_plan(tmp_path / "trial.tsv")], "Plan")
-    assert "not worth" not in run(capsys, f"{trial} --r-squared 0.13")
-    chosen = run(capsys, f"{trial} --selected-share 0.33 --selected-hazard-ratio 1.5")
+    assert "not worth" not in output_of(f"plan {trial} --r-squared 0.13")
+    chosen = output_of(f"plan {trial} --selected-share 0.33 --selected-hazard-ratio 1.5")
     assert "randomised after selection: 3" in chosen  # more events in those selected, so fewer than 468
 
 
@@ -234,9 +226,9 @@ def test_trial_tells_that_a_weak_marker_saves_nothing(tmp_path, capsys):
         study --hazard-ratio 1.2 --sd 8 --event-share 0.4 --median-survival 4 | --event-share 0.4 and survival: expected one of them
     """),
 )
-def test_commands_that_no_plan_can_be_made_of(arguments, message, tmp_path, capsys):
+def test_commands_that_no_plan_can_be_made_of(arguments, message, tmp_path):
     with pytest.raises(RunError, match=message):
-        run(capsys, f"{arguments} --output {tmp_path}/plan.tsv")
+        output_of(f"plan {arguments} --output {tmp_path}/plan.tsv")
 
 
 @pytest.mark.parametrize(
@@ -270,11 +262,8 @@ def test_score_test_is_that_of_lifelines():
     from lifelines import CoxPHFitter
 
     random = np.random.default_rng(4)
-    x, time, event = (
-        random.normal(size=(3, 80)),
-        random.exponential(size=(3, 80)),
-        random.random((3, 80)) < 0.6,
-    )
+    x, time = random.normal(size=(3, 80)), random.exponential(size=(3, 80))
+    event = random.random((3, 80)) < 0.6
     found = score_statistics(x, time, event)
     for row in range(3):
         # the score and information at 0 by finite differences of the partial likelihood of lifelines

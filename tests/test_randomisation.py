@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,8 +15,9 @@ from faceage_bio.analyses.planning.randomisation import (
     read_or_make_seed,
     simulate_balance,
 )
-from faceage_bio.cli.commands_plan import app
 from faceage_bio.core.errors import RunError
+from tests.commands import output_of
+from tests.rows import cases
 
 ARMS, STRATA = {"treatment": 1, "control": 1}, {"sex": ["female", "male"], "site": ["A", "B", "C"]}
 
@@ -111,51 +111,50 @@ def test_without_strata_full_blocks_are_in_the_planned_ratio(shares, blocks):
         assert found.loc["permuted blocks", "overall_mean"] == pytest.approx(0, abs=1e-9)
 
 
-def run(capsys, folder, *arguments):
-    files = ["--seed-file", f"{folder}/seed", "--output", f"{folder}/list.csv"]
-    typer.main.get_command(app)([*arguments, *files], standalone_mode=False)
-    return capsys.readouterr().out
+def run(folder, line, *more):
+    """What the command printed that makes a list in this folder."""
+    return output_of(f"randomise {line} --seed-file seed --output list.csv", *more, folder=folder)
 
 
-TWO = ("--arm", "treatment", "--arm", "control")
+TWO = "--arm treatment --arm control"
 
 
-def test_command(tmp_path, capsys):
-    arguments = [
-        *TWO, "--stratum", "sex=female,male", "--stratum", "site=A,B,C",
-        "--per-stratum", "8", "--participants", "20", "--balance", f"{tmp_path}/balance.tsv",
-    ]  # fmt: skip
-    said = run(capsys, tmp_path, *arguments)
+def test_command(tmp_path):
+    line = f"{TWO} --stratum sex=female,male --stratum site=A,B,C --per-stratum 8 --balance balance.tsv"
+    said = run(tmp_path, f"{line} --participants 20")
     assert "20 participants in 6 strata are 3.3 in the smallest stratum, fewer than a block of 6" in said
     table = pd.read_csv(tmp_path / "list.csv")
     assert set(table) == {NUMBER, GROUP, "sex", "site"}
     assert (tmp_path / "list.csv").stat().st_mode & 0o777 == 0o600
     assert len(pd.read_csv(tmp_path / "balance.tsv", sep="\t")) == 3
     with pytest.raises(RunError, match="more strata than participants"):
-        run(capsys, tmp_path, *arguments, "--participants", "5")
+        run(tmp_path, f"{line} --participants 5")
 
 
-def test_a_list_is_lengthened_and_never_changed(tmp_path, capsys):
-    run(capsys, tmp_path, *TWO, "--stratum", "sex=f,m", "--per-stratum", "60")
+def test_a_list_is_lengthened_and_never_changed(tmp_path):
+    line = f"{TWO} --stratum sex=f,m"
+    run(tmp_path, f"{line} --per-stratum 60")
     first = (tmp_path / "list.csv").read_text()
-    said = run(capsys, tmp_path, *TWO, "--stratum", "sex=f,m", "--per-stratum", "80")
+    said = run(tmp_path, f"{line} --per-stratum 80")
     assert f"{len(first.splitlines()) - 1} of them stood there before and are the same" in said
     longer = (tmp_path / "list.csv").read_text()
     assert set(first.splitlines()) < set(longer.splitlines())
-    for change in (["--per-stratum", "40"], ["--per-stratum", "80", "--block", "4"], ["--arm", "third", "--block", "6", "--per-stratum", "90"]):  # fmt: skip
+    for change in (
+        "--per-stratum 40",
+        "--per-stratum 80 --block 4",
+        "--arm third --block 6 --per-stratum 90",
+    ):
         with pytest.raises(RunError, match=r"the new list does not begin with its \d+ allocations"):
-            run(capsys, tmp_path, *TWO, "--stratum", "sex=f,m", *change)
+            run(tmp_path, f"{line} {change}")
     (tmp_path / "seed").unlink()
     with pytest.raises(RunError, match="for another list name another --output"):
-        run(capsys, tmp_path, *TWO, "--stratum", "sex=f,m", "--per-stratum", "80")
+        run(tmp_path, f"{line} --per-stratum 80")
     assert (tmp_path / "list.csv").read_text() == longer
 
 
-def test_balance_of_unequal_arms_is_that_of_their_ratio(tmp_path, capsys):
-    said = run(
-        capsys, tmp_path, "--arm", "treatment:2", "--arm", "control", "--block", "3", "--block", "6", "--participants", "100", "--per-stratum", "100",
-        "--balance", f"{tmp_path}/balance.tsv",
-    )  # fmt: skip
+def test_balance_of_unequal_arms_is_that_of_their_ratio(tmp_path):
+    blocks = "--arm treatment:2 --arm control --block 3 --block 6"
+    said = run(tmp_path, f"{blocks} --participants 100 --per-stratum 100 --balance balance.tsv")
     found = pd.read_csv(tmp_path / "balance.tsv", sep="\t").set_index("method")
     assert "permuted blocks: an arm deviates from the ratio 2:1 by" in said
     assert found.loc["permuted blocks", "overall_p95"] < 3
@@ -165,33 +164,32 @@ def test_balance_of_unequal_arms_is_that_of_their_ratio(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("strata", "message"),
-    [
-        (["a=1,2,3", "b=1,2,3,4"], "2 allocations per stratum are fewer than a block of 6"),
-        (["site=big:0.9,small:0.1", "--participants", "50", "--per-stratum", "50"], "5.0 in the smallest stratum"),
-    ],
-)  # fmt: skip
-def test_strata_that_are_smaller_than_a_block(strata, message, tmp_path, capsys):
-    options = [part for one in strata for part in (("--stratum", one) if "=" in one else (one,))]
-    assert message in run(capsys, tmp_path, *TWO, "--per-stratum", "2", *options)
+    cases("""
+        --stratum a=1,2,3 --stratum b=1,2,3,4 | 2 allocations per stratum are fewer than a block of 6
+        --stratum site=big:0.9,small:0.1 --participants 50 --per-stratum 50 | 5.0 in the smallest stratum
+    """),
+)
+def test_strata_that_are_smaller_than_a_block(strata, message, tmp_path):
+    assert message in run(tmp_path, f"{TWO} --per-stratum 2 {strata}")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [
-        (["--stratum", "sex=f,m", "--stratum", "sex=x"], "--stratum sex=x: sex is given twice"),
-        (["--stratum", "sex="], "--stratum sex=: expected a factor and its levels"),
-        (["--stratum", "sex=f,f"], "none of them empty or twice"),
-        (["--stratum", "sex=f,,m"], "none of them empty or twice"),
-        (["--stratum", "=f,m"], "--stratum =f,m: expected a factor"),
-        (["--stratum", "sex=f:0.5,m"], "a share above 0 for all levels or for none"),
-        (["--stratum", "sex=f:x,m:1"], "a share above 0"),
-        (["--stratum", "sex=f:nan,m:1"], "a share above 0"),
-        (["--stratum", f"{GROUP}=f,m"], "is a column of the list"),
-        (["--arm", "control"], "--arm control: expected a name.*each arm once"),
-        (["--arm", ":2"], "--arm :2: expected a name"),
-    ],
+    cases(f"""
+        --stratum sex=f,m --stratum sex=x | --stratum sex=x: sex is given twice
+        --stratum sex= | --stratum sex=: expected a factor and its levels
+        --stratum sex=f,f | none of them empty or twice
+        --stratum sex=f,,m | none of them empty or twice
+        --stratum =f,m | --stratum =f,m: expected a factor
+        --stratum sex=f:0.5,m | a share above 0 for all levels or for none
+        --stratum sex=f:x,m:1 | a share above 0
+        --stratum sex=f:nan,m:1 | a share above 0
+        --stratum '{GROUP}=f,m' | is a column of the list
+        --arm control | --arm control: expected a name.*each arm once
+        --arm :2 | --arm :2: expected a name
+    """),
 )
-def test_strata_and_arms_that_are_none(options, message, tmp_path, capsys):
+def test_strata_and_arms_that_are_none(options, message, tmp_path):
     with pytest.raises(RunError, match=message):
-        run(capsys, tmp_path, *TWO, "--per-stratum", "8", *options)
+        run(tmp_path, f"{TWO} --per-stratum 8 {options}")
     assert not (tmp_path / "list.csv").exists()

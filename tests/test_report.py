@@ -145,15 +145,8 @@ def test_without_clinical_data_each_section_of_survival_is_one_line(study):
 
 
 def test_the_answers_show_a_few_deaths():
-    base = {
-        "n": 55,
-        "n_events": 4,
-        "estimate": 1.2,
-        "ci_lower": 0.5,
-        "ci_upper": 2.9,
-        "p_value": 0.6,
-        "per": "10 years",
-    }
+    base = {"estimate": 1.2, "ci_lower": 0.5, "ci_upper": 2.9, "p_value": 0.6, "n": 55, "n_events": 4}
+    base["per"] = "10 years"
     cox = result_rows([base | HAZARD], "survival/cox")
     assert "n = 55, 4 events" in words.hazard_sentence(cox)
     rows = [
@@ -330,9 +323,11 @@ def test_numbers_have_true_minus_signs():
     assert words.count(float("nan")) == "–"
 
 
-def test_columns_are_said_in_words_wherever_they_stand():
+def test_columns_and_unknown_reasons_are_said_in_words():
     assert words.spoken("sex × skin_type: female, dark") == "sex × skin type: female, dark"
     assert words.spoken("ecog_like") == "ecog_like"  # a column of the user's own
+    assert words.reason("missing_bmi") == "BMI not known"
+    assert words.reason("some_new_code") == "some new code"
 
 
 def test_what_is_written_in_a_figure_is_not_rounded():
@@ -349,11 +344,6 @@ def test_what_is_written_in_a_figure_is_not_rounded():
         assert text in svg, text
     assert not re.search(r'transform="translate\(\d+\.\d{2}', svg)
     assert svg.count("aria-label") == 1
-
-
-def test_unknown_reasons_are_still_readable():
-    assert words.reason("missing_bmi") == "BMI not known"
-    assert words.reason("some_new_code") == "some new code"
 
 
 # `report.sections`: core runs and shows what a paper's main text needs, full everything; both by snakemake's own plan.

@@ -168,17 +168,8 @@ def test_no_death_does_not_stop_the_page(tmp_path):
 
 
 def test_numbers_that_go_on_after_the_curves_keep_the_figure_in_its_width():
-    curves = pd.DataFrame(
-        {
-            "group": "a",
-            "panel": "p",
-            "years": [0, 0.5],
-            "height": [1, 0.9],
-            "ci_lower": 0.8,
-            "ci_upper": 1.0,
-            "censored": 0,
-        }
-    )
+    curves = pd.DataFrame({"years": [0, 0.5], "height": [1, 0.9]})
+    curves = curves.assign(group="a", panel="p", ci_lower=0.8, ci_upper=1.0, censored=0)
     at_risk = pd.DataFrame({"group": "a", "years": range(7), "shown": [*"9876543"]})
     svg = step_curves(curves, at_risk, ["a"], [Panel("p", "Alive")], "Years", "Curves")
     assert f'width="{WIDTH}"' in svg

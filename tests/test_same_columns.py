@@ -149,11 +149,11 @@ def readers(known: bool) -> dict[str, pd.DataFrame]:
     return {"readers": compare_readers(read, cases, ["photo", "face_age"], {}, 2.0)}
 
 
-@pytest.mark.parametrize("room", [acceleration, phenotype, fairness, faceage, readers])
-def test_tables_with_and_without_estimates_have_the_declared_columns(room, tmp_path):
-    runs, does_not = room(True), room(False)
+@pytest.mark.parametrize("analysis", [acceleration, phenotype, fairness, faceage, readers])
+def test_tables_with_and_without_estimates_have_the_declared_columns(analysis, tmp_path):
+    runs, does_not = analysis(True), analysis(False)
     for name in runs:
-        key = f"{room.__name__}/{name}"
+        key = f"{analysis.__name__}/{name}"
         assert list(runs[name]) == list(does_not[name]) == columns_of(key), key
         if not is_result(runs[name]):
             continue

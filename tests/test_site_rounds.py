@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import typer
 
-from faceage_bio.cli.commands_release import site_app
 from faceage_bio.core.errors import FaceAgeBioError, PrivacyError, RunError
 from faceage_bio.release.sites.rounds import MOST_ANSWERS, Term, answer, combine, first_request, record_answer
 from faceage_bio.stats.cox import fit_cox
+from tests.commands import output_of
 from tests.golden.federated.data import hospitals
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -36,12 +35,8 @@ def folder(tmp_path, tables):
     return tmp_path
 
 
-def run(line, *more):
-    typer.main.get_command(site_app)([*line.split(), *map(str, more)], standalone_mode=False)
-
-
 def ask(folder):
-    run(f"request --term {' --term '.join(TERMS)} --model-id abc --output {folder}/request-0.json")
+    output_of(f"site request --term {' --term '.join(TERMS)} --model-id abc --output {folder}/request-0.json")
 
 
 def give(folder, number, name, **changes):
@@ -50,23 +45,28 @@ def give(folder, number, name, **changes):
         "output": f"{folder}/{name}-{number}.json",
     } | changes  # fmt: skip
     chosen = " ".join(f"--{key} {value}" for key, value in options.items())
-    run(f"answer {folder}/request-{number}.json {chosen} --yes")
+    return output_of(f"site answer {folder}/request-{number}.json {chosen} --yes")
+
+
+def combine_by(line, *answers):
+    return output_of(f"site combine {line}", *answers)
 
 
 def answers_of(names, folder, number=0):
     return [folder / f"{name}-{number}.json" for name in names]
 
 
-def test_three_rounds_reach_r_on_all_rows(folder, capsys):
+def test_three_rounds_reach_r_on_all_rows(folder):
     """Sites with too few events for sums take part with their own fit, so their approximation is what is left of the distance."""
     golden = pd.read_csv(GOLDEN / "federated/golden.tsv", sep="\t")
     ask(folder)
-    far, asked = [], NAMES
+    far, asked, said = [], NAMES, []
     for number in range(4):
-        for name in asked:
-            give(folder, number, name)
+        said += [give(folder, number, name) for name in asked]
         combined = f"--estimate {folder}/pooled.tsv --output {folder}/request-{number + 1}.json"
-        run(f"combine {folder}/request-{number}.json {combined}", *answers_of(asked, folder, number))
+        said.append(
+            combine_by(f"{folder}/request-{number}.json {combined}", *answers_of(asked, folder, number))
+        )
         table = pd.read_csv(folder / "pooled.tsv", sep="\t")
         far.append((np.log(table.estimate) - golden.coef).abs().div(golden.se).max())
         asked = NAMES[:2]
@@ -74,9 +74,8 @@ def test_three_rounds_reach_r_on_all_rows(folder, capsys):
     assert far[-1] < 0.3
     assert table.n_sites.unique().tolist() == [5]
     assert table.n_two_stage.unique().tolist() == [3]
-    said = capsys.readouterr().out
-    assert "this site gives no sums" in said
-    assert "Settled" in said
+    assert "this site gives no sums" in "".join(said)
+    assert "Settled" in "".join(said)
 
 
 def test_nothing_but_sums_leaves(folder, tables):
@@ -100,7 +99,7 @@ def next_request(folder, names=("north", "south")):
     for name in names:
         give(folder, 0, name)
     combined = f"--estimate {folder}/pooled.tsv --output {folder}/request-1.json"
-    run(f"combine {folder}/request-0.json {combined}", *answers_of(names, folder))
+    combine_by(f"{folder}/request-0.json {combined}", *answers_of(names, folder))
 
 
 def test_changed_data_are_refused(folder, tables):
@@ -282,7 +281,7 @@ def test_harmed_files_are_refused_by_name(folder, harm, message):
     path = folder / "north-0.json"
     path.write_text(harm(path.read_text()))
     with pytest.raises(FaceAgeBioError, match=message):
-        run(f"combine {folder}/request-0.json {path} --estimate {folder}/e.tsv --output {folder}/r.json")
+        combine_by(f"{folder}/request-0.json {path} --estimate {folder}/e.tsv --output {folder}/r.json")
 
 
 def test_terms_are_each_once():
@@ -290,19 +289,20 @@ def test_terms_are_each_once():
         first_request([Term("age"), Term("age")], "abc", "linear")
 
 
-def test_a_linear_model_takes_one_answer_and_equals_r(folder, tables, capsys):
+def test_a_linear_model_takes_one_answer_and_equals_r(folder, tables):
     golden = pd.read_csv(GOLDEN / "federated/linear.tsv", sep="\t")
-    run(f"request --outcome er --term age --term meno=1 --term nodes --model-id abc --output {folder}/request-0.json")  # fmt: skip
+    terms = "--outcome er --term age --term meno=1 --term nodes --model-id abc"
+    output_of(f"site request {terms} --output {folder}/request-0.json")
     for name in NAMES:
         give(folder, 0, name, rounding=1)
     answers = answers_of(NAMES, folder)
     assert "xx" in json.loads(answers[0].read_text())
     assert "xx" not in json.loads(answers[-1].read_text())  # 58 participants, where 60 are needed for 3 terms
-    run(f"combine {folder}/request-0.json --estimate {folder}/pooled.tsv", *answers)
+    said = combine_by(f"{folder}/request-0.json --estimate {folder}/pooled.tsv", *answers)
     table = pd.read_csv(folder / "pooled.tsv", sep="\t")
     assert ((table.estimate - golden.coef) / golden.se).abs().max() < 0.1
     assert table.n_two_stage.unique().tolist() == [1]
-    assert "difference" in capsys.readouterr().out
+    assert "difference" in said
 
 
 def test_a_cox_model_needs_a_place_for_the_next_request(folder):
@@ -310,4 +310,4 @@ def test_a_cox_model_needs_a_place_for_the_next_request(folder):
     give(folder, 0, "north")
     message = r"--output is needed for a Cox model\. Expected where the next request goes"
     with pytest.raises(RunError, match=message):
-        run(f"combine {folder}/request-0.json {folder}/north-0.json --estimate {folder}/e.tsv")
+        combine_by(f"{folder}/request-0.json {folder}/north-0.json --estimate {folder}/e.tsv")

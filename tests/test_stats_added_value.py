@@ -42,15 +42,11 @@ from tests.golden.added_value.data import (
     small,
 )
 from tests.golden.cox.data import read
-from tests.rows import golden
+from tests.rows import golden, numbers
 
 r = golden("added_value")
 BOTH = pytest.mark.parametrize("name", ["pbc", "rotterdam"])
 RISKS = [(name, k) for name in ("pbc", "rotterdam") for k in range(len(HORIZONS))]
-
-
-def numbers(found) -> list[float]:
-    return [found.estimate, found.ci_lower, found.ci_upper, found.p_value]
 
 
 def close(ours, *quantity, rtol=1e-8, atol=0.0):

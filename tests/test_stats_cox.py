@@ -285,23 +285,21 @@ def test_models_on_other_rows_or_not_nested_are_not_compared():
             likelihood_ratio_test(smaller, larger)
 
 
-FIT = fit_of(TABLE, strata=pd.Series(TABLE.index % 2))
-
-
 @pytest.mark.parametrize(
     ("message", "ask"),
     [
-        ("no column z of the model", lambda: survival_at(FIT, TABLE[["x"]], [1.0])),
-        ("the stratum of each participant is needed", lambda: survival_at(FIT, TABLE, [1.0])),
-        ("the model has no stratum 7", lambda: survival_at(FIT, TABLE, [1.0], pd.Series(7, index=TABLE.index))),
-        ("transform 'sqrt' is unknown; use one of km", lambda: proportional_hazards_test(FIT, "sqrt")),
-        ("the model has no term q; it has x, z", lambda: proportional_hazards_test(FIT, terms={"q": ["q"]})),
-        ("a model without terms has no hazard ratio to test", lambda: proportional_hazards_test(fit_cox(TABLE.years, TABLE.event, TABLE[[]]))),
+        ("no column z of the model", lambda fit: survival_at(fit, TABLE[["x"]], [1.0])),
+        ("the stratum of each participant is needed", lambda fit: survival_at(fit, TABLE, [1.0])),
+        ("the model has no stratum 7", lambda fit: survival_at(fit, TABLE, [1.0], pd.Series(7, index=TABLE.index))),
+        ("transform 'sqrt' is unknown; use one of km", lambda fit: proportional_hazards_test(fit, "sqrt")),
+        ("the model has no term q; it has x, z", lambda fit: proportional_hazards_test(fit, terms={"q": ["q"]})),
+        ("a model without terms has no hazard ratio to test", lambda fit: proportional_hazards_test(fit_cox(TABLE.years, TABLE.event, TABLE[[]]))),
     ],
 )  # fmt: skip
 def test_predictions_need_the_terms_and_the_strata_of_the_model(message, ask):
+    fit = fit_of(TABLE, strata=pd.Series(TABLE.index % 2))
     with pytest.raises(FitError, match=message):
-        ask()
+        ask(fit)
 
 
 def test_lifelines_agrees_where_it_agrees_with_r():

@@ -12,14 +12,10 @@ from faceage_bio.stats.group_differences import signed_rank
 from faceage_bio.stats.multi_reader import ReaderStudy, against_standard, mean_accuracy, mean_covariance
 from faceage_bio.stats.prediction_accuracy import censored_areas, delong, jackknife, status_at
 from tests.golden.readers import data
-from tests.rows import golden
+from tests.rows import golden, numbers
 
 r = golden("readers")
 T, R = data.CONDITIONS, data.READERS
-
-
-def numbers(found) -> list[float]:
-    return [found.estimate, found.ci_lower, found.ci_upper, found.p_value]
 
 
 def close(ours, expected, rtol=1e-8, atol=0.0):

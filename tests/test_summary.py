@@ -303,6 +303,7 @@ def test_cohorts_are_described_from_table_one_and_follow_up():
 
 def ages(r, n=114, spread=10.2, cohort="one"):
     """A correlation of face age with age, and the spread of age."""
+    whole = {"group": "all", "n": n}
     found = {
         "term": "face_age",
         "measure": "correlation",
@@ -310,13 +311,7 @@ def ages(r, n=114, spread=10.2, cohort="one"):
         "estimate": r,
         "n": n,
     }
-    age = {
-        "term": "chronological_age",
-        "variable": "chronological_age",
-        "measure": "mean",
-        "group": "all",
-        "n": n,
-    }
+    age = whole | {"term": "chronological_age", "variable": "chronological_age", "measure": "mean"}
     age |= {"estimate": 63.0, "standard_deviation": spread}
     return {
         "acceleration__summary": rows("acceleration/summary", found, cohort=cohort),
@@ -415,12 +410,8 @@ def test_missing_data_of_exposures_and_covariates_are_counted():
     table = rows("phenotype/table_one", base)
     words = "nothing is missing of the variables of Table 1"
     assert checked("Missing data", phenotype__table_one=table).words == words
-    cells = subjects(
-        ("intake", "", 40),
-        ("acceleration", "", 40),
-        ("survival", "missing_smoking", 14),
-        ("survival", "", 26),
-    )
+    survival = (("survival", "missing_smoking", 14), ("survival", "", 26))
+    cells = subjects(("intake", "", 40), ("acceleration", "", 40), *survival)
     check = checked("Missing data", phenotype__table_one=table, ledger__flow=cells)
     words = "at most 35% (covariates of the full Cox model, one: 14 missing)"
     assert (check.state, check.words) == (PROBLEM, words)

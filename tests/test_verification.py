@@ -94,23 +94,25 @@ def test_stratified_log_rank_tests_are_those_of_statsmodels():
     assert max(row["difference"] for row in found) < 1e-9
 
 
+def curves_of(table, groupings, asked=None):
+    """What is compared of the curves of these groups, by the groups that the report asks for."""
+    curve = curves_by_group(table, groupings, "log-log", "north")
+    summary = summarise(table, groupings, Survival(), "north")
+    asked = groupings if asked is None else asked
+    return headline_input.curves(table, asked, (), curve, summary, "north")
+
+
 def small_groups(last):
     """Delayed entry; the last three of 60 participants are the group of high face ages."""
     table = people(60).sort_values("face_age", ignore_index=True)
-    table = table.assign(
-        face_age=table["face_age"].clip(upper=84),
-        entry_years=0.1,
-        followup_years=table["followup_years"] + 0.6,
-    )
+    years = table["followup_years"] + 0.6
+    table = table.assign(face_age=table["face_age"].clip(upper=84), entry_years=0.1, followup_years=years)
     table.loc[57:, ["face_age", "entry_years", "followup_years", "event"]] = last
-    groupings = [part(table, "face_age", [85])]
-    curve = curves_by_group(table, groupings, "log-log", "north")
-    summary = summarise(table, groupings, Survival(), "north")
-    return headline_input.curves(table, groupings, (), curve, summary, "north")
+    return curves_of(table, [part(table, "face_age", [85])])
 
 
 def test_a_group_for_which_lifelines_fails_is_a_row_with_its_reason():
-    # nobody of the group is at risk when the second enters
+    # no participant of the group is at risk when the second enters
     found = compared.compare_curves(small_groups([[90, 0.1, 0.5, 0], [90, 1.0, 2.0, 0], [90, 1.2, 3.0, 1]]))
     told = [row for row in found if "reason" in row and "lifelines gives no result" in str(row["reason"])]
     assert len(told) == 1
@@ -123,22 +125,18 @@ def test_limits_are_compared_where_both_have_them():
     table = people(60)
     table.loc[table["face_age"].idxmax(), ["face_age", "event"]] = [120.0, 1.0]
     groupings = [part(table, "face_age", [110])]
-    curve = curves_by_group(table, groupings, "log-log", "north")
-    summary = summarise(table, groupings, Survival(), "north")
-    found = compared.compare_curves(headline_input.curves(table, groupings, (), curve, summary, "north"))
+    found = compared.compare_curves(curves_of(table, groupings))
     assert checked(found).state == OK
     assert max(row["difference"] for row in found) < 1e-9
     message = r"group <= 110; > 110 of face_age is not one that survival\.curves makes"
     with pytest.raises(RunError, match=message):
-        list(headline_input.curves(table, [part(table, "face_age", [85])], (), curve, summary, "north"))
+        list(curves_of(table, groupings, [part(table, "face_age", [85])]))
 
 
 def test_a_median_between_two_deaths_is_a_known_difference():
     # all of an even number die: survival is one half between two deaths, of which lifelines takes one
     table = people(60).assign(event=1.0)
-    curve = curves_by_group(table, [], "log-log", "north")
-    summary = summarise(table, [], Survival(), "north")
-    found = compared.compare_curves(headline_input.curves(table, [], (), curve, summary, "north"))
+    found = compared.compare_curves(curves_of(table, []))
     (median,) = [row for row in found if row["quantity"] == "median survival"]
     assert median["difference"] > 1e-6
     assert "lifelines" in str(median["reason"])
@@ -219,17 +217,12 @@ def test_whatever_another_package_fails_at_is_a_reason_and_a_bug_of_ours_is_not(
 
 
 @pytest.mark.parametrize(
-    ("method", "test", "cohorts", "software"),
-    [
-        ("REML", "adhoc", 4, "scipy"),
-        ("REML", "knha", 4, "scipy"),
-        ("REML", "z", 4, "scipy"),
-        ("REML", "adhoc", 2, "statsmodels"),
-    ],
+    ("test", "cohorts", "software"),
+    [("adhoc", 4, "scipy"), ("knha", 4, "scipy"), ("z", 4, "scipy"), ("adhoc", 2, "statsmodels")],
 )
-def test_pooled_estimates_are_those_of_statsmodels_and_of_reml(method, test, cohorts, software):
+def test_pooled_estimates_are_those_of_statsmodels_and_of_reml(test, cohorts, software):
     tables = [pooled_cox(f"c{k}", 0.1 + 0.2 * k, 0.1 + 0.03 * k) for k in range(cohorts)]
-    estimates = pool_rows(headline_rows({"survival/cox": tables}), Choices(method, test)).estimates
+    estimates = pool_rows(headline_rows({"survival/cox": tables}), Choices("REML", test)).estimates
     (pool,) = headline_input.pools(estimates)
     found = compared.compare_pools([pool])
     assert [row["software"] for row in found] == [software] * 3
@@ -250,13 +243,9 @@ def test_a_method_without_other_software_is_said():
 
 
 def test_a_result_without_its_participants_is_refused(tmp_path):
-    paths = [
-        tmp_path / "north" / folder / name
-        for folder, name in (("survival", "cox.tsv"), ("expression", "panel.tsv"))
-    ]
-    message = (
-        r"5 table\(s\) lack: north/acceleration/acceleration; north/survival/follow_up; north/cohort/samples"
-    )
+    paths = [tmp_path / "north" / name for name in ("survival/cox.tsv", "expression/panel.tsv")]
+    lacking = r"north/acceleration/acceleration; north/survival/follow_up; north/cohort/samples"
+    message = rf"5 table\(s\) lack: {lacking}"
     with pytest.raises(RunError, match=message):
         headline_of(paths, None)
 

@@ -95,14 +95,13 @@ def test_a_file_that_changed_meanwhile_is_not_mixed(server, tmp_path):
     assert path.read_bytes() == CONTENT[::-1]
 
 
-def test_a_missing_file_is_told(server, tmp_path):
-    with pytest.raises(WeightsError, match="the server answered 404"):
-        fetch(f"{server.url}.gone", tmp_path)
-
-
-def test_no_connection_is_told(tmp_path):
-    with pytest.raises(WeightsError, match="broke off"):
-        fetch("http://127.0.0.1:9/faceage_model.h5", tmp_path)
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [("{}.gone", "the server answered 404"), ("http://127.0.0.1:9/faceage_model.h5", "broke off")],
+)
+def test_a_missing_file_and_no_connection_are_told(server, tmp_path, url, message):
+    with pytest.raises(WeightsError, match=message):
+        fetch(url.format(server.url), tmp_path)
 
 
 def test_a_kept_file_that_changed_is_told(server, tmp_path):
