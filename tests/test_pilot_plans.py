@@ -79,7 +79,9 @@ def test_the_saving_is_that_of_the_variance_of_the_adjusted_log_rank_score():
 
 def test_the_interval_holds_the_saving_and_that_of_the_increment_nothing():
     rows = cohort(400, np.log(1.15))
-    found = prognostic_gain(rows, {"base": ["chronological_age"], "both": ["chronological_age", "face_age"]}, repeats=200)  # fmt: skip
+    found = prognostic_gain(
+        rows, {"base": ["chronological_age"], "both": ["chronological_age", "face_age"]}, repeats=200
+    )
     base, both = found.to_dict("records")
     assert base["ci_lower"] <= base["saving"] <= base["ci_upper"]
     assert both["increment"] == pytest.approx(both["saving"] - base["saving"])
@@ -93,7 +95,9 @@ def test_selection_counts_patients_to_screen_and_what_they_cost():
     assert told["randomised after selection"] < value_of(trial.table(), "participants")
     assert told["screened for selection"] == pytest.approx(4 * told["randomised after selection"], abs=4)
     everyone = trial.trial.participants(0.8)
-    assert told["cost after selection"] == pytest.approx(told["randomised after selection"] * 1.2 / everyone, rel=0.01)  # fmt: skip
+    assert told["cost after selection"] == pytest.approx(
+        told["randomised after selection"] * 1.2 / everyone, rel=0.01
+    )
     rows = cohort(4000, 1.0)
     share, ratio = selected_by(rows, "age_acceleration", 8)
     assert share == pytest.approx(0.159, abs=0.02)  # of a normal distribution above one SD
@@ -173,11 +177,15 @@ def test_an_interval_above_a_value():
 def test_commands_on_a_pilot_and_the_page_of_their_plans(tmp_path):
     pilot = tmp_path / "pilot.tsv"
     cohort(150, 0.3).assign(subject_id=[f"s{k}" for k in range(150)]).to_csv(pilot, sep="\t", index=False)
-    curve = pd.DataFrame({"grouping": ["all", "all", "all", "sex"], "years": [0, 1, 2, 1], "survival": [1, 0.7, 0.5, 0.1]})  # fmt: skip
+    curve = pd.DataFrame(
+        {"grouping": ["all", "all", "all", "sex"], "years": [0, 1, 2, 1], "survival": [1, 0.7, 0.5, 0.1]}
+    )
     curve.to_csv(tmp_path / "kaplan_meier.tsv", sep="\t", index=False)
     trial, precision = tmp_path / "trial.tsv", tmp_path / "precision.tsv"
     line = f"trial --hazard-ratio 0.7 --output {trial}"
-    said = output_of(f"plan {line} --survival-table {tmp_path}/kaplan_meier.tsv --follow-up 1 --accrual 1 --pilot {pilot} --repeats 100 --threshold 5")  # fmt: skip
+    said = output_of(
+        f"plan {line} --survival-table {tmp_path}/kaplan_meier.tsv --follow-up 1 --accrual 1 --pilot {pilot} --repeats 100 --threshold 5"
+    )
     assert "increment by face age, 95% CI from" in said
     assert "events with adjustment for chronological age, face age: " in said
     assert "of the patients. Choose the threshold by reason, never by outcome" in said
@@ -199,7 +207,9 @@ def test_commands_on_a_pilot_and_the_page_of_their_plans(tmp_path):
         read_plan(tmp_path / "kaplan_meier.tsv")
     with pytest.raises(RunError, match="--threshold needs --pilot, and no --selected-share"):
         output_of(f"plan {line} --median-survival 1 --threshold 5")
-    costly = output_of(f"plan {line} --median-survival 1 --selected-share 0.2 --selected-hazard-ratio 1.1 --screening-cost 0.1")  # fmt: skip
+    costly = output_of(
+        f"plan {line} --median-survival 1 --selected-share 0.2 --selected-hazard-ratio 1.1 --screening-cost 0.1"
+    )
     assert "Selection is not worth it: the trial costs 1." in costly
     with pytest.raises(RunError, match="--simulate 10 needs survival"):
         output_of(f"plan study --hazard-ratio 1.2 --sd 8 --simulate 10 --output {trial}")

@@ -55,7 +55,9 @@ def test_tail_equals_folded_densities_down_to_1e_21(height):
 
 @pytest.mark.parametrize("height", heights("equal"))
 def test_tail_of_equal_weights_is_chi_square(height):
-    assert chi_square_mixture_tail(height, np.full(6, 2.5)) == pytest.approx(golden(f"equal {height:g}")[0], rel=1e-10)  # fmt: skip
+    assert chi_square_mixture_tail(height, np.full(6, 2.5)) == pytest.approx(
+        golden(f"equal {height:g}")[0], rel=1e-10
+    )
     nearly = np.full(6, 2.5) * np.linspace(1 - 1e-9, 1 + 1e-9, 6)
     assert chi_square_mixture_tail(height, nearly) == pytest.approx(golden(f"equal {height:g}")[0], rel=1e-6)
 

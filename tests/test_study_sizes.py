@@ -39,7 +39,9 @@ def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
     flow = read_table(tmp_path / RESULTS / "two/flow.tsv")  # a line through two points leaves no residual
     assert flow.loc[flow.reason == "too_few_for_a_line", "n"].tolist() == [2]
     reports = tmp_path / RESULTS / "reports"
-    index, association, survival = ((reports / f"{name}.html").read_text() for name in ("index", "association", "survival"))  # fmt: skip
+    index, association, survival = (
+        (reports / f"{name}.html").read_text() for name in ("index", "association", "survival")
+    )
     assert "INTERNAL: not for release" in survival
     assert "Not run for unfollowed: no participant with age acceleration has follow-up." in survival
     assert re.search(r"<strong>Prespecified genes[^<]*</strong>: no RNA counts", association)

@@ -112,7 +112,9 @@ def test_start_stop_rows_of_time_zero_give_the_same_model():
 
 
 def test_the_command_says_what_r_says(tmp_path):
-    output_of(f"fit-survival --participants {HERE}/people.tsv --set survival.added_value.bootstraps=0 --output {tmp_path}")  # fmt: skip
+    output_of(
+        f"fit-survival --participants {HERE}/people.tsv --set survival.added_value.bootstraps=0 --output {tmp_path}"
+    )
     table = pd.read_csv(tmp_path / "cox.tsv", sep="\t")
     found = table[(table.model == "face age + age") & (table.term == "face_age")].iloc[0]
     numbers = ["n", "n_events", "estimate", "ci_lower", "ci_upper", "p_value"]

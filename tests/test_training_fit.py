@@ -185,7 +185,9 @@ def test_a_loss_that_is_no_number_stops_and_the_last_good_weights_are_kept(prepa
         fit_model(settings(), prepared, tmp_path / "run")
     expected = "the loss was no number any more"
     assert read_json(tmp_path / "run" / "model" / "card.json")["training"]["stopped"] == expected
-    assert load_model(tmp_path / "run" / "model").predict(np.random.default_rng(1).integers(0, 255, (1, 32, 32, 3), np.uint8)).shape == (1,)  # fmt: skip
+    assert load_model(tmp_path / "run" / "model").predict(
+        np.random.default_rng(1).integers(0, 255, (1, 32, 32, 3), np.uint8)
+    ).shape == (1,)
     at(monkeypatch, 0, fitting.NotFinite())
     with pytest.raises(RunError, match="before the first epoch ended, so there are no weights to keep"):
         fit_model(settings(), prepared, tmp_path / "other")

@@ -269,7 +269,9 @@ def test_panel_is_one_family_for_each_test_and_outcome():
         assert (rows.n_tests == 3).all()
         known = rows.dropna(subset=["p_value"])
         np.testing.assert_allclose(known.p_bonferroni, np.minimum(1, 3 * known.p_value))
-    assert (genes[genes.term == "ABSENT"].note == "not estimated, because the genotypes have no variant of it").all()  # fmt: skip
+    assert (
+        genes[genes.term == "ABSENT"].note == "not estimated, because the genotypes have no variant of it"
+    ).all()
 
 
 def test_orders_and_the_counted_allele_do_not_matter():
@@ -283,11 +285,15 @@ def test_orders_and_the_counted_allele_do_not_matter():
     other = Genotypes(genotypes.variants.iloc[rows].reset_index(drop=True), turned)
     two = fit(people.sample(frac=1, random_state=1), other)
     for column in ("estimate", "ci_lower", "p_value", "q_value", "n_carriers"):
-        np.testing.assert_allclose(one["genes"][column].astype(float), two["genes"][column].astype(float), rtol=1e-8)  # fmt: skip
+        np.testing.assert_allclose(
+            one["genes"][column].astype(float), two["genes"][column].astype(float), rtol=1e-8
+        )
     quality = two["quality"].set_index("term")["estimate"]
     assert quality["of them with the other allele counted, since it is the rarer one"] == 9
     common = one["common"].set_index(["term", "outcome"]).p_value
-    pd.testing.assert_series_equal(two["common"].set_index(["term", "outcome"]).p_value.reindex(common.index), common)  # fmt: skip
+    pd.testing.assert_series_equal(
+        two["common"].set_index(["term", "outcome"]).p_value.reindex(common.index), common
+    )
 
 
 def test_filters_are_counted_and_all_participants_are_in_the_count():
@@ -316,7 +322,9 @@ def test_filters_are_counted_and_all_participants_are_in_the_count():
 def test_few_carriers_and_too_few_participants_keep_their_rows_with_the_reason():
     people, genotypes = variant_study()
     few = fit(people, genotypes, min_carriers=100)
-    assert few["genes"].note.unique().tolist() == ["not estimated, because fewer than 100 participants carry a rare variant of it"]  # fmt: skip
+    assert few["genes"].note.unique().tolist() == [
+        "not estimated, because fewer than 100 participants carry a rare variant of it"
+    ]
     assert few["genes"].p_value.isna().all()
     none = fit(people, genotypes, max_maf=0.001)["genes"]
     assert (none.note == "not estimated, because none of its variants is rare and passed the filters").all()

@@ -128,7 +128,9 @@ def test_no_shared_job_holds_photos_of_two_cohorts_or_what_waits_for_them():
 
 def test_the_style_of_the_workflow_is_clean(study):
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--configfile", "config.yaml", "--lint"]  # fmt: skip
-    done = subprocess.run(command, cwd=study, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
+    done = subprocess.run(
+        command, cwd=study, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
     assert done.returncode == 0, done.stderr
 
 
