@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faceage_bio.analyses.acceleration.acceleration_stage import Validity, compute, describe
-from faceage_bio.analyses.acceleration.definitions import PLACES, Settings
+from faceage_bio.analyses.acceleration.acceleration_stage import compute, describe
+from faceage_bio.analyses.acceleration.definitions import PLACES
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
 from faceage_bio.analyses.acceleration.repeats import dated_photos
 from faceage_bio.analyses.age_residual import age_acceleration, fit_line
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError, FitError
+from faceage_bio.core.settings.settings_acceleration import Acceleration
 from tests.rows import told
 from tests.survival_studies import COHORT
 
@@ -77,7 +78,7 @@ def photo_tables():
     ],
 )
 def test_which_photo_counts_and_where_time_starts(rule, face, age, followup):
-    table = one_per_subject(*photo_tables(), rule).set_index("subject_id")
+    table = one_per_subject(*photo_tables(), Acceleration(repeat_photos=rule)).set_index("subject_id")
     assert table.face_age["a"] == face
     assert table.chronological_age["a"] == age
     assert table.followup_years["a"] == pytest.approx(followup)
@@ -101,7 +102,8 @@ def sessions():
     ("days", "face", "later"), [(0, 61.0, 0), (1, 61.0, 0), (2, 60.5, 2), (400, 61.0, 366)]
 )
 def test_median_is_of_the_photos_of_the_first_session(days, face, later):
-    table = one_per_subject(*sessions(), "median", session_days=days).set_index("subject_id")
+    settings = Acceleration(repeat_photos="median", session_days=days)
+    table = one_per_subject(*sessions(), settings).set_index("subject_id")
     assert table.face_age["a"] == face
     assert table.followup_years["a"] == pytest.approx(4 - later / 365.25)
     assert table.chronological_age["a"] == pytest.approx(58 + later / 365.25)
@@ -115,7 +117,8 @@ def test_a_session_may_be_of_minutes(minutes, face):
     faces, photos, known = sessions()
     at = ["2020-01-01 23:50", "2020-01-02T00:05:00", "2020-01-02 00:10:00.5", "2020-01-03 10:00"]
     photos["photo_date"] = [*at, "2021-01-01", "2020-01-01", "2020-01-01 08:00"]
-    table = one_per_subject(faces, photos, known, "median", session_minutes=minutes).set_index("subject_id")
+    settings = Acceleration(repeat_photos="median", session_minutes=minutes)
+    table = one_per_subject(faces, photos, known, settings).set_index("subject_id")
     assert table.face_age["a"] == face
     assert table.photo_date["a"] in ("2020-01-01", "2020-01-02", "2020-01-03")  # days alone go on
     assert table.face_age["b"] == 50.0  # at what time the first was taken is not known
@@ -124,13 +127,14 @@ def test_a_session_may_be_of_minutes(minutes, face):
 def test_days_between_photos_are_those_of_the_calendar():
     faces, photos, known = sessions()
     photos["photo_date"] = ["2020-01-01 23:00", None, None, None, "2020-01-03 01:00", None, None]
-    table = one_per_subject(faces, photos, known, "last").set_index("subject_id")
+    table = one_per_subject(faces, photos, known, Acceleration(repeat_photos="last")).set_index("subject_id")
     assert table.followup_years["a"] == pytest.approx(4)  # the undated come last
     faces = faces.iloc[[0, 4]]
-    table = one_per_subject(faces, photos, known, "last").set_index("subject_id")
+    table = one_per_subject(faces, photos, known, Acceleration(repeat_photos="last")).set_index("subject_id")
     assert table.followup_years["a"] == pytest.approx(4 - 2 / 365.25)
     late = known.assign(diagnosis_date="2020-01-02")
-    table = one_per_subject(faces, photos, late, "nearest", "diagnosis_date").set_index("subject_id")
+    nearest = Acceleration(repeat_photos="nearest", nearest_to="diagnosis_date")
+    table = one_per_subject(faces, photos, late, nearest).set_index("subject_id")
     assert table.face_age["a"] == 60.0  # both a day away: the earlier
     assert dated_photos(faces, photos, known).years.tolist() == pytest.approx([0, 2 / 365.25])
 
@@ -138,7 +142,7 @@ def test_days_between_photos_are_those_of_the_calendar():
 def test_minutes_without_times_of_day_are_told():
     message = r"session_minutes needs times of day, and 'photo_date' has dates alone in 5 of 7 photos. Expected such as 2021-03-04 10:15. Write"
     with pytest.raises(CohortError, match=message):
-        one_per_subject(*sessions(), "median", session_minutes=30)
+        one_per_subject(*sessions(), Acceleration(repeat_photos="median", session_minutes=30))
     words = "session_days and session_minutes both say how long a session is; give one"
     with pytest.raises(ConfigError, match=words):
         check_config({"acceleration": {"session_days": 1, "session_minutes": 5}})
@@ -147,7 +151,9 @@ def test_minutes_without_times_of_day_are_told():
 def test_a_session_starts_at_the_first_photo_that_can_be_used():
     faces, photos, known = sessions()
     faces.loc[:3, "face_age"] = np.nan
-    table = one_per_subject(faces, photos, known, "median").set_index("subject_id")
+    table = one_per_subject(faces, photos, known, Acceleration(repeat_photos="median")).set_index(
+        "subject_id"
+    )
     assert table.face_age["a"] == 99.0
     assert table.followup_years["a"] == pytest.approx(4 - 366 / 365.25)
 
@@ -156,7 +162,7 @@ def test_if_the_first_photo_is_unusable_time_starts_at_the_second():
     faces, photos, people = photo_tables()
     faces.loc[0, "face_age"] = np.nan
     people.loc[0, "followup_years"] = 1.0  # died between the photos
-    table = one_per_subject(faces, photos, people, "first").set_index("subject_id")
+    table = one_per_subject(faces, photos, people, Acceleration()).set_index("subject_id")
     assert table.face_age["a"] == 70.0
     assert table.followup_years["a"] < 0
     assert table.ended_before_photo["a"]
@@ -177,9 +183,9 @@ def test_fitted_in_the_reference_group_the_difference_stays_and_within_cohorts_i
     tables = [cohort_tables(200, "cancer", 5, 1), cohort_tables(200, "reference", 0, 2)]
     inputs = [list(column) for column in zip(*tables, strict=True)]
     names = ["cancer", "reference"]
-    own = compute(*inputs, names, "first", "cohort")
+    own = compute(*inputs, names, Acceleration())
     assert own["cancer"].table.age_acceleration.mean() == pytest.approx(0, abs=1e-9)
-    shared = compute(*inputs, names, "first", "reference")
+    shared = compute(*inputs, names, Acceleration(fit_in="reference"))
     assert shared["cancer"].table.age_acceleration.mean() == pytest.approx(5, abs=1)
     assert shared["reference"].table.age_acceleration.mean() == pytest.approx(0, abs=1e-9)
 
@@ -189,16 +195,16 @@ def test_a_cohort_by_itself_has_the_ages_of_all_together_and_definitions_by_cont
     names = ["one", "two"]
     parts = [cohort_tables(80, "cancer", 4, 1), cohort_tables(90, "reference", 0, 2)]
     inputs = [[part[k] for part in parts] for k in range(3)]
-    whole = compute(*inputs, names, "first", "cohort")
+    whole = compute(*inputs, names, Acceleration())
     alone = {
-        name: compute(*([table] for table in part), [name], "first", "cohort", places=PLACES[:1])[name]
+        name: compute(*([table] for table in part), [name], Acceleration(), places=PLACES[:1])[name]
         for name, part in zip(names, parts, strict=True)
     }
     for name in names:
         assert not [column for column in alone[name].table if column.endswith("_reference")]
         pd.testing.assert_frame_equal(alone[name].table, whole[name].table[list(alone[name].table)])
         pd.testing.assert_frame_equal(alone[name].summary, whole[name].summary)
-    later = describe({name: one.table for name, one in alone.items()}, Settings(), Validity())
+    later = describe({name: one.table for name, one in alone.items()}, Acceleration())
     for name in names:
         assert later[name].table["acceleration_linear_reference"].notna().all()
         pd.testing.assert_frame_equal(later[name].table[list(whole[name].table)], whole[name].table)
@@ -210,12 +216,12 @@ def test_face_ages_of_unknown_participants_are_told():
     people, photos, faces = cohort_tables(30, "cancer", 5, 1)
     message = r"1 face age.s. are of subjects whom the clinical table does not have: cancer7.*Expected subjects of the clinical table. Add them there"
     with pytest.raises(CohortError, match=message):
-        compute([people[people.subject_id != "cancer7"]], [photos], [faces], ["c"], "first", "cohort")
+        compute([people[people.subject_id != "cancer7"]], [photos], [faces], ["c"], Acceleration())
 
 
 def test_too_few_participants_keep_their_rows_with_a_reason():
     people, photos, faces = cohort_tables(6, "cancer", 5, 1)
-    result = compute([people], [photos], [faces], ["c"], "first", "cohort")["c"]
+    result = compute([people], [photos], [faces], ["c"], Acceleration())["c"]
     assert set(result.ledger.reason) == {"too_few_for_a_line"}
     assert "not estimated, because 6 participants" in told(result.summary).str.cat()
     assert result.table.age_gap.notna().all()

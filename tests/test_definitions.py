@@ -9,18 +9,17 @@ from scipy.stats import norm
 
 from faceage_bio.analyses.acceleration import definitions
 from faceage_bio.analyses.acceleration.acceleration_stage import (
-    Choices,
-    Validity,
     compute,
     describe,
     flag,
     plain_people,
     sensitivity,
 )
-from faceage_bio.analyses.acceleration.definitions import KINDS, Settings, column_of, define, normative_scores
+from faceage_bio.analyses.acceleration.definitions import KINDS, column_of, define, normative_scores
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError
+from faceage_bio.core.settings.settings_acceleration import Acceleration
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.smoothing import natural_spline, place_knots
@@ -28,15 +27,16 @@ from tests.commands import output_of
 from tests.definition_participants import people
 from tests.rows import told
 
-COVARIATES = ("sex", "smoking", "bmi")
+COVARIATES = ["sex", "smoking", "bmi"]
+TESTED = Acceleration(valid_ages=[60.0, 120.0], low_resolution=112.0)
 
 
 def defined(table, **options):
-    return define(table, Settings(adjust_for=COVARIATES, **options)).people
+    return define(table, Acceleration(adjust_for=COVARIATES, **options)).people
 
 
 def described(table):
-    return describe({"c": table}, Settings(adjust_for=COVARIATES), Validity())["c"]
+    return describe({"c": table}, Acceleration(adjust_for=COVARIATES))["c"]
 
 
 @pytest.mark.parametrize("kind", ["linear", "linear_cross_fitted", "spline", "loess", "adjusted"])
@@ -212,8 +212,8 @@ def test_sex_units_have_spread_one_in_each_sex():
 def test_table_shows_every_definition_with_its_correlation():
     study = {"a": people(100, 1, cohort="a"), "b": people(100, 2, "reference", cohort="b")}
     terms = {"age_gap", "acceleration_loess_reference", "age_z", "age_centile", "acceleration_sex_sd"}
-    chosen = Settings(definition="spline", adjust_for=COVARIATES)
-    for name, cohort in describe(study, chosen, Validity()).items():
+    chosen = Acceleration(definition="spline", adjust_for=COVARIATES)
+    for name, cohort in describe(study, chosen).items():
         table = cohort.definitions
         assert (table.cohort == name).all()
         assert (table.groupby("term").measure.nunique() == 3).all()
@@ -276,10 +276,14 @@ def stage_tables(n=60):
 def test_stage_says_why_a_chosen_definition_has_no_number_for_a_participant():
     subjects, photos, faces = stage_tables()
     subjects.loc[0, "bmi"] = np.nan
-    choices = Choices(Settings(definition="adjusted", adjust_for=COVARIATES))
-    found = compute([subjects], [photos], [faces], ["c"], "first", "cohort", choices)["c"]
+    settings = Acceleration(definition="adjusted", adjust_for=COVARIATES)
+    found = compute([subjects], [photos], [faces], ["c"], settings)["c"]
     assert found.ledger.reason.tolist() == ["outside_the_definition"] + [""] * 59
     assert found.table.low_resolution.sum() == 20
+
+
+def nearest_to(column):
+    return Acceleration(repeat_photos="nearest", nearest_to=column)
 
 
 @pytest.mark.parametrize("day", ["2020-02-01", "2021-12-01", "2021-01-01"])
@@ -289,7 +293,7 @@ def test_nearest_photo_counts(day):
     subjects = pd.DataFrame({
         "subject_id": ["a"], "chronological_age": 58.0, "followup_years": 5.0, "entry_years": np.nan, "diagnosis_date": [day],
     })  # fmt: skip
-    one = one_per_subject(faces, photos, subjects, "nearest", "diagnosis_date").iloc[0]
+    one = one_per_subject(faces, photos, subjects, nearest_to("diagnosis_date")).iloc[0]
     late = day == "2021-12-01"  # of two equally near photos the earlier counts
     assert one.face_age == (70 if late else 60)
     assert one.chronological_age == pytest.approx(60 if late else 58, abs=0.01)
@@ -303,10 +307,10 @@ def test_without_a_date_only_a_single_photo_counts():
         "cohort": "c", "subject_id": list("abcd"), "chronological_age": 58.0, "followup_years": 5.0, "entry_years": np.nan,
         "diagnosis_date": None, "group": "cancer",
     })  # fmt: skip
-    table = one_per_subject(faces, photos, subjects, "nearest", "diagnosis_date")
+    settings = nearest_to("diagnosis_date")
+    table = one_per_subject(faces, photos, subjects, settings)
     assert table.face_age.notna().tolist() == [False, True, True, False]
-    choices = Choices(nearest_to="diagnosis_date")
-    found = compute([subjects], [photos], [faces], ["c"], "nearest", "cohort", choices)["c"]
+    found = compute([subjects], [photos], [faces], ["c"], settings)["c"]
     assert found.ledger.reason[0] == "no_nearest_photo"
     assert found.ledger.reason[3] == "no_face_age"
     assert "no_nearest_photo" not in found.table
@@ -324,22 +328,22 @@ def test_nearest_needs_dates(column, message):
     subjects = subjects.assign(chronological_age=58.0, followup_years=5.0, entry_years=0.0)
     photos = photos_of(["2020-01-01"])
     with pytest.raises(CohortError, match=message):
-        one_per_subject(photos.assign(face_age=60.0), photos, subjects, "nearest", column)
+        one_per_subject(photos.assign(face_age=60.0), photos, subjects, nearest_to(column))
 
 
 def test_flags_know_true_false_and_not_known():
     ages, sides = [59.9, 60.0, np.nan], [np.nan, 111.0, 112.0]
     table = pd.DataFrame({"chronological_age": ages, "face_short_side": sides})
-    found = flag(table, (60.0, 120.0), 112.0)
+    found = flag(table, TESTED)
     assert found.valid_age.tolist() == [False, True, pd.NA]
     assert found.low_resolution.tolist() == [pd.NA, True, False]
-    assert not flag(table[["chronological_age"]], (60.0, 120.0), 112.0).low_resolution.notna().any()
+    assert not flag(table[["chronological_age"]], TESTED).low_resolution.notna().any()
 
 
 def test_sensitivity_counts_those_within_the_test():
     sides = np.where(np.arange(200) < 50, 90.0, 150.0)
-    table = flag(defined(people(200)).assign(face_short_side=sides), (60.0, 120.0), 112.0)
-    found = sensitivity(table, (60.0, 120.0), 112.0)
+    table = flag(defined(people(200)).assign(face_short_side=sides), TESTED)
+    found = sensitivity(table, TESTED)
     n = found.groupby("subgroup", sort=False).n.first()
     assert n.to_dict() == {
         "": 200, "ages 60 to 120": (table.chronological_age >= 60).sum(), "faces of 112 pixels and more": 150,
@@ -348,8 +352,8 @@ def test_sensitivity_counts_those_within_the_test():
     older = found[(found.excluded == "ages") & (found.term == "age_gap") & (found.measure == "mean")].iloc[0]
     assert older.estimate == pytest.approx(table.age_gap[table.chronological_age >= 60].mean())
     # a cohort of young people, and photos of unknown size
-    young = flag(defined(people(80).query("chronological_age < 59")), (60.0, 120.0), 112.0)
-    rows = sensitivity(young, (60.0, 120.0), 112.0)
+    young = flag(defined(people(80).query("chronological_age < 59")), TESTED)
+    rows = sensitivity(young, TESTED)
     notes = told(rows).groupby(rows.subgroup, sort=False).first()
     assert "no participant is left" in notes["ages 60 to 120"]
     assert "size of the faces is not known" in notes["faces of 112 pixels and more"]
@@ -385,7 +389,7 @@ def test_command_on_a_plain_table(tmp_path):
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_a_handful_of_a_plain_table_leaves_no_cell_without_a_reason(n):
     table = pd.DataFrame({"face_age": [60.0, 70.0], "chronological_age": [60.0, 61.0]}).head(n)
-    for cohort in describe(plain_people(table), Settings(), Validity()).values():
+    for cohort in describe(plain_people(table), Acceleration(adjust_for=[])).values():
         for rows in (cohort.definitions, cohort.sensitivity, cohort.summary):
             silent = rows[rows.estimate.isna() & (told(rows) == "")]
             assert not len(silent), silent[["term", "measure", "n"]]
@@ -393,7 +397,7 @@ def test_a_handful_of_a_plain_table_leaves_no_cell_without_a_reason(n):
 
 def test_other_words_for_sex_are_said_to_be_none():
     table = pd.DataFrame({"face_age": np.arange(60.0, 100), "chronological_age": np.arange(55.0, 95)})
-    rows = describe(plain_people(table.assign(sex="x")), Settings(), Validity())["all"].definitions
+    rows = describe(plain_people(table.assign(sex="x")), Acceleration(adjust_for=[]))["all"].definitions
     for term in ("age_z", "acceleration_sex_sd"):
         words = "no participant is known to be female or male"
         assert told(rows[rows.term == term]).str.contains(words).all()

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.acceleration.acceleration_stage import Validity, describe
-from faceage_bio.analyses.acceleration.definitions import Settings
+from faceage_bio.analyses.acceleration.acceleration_stage import describe
 from faceage_bio.analyses.acceleration.repeats import (
     ageing_rate_table,
     ageing_rates,
@@ -25,6 +24,7 @@ from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
 from faceage_bio.analyses.phenotype.table_one import age_histogram, distributions, table_one
 from faceage_bio.analyses.readers.readers_stage import compare_readers
 from faceage_bio.core.results.row import columns_of, is_result
+from faceage_bio.core.settings.settings_acceleration import Acceleration
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.faces.faceage.model_comparison import compare_models, compare_predictions
 from faceage_bio.faces.faceage.photo_quality import bin_measures, count_photos, summarise_face_ages
@@ -100,7 +100,7 @@ def phenotype(known: bool) -> dict[str, pd.DataFrame]:
 
 def acceleration(known: bool) -> dict[str, pd.DataFrame]:
     table = people(known)
-    found = describe({"c": table.drop(columns="age_acceleration")}, Settings(), Validity())["c"]
+    found = describe({"c": table.drop(columns="age_acceleration")}, Acceleration(adjust_for=[]))["c"]
     dated = dated_photos(photos(known), pd.DataFrame(), people(True))
     rates = ageing_rates(dated, people(True), (10, 1460))
     return {

@@ -12,16 +12,6 @@ DEFINED = in_section("acceleration", "definition fit_in folds adjust_for valid_a
 SLOPES_PER_YEARS = 10.0  # slopes on age acceleration are corrected per so many
 
 
-def _defined(settings: Config):
-    """How age acceleration is defined, and outside of which ages and sizes the model was not tested."""
-    from faceage_bio.analyses.acceleration.acceleration_stage import Validity
-    from faceage_bio.analyses.acceleration.definitions import Settings
-
-    chosen = settings.acceleration
-    defined = Settings(chosen.definition, chosen.fit_in, chosen.folds, tuple(chosen.adjust_for))
-    return defined, Validity(tuple(chosen.valid_ages), chosen.low_resolution)
-
-
 @step(
     uses=[*PHOTO_THAT_COUNTS, *DEFINED],
     files={
@@ -47,7 +37,7 @@ def compute_acceleration(
     Example: faceage-bio compute-acceleration --subjects subjects.parquet --photos photos.parquet
     --face-ages face_age.parquet --results results
     """
-    from faceage_bio.analyses.acceleration.acceleration_stage import PLACES, Choices, compute
+    from faceage_bio.analyses.acceleration.acceleration_stage import PLACES, compute
     from faceage_bio.core.results.row import identified
     from faceage_bio.core.tables import read_table, write_table
 
@@ -55,9 +45,8 @@ def compute_acceleration(
     names = [path.parts[-3] if len(path.parts) > 2 else path.stem for path in map(Path.absolute, subjects)]
     tables = [[read_table(path) for path in paths] for paths in (subjects, photos, face_ages)]
     chosen = settings.acceleration
-    choices = Choices(*_defined(settings), chosen.nearest_to, chosen.session_days, chosen.session_minutes)
     places = PLACES if chosen.fit_in == "reference" else PLACES[:1]
-    for name, made in compute(*tables, names, chosen.repeat_photos, chosen.fit_in, choices, places).items():
+    for name, made in compute(*tables, names, chosen, places).items():
         if cohort not in ("", name):
             continue
         folder = results / name / "acceleration"
@@ -95,7 +84,7 @@ def tabulate_definitions(
 
     tables = [read_table(path) for path in participants]
     own = {str(table[COHORT].iloc[0]): table for table in tables if len(table)}
-    found = describe(own, *_defined(settings))
+    found = describe(own, settings.acceleration)
     for name, made in found.items():
         folder = results / name / "acceleration"
         write_table(made.table, folder / "definitions.parquet")
@@ -138,7 +127,7 @@ def define_acceleration(
     from faceage_bio.intake.plain import read_plain
 
     people = read_plain(table, units=parse_units(unit))
-    found = describe(plain_people(people), *_defined(settings))
+    found = describe(plain_people(people), settings.acceleration)
     if hazards:
         rows = [definition_hazards(cohort.table, settings.survival.per_years) for cohort in found.values()]
         write_table(pd.concat(rows, ignore_index=True), hazards)

@@ -232,13 +232,12 @@ def compare_models(
     from faceage_bio.faces.vision.models import read_card
 
     ages, cards = read_table(face_age), [read_card(folder) for folder in model]
-    known, pictures, chosen = read_table(subjects), read_table(photos), settings.acceleration
+    known, pictures = read_table(subjects), read_table(photos)
 
     def counting(table, column=FACE_AGE):
         """One row per participant, whose face age is that of a model by the photos of this table that count."""
-        return one_per_subject(
-            table.assign(**{FACE_AGE: table[column]}), pictures, known, chosen.repeat_photos, chosen.nearest_to, chosen.session_days, chosen.session_minutes
-        ).set_index(SUBJECT)  # fmt: skip
+        own = table.assign(**{FACE_AGE: table[column]})
+        return one_per_subject(own, pictures, known, settings.acceleration).set_index(SUBJECT)
 
     rows, by_band = compare(ages, cards, lambda table, column: counting(table, column)[FACE_AGE])
     write_table(by_band, bands)

@@ -1,7 +1,7 @@
 """The stage: all cohorts' subjects with their age gap and age acceleration, its ledger and its summaries."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,6 @@ from faceage_bio.analyses.acceleration import definitions as definitions_
 from faceage_bio.analyses.acceleration.definitions import (
     PLACES,
     Defined,
-    Settings,
     column_of,
     define,
     definition_bands,
@@ -34,6 +33,7 @@ from faceage_bio.core.columns import (
 from faceage_bio.core.errors import CohortError, FitError, examples
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, each_once, result_rows
+from faceage_bio.core.settings.settings_acceleration import Acceleration
 from faceage_bio.core.tables import ledger_rows
 from faceage_bio.stats.deseq import SPARE_SAMPLES
 from faceage_bio.stats.linear import Estimate, correlation, mean_interval, spread
@@ -46,15 +46,15 @@ SLOPE = {"exposure": AGE, "outcome": "face age", "per": "1 year"}
 BAND = 10  # years
 
 
-def flag(people: pd.DataFrame, valid_ages: tuple[float, float], low_resolution: float) -> pd.DataFrame:
+def flag(people: pd.DataFrame, settings: Acceleration) -> pd.DataFrame:
     """``people`` with ``valid_age`` and ``low_resolution``: true, false, or missing where it is not known."""
-    age = people[AGE].between(*valid_ages).astype("boolean").mask(people[AGE].isna())
+    age = people[AGE].between(*settings.valid_ages).astype("boolean").mask(people[AGE].isna())
     side = people.get(SHORT_SIDE, pd.Series(float("nan"), index=people.index)).astype("float64")
-    small = (side < low_resolution).astype("boolean").mask(side.isna())
+    small = (side < settings.low_resolution).astype("boolean").mask(side.isna())
     return people.assign(**{VALID_AGE: age, LOW_RESOLUTION: small})
 
 
-def sensitivity(people: pd.DataFrame, valid_ages: tuple[float, float], low_resolution: float) -> pd.DataFrame:
+def sensitivity(people: pd.DataFrame, settings: Acceleration) -> pd.DataFrame:
     """Gap, acceleration and their correlation with age, among all participants and without those outside of
     the test.
 
@@ -66,8 +66,8 @@ def sensitivity(people: pd.DataFrame, valid_ages: tuple[float, float], low_resol
     """
     cohort = str(people[COHORT].iloc[0]) if len(people) else ""
     people = people[people[AGE_GAP].notna()]
-    ages = f"ages {valid_ages[0]:g} to {valid_ages[1]:g}"
-    pixels = f"faces of {low_resolution:g} pixels and more"
+    ages = "ages {:g} to {:g}".format(*settings.valid_ages)
+    pixels = f"faces of {settings.low_resolution:g} pixels and more"
     old_enough = people[VALID_AGE].fillna(False).astype(bool)
     sharp = ~people[LOW_RESOLUTION].fillna(True).astype(bool)
     known = bool(people[LOW_RESOLUTION].notna().any())
@@ -119,7 +119,7 @@ def _mean(values: pd.Series) -> dict:
 
 
 @dataclass(frozen=True)
-class Acceleration:
+class OfCohort:
     """What the stage gives for one cohort."""
 
     table: pd.DataFrame
@@ -131,46 +131,20 @@ class Acceleration:
     sensitivity: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class Validity:
-    """What counts as tested: years of age, and pixels of the face's shorter side."""
-
-    ages: tuple[float, float] = (60.0, 120.0)
-    low_resolution: float = 112.0
-
-
-@dataclass(frozen=True)
-class Choices:
-    """Beside who counts: which definition, its fit, and the flags."""
-
-    definition: Settings = field(default_factory=Settings)
-    validity: Validity = field(default_factory=Validity)
-    nearest_to: str | None = None
-    session_days: int = 0
-    session_minutes: int | None = None
-
-
 def compute(
     subjects: list[pd.DataFrame],
     photos: list[pd.DataFrame],
     face_ages: list[pd.DataFrame],
     names: list[str],
-    repeat_photos: str,
-    fit_in: str,
-    choices: Choices | None = None,
+    settings: Acceleration,
     places: Sequence[str] = PLACES,
-) -> dict[str, Acceleration]:
+) -> dict[str, OfCohort]:
     """Age gap and acceleration of every cohort.
 
     Parameters
     ----------
     subjects, photos, face_ages : lists of DataFrame, one per cohort
     names : the cohorts
-    repeat_photos : "first", "last", "mean", "median" or "nearest"
-    fit_in : "cohort" (each cohort's own line) or "reference" (one line, fitted in the controls of all
-        cohorts)
-    choices : Choices
-        ``fit_in`` in it is not looked at.
     places : in whom definitions are fitted, see `define`; controls of all cohorts are needed for "reference"
 
     Raises
@@ -179,7 +153,6 @@ def compute(
         Face ages of subjects whom the cohort does not have; "reference" without enough controls; "nearest"
         without dates.
     """
-    choices = choices or Choices()
     tables = {}
     for name, people, pictures, ages in zip(names, subjects, photos, face_ages, strict=True):
         strangers = sorted(set(ages[SUBJECT]) - set(people[SUBJECT]))
@@ -188,16 +161,15 @@ def compute(
                 f"cohort '{name}': {len(strangers)} face age(s) are of subjects whom the clinical table does not have: "
                 f"{examples(strangers)}. Expected subjects of the clinical table. Add them there, or look for another spelling."
             )
-        rule = (repeat_photos, choices.nearest_to, choices.session_days, choices.session_minutes)
         model = each_once(ages[MODEL_ID]) if MODEL_ID in ages else ""
-        one = one_per_subject(ages, pictures, people, *rule)
+        one = one_per_subject(ages, pictures, people, settings)
         tables[name] = one.assign(**{COHORT: name, MODEL_ID: model})
-    return describe(tables, replace(choices.definition, fit_in=fit_in), choices.validity, places)
+    return describe(tables, settings, places)
 
 
 def describe(
-    tables: dict[str, pd.DataFrame], settings: Settings, validity: Validity, places: Sequence[str] = PLACES
-) -> dict[str, Acceleration]:
+    tables: dict[str, pd.DataFrame], settings: Acceleration, places: Sequence[str] = PLACES
+) -> dict[str, OfCohort]:
     """Every definition, flag and summary, from tables with one row per subject and both ages.
 
     Parameters
@@ -207,9 +179,9 @@ def describe(
         covariates if there are any
     """
     filled = [table for table in tables.values() if len(table)] or tables.values()
-    everyone = flag(pd.concat(filled, ignore_index=True), validity.ages, validity.low_resolution)
+    everyone = flag(pd.concat(filled, ignore_index=True), settings)
     defined = define(everyone, settings, places)
-    return {name: _one_cohort(name, table, defined, settings, validity) for name, table in tables.items()}
+    return {name: _one_cohort(name, table, defined, settings) for name, table in tables.items()}
 
 
 def plain_people(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -223,9 +195,7 @@ def plain_people(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return cohorts or {"all": table}
 
 
-def _one_cohort(
-    name: str, own: pd.DataFrame, defined: Defined, settings: Settings, validity: Validity
-) -> Acceleration:
+def _one_cohort(name: str, own: pd.DataFrame, defined: Defined, settings: Acceleration) -> OfCohort:
     new = [column for column in defined.people if column not in own]
     further = [column for column in own if column in defined.people]
     table = defined.people.loc[defined.people[COHORT] == name, [*further, *new]].reset_index(drop=True)
@@ -253,14 +223,14 @@ def _one_cohort(
     title = next(one.title for one in shown if one.column == chosen)
     fitted = "controls" if settings.fit_in == "reference" else "the cohort"
     model = ("least-squares line" if settings.definition == "linear" else title) + f" fitted in {fitted}"
-    return Acceleration(
+    return OfCohort(
         table,
         ledger_rows(ledger),
         summarise(name, table[both], line, model, definition_of(chosen), why),
         age_bands(name, table[both]),
         definitions_.definition_table(table, defined.notes, shown, chosen),
         definition_bands(table, shown),
-        sensitivity(table, validity.ages, validity.low_resolution),
+        sensitivity(table, settings),
     )
 
 

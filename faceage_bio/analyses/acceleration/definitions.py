@@ -29,6 +29,7 @@ from faceage_bio.core.columns import (
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, counted, result_rows
+from faceage_bio.core.settings.settings_acceleration import Acceleration
 from faceage_bio.intake.observation import entry_of, is_followed
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import numbers
@@ -199,16 +200,6 @@ def _enough(people: pd.DataFrame) -> None:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How age acceleration is defined; the config's section ``acceleration``."""
-
-    definition: str = "linear"
-    fit_in: str = "cohort"
-    folds: int = 10
-    adjust_for: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Definition:
     """One definition: what it is, its unit, and in whom it was fitted."""
 
@@ -231,7 +222,7 @@ def definition_of(column: str) -> str:
     return "" if column == AGE_GAP else column.removeprefix("acceleration_").removeprefix("age_")
 
 
-def definitions(settings: Settings, norm: str) -> list[Definition]:
+def definitions(settings: Acceleration, norm: str) -> list[Definition]:
     """All definitions in the order in which they are shown; ``norm`` is in whom the normative model was
     fitted.
     """
@@ -266,7 +257,7 @@ class Defined:
     norm: str
 
 
-def define(people: pd.DataFrame, settings: Settings, places: Sequence[str] = PLACES) -> Defined:
+def define(people: pd.DataFrame, settings: Acceleration, places: Sequence[str] = PLACES) -> Defined:
     """Age gap, every residual, the normative scores, and ``age_acceleration``, the one that the config chose.
 
     Parameters
@@ -326,7 +317,7 @@ def in_reference(people: pd.DataFrame) -> pd.Series:
     return people.get("group", pd.Series("", index=people.index)) == "reference"
 
 
-def _curve(kind: str, settings: Settings) -> tuple[Fit, int | None]:
+def _curve(kind: str, settings: Acceleration) -> tuple[Fit, int | None]:
     """How a kind of residual is fitted, and in how many folds."""
     curves = {"spline": spline, "loess": local, "adjusted": line_with(settings.adjust_for)}
     return curves.get(kind, line), None if kind == "linear" else settings.folds
@@ -447,7 +438,7 @@ def definition_hazards(people: pd.DataFrame, per_years: float) -> pd.DataFrame:
         followed = followed[followed[LEFT_OUT].fillna("") == ""]
     years = (per_years, f"{per_years:g} years")
     units = {"years": years, "SD": (1.0, PER_SD), "centiles": (10.0, "10 centiles")}
-    shown = {one.column: units[one.per] for one in definitions(Settings(), "") if one.column in people}
+    shown = {one.column: units[one.per] for one in definitions(Acceleration(), "") if one.column in people}
     label = {COHORT: cohort, "question": "definition hazards", "outcome": "death", "measure": "hazard ratio"}
     rows = []
     for column, (unit, per) in ({FACE_AGE: years} | shown).items():

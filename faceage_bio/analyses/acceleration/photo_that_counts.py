@@ -7,19 +7,14 @@ import pandas as pd
 from faceage_bio.core.columns import AGE, COHORT, ENTRY, FACE_AGE, FOLLOWUP, PHOTO, SUBJECT
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.parse import dates_of
+from faceage_bio.core.settings.settings_acceleration import Acceleration
 
 DAYS_PER_YEAR = 365.25
 SHORT_SIDE = "face_short_side"
 
 
 def one_per_subject(
-    face_ages: pd.DataFrame,
-    photos: pd.DataFrame,
-    subjects: pd.DataFrame,
-    rule: str,
-    nearest_to: str | None = None,
-    session_days: int = 0,
-    session_minutes: int | None = None,
+    face_ages: pd.DataFrame, photos: pd.DataFrame, subjects: pd.DataFrame, settings: Acceleration
 ) -> pd.DataFrame:
     """Subjects with the face age, the age and the follow-up that belong to the photo that counts.
 
@@ -32,12 +27,10 @@ def one_per_subject(
     face_ages : DataFrame, one row per photo, ``columns.FACE_AGE_COLUMNS``
     photos : DataFrame, one row per photo, ``columns.PHOTO_COLUMNS``; empty if face ages were given
     subjects : DataFrame, one row per subject
-    rule : "first", "last", "mean", "median" or "nearest"
-        "median": of the first session, which is the first dated photo with all within ``session_days``, or
-        ``session_minutes``, of it; photos without a date, or with minutes a time of day, cannot be told to be
-        of one session, so the first one counts. "nearest": the photo nearest in time to the subject's date in
-        ``nearest_to``, of two equally near the earlier; a single photo counts without any date.
-    nearest_to : column of ``subjects`` with dates YYYY-MM-DD
+    settings : Acceleration
+        Of repeat_photos, "median": photos without a date, or with minutes a time of day, cannot be told to be
+        of one session, so the first one counts; "nearest": of two equally near photos the earlier, and a
+        single photo counts without any date.
 
     Returns
     -------
@@ -52,7 +45,8 @@ def one_per_subject(
     CohortError
         "nearest" without such a column, or with cells in it that are no dates; see `check_sessions`.
     """
-    if rule == "median" and session_minutes is not None:
+    rule = settings.repeat_photos
+    if rule == "median" and settings.session_minutes is not None:
         check_sessions(photos)
     known = photos[[PHOTO, "photo_date", AGE]].drop_duplicates(PHOTO)
     table = face_ages.reindex(columns=[PHOTO, SUBJECT, FACE_AGE, SHORT_SIDE, "flags"])
@@ -64,13 +58,13 @@ def one_per_subject(
     usable = table[table[FACE_AGE].notna()].sort_values(["taken", PHOTO], na_position="last", kind="stable")
     grouped = usable.groupby(SUBJECT)
     if rule in ("mean", "median"):
-        joined = usable if rule == "mean" else _first_session(usable, session_days, session_minutes)
+        joined = usable if rule == "mean" else _first_session(usable, settings)
         of_several = {FACE_AGE: rule, AGE: "mean" if rule == "mean" else "max", "photo_date": "max"}
         of_several |= {SHORT_SIDE: "min", "flags": _all_flags}
         chosen = joined.groupby(SUBJECT).agg(of_several)
     else:
         if rule == "nearest":
-            dates = dates_of(subjects.set_index(SUBJECT), str(nearest_to), "acceleration.nearest_to")
+            dates = dates_of(subjects.set_index(SUBJECT), str(settings.nearest_to), "acceleration.nearest_to")
             one = _nearest(usable, dates)
         else:
             one = grouped.head(1) if rule == "first" else grouped.tail(1)
@@ -138,12 +132,13 @@ def _has_clock(taken: pd.Series) -> pd.Series:
     return taken.notna() & taken.ne(taken.dt.normalize())
 
 
-def _first_session(usable: pd.DataFrame, days: int, minutes: int | None) -> pd.DataFrame:
+def _first_session(usable: pd.DataFrame, settings: Acceleration) -> pd.DataFrame:
     """The photos of each subject's first session; rows are sorted by time."""
+    minutes = settings.session_minutes
     measure = "photo_date" if minutes is None else "taken"
     since = usable[measure] - usable.groupby(SUBJECT)[measure].transform("first")
     if minutes is None:
-        within = since <= pd.Timedelta(days=days)
+        within = since <= pd.Timedelta(days=settings.session_days)
     else:
         within = (since <= pd.Timedelta(minutes=minutes)) & _has_clock(usable["taken"])
         within &= within.groupby(usable[SUBJECT]).transform("first")
