@@ -21,6 +21,7 @@ from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.core.results.row import ADJUSTMENTS, ROLES, columns_of
 from faceage_bio.core.settings.settings_genes import Expression, SampleQuality
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.intake.rna.cells import open_cells
 from faceage_bio.intake.rna.gene_sets import GeneSet
@@ -84,7 +85,9 @@ def single_cells(runs: bool, folder) -> dict[str, pd.DataFrame]:
 def deaths(runs: bool) -> dict[str, pd.DataFrame]:
     people, levels = gene_survival_study(genes=5)
     followed = people if runs else people.assign(event=0.0)
-    genes, panel = gene_survival(followed, levels, ["sex"], PANEL, "c", strata=["batch"])
+    genes, panel = gene_survival(
+        followed, levels, Survival(gene_covariates=["sex"], strata=["batch"]), PANEL, "c"
+    )
     return {"survival/genes": genes, "survival/gene_panel": panel}
 
 

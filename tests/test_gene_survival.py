@@ -7,6 +7,7 @@ import pytest
 from faceage_bio.analyses.expression.counts import levels_table, log_counts_per_million
 from faceage_bio.analyses.survival.gene_hazards import gene_survival, read_levels
 from faceage_bio.core.errors import CohortError
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.sections_genes import gene_survival_section
 from faceage_bio.report.tables_by_place import ReportTables
@@ -21,7 +22,8 @@ PANEL = ["CDK6", "TP53", "ABSENT"]
 
 
 def fit(people, levels, covariates=("chronological_age", "sex"), **more):
-    return tuple(map(worded, gene_survival(people, levels, list(covariates), PANEL, "c", **more)))
+    settings = Survival(gene_covariates=list(covariates), **more)
+    return tuple(map(worded, gene_survival(people, levels, settings, PANEL, "c")))
 
 
 def design_of(people, levels):
@@ -96,7 +98,7 @@ def test_participants_are_at_risk_from_their_sample_on():
     # time from a diagnosis a year before the photo, at risk from the photo on
     older = people.assign(diagnosis="2019-01-01", entry_years=1.0, followup_years=people.followup_years + 1.0)
     levels = levels.assign(sample_date="2020-01-01")
-    shifted = fit(older, levels, zero="diagnosis")[1].estimate[0]
+    shifted = fit(older, levels, time_zero="diagnosis")[1].estimate[0]
     # 365 days are no year of 365.25
     assert shifted == pytest.approx(fit(people, levels)[1].estimate[0], rel=1e-3)
 
@@ -265,7 +267,7 @@ def test_a_cell_type_without_profiles_keeps_its_row_and_says_why():
         "subject_id": list(counts), "entry_years": 0.0, "followup_years": random.exponential(2, 30) + 0.1,
         "event": 1, "sex": ["female", "male"] * 15, "photo_date": pd.Timestamp("2020-01-01"),
     })  # fmt: skip
-    _, panel = gene_survival(people, levels, ["sex"], ["CDK6"], cohort="c")
+    _, panel = gene_survival(people, levels, Survival(gene_covariates=["sex"]), ["CDK6"], "c")
     rows = worded(panel).set_index("question")
     assert rows.estimate["gene survival in T"] > 0
     assert rows.note["gene survival in B"].startswith("not estimated, because no participant has follow-up")

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from faceage_bio.analyses.acceleration.repeats import dated_photos
 from faceage_bio.analyses.age_residual import age_acceleration
-from faceage_bio.analyses.survival.follow_up import Time, prepare, read_people
+from faceage_bio.analyses.survival.follow_up import prepare, read_people
 from faceage_bio.core.errors import CohortError, ConfigError, Problems
 from faceage_bio.core.parse import date_problem, dates_of
 from faceage_bio.core.results.reasons import in_words
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import write_table
 from faceage_bio.intake.cohort.intake import read_cohorts
 from faceage_bio.intake.cohort.photos import read_face_ages
@@ -275,7 +276,7 @@ def test_a_date_that_cannot_be_has_its_own_reason_everywhere(tmp_path, cell, mes
         dated_photos(photos, pd.DataFrame(), pd.DataFrame())
     people = PEOPLE.assign(cohort="c", age_acceleration=0.0, photo_date="2020-01-01", diagnosis_date=cell)
     with pytest.raises(CohortError, match=message):
-        prepare(people, Time(zero="diagnosis_date"))
+        prepare(people, Survival(time_zero="diagnosis_date"))
 
 
 def test_day_and_month_are_not_told_apart_by_the_repeat_photo_command(tmp_path):

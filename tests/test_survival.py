@@ -5,11 +5,13 @@ import pandas as pd
 import pytest
 
 from faceage_bio.analyses.survival.cox_models import Choices, grouped, model_frame
-from faceage_bio.analyses.survival.follow_up import Time, hints, mark, prepare, read_people, survival_ledger
+from faceage_bio.analyses.survival.follow_up import hints, mark, prepare, read_people, survival_ledger
 from faceage_bio.analyses.survival.sequential_models import compare_ages
 from faceage_bio.analyses.survival.sequential_models import sequential_cox_models as sequential
 from faceage_bio.cli.commands_survival import read_followed
+from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError, FitError
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from tests.rows import cases, worded
@@ -58,7 +60,7 @@ def test_permuted_faces_predict_nothing_more_often_than_chance():
 
 def test_horizon_cuts_time_and_event_and_leaves_the_hazard_ratio_of_cutting_events_alone():
     data = people()
-    cut, _ = prepare(data, Time(horizon_years=2.0))
+    cut, _ = prepare(data, Survival(horizon_years=2.0))
     assert cut.followup_years.max() == 2.0
     late = data.followup_years > 2.0
     assert (cut.event[late] == 0).all()
@@ -160,7 +162,7 @@ def dated(n=60):
 
 
 def test_time_from_diagnosis_puts_participants_at_risk_from_the_photo_on_only():
-    usable, reasons = prepare(dated(), Time(zero="diagnosis_date", year_days=365))
+    usable, reasons = prepare(dated(), Survival(time_zero="diagnosis_date", year_days=365))
     years = dated().followup_years[usable.index]
     before = usable.index % 2 == 1  # diagnosed a year before the photo
     np.testing.assert_allclose(usable.entry_years[before], 1.0)
@@ -181,7 +183,7 @@ def test_immortal_time_would_have_hidden_the_hazard():
     days = pd.to_timedelta((wait * 365.25).round(), unit="D")
     data["photo_date"] = "2019-01-01"
     data["diagnosis_date"] = (pd.Timestamp("2019-01-01") - days).strftime("%Y-%m-%d")
-    guarded, _ = prepare(data, Time(zero="diagnosis_date"))
+    guarded, _ = prepare(data, Survival(time_zero="diagnosis_date"))
     seen = (guarded.followup_years, guarded.event, guarded[["face_age"]])
     naive = fit_cox(*seen).terms.loc["face_age"]
     honest = fit_cox(*seen, entry_of(guarded)).terms.loc["face_age"]
@@ -191,7 +193,7 @@ def test_immortal_time_would_have_hidden_the_hazard():
 
 def test_landmark_takes_those_still_observed_and_time_from_there():
     data = people()
-    usable, reasons = prepare(data, Time(landmark_years=1.0))
+    usable, reasons = prepare(data, Survival(landmark_years=1.0))
     assert (data.followup_years[usable.index] > 1).all()
     np.testing.assert_allclose(usable.followup_years, data.followup_years[usable.index] - 1)
     assert set(reasons) == {"not_observed_at_the_landmark"}
@@ -200,7 +202,7 @@ def test_landmark_takes_those_still_observed_and_time_from_there():
 
 def test_study_end_cuts_time_and_event():
     data = dated()
-    usable, reasons = prepare(data, Time(end_date="2018-02-01", year_days=365))
+    usable, reasons = prepare(data, Survival(end_date="2018-02-01", year_days=365))
     days = (pd.Timestamp("2018-02-01") - pd.to_datetime(data.photo_date)).dt.days / 365
     assert set(reasons) == {"photo_after_the_end_of_the_study"}
     assert (days[reasons.index] <= 0).all()
@@ -213,9 +215,9 @@ def test_study_end_cuts_time_and_event():
 def test_a_prepared_table_is_not_prepared_again():
     data = people()
     data.loc[:9, "followup_years"] = np.nan
-    once = mark(data, Time(landmark_years=0.5, horizon_years=2))
+    once = mark(data, Survival(landmark_years=0.5, horizon_years=2.0))
     usable, reasons = prepare(once)
-    first, why = prepare(data, Time(landmark_years=0.5, horizon_years=2))
+    first, why = prepare(data, Survival(landmark_years=0.5, horizon_years=2.0))
     pd.testing.assert_frame_equal(usable[first.columns], first)
     assert reasons.to_dict() == why.to_dict()
     assert len(once) == len(data)
@@ -230,16 +232,16 @@ def test_a_prepared_table_is_not_prepared_again():
 )
 def test_dates_that_are_none_are_told(zero, message):
     with pytest.raises(CohortError, match=message):
-        prepare(dated().assign(diagnosis_date="1.2.2018"), Time(zero=zero))
+        prepare(dated().assign(diagnosis_date="1.2.2018"), Survival(time_zero=zero))
 
 
 def test_who_has_no_date_leaves_with_a_reason():
     data = dated()
     data.loc[3, "diagnosis_date"] = None
     data.loc[5, "photo_date"] = None
-    _, reasons = prepare(data, Time(zero="diagnosis_date"))
+    _, reasons = prepare(data, Survival(time_zero="diagnosis_date"))
     assert reasons[3] == reasons[5] == "no_time_zero"
-    _, reasons = prepare(data, Time(end_date="2030-01-01"))
+    _, reasons = prepare(data, Survival(end_date="2030-01-01"))
     assert reasons.to_dict() == {5: "no_photo_date"}
 
 
@@ -396,12 +398,17 @@ def test_firth_stands_beside_what_separation_leaves_without_a_number():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"end_date": "2020-13-01"}, "survival.end_date is '2020-13-01', which is no day"),
-        ({"landmark_years": -1.0}, "survival.landmark_years is -1"),
-        ({"horizon_years": 0.0}, "survival.horizon_years is 0. Expected a number above 0. Write one"),
-        ({"year_days": 0.0}, "survival.year_days is 0"),
+        ({"end_date": "2020-13-01"}, "survival.end_date: '2020-13-01' is no day; write YYYY-MM-DD"),
+        ({"end_date": "20200101"}, "survival.end_date: '20200101' is no day; write YYYY-MM-DD"),
+        ({"landmark_years": -1.0}, "survival.landmark_years: found -1.0 .float., expected greater than 0"),
+        (
+            {"landmark_years": np.inf},
+            "survival.landmark_years: found Infinity .float., expected a finite number",
+        ),
+        ({"horizon_years": 0.0}, "survival.horizon_years: found 0.0 .float., expected greater than 0"),
+        ({"year_days": 0.0}, "survival.year_days: found 0.0 .float., expected 365 or 365.25"),
     ],
 )
 def test_a_time_that_cannot_be_meant_is_told(wrong, message):
     with pytest.raises(ConfigError, match=message):
-        Time(**wrong)
+        check_config({"survival": wrong}, study=False)

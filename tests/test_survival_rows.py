@@ -81,7 +81,7 @@ def genes(data):
         "analysis": "expression", "sample_id": data.subject_id, "subject_id": data.subject_id, "sample_date": None, "batch": "a",
         "CDK6": np.random.default_rng(1).normal(6, 1, len(data)),
     })  # fmt: skip
-    found, panel = gene_survival(data, levels, ["chronological_age", "sex"], ["CDK6"], "c")
+    found, panel = gene_survival(data, levels, Survival(), ["CDK6"], "c")
     return {"survival/genes": found, "survival/gene_panel": panel}
 
 

@@ -10,9 +10,11 @@ from faceage_bio.analyses.acceleration.definitions import definition_hazards
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
 from faceage_bio.analyses.acceleration.repeats import ageing_rates
 from faceage_bio.analyses.readers.reader_study import followed
-from faceage_bio.analyses.survival.follow_up import Time, mark, prepare, read_people
+from faceage_bio.analyses.survival.follow_up import mark, prepare, read_people
 from faceage_bio.analyses.survival.gene_hazards import gene_survival
 from faceage_bio.core.errors import CohortError, FitError
+from faceage_bio.core.settings.settings_acceleration import Acceleration
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.competing_risks import cumulative_incidence, fit_fine_gray, gray_test
 from faceage_bio.stats.concordance import concordance
@@ -139,7 +141,7 @@ def test_every_reader_of_follow_up_keeps_time_zero():
         "sample_date": "2020-01-01", "CDK6": people.face_age / 10,
     })  # fmt: skip
     dated = people.assign(photo_date="2020-01-01")
-    genes, _ = gene_survival(dated, levels, ["chronological_age"], ["CDK6"], "c")
+    genes, _ = gene_survival(dated, levels, Survival(gene_covariates=["chronological_age"]), ["CDK6"], "c")
     assert (genes.n[0], genes.n_events[0]) == (80, 46)
     assert genes.estimate[0] == pytest.approx(r("people")[2], rel=1e-6)
 
@@ -154,7 +156,9 @@ def test_a_later_photo_on_the_day_of_death_keeps_the_death():
         "photo_date": ["2020-01-01", "2020-12-31", "2020-01-01", "2020-12-31"], "face_age": [60.0, 61.0, 62.0, 63.0],
     })  # fmt: skip
     subjects.loc[0, "followup_years"] = 365 / 365.25
-    last = one_per_subject(photos, photos, subjects, "last").set_index("subject_id")
+    last = one_per_subject(photos, photos, subjects, Acceleration(repeat_photos="last")).set_index(
+        "subject_id"
+    )
     assert last.ended_before_photo.to_dict() == {"a": False, "b": True}
     _, reasons = prepare(last.reset_index().assign(age_acceleration=[1.0, 2.0]))
     assert reasons.tolist() == ["ended_before_the_photo"]
@@ -168,13 +172,13 @@ def test_time_from_a_date_keeps_who_ends_on_it_and_names_who_is_never_at_risk():
         "cohort": "c", "subject_id": ["same", "late", "kept"], "photo_date": "2020-01-01", "followup_years": [30 / 365.25, 0.0, 0.0],
         "diagnosis_date": ["2020-01-31", "2019-01-01", "2020-01-01"], "event": 1.0, "age_acceleration": 0.0,
     })  # fmt: skip
-    usable, reasons = prepare(people, Time(zero="diagnosis_date", horizon_years=2))
+    usable, reasons = prepare(people, Survival(time_zero="diagnosis_date", horizon_years=2.0))
     # dead on the day of the diagnosis, which is time 0; dead on the day of the photo, at which observation starts
     assert reasons.to_dict() == {1: "followed_not_beyond_the_photo"}
     assert usable.followup_years.tolist() == pytest.approx([0, 0], abs=1e-12)
-    again, _ = prepare(mark(people, Time(zero="diagnosis_date", horizon_years=2)))
+    again, _ = prepare(mark(people, Survival(time_zero="diagnosis_date", horizon_years=2.0)))
     assert len(again) == 2
-    cut, reasons = prepare(people, Time(end_date="2020-01-01"))
+    cut, reasons = prepare(people, Survival(end_date="2020-01-01"))
     assert (len(cut), len(reasons)) == (3, 0)
 
 

@@ -454,16 +454,11 @@ def fit_gene_survival(
     from faceage_bio.core.tables import cohort_of
     from faceage_bio.intake.observation import parse_units
 
-    survival = settings.survival
     table = read_people(participants, parse_units(unit))
     usable, _ = prepare(table)
     name = cohort or cohort_of(table, participants.stem)
-    models = (survival.gene_covariates, settings.expression.panel)
-    zero = "photo_date" if survival.time_zero == "photo" else survival.time_zero
-    time = {"zero": zero, "landmark_years": survival.landmark_years, "year_days": survival.year_days}
-    found, declared = gene_survival(
-        usable, read_levels(levels), *models, name, strata=survival.strata, **time
-    )
+    panel = settings.expression.panel
+    found, declared = gene_survival(usable, read_levels(levels), settings.survival, panel, name)
     below = (found["q_value"] < 0.05).sum()
     print(f"{name}: {found['estimate'].count()} of {len(found)} genes, {below} with q below 0.05")
     return {"genes": found, "gene_panel": declared}

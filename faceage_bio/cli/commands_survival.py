@@ -66,14 +66,13 @@ def prepare_follow_up(
     Example: faceage-bio prepare-follow-up --participants participants.tsv --set survival.time_zero=diagnosis_date
     --set survival.horizon_years=5 --output survival
     """
-    from faceage_bio.analyses.survival.follow_up import REASON, Time, mark, read_people, survival_ledger
+    from faceage_bio.analyses.survival.follow_up import REASON, mark, read_people, survival_ledger
     from faceage_bio.core.tables import cohort_of
     from faceage_bio.intake.observation import parse_units
 
     survival = settings.survival
     table = read_people(participants, parse_units(unit))
-    times = (survival.landmark_years, survival.horizon_years, survival.end_date, survival.year_days)
-    marked = mark(table, Time(survival.time_zero, *times))
+    marked = mark(table, survival)
     followed, name = marked[marked[REASON] == ""], cohort or cohort_of(table, participants.stem)
     deaths = int(followed["event"].sum())
     print(f"{name}: {len(followed)} of {len(table)} subjects with follow-up, {deaths} deaths")

@@ -4,7 +4,6 @@ reason.
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +21,11 @@ from faceage_bio.core.columns import (
     FOLLOWUP,
     SUBJECT,
 )
-from faceage_bio.core.errors import NAMELESS, ConfigError, FitError, Problems, examples
+from faceage_bio.core.errors import NAMELESS, FitError, Problems, examples
 from faceage_bio.core.parse import dates_of
 from faceage_bio.core.results.reasons import Reason
 from faceage_bio.core.results.reasons import reason as code
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import ledger_rows
 from faceage_bio.intake.observation import has_no_time, is_followed
 from faceage_bio.intake.plain import read_plain
@@ -37,40 +37,10 @@ NO_ACCELERATION = "no_acceleration"  # reason, and how many have it, kept with t
 NEEDED = (FACE_AGE, AGE, FOLLOWUP, EVENT)  # of a plain table
 MOST_LEVELS = 20  # of a column whose levels are looked at
 IN_YEARS = (FACE_AGE, AGE, AGE_ACCELERATION)
+PHOTO_TO_END = Survival()  # time from the photo to the end of follow-up
 
 
-@dataclass(frozen=True)
-class Time:
-    """What time is.
-
-    ``zero``: "photo", or a column of dates (YYYY-MM-DD) from which time runs, such as diagnosis_date. Then
-    participants are at risk from the photo on only: no participant whose photo was taken later could have
-    died before it (immortal time). A death or censoring at time 0 counts.
-    ``landmark_years``: only those still under observation so long after zero, and time from there.
-    ``horizon_years`` (from the start of time) and ``end_date`` (a day, YYYY-MM-DD): observation ends there,
-    for all participants. ``year_days``: days in a year where dates are subtracted.
-    """
-
-    zero: str = "photo"
-    landmark_years: float | None = None
-    horizon_years: float | None = None
-    end_date: str | None = None
-    year_days: float = 365.25
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be meant with a `ConfigError`."""
-        for name in ("landmark_years", "horizon_years", "year_days"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < np.inf:
-                raise ConfigError(f"survival.{name} is {value:g}. Expected a number above 0. Write one.")
-        day = pd.to_datetime(self.end_date, format="%Y-%m-%d", errors="coerce")
-        if self.end_date is not None and pd.isna(day):
-            raise ConfigError(
-                f"survival.end_date is {self.end_date!r}, which is no day. Expected YYYY-MM-DD. Write it so."
-            )
-
-
-def prepare(table: pd.DataFrame, time: Time = Time()) -> tuple[pd.DataFrame, pd.Series]:
+def prepare(table: pd.DataFrame, time: Survival = PHOTO_TO_END) -> tuple[pd.DataFrame, pd.Series]:
     """Subjects with usable follow-up, and for the others the reason why not.
 
     Parameters
@@ -79,7 +49,11 @@ def prepare(table: pd.DataFrame, time: Time = Time()) -> tuple[pd.DataFrame, pd.
         The cohort's analysis table: age_acceleration, followup_years and event, entry_years if there is
         delayed entry, and the dates that ``time`` needs. Also one that `mark` has prepared; it is not
         prepared again.
-    time : Time
+    time : Survival
+        time_zero: the photo, or a column of dates (YYYY-MM-DD). Then participants are at risk from the photo
+        on only: no participant whose photo was taken later could have died before it (immortal time). A death
+        or censoring at time 0 counts. landmark_years, horizon_years (from the start of time), end_date,
+        year_days (days in a year where dates are subtracted).
 
     Returns
     -------
@@ -121,7 +95,7 @@ def _first_reasons(table: pd.DataFrame) -> pd.Series:
     return reason
 
 
-def _end(usable: pd.DataFrame, time: Time) -> pd.Series:
+def _end(usable: pd.DataFrame, time: Survival) -> pd.Series:
     """Observation ends on a day: time and event are cut."""
     why = pd.Series("", index=usable.index)
     if time.end_date is None:
@@ -135,15 +109,15 @@ def _end(usable: pd.DataFrame, time: Time) -> pd.Series:
     return why
 
 
-def _shift(usable: pd.DataFrame, time: Time) -> pd.Series:
+def _shift(usable: pd.DataFrame, time: Survival) -> pd.Series:
     """Time runs from a date of the clinical table; participants enter at the photo, or at that date if it
     comes after the photo.
     """
     why = pd.Series("", index=usable.index)
-    if time.zero == "photo":
+    if time.time_zero == "photo":
         return why
-    setting = f"survival.time_zero: {time.zero}"
-    before = (dates_of(usable, PHOTO_DATE, setting) - dates_of(usable, time.zero, setting)).dt.days
+    setting = f"survival.time_zero: {time.time_zero}"
+    before = (dates_of(usable, PHOTO_DATE, setting) - dates_of(usable, time.time_zero, setting)).dt.days
     years = before / time.year_days
     entry = usable[ENTRY].fillna(0.0).clip(lower=0.0)
     usable[FOLLOWUP] = usable[FOLLOWUP] + years
@@ -154,7 +128,7 @@ def _shift(usable: pd.DataFrame, time: Time) -> pd.Series:
     return why
 
 
-def _landmark(usable: pd.DataFrame, time: Time) -> pd.Series:
+def _landmark(usable: pd.DataFrame, time: Survival) -> pd.Series:
     why = pd.Series("", index=usable.index)
     if time.landmark_years is None:
         return why
@@ -164,7 +138,7 @@ def _landmark(usable: pd.DataFrame, time: Time) -> pd.Series:
     return why
 
 
-def _horizon(usable: pd.DataFrame, time: Time) -> pd.Series:
+def _horizon(usable: pd.DataFrame, time: Survival) -> pd.Series:
     why = pd.Series("", index=usable.index)
     if time.horizon_years is None:
         return why
@@ -180,7 +154,7 @@ def _cut(usable: pd.DataFrame, years: pd.Series) -> None:
     usable.loc[later, FOLLOWUP] = years[later]
 
 
-def mark(table: pd.DataFrame, time: Time = Time()) -> pd.DataFrame:
+def mark(table: pd.DataFrame, time: Survival = PHOTO_TO_END) -> pd.DataFrame:
     """All participants of ``table``: the usable on this time, the others as they were; ``follow_up_reason``
     tells them apart.
     """

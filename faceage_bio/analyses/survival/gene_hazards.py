@@ -13,6 +13,7 @@ from faceage_bio.core.errors import CohortError, FitError, examples
 from faceage_bio.core.parse import dates_of
 from faceage_bio.core.results.reasons import Reason, encode, reason
 from faceage_bio.core.results.row import adjusted_for, counted, result_rows
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.observation import entry_of, has_no_time
 from faceage_bio.stats.cox import fit_cox
@@ -74,14 +75,9 @@ def read_levels(path: Path | str) -> pd.DataFrame:
 def gene_survival(
     followed: pd.DataFrame,
     levels: pd.DataFrame,
-    covariates: Sequence[str],
+    settings: Survival,
     panel: Sequence[str],
     cohort: str,
-    *,
-    strata: Sequence[str] = (),
-    zero: str = "photo_date",
-    landmark_years: float | None = None,
-    year_days: float = 365.25,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Hazard ratio of death per doubling of each gene.
 
@@ -94,10 +90,9 @@ def gene_survival(
         With usable follow-up: subject_id, entry_years, followup_years, event, covariates.
     levels : DataFrame, one row per sample, at most one per person and analysis
         analysis, sample_id, subject_id, sample_date, batch, then log2 levels, one column per gene.
-    covariates : columns of ``followed``, or ``batch``
+    settings : Survival
+        gene_covariates (columns of ``followed``, or ``batch``), strata, time_zero, landmark_years, year_days.
     panel : genes declared beforehand
-    strata : columns of ``followed`` with a baseline hazard of their own
-    zero : column of ``followed`` with the date at which time starts (and ``landmark_years`` later, if given)
 
     Returns
     -------
@@ -120,10 +115,8 @@ def gene_survival(
         names = [name for name in levels if levels[name].iloc[rows].notna().any()]
         measured = levels if len(names) == levels.shape[1] else levels[names]
         people = followed.merge(mine, on=SUBJECT, suffixes=("", "_of_sample"))
-        people, remarks = _at_risk_from_sample(people, zero, landmark_years, year_days)
-        for part, found in zip(
-            parts, _analysis(people, remarks, measured, covariates, strata, panel), strict=True
-        ):
+        people, remarks = _at_risk_from_sample(people, settings)
+        for part, found in zip(parts, _analysis(people, remarks, measured, settings, panel), strict=True):
             part.append(found.assign(question=question_of(analysis)))
     label = {COHORT: cohort, "outcome": "death", "exposure": "expression"}
     label |= {"measure": "hazard ratio", "per": "doubling", "model": METHOD}
@@ -138,11 +131,11 @@ def _analysis(
     people: pd.DataFrame,
     remarks: list[Reason],
     levels: pd.DataFrame,
-    covariates: Sequence[str],
-    strata: Sequence[str],
+    settings: Survival,
     panel: Sequence[str],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All genes and the panel; the column `ROW` of ``people`` is the row of ``levels``."""
+    covariates, strata = settings.gene_covariates, settings.strata
     _check_columns(people, [*covariates, *strata])
     design = build_design(people, [*covariates, *strata], LEVELS)
     people = people.drop(index=design.missing.index)
@@ -152,7 +145,7 @@ def _analysis(
     matrix = build_design(people, [name for name in held if name not in design.constant], LEVELS).matrix
     if dropped := [name for name in held if name in design.constant]:
         remarks.append(reason("without_constant", columns=dropped))
-    labels = people[list(strata)].astype(str).agg(" / ".join, axis=1) if strata else None
+    labels = people[strata].astype(str).agg(" / ".join, axis=1) if strata else None
     entry = entry_of(people)
     rows = people[ROW].to_numpy()
     try:
@@ -197,14 +190,13 @@ def _analysis(
     return _corrected(table), _corrected(declared)
 
 
-def _at_risk_from_sample(
-    people: pd.DataFrame, zero: str, landmark_years: float | None, year_days: float
-) -> tuple[pd.DataFrame, list[Reason]]:
+def _at_risk_from_sample(people: pd.DataFrame, settings: Survival) -> tuple[pd.DataFrame, list[Reason]]:
     """Entry moved to the sample where it came later, and remarks on samples without a date or after the end."""
+    zero = "photo_date" if settings.time_zero == "photo" else settings.time_zero
     if zero not in people or people[SAMPLE_DATE].isna().all():
         return people, [reason("sampling_time_unknown")]
     waited = dates_of(people, SAMPLE_DATE, "samples") - dates_of(people, zero, "survival.time_zero")
-    later = waited.dt.days / year_days - (landmark_years or 0.0)
+    later = waited.dt.days / settings.year_days - (settings.landmark_years or 0.0)
     entry = np.fmax(people[ENTRY].fillna(0.0), later.clip(lower=0.0))
     remarks = []
     if undated := int(later.isna().sum()):

@@ -12,11 +12,12 @@ from faceage_bio.core.settings.settings_cohort import SheetForm
 
 
 def _days(value: str | None) -> str | None:
-    if value is not None:
-        try:
-            date.fromisoformat(value)
-        except ValueError:
-            raise ValueError(f"{value!r} is no day; write YYYY-MM-DD in quotes") from None
+    try:
+        is_day = value is None or date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        is_day = False
+    if not is_day:
+        raise ValueError(f"{value!r} is no day; write YYYY-MM-DD in quotes")
     return value
 
 
@@ -43,7 +44,7 @@ class Survival(Closed):
     time_zero: str = "photo"
     """photo, or a column of the clinical table with dates (diagnosis_date) from which time runs; participants are then at risk from
     the photo on only, so that no participant is credited with time that he had to survive to be photographed."""
-    landmark_years: float | None = Field(default=None, gt=0)
+    landmark_years: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Only participants still under observation so long after time zero, and time from there. null: all participants."""
     end_date: Annotated[str | None, AfterValidator(_days)] = None
     """Day (YYYY-MM-DD) on which observation ends for all participants. null: as the clinical table says."""
@@ -105,7 +106,7 @@ class Survival(Closed):
     """Weights [p, q] of a further test: [1, 0] looks at early, [0, 1] at late differences. null: none."""
     cause_of_interest: Cause = "cancer"
     """Word of the clinical table's column `cause`; deaths of other causes compete with it."""
-    horizon_years: float | None = Field(default=None, gt=0)
+    horizon_years: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Follow-up beyond this is censored there. null: use all."""
     gene_covariates: list[str] = ["chronological_age", "sex"]
     """Covariates of each gene's Cox model; `batch` of the samples table may be named too. `expression.panel` are the
