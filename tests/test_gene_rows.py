@@ -20,7 +20,7 @@ from faceage_bio.analyses.variants.variants_stage import variant_tables
 from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.core.results.row import ADJUSTMENTS, ROLES, columns_of
-from faceage_bio.core.settings.settings_genes import Expression, SampleQuality
+from faceage_bio.core.settings.settings_genes import Expression, SampleQuality, Variants
 from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.intake.rna.cells import open_cells
@@ -30,7 +30,6 @@ from tests.gene_studies import expression_study, gene_survival_study, variant_st
 from tests.rows import collected
 
 PANEL = ["CDK6", "TP53", "ABSENT"]
-MODEL = {"per_years": 10.0, "min_count": 10, "min_samples": 10}
 
 
 def expression(runs: bool) -> dict[str, pd.DataFrame]:
@@ -61,9 +60,8 @@ def sets(runs: bool) -> dict[str, pd.DataFrame]:
     data = choose_samples(table if runs else table.assign(age_acceleration=1.0), counts, samples, ["sex"])
     genes, _ = result_tables(data, "c", "expression", ["sex"], PANEL, 10.0, 10, 10, 1)
     given = {"MINE": GeneSet("MINE", {"CDK6": 1, "BOTH": 1, "TP53": -1}), "THIN": GeneSet("THIN", {"X": 1})}
-    found = set_tables(
-        data, genes, given, cohort="c", question="expression", covariates=["sex"], headline="CDK6", min_coverage=0.5, seed=1, **MODEL,
-    )  # fmt: skip
+    settings = Expression(panel=PANEL, covariates=["sex"], min_coverage=0.5)
+    found = set_tables(data, genes, given, settings, cohort="c", question="expression")
     names = {"coverage": "set_coverage", "associations": "set_associations", "gsea": "gsea", "ora": "ora"}
     return {f"expression/{file}": found[name] for name, file in names.items()}
 
@@ -74,11 +72,10 @@ def single_cells(runs: bool, folder) -> dict[str, pd.DataFrame]:
     result = aggregate_cells(
         open_cells(folder / "cells.h5ad"), limits(20, 0.2, 10, 2000) if runs else limits(20, 0.2, 10**6, 2000)
     )
+    settings = Expression(covariates=["sex"], min_donors=10 if runs else 1000)
     return {
         "expression/cell_quality": quality_table(cells_ledger(result, "c"), "c"),
-        "expression/composition": composition_table(
-            result.profiles, people, "c", ["sex"], 10.0, 10, 10 if runs else 10**3
-        ),
+        "expression/composition": composition_table(result.profiles, people, "c", settings),
     }
 
 
@@ -94,7 +91,9 @@ def deaths(runs: bool) -> dict[str, pd.DataFrame]:
 def dna(runs: bool) -> dict[str, pd.DataFrame]:
     people, genotypes = variant_study()
     people = people if runs else people.assign(age_acceleration=np.nan)
-    found = variant_tables(people, genotypes, ["PC1"], cohort="c", panel=["CDK6", "CDKN2A", "ABSENT"])
+    found = variant_tables(
+        people, genotypes, ["PC1"], Variants(), cohort="c", panel=["CDK6", "CDKN2A", "ABSENT"]
+    )
     return {f"variants/{name}": found[name] for name in ("genes", "common", "quality")}
 
 

@@ -123,13 +123,10 @@ def study(effect=0.6, n=70, seed=1, genes=400):
     return table, counts, samples, found, sets
 
 
-def run(table, counts, samples, found, sets, **more):
-    options = {
-        "cohort": "c", "question": "expression", "covariates": ["chronological_age", "sex"], "headline": "CDK6", "per_years": 10,
-        "min_coverage": 0.5, "min_count": 10, "min_samples": 10, "seed": 1,
-    }  # fmt: skip
-    data = choose_samples(table, counts, samples, options["covariates"])
-    tables = set_tables(data, found, sets, **options | more)
+def run(table, counts, samples, found, sets):
+    settings = Expression(covariates=["chronological_age", "sex"], min_coverage=0.5)
+    data = choose_samples(table, counts, samples, settings.covariates)
+    tables = set_tables(data, found, sets, settings, cohort="c", question="expression")
     return {name: worded(table) if "reason" in table else table for name, table in tables.items()}
 
 
@@ -200,7 +197,7 @@ def test_permuted_acceleration_gives_uniform_p():
     nothing = pd.DataFrame(columns=list(found))
     data = choose_samples(table, counts, samples, ["chronological_age", "sex"])
     own = {"NULL": sets["NULL"]}
-    scores = score_people(data, own, 0.5, 10, 10)
+    scores = score_people(data, own, Expression(min_coverage=0.5))
     for _ in range(150):
         data.people["age_acceleration"] = random.permutation(data.people["age_acceleration"])
         rows = associate(data, scores, own, ["chronological_age", "sex"], 10, {})

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.pooling.estimates import Choices, pool_rows
+from faceage_bio.analyses.pooling.estimates import pool_rows
 from faceage_bio.analyses.pooling.headlines import headline_rows
 from faceage_bio.core.columns import POOLED
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.settings.settings_report import Pooling
 from faceage_bio.core.settings.settings_study import Planned
 from faceage_bio.core.tables import write_table
 from faceage_bio.release.gate import findings_in
@@ -38,7 +39,7 @@ def cohorts(names=tuple(HAZARDS), **other) -> list[pd.DataFrame]:
 
 
 def pooled_of(tables: list[pd.DataFrame]):
-    return pool_rows(headline_rows({"survival/cox": tables}), Choices())
+    return pool_rows(headline_rows({"survival/cox": tables}), Pooling())
 
 
 @pytest.fixture
@@ -168,7 +169,7 @@ def test_pooled_correlations_and_their_weights_are_functions_of_counts():
         result_rows([row | {"cohort": name, "estimate": 0.7, "standard_error": 1 / np.sqrt(n - 3), "ci_lower": 0.6, "ci_upper": 0.8, "n": n}], "fairness/fairness")
         for name, n in (("a", 40), ("b", 90))
     ]  # fmt: skip
-    found = pool_rows(headline_rows({"fairness/fairness": tables}), Choices()).estimates
+    found = pool_rows(headline_rows({"fairness/fairness": tables}), Pooling()).estimates
     assert found["estimate"].iloc[0] == pytest.approx(0.7)
     told = release({PLACE: found}, 6)[PLACE]
     assert told[["weight", "heterogeneity_q", "i2", "ci_lower", "standard_error"]].isna().all().all()

@@ -5,12 +5,13 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from faceage_bio.analyses.pooling.estimates import Choices, pool_rows
+from faceage_bio.analyses.pooling.estimates import pool_rows
 from faceage_bio.analyses.pooling.headlines import headline_rows
 from faceage_bio.analyses.pooling.pooling_stage import pool_genes
 from faceage_bio.core.errors import CohortError, FaceAgeBioError
 from faceage_bio.core.results.reasons import in_words, reason
 from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.settings.settings_report import Pooling
 from faceage_bio.core.tables import read_table
 from faceage_bio.stats import meta_analysis as meta
 from tests.commands import output_of
@@ -228,8 +229,11 @@ def test_a_p_value_is_compared_as_far_as_it_was_printed(pool):
 # ------------------------------------------------------------------------------ result tables
 
 
-def pooled(tables: list[pd.DataFrame], choices: Choices | None = None, reference: tuple = ()) -> pd.Series:
-    found = pool_rows(headline_rows({"survival/cox": tables}, reference), choices or Choices()).estimates
+def pooled(
+    tables: list[pd.DataFrame], reference: tuple = (), *, shared_controls=False, **settings
+) -> pd.Series:
+    rows = headline_rows({"survival/cox": tables}, reference)
+    found = pool_rows(rows, Pooling(**settings), shared_controls=shared_controls).estimates
     return found[found["cohort"] == "pooled"].iloc[0]
 
 
@@ -272,7 +276,7 @@ def test_the_most_cohorts_that_are_alike_are_pooled():
     other = cox("c", 0.9, 0.1, reason=reason("without_missing", columns="age"))
     none = cox("d", 0.3, 0.1, reason=reason("no_events"), estimate=np.nan)
     tables = [other, cox("a", 0.2, 0.1), cox("b", 0.3, 0.1), none]
-    found = pool_rows(headline_rows({"survival/cox": tables}), Choices()).estimates
+    found = pool_rows(headline_rows({"survival/cox": tables}), Pooling()).estimates
     row, cohorts = found.iloc[0], found.iloc[1:].set_index("cohort")
     assert row["estimate"] == pytest.approx(np.exp(0.25))
     assert (row["cohorts"], row["n"], row["covariates"]) == (2, 200, "age")
@@ -301,8 +305,8 @@ def test_reference_cohorts_are_in_no_pooled_estimate():
 
 def test_shared_controls_are_refused_unless_declared():
     tables = [cox(name, 0.2, 0.1, exposure="age_acceleration", term="age_acceleration") for name in "ab"]
-    assert pooled(tables, Choices(shared_controls=True))["reason"] == "shared_controls"
-    declared = pooled(tables, Choices(shared_controls=True, overlapping=[["a", "b"]]))
+    assert pooled(tables, shared_controls=True)["reason"] == "shared_controls"
+    declared = pooled(tables, shared_controls=True, overlapping=[["a", "b"]])
     assert "overlapping_cohorts" in declared["reason"]
 
 
@@ -372,7 +376,7 @@ def test_q_values_are_over_the_pooled_p():
         return result_rows(rows.assign(q_value=0.5, family="prespecified panel"), "expression/panel")
 
     tables = {"expression/panel": [panel("a", [0.0, 0.3, 0.05]), panel("b", [0.0, 0.3, 0.05])]}
-    found = pool_rows(headline_rows(tables), Choices()).estimates
+    found = pool_rows(headline_rows(tables), Pooling()).estimates
     whole = found[found["cohort"] == "pooled"].set_index("term")
     expected = [1.0, whole["p_value"]["G1"] * 3, whole["p_value"]["G2"] * 1.5]
     assert whole["q_value"].tolist() == pytest.approx(expected)

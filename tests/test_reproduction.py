@@ -10,10 +10,11 @@ from io import StringIO
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.pooling.estimates import Choices, pool_rows
+from faceage_bio.analyses.pooling.estimates import pool_rows
 from faceage_bio.analyses.pooling.headlines import headline_rows
 from faceage_bio.analyses.verification.headline_input import Headline, pools
 from faceage_bio.analyses.verification.reproduction import write_scripts
+from faceage_bio.core.settings.settings_report import Pooling
 from tests.headline_study import contrasts, cox, curves, genes, late, people
 
 PACKAGES = ("survival", "sandwich", "emmeans", "DESeq2", "limma", "metafor")
@@ -40,7 +41,7 @@ def meta_analysis():
             rows, of = make(people(seed=seed))
             models[source] += [replace(model, cohort=name) for model in of()]
             tables.setdefault(source, []).append(rows.assign(cohort=name))
-    estimates = pool_rows(headline_rows(tables), Choices("REML", "knha")).estimates
+    estimates = pool_rows(headline_rows(tables), Pooling(method="REML", test="knha")).estimates
     return models, list(pools(estimates))
 
 

@@ -20,10 +20,11 @@ from faceage_bio.analyses.scores.calculate import (
     summarise_scores,
     swap_ages,
 )
-from faceage_bio.analyses.scores.compare import Choices, compare_score
+from faceage_bio.analyses.scores.compare import compare_score
 from faceage_bio.analyses.scores.definition import SHIPPED, load_score, shipped
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError, FitError
+from faceage_bio.core.settings.settings_survival import Scores
 from faceage_bio.core.tables import read_table, read_text_table, write_table
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.sections_scores import scores_section
@@ -53,9 +54,11 @@ def scored(rows, score=TEACHH):
 
 def compared(people=None, score=TEACHH, **choices):
     people = data.people() if people is None else people
-    choices = Choices(**{"bootstraps": 100} | choices)
+    settings = Scores(**{"bootstraps": 100} | choices)
     people = people.assign(entry_years=people.get("entry_years", np.nan))
-    return worded(compare_score(people, score, "t", choices, "c", "people.tsv", range(2, len(people) + 2)))
+    return worded(
+        compare_score(people, score, "t", settings, 10.0, "c", "people.tsv", range(2, len(people) + 2))
+    )
 
 
 # -- the rule, worked by hand from the publication's text ---------------------------------------------------------------
@@ -569,7 +572,7 @@ def write_tables(folder, people, names=NAMES):
     scored, compared = [], []
     for name in names:
         score, every = load_score(name), range(len(people))
-        compared.append(compare_score(people, score, name, Choices(bootstraps=100), "one", "p", every))
+        compared.append(compare_score(people, score, name, Scores(bootstraps=100), 10.0, "one", "p", every))
         if "ecog" in people:
             scored.append(summarise_scores(score_people(people, score, name, "p", every), score, name, "one"))
         else:

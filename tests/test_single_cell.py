@@ -17,6 +17,7 @@ from faceage_bio.analyses.expression.single_cells import (
     samples_of,
 )
 from faceage_bio.core.errors import CohortError, CountsError, Problems
+from faceage_bio.core.settings.settings_genes import Expression
 from faceage_bio.intake.cohort.samples import read_samples
 from faceage_bio.intake.rna import cells as cell_files
 from faceage_bio.intake.rna.cells import open_cells
@@ -355,8 +356,8 @@ def test_a_planted_change_of_composition_is_found_beside_age_and_the_raw_gap(stu
 def composition_of(people, numbers, **more):
     profiles = numbers.rename_axis("subject_id").reset_index()
     profiles = profiles.melt("subject_id", var_name="cell_type", value_name="n_cells")
-    settings = {"covariates": ["sex"], "per_years": 10, "min_cells": 10, "min_donors": 10} | more
-    return worded(composition_table(profiles, people, "c", **settings)).set_index(["term", "exposure"])
+    settings = Expression(**{"covariates": ["sex"], "min_cells": 10, "min_donors": 10} | more)
+    return worded(composition_table(profiles, people, "c", settings)).set_index(["term", "exposure"])
 
 
 def drawn_numbers(people, seed=3):

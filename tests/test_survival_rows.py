@@ -6,7 +6,6 @@ import pytest
 
 from faceage_bio.analyses.acceleration.definitions import definition_hazards
 from faceage_bio.analyses.scores.calculate import matched_cut, not_scored, score_people, summarise_scores
-from faceage_bio.analyses.scores.compare import Choices as Comparison
 from faceage_bio.analyses.scores.compare import compare_score
 from faceage_bio.analyses.scores.definition import Item, load_score
 from faceage_bio.analyses.survival.added_value import added_value
@@ -22,7 +21,7 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import SPARSE_DATA, WHY_NOT, decode
 from faceage_bio.core.results.row import ROLES, columns_of
-from faceage_bio.core.settings.settings_survival import Survival
+from faceage_bio.core.settings.settings_survival import Scores, Survival
 from tests.golden.scores import data as clinic
 from tests.rows import worded
 from tests.survival_studies import with_causes
@@ -91,14 +90,14 @@ def scores(data):
         return {
             "scores/scored": not_scored(SCORE, "t", "c", ["ecog"]),
             "scores/comparison": compare_score(
-                people.drop(columns="ecog"), SCORE, "t", Comparison(), "c", "p", range(len(people))
+                people.drop(columns="ecog"), SCORE, "t", Scores(), 10.0, "c", "p", range(len(people))
             ),
         }
     scored = score_people(people, SCORE, "t", "p", range(len(people)))
     return {
         "scores/scored": summarise_scores(scored, SCORE, "t", "c"),
         "scores/comparison": compare_score(
-            people, SCORE, "t", Comparison(bootstraps=100), "c", "p", range(len(people))
+            people, SCORE, "t", Scores(bootstraps=100), 10.0, "c", "p", range(len(people))
         ),
     }
 

@@ -9,6 +9,7 @@ import pytest
 
 from faceage_bio.analyses.variants.variants_stage import variant_tables
 from faceage_bio.core.errors import CohortError, ConfigError, Problems
+from faceage_bio.core.settings.settings_genes import Variants
 from faceage_bio.core.tables import write_table
 from faceage_bio.demo.simulated_participants import PLANTED_GENE, write_variants
 from faceage_bio.intake.cohort.intake import read_cohorts
@@ -237,7 +238,7 @@ def test_the_config_wants_variants_beside_what_goes_with_them():
 
 
 def fit(people, genotypes, components=("PC1",), panel=("CDK6", "CDKN2A", "TP53"), **more):
-    tables = variant_tables(people, genotypes, components, cohort="c", panel=panel, **more)
+    tables = variant_tables(people, genotypes, components, Variants(**more), cohort="c", panel=panel)
     return tables | {name: worded(tables[name]) for name in ("genes", "common")}
 
 
@@ -326,10 +327,10 @@ def test_few_carriers_and_too_few_participants_keep_their_rows_with_the_reason()
         "not estimated, because fewer than 100 participants carry a rare variant of it"
     ]
     assert few["genes"].p_value.isna().all()
-    none = fit(people, genotypes, max_maf=0.001)["genes"]
+    none = fit(people, genotypes, maf=0.001)["genes"]
     assert (none.note == "not estimated, because none of its variants is rare and passed the filters").all()
     four = Genotypes(genotypes.variants, genotypes.copies.iloc[:, :4])
-    tiny = fit(people[:4], four, max_maf=0.5, min_carriers=1)["genes"]
+    tiny = fit(people[:4], four, maf=0.5, min_carriers=1)["genes"]
     assert tiny.loc[tiny.outcome == "age_acceleration", "estimate"].isna().all()
     assert tiny.note.str.contains("(?:rows|participants|samples) are too few|is rare and passed").any()
     nobody = fit(people.assign(age_acceleration=np.nan), genotypes)
@@ -353,7 +354,7 @@ def test_shuffled_faces_give_uniform_p():
 
 @pytest.mark.parametrize("burden", ["carriers", "alleles", "weighted"])
 def test_every_burden_finds_the_planted_gene(burden):
-    genes = fit(*variant_study(), burden=burden)["genes"]
+    genes = fit(*variant_study(), weights=burden)["genes"]
     own = genes[(genes.outcome == "age_acceleration") & (genes.test == "burden")].set_index("term")
     assert own.p_value.idxmin() == "CDKN2A"
 
@@ -396,7 +397,9 @@ def test_demo_variants_are_read_and_the_planted_carriers_look_older(tmp_path):
 def section(tmp_path):
     people, genotypes = variant_study()
     panel = ["CDK6", "CDKN2A", "ABSENT"]
-    tables = variant_tables(people.assign(cohort="one"), genotypes, ["PC1"], cohort="one", panel=panel)
+    tables = variant_tables(
+        people.assign(cohort="one"), genotypes, ["PC1"], Variants(), cohort="one", panel=panel
+    )
     paths = {name: tmp_path / "one" / "variants" / f"{name}.tsv" for name in ("genes", "common", "quality")}
     for name, path in paths.items():
         write_table(tables[name], path)

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from lifelines.exceptions import ConvergenceError
 from scipy.stats import norm
 
-from faceage_bio.analyses.pooling.estimates import Choices, pool_rows
+from faceage_bio.analyses.pooling.estimates import pool_rows
 from faceage_bio.analyses.pooling.headlines import headline_rows
 from faceage_bio.analyses.survival.curves import curves_by_group, part, summarise
 from faceage_bio.analyses.verification import compared, headline_input
 from faceage_bio.analyses.verification.headline_input import headline_of
 from faceage_bio.core.errors import FitError, RunError
 from faceage_bio.core.results.reasons import in_words
+from faceage_bio.core.settings.settings_report import Pooling
 from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.report.checks import CAUTION, NOT_RUN, OK, PROBLEM, independent_software
 from faceage_bio.report.tables_by_place import ReportTables
@@ -222,7 +223,9 @@ def test_whatever_another_package_fails_at_is_a_reason_and_a_bug_of_ours_is_not(
 )
 def test_pooled_estimates_are_those_of_statsmodels_and_of_reml(test, cohorts, software):
     tables = [pooled_cox(f"c{k}", 0.1 + 0.2 * k, 0.1 + 0.03 * k) for k in range(cohorts)]
-    estimates = pool_rows(headline_rows({"survival/cox": tables}), Choices("REML", test)).estimates
+    estimates = pool_rows(
+        headline_rows({"survival/cox": tables}), Pooling(method="REML", test=test)
+    ).estimates
     (pool,) = headline_input.pools(estimates)
     found = compared.compare_pools([pool])
     assert [row["software"] for row in found] == [software] * 3
@@ -236,7 +239,7 @@ def test_pooled_estimates_are_those_of_statsmodels_and_of_reml(test, cohorts, so
 
 def test_a_method_without_other_software_is_said():
     tables = [pooled_cox(f"c{k}", 0.2 * k, 0.1) for k in range(3)]
-    estimates = pool_rows(headline_rows({"survival/cox": tables}), Choices("PM", "z")).estimates
+    estimates = pool_rows(headline_rows({"survival/cox": tables}), Pooling(method="PM", test="z")).estimates
     (row,) = compared.compare_pools(headline_input.pools(estimates))
     assert "have no random effects, Paule-Mandel, z; reproduce.R pools by metafor" in str(row["reason"])
     assert checked([row]).state == NOT_RUN

@@ -114,11 +114,6 @@ def _joined(tables: Sequence, empty=None):
     return pd.concat(tables or [empty], ignore_index=True)
 
 
-def _expressed(expression) -> dict:
-    """Which genes have enough counts."""
-    return {"min_count": expression.min_count, "min_samples": expression.min_samples}
-
-
 @app.command()
 def list_gene_sets() -> None:
     """The sets that ship: size, source, licence, version, hash.
@@ -192,10 +187,7 @@ def compare_composition(
     from faceage_bio.analyses.expression.single_cells import composition_table
 
     people, cohort = _people(participants, (SUBJECT, AGE, AGE_ACCELERATION), cohort)
-    chosen = settings.expression
-    limits = (chosen.min_cells, chosen.min_donors)
-    profiles = read_profiles(pseudobulk)
-    table = composition_table(profiles, people, cohort, chosen.covariates, chosen.per_years, *limits)
+    table = composition_table(read_profiles(pseudobulk), people, cohort, settings.expression)
     n = int(table["n"].max()) if len(table) else 0
     print(f"{cohort}: {n} donors, {table['term'].nunique()} cell types")
     return {"composition": table}
@@ -410,11 +402,9 @@ def score_gene_sets(
             data,
             found[found["question"] == analysis] if len(found) else found,
             sets,
+            chosen,
             cohort=cohort,
             question=analysis,
-            headline=chosen.panel[0],
-            **{name: getattr(chosen, name) for name in ("covariates", "per_years", "min_coverage", "seed")},
-            **_expressed(chosen),
         )
         for name, one in tables.items():
             parts.setdefault(name, []).append(one)
@@ -501,20 +491,8 @@ def fit_variants(
     from faceage_bio.core.tables import cohort_of
 
     people, genotypes, components = read_inputs(participants, variants, variant_genes, samples, ancestry)
-    chosen = settings.variants
-    tables = variant_tables(
-        people,
-        genotypes,
-        components,
-        cohort=cohort or cohort_of(people),
-        panel=settings.expression.panel,
-        covariates=chosen.covariates,
-        max_maf=chosen.maf,
-        min_call_rate=chosen.call_rate,
-        burden=chosen.weights,
-        min_carriers=chosen.min_carriers,
-        common=chosen.common,
-    )
+    named = {"cohort": cohort or cohort_of(people), "panel": settings.expression.panel}
+    tables = variant_tables(people, genotypes, components, settings.variants, **named)
     for row in tables["quality"].itertuples():
         print(f"{row.measure}: {row.term}: {int(row.estimate)}")
     return tables

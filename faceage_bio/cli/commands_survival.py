@@ -345,18 +345,16 @@ def _computed(
 
 def _compared(participants: Path, scores: dict, settings: Config, cohort: str, unit: Sequence[str]) -> list:
     """A table of each score with chronological age and with face age."""
-    from faceage_bio.analyses.scores.compare import Choices, compare_score
+    from faceage_bio.analyses.scores.compare import compare_score
     from faceage_bio.core.tables import cohort_of
 
     table, followed = read_followed(participants, units=unit)
     first_line = 1 if participants.suffix == ".parquet" else 2
     lines = [row + first_line for row in followed.index]
-    chosen, per_years = settings.scores, settings.survival.per_years
-    drawn = (chosen.bootstraps, chosen.seed)
-    choices = Choices(chosen.reference_group, chosen.horizons_months, *drawn, per_years)
+    chosen = (settings.scores, settings.survival.per_years)
     name = cohort or cohort_of(table, participants.stem)
     return [
-        compare_score(followed, score, title, choices, name, str(participants), lines)
+        compare_score(followed, score, title, *chosen, name, str(participants), lines)
         for title, score in scores.items()
     ]
 

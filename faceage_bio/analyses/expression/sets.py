@@ -14,6 +14,7 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FAC
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import adjusted_for, result_rows
+from faceage_bio.core.settings.settings_genes import Expression as ExpressionSettings
 from faceage_bio.intake.rna.gene_sets import GeneSet, digest
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.enrichment import METHODS, over_representation, preranked, score
@@ -28,17 +29,15 @@ HEADLINE = {None: "no", 1: "rises", -1: "falls", 0: "yes"}  # which way a gene g
 def coverage_table(
     data: Expression,
     sets: Mapping[str, GeneSet],
-    gene: str,
-    min_count: int,
-    min_samples: int,
+    settings: ExpressionSettings,
 ) -> pd.DataFrame:
     """How much of each set was measured (genes with enough counts), with its source and hash, and whether the
     headline gene is in it.
     """
     kept: set[str] = set()
     if len(data.counts):
-        kept = set(data.counts.columns[tested_genes(data.counts, min_count, min_samples)])
-    rows = []
+        kept = set(data.counts.columns[tested_genes(data.counts, settings.min_count, settings.min_samples)])
+    rows, gene = [], settings.panel[0]
     for name, one in sets.items():
         present, tested = (sum(g in pool for g in one.directions) for pool in (set(data.counts), kept))
         share = tested / len(one.directions)
@@ -50,19 +49,17 @@ def coverage_table(
     return pd.DataFrame(rows).assign(**about)
 
 
-def score_people(
-    data: Expression, sets: Mapping[str, GeneSet], min_coverage: float, min_count: int, min_samples: int
-) -> pd.DataFrame:
+def score_people(data: Expression, sets: Mapping[str, GeneSet], settings: ExpressionSettings) -> pd.DataFrame:
     """A score per sample, set and method; sets below the floor have none.
 
     Returns
     -------
     DataFrame, samples x (set, method)
     """
-    levels = log_counts_per_million(data.counts.T, min_count, min_samples)
+    levels = log_counts_per_million(data.counts.T, settings.min_count, settings.min_samples)
     found = {}
     for name, one in sets.items():
-        if sum(gene in levels for gene in one.directions) >= min_coverage * len(one.directions):
+        if sum(gene in levels for gene in one.directions) >= settings.min_coverage * len(one.directions):
             for method in METHODS:
                 found[name, method] = score(levels, one.directions, method)
     if not found:
@@ -236,34 +233,30 @@ def set_tables(
     data: Expression,
     genes: pd.DataFrame,
     sets: Mapping[str, GeneSet],
+    settings: ExpressionSettings,
     *,
     cohort: str,
     question: str,
-    covariates: Sequence[str],
-    headline: str,
-    per_years: float,
-    min_coverage: float,
-    min_count: int,
-    min_samples: int,
-    seed: int,
 ) -> dict[str, pd.DataFrame]:
     """All tables of one question by name: coverage, scores (one row per sample, private), associations, gsea,
     ora.
     """
-    coverage = coverage_table(data, sets, headline, min_count, min_samples)
+    coverage = coverage_table(data, sets, settings)
     scores = flat = pd.DataFrame()
     if len(data.counts):
-        scores = flat = score_people(data, sets, min_coverage, min_count, min_samples)
+        scores = flat = score_people(data, sets, settings)
     if len(scores.columns):
         flat = scores.set_axis([": ".join(pair) for pair in scores.columns], axis=1)
     thin = {
-        row.term: reason("low_coverage", share=f"{row.estimate:.0%}", needed=f"{min_coverage:.0%}")
+        row.term: reason("low_coverage", share=f"{row.estimate:.0%}", needed=f"{settings.min_coverage:.0%}")
         for row in coverage.itertuples()
-        if row.estimate < min_coverage
+        if row.estimate < settings.min_coverage
     }
-    gsea, ora = enrichment_tables(genes, sets, seed)
+    gsea, ora = enrichment_tables(genes, sets, settings.seed)
     label = {COHORT: cohort, "question": question}
-    associations = associate(data, scores, sets, covariates, per_years, thin).assign(outcome="set score")
+    associations = associate(data, scores, sets, settings.covariates, settings.per_years, thin).assign(
+        outcome="set score"
+    )
     tables = {"associations": ("expression/set_associations", associations)}
     for name, table in (("gsea", gsea), ("ora", ora)):
         tables[name] = (f"expression/{name}", table.assign(outcome="expression"))

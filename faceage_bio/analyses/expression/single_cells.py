@@ -2,7 +2,6 @@
 the share of each cell type.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -233,10 +232,7 @@ def composition_table(
     profiles: pd.DataFrame,
     people: pd.DataFrame,
     cohort: str,
-    covariates: Sequence[str],
-    per_years: float,
-    min_cells: int,
-    min_donors: int,
+    settings: Expression,
 ) -> pd.DataFrame:
     """Change of each cell type's share per ``per_years`` of three exposures: age gap, age acceleration and age.
 
@@ -244,9 +240,10 @@ def composition_table(
     ----------
     profiles : DataFrame with subject_id, cell_type, n_cells
     people : DataFrame, the cohort's analysis table
-    covariates : columns beside both ages; interactions are passed over
-    min_cells : donors with fewer cells in all are left out
-    min_donors : cell types that fewer donors have are left out, of the mean over cell types too
+    settings : Expression
+        covariates: columns alongside both ages; interactions are passed over. min_cells: donors with fewer
+        cells in all are left out. min_donors: cell types that fewer donors have are left out, of the mean
+        over cell types too. per_years.
 
     Returns
     -------
@@ -260,7 +257,7 @@ def composition_table(
     CohortError
         A covariate that the analysis table does not have.
     """
-    others = plain(covariates)
+    others, per_years = plain(settings.covariates), settings.per_years
     if unknown := [name for name in others if name not in people]:
         raise CohortError(
             f"expression.covariates names {', '.join(map(repr, unknown))}, which the analysis table does not have; it has "
@@ -270,18 +267,19 @@ def composition_table(
     people = with_gap(people)
     gap = [AGE_GAP] if AGE_GAP in people else []
     known = people.dropna(subset=[AGE_ACCELERATION, AGE, *gap, *others]).set_index(SUBJECT)
-    known = known[known.index.isin(numbers.index[numbers.sum(axis=1) >= min_cells])]
+    known = known[known.index.isin(numbers.index[numbers.sum(axis=1) >= settings.min_cells])]
     numbers = numbers.reindex(known.index)
     seen = (numbers > 0).sum()
     shares = numbers.div(numbers.sum(axis=1), axis=0).mean()
-    compared = [name for name in numbers if seen[name] >= min_donors]
+    compared = [name for name in numbers if seen[name] >= settings.min_donors]
     ratios = centred_log_ratio(numbers[compared])
     rows = []
     for name in numbers:
 
         def level(name=name) -> pd.Series:
             if name not in compared:
-                raise FitError("too_few_donors", n_donors=int(seen[name]), n=len(known), needed=min_donors)
+                needed = settings.min_donors
+                raise FitError("too_few_donors", n_donors=int(seen[name]), n=len(known), needed=needed)
             if len(compared) < 2:
                 raise FitError("one_cell_type")
             return ratios[name]

@@ -3,7 +3,7 @@ are not pooled.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.measures import MEASURES, TEST
 from faceage_bio.core.results.reasons import SPARSE, Reason, reason
 from faceage_bio.core.results.row import ROLES, columns_of, result_rows
+from faceage_bio.core.settings.settings_report import Pooling
 from faceage_bio.stats import meta_analysis as meta
 from faceage_bio.stats.minimum_sizes import COHORTS_FOR_DIAGNOSTICS, COHORTS_OF_GENES, COHORTS_RANDOM
 from faceage_bio.stats.multiplicity import benjamini_hochberg
@@ -30,22 +31,6 @@ from faceage_bio.stats.multiplicity import benjamini_hochberg
 ESTIMATES, SENSITIVITY = "meta_analysis/estimates", "meta_analysis/sensitivity"
 PERMUTATIONS = 1000
 PLACE = (*IDENTITY, *COMPARABLE, "covariates", "source", "analysis")  # what a pooled row takes over
-
-
-@dataclass(frozen=True)
-class Choices:
-    """How cohorts are pooled: the settings of the same names under ``pooling``.
-
-    ``moderators``: name -> cohort -> number; ``shared_controls``: whether age acceleration was fitted in the
-    controls of all cohorts.
-    """
-
-    method: meta.Method = "REML"
-    test: meta.Test = "adhoc"
-    prediction_df: str = "k-1"
-    overlapping: Sequence[Sequence[str]] = ()
-    moderators: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    shared_controls: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,7 +43,7 @@ class Pooled:
     sensitivity: pd.DataFrame
 
 
-def pool_rows(rows: pd.DataFrame, choices: Choices) -> Pooled:
+def pool_rows(rows: pd.DataFrame, settings: Pooling, *, shared_controls: bool = False) -> Pooled:
     """Pool the rows that are estimates of the same quantity.
 
     From 3 cohorts by ``method`` and ``test``, two by a common effect; genes and gene sets by a common effect
@@ -68,6 +53,7 @@ def pool_rows(rows: pd.DataFrame, choices: Choices) -> Pooled:
     ----------
     rows : result rows of the cohorts with ``source``, ``analysis``, ``genes``, and ``y`` and ``se`` on their
         ``scale`` (`headlines.headline_rows`, `plain_cohorts.read_cohorts`)
+    shared_controls : whether age acceleration was fitted in the controls of all cohorts
 
     Returns
     -------
@@ -78,17 +64,19 @@ def pool_rows(rows: pd.DataFrame, choices: Choices) -> Pooled:
     rows = rows.assign(same=identity(rows))
     groups = [group for _, group in rows.groupby("same", sort=True)]
     usable = [alike(_estimated(group)) for group in groups]
-    why_not = [_why_not(group, kept, choices) for group, kept in zip(groups, usable, strict=True)]
+    why_not = [
+        _why_not(group, kept, settings, shared_controls) for group, kept in zip(groups, usable, strict=True)
+    ]
     heads = [_head(group if why else kept) for group, kept, why in zip(groups, usable, why_not, strict=True)]
     taken = [k for k, why in enumerate(why_not) if not why]
-    pooled = _pool_alike({k: usable[k] for k in taken}, choices)
+    pooled = _pool_alike({k: usable[k] for k in taken}, settings)
     made: list[dict] = []
     for k, head in enumerate(heads):
         found, tau2 = pooled.get(k, {}), pooled[k]["tau2"] if k in pooled else None
-        reasons = why_not[k] or _remarks(groups[k], usable[k], choices, tau2)
+        reasons = why_not[k] or _remarks(groups[k], usable[k], settings, tau2)
         made += [head | found | {"reason": reasons}, *_cohort_rows(groups[k], usable[k], tau2)]
     estimates = _with_q(pd.DataFrame(made), rows)
-    further = [row for k in taken for row in _sensitivity(heads[k], usable[k], choices)]
+    further = [row for k in taken for row in _sensitivity(heads[k], usable[k], settings)]
     return Pooled(_declared(estimates, ESTIMATES), _declared(pd.DataFrame(further), SENSITIVITY))
 
 
@@ -112,7 +100,9 @@ def _head(group: pd.DataFrame) -> dict:
     return same | {COHORT: POOLED, "role": role, "model": model}
 
 
-def _why_not(group: pd.DataFrame, usable: pd.DataFrame, choices: Choices) -> list[Reason]:
+def _why_not(
+    group: pd.DataFrame, usable: pd.DataFrame, settings: Pooling, shared_controls: bool
+) -> list[Reason]:
     """Why an estimate is not pooled; none if it is."""
     measure = group["measure"].iloc[0]
     if MEASURES[measure].kind == TEST:
@@ -125,26 +115,26 @@ def _why_not(group: pd.DataFrame, usable: pd.DataFrame, choices: Choices) -> lis
         return [reason("one_cohort", cohorts=usable[COHORT].tolist())]
     first = group.iloc[0]
     own = AGE_ACCELERATION in (first["exposure"], first["outcome"], first["term"])
-    if choices.shared_controls and own and not _overlap(usable, choices):
+    if shared_controls and own and not _overlap(usable, settings):
         return [reason("shared_controls")]
     return []
 
 
-def _overlap(usable: pd.DataFrame, choices: Choices) -> list[str]:
+def _overlap(usable: pd.DataFrame, settings: Pooling) -> list[str]:
     """Cohorts of this estimate that share participants or controls, as declared."""
     names = set(usable[COHORT])
-    shared = [[one for one in cohorts if one in names] for cohorts in choices.overlapping]
+    shared = [[one for one in cohorts if one in names] for cohorts in settings.overlapping]
     return list(dict.fromkeys(one for cohorts in shared if len(set(cohorts)) > 1 for one in cohorts))
 
 
-def _remarks(group: pd.DataFrame, usable: pd.DataFrame, choices: Choices, tau2: float) -> list[Reason]:
+def _remarks(group: pd.DataFrame, usable: pd.DataFrame, settings: Pooling, tau2: float) -> list[Reason]:
     estimated, kept = _estimated(group), set(usable[COHORT])
     lost = [name for name in group[COHORT] if name not in set(estimated[COHORT])]
     differ = why_different(estimated, [name for name in estimated[COHORT] if name not in kept])
     sparse = usable.loc[usable["status"] == SPARSE, COHORT].tolist()
     sparse = ["all cohorts"] if len(sparse) == len(usable) else sparse
-    shared = _overlap(usable, choices)
-    random = len(usable) >= COHORTS_RANDOM and not group["genes"].iloc[0] and choices.method != "EE"
+    shared = _overlap(usable, settings)
+    random = len(usable) >= COHORTS_RANDOM and not group["genes"].iloc[0] and settings.method != "EE"
     remarks = (
         sparse and reason("sparse_cohorts", cohorts=sparse),
         len(usable) < COHORTS_RANDOM and reason("two_cohorts"),
@@ -161,16 +151,16 @@ def method_words(method: meta.Method, test: meta.Test) -> str:
     return f"{meta.METHODS[method]}, {meta.TESTS[test]}"
 
 
-def _pool_alike(groups: Mapping[int, pd.DataFrame], choices: Choices) -> dict[int, dict]:
+def _pool_alike(groups: Mapping[int, pd.DataFrame], settings: Pooling) -> dict[int, dict]:
     """Numbers of the pooled rows, estimates of the same method together."""
     found: dict[int, dict] = {}
     alike: dict[tuple[str, str], list[int]] = {}
     for k, group in groups.items():
         common = len(group) < COHORTS_RANDOM or group["genes"].iloc[0]
-        alike.setdefault(("EE", "z") if common else (choices.method, choices.test), []).append(k)
+        alike.setdefault(("EE", "z") if common else (settings.method, settings.test), []).append(k)
     for (method, test), members in alike.items():
         y, se = _matrices([groups[k] for k in members])
-        pooled = meta.pool(y, se, method, test, prediction_df=choices.prediction_df)
+        pooled = meta.pool(y, se, method, test, prediction_df=settings.prediction_df)
         spread = meta.heterogeneity(y, se, pooled.tau2)
         scales = np.array([groups[k]["scale"].iloc[0] for k in members], dtype=object)
         null = np.array([null_on_scale(groups[k]["measure"].iloc[0]) for k in members])
@@ -248,7 +238,7 @@ def _with_q(made: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return made
 
 
-def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator[dict]:
+def _sensitivity(head: dict, usable: pd.DataFrame, settings: Pooling) -> Iterator[dict]:
     """Leave-one-out, cumulative and other models of one estimate of 3 cohorts or more; from 10 also its
     diagnostics.
     """
@@ -259,9 +249,9 @@ def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
     genes = usable["genes"].iloc[0]
     smallest = {name: value for name, value in _counts(usable).items() if name.endswith("_smallest")}
     shared = head | smallest
-    main, test = ("EE", "z") if genes else (choices.method, choices.test)
+    main, test = ("EE", "z") if genes else (settings.method, settings.test)
     scales, null = np.full(k, head["scale"], dtype=object), null_on_scale(head["measure"])
-    further: dict = {"prediction_df": choices.prediction_df}
+    further: dict = {"prediction_df": settings.prediction_df}
 
     def told(pooled: meta.Pooled, variants: Sequence[str], words: str) -> Iterator[dict]:
         common = words.startswith(meta.METHODS["EE"])
@@ -285,7 +275,7 @@ def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
     yield from left
     if genes:
         return
-    years = choices.moderators.get("year", {})
+    years = settings.moderators.get("year", {})
     order = np.argsort([years.get(name, 0) for name in names], kind="stable")
     ordered = [names[place] for place in order]
     growing = [f"first {n}: up to {name}" for n, name in enumerate(ordered, start=1)]
@@ -293,7 +283,7 @@ def _sensitivity(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
         rows = list(told(meta.cumulative(y, se, order, *by, **further), growing, method_words(*by)))
         yield from rows[part]
     if k >= COHORTS_FOR_DIAGNOSTICS:
-        yield from _diagnostics(shared, usable, choices)
+        yield from _diagnostics(shared, usable, settings)
 
 
 def _with_influence(
@@ -307,10 +297,10 @@ def _with_influence(
     ]
 
 
-def _diagnostics(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator[dict]:
+def _diagnostics(head: dict, usable: pd.DataFrame, settings: Pooling) -> Iterator[dict]:
     """Egger's test, and meta-regression on each declared moderator with its p by permutation."""
     y, se = usable["y"].to_numpy(), usable["se"].to_numpy()
-    method = "REML" if choices.method == "EE" else choices.method
+    method = "REML" if settings.method == "EE" else settings.method
     asymmetry = head | {"measure": "Egger's test", "variant": "funnel plot asymmetry", "unit": "", "per": ""}
     asymmetry["method"] = "regression on the standard error, t"
     try:
@@ -319,7 +309,7 @@ def _diagnostics(head: dict, usable: pd.DataFrame, choices: Choices) -> Iterator
     except FitError as error:
         tested = {"reason": error.reason}
     yield asymmetry | tested | {"cohorts": len(y)}
-    for name, values in choices.moderators.items():
+    for name, values in settings.moderators.items():
         about = head | {"measure": "meta-regression coefficient", "variant": f"meta-regression on {name}"}
         about |= {"unit": "", "per": f"1 unit of {name}"}
         known = usable[COHORT].isin(values).to_numpy()

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.pooling.estimates import Choices, Pooled, method_words, pool_rows
+from faceage_bio.analyses.pooling.estimates import Pooled, method_words, pool_rows
 from faceage_bio.analyses.pooling.headlines import (
     BACK,
     alike,
@@ -57,10 +57,7 @@ def pool_tables(
     CohortError
         What `read_cohorts` and `headline_rows` refuse.
     """
-    same = ("method", "test", "prediction_df", "overlapping", "moderators")
-    choices = Choices(
-        **{name: getattr(settings, name) for name in same}, shared_controls=fit_in == "reference"
-    )
+    shared_controls = fit_in == "reference"
     if measure is not None:
         if len(paths) > 1:
             raise RunError(
@@ -71,7 +68,8 @@ def pool_tables(
             paths[0], measure, reference_cohorts=left_out, overlapping=overlapping, moderators=columns
         )
         known = {name: dict(zip(rows[COHORT], rows[name], strict=True)) for name in columns}
-        return pool_rows(rows, replace(choices, moderators={**choices.moderators, **known}))
+        settings = settings.model_copy(update={"moderators": settings.moderators | known})
+        return pool_rows(rows, settings, shared_controls=shared_controls)
     tables: dict[str, list[pd.DataFrame]] = {}
     for path in paths:
         name = key_of(str(path.absolute()))
@@ -81,7 +79,8 @@ def pool_tables(
                 "or say with --measure what the estimates of a plain table are."
             )
         tables.setdefault(name, []).append(read_table(path))
-    return pool_rows(headline_rows(tables, settings.reference_cohorts), choices)
+    rows = headline_rows(tables, settings.reference_cohorts)
+    return pool_rows(rows, settings, shared_controls=shared_controls)
 
 
 def sentences(estimates: pd.DataFrame, measure: str | None) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """One score, two ages, the same people: everything that is said about the swap, as one result table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -25,6 +24,7 @@ from faceage_bio.core.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOW
 from faceage_bio.core.errors import ConfigError, FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import counted, result_rows, tested
+from faceage_bio.core.settings.settings_survival import Scores
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
@@ -232,22 +232,12 @@ def _estimate(values: np.ndarray) -> dict:
     return {"estimate": values[0], "ci_lower": low, "ci_upper": high, "reason": remark}
 
 
-@dataclass(frozen=True)
-class Choices:
-    """How scores are compared; the settings of the same names under ``scores``."""
-
-    reference_group: str | None = None
-    horizons_months: Sequence[float] = (3.0, 6.0, 12.0)
-    bootstraps: int = 1000
-    seed: int = 1
-    per_years: float = 10.0
-
-
 def compare_score(
     followed: pd.DataFrame,
     score: Score,
     name: str,
-    choices: Choices,
+    settings: Scores,
+    per_years: float,
     cohort: str,
     source: str,
     lines: Sequence[int],
@@ -260,6 +250,7 @@ def compare_score(
         Participants with follow-up: the score's columns, chronological_age, face_age, entry_years,
         followup_years, event.
     name : how the config names the score
+    per_years : years that hazard ratios of ages are given for
     source, lines : file, and the line of each row in it, for errors
 
     Returns
@@ -276,7 +267,7 @@ def compare_score(
     ConfigError
         The reference group is none of the score's.
     """
-    reference = _reference(score, choices)
+    reference = _reference(score, settings)
     base = {COHORT: cohort, "outcome": DEATH, "score": name, "model": score.title}
     base["adjustment"] = "unadjusted"
     if why := _impossible(followed, score):
@@ -296,11 +287,11 @@ def compare_score(
     sign = 1 if score.more_points == "worse" else -1
     risks = {version.name: sign * version.totals for version in swap.versions}
     try:
-        fits = continuous_fits(people, swap, choices.per_years)
-        rows += continuous_rows(fits, choices.per_years)
+        fits = continuous_fits(people, swap, per_years)
+        rows += continuous_rows(fits, per_years)
         for version in (CONTINUOUS_AGE, CONTINUOUS_FACE):
             terms = fits[version].terms["log_hazard_ratio"]
-            values = _without_cuts(people, swap.other_points, choices.per_years)[terms.index]
+            values = _without_cuts(people, swap.other_points, per_years)[terms.index]
             risks[version] = values.mul(terms).sum(axis=1, skipna=False)
     except FitError as error:
         row = {"question": "cox", "version": CONTINUOUS_FACE, "term": FACE_AGE, "measure": "hazard ratio"}
@@ -309,9 +300,9 @@ def compare_score(
         people,
         risks,
         [(FIXED, BY_AGE), (MATCHED, BY_AGE), (CONTINUOUS_FACE, CONTINUOUS_AGE)],
-        horizons_months=choices.horizons_months,
-        resamples=choices.bootstraps,
-        seed=choices.seed,
+        horizons_months=settings.horizons_months,
+        resamples=settings.bootstraps,
+        seed=settings.seed,
     )
     exposures = dict.fromkeys((BY_AGE, CONTINUOUS_AGE), AGE)
     return result_rows(
@@ -333,8 +324,8 @@ def _nothing(why: Reason, version: str = BY_AGE) -> dict:
     return {"question": "groups", "version": version, "term": "all", "measure": MEDIAN, "n": 0, "reason": why}
 
 
-def _reference(score: Score, choices: Choices) -> str:
-    reference = choices.reference_group or score.reference_group
+def _reference(score: Score, settings: Scores) -> str:
+    reference = settings.reference_group or score.reference_group
     if reference not in score.group_names:
         raise ConfigError(
             f"scores.reference_group: {reference!r} is no group of {score.title}. Expected one of {', '.join(score.group_names)}. Name one of "

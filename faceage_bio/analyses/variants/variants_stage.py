@@ -15,6 +15,7 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, LEVELS, SAMP
 from faceage_bio.core.errors import CohortError, FitError, Problems
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import adjusted_for, result_rows
+from faceage_bio.core.settings.settings_genes import Variants
 from faceage_bio.intake.genotype_files import (
     GENE,
     GENE_SEPARATOR,
@@ -29,7 +30,6 @@ from faceage_bio.stats.design import build_design
 from faceage_bio.stats.linear import fit_linear
 from faceage_bio.stats.multiplicity import bonferroni, q_values
 from faceage_bio.stats.rare_variants import (
-    Burden,
     allele_frequency,
     beta_weights,
     burden_score,
@@ -64,8 +64,7 @@ def choose(
     people: pd.DataFrame,
     needed: Collection[str],
     panel: Collection[str],
-    max_maf: float,
-    min_call_rate: float,
+    settings: Variants,
 ) -> Analysed:
     """Variants of the panel and participants that fulfil the filters.
 
@@ -85,7 +84,7 @@ def choose(
     rows = people[people[SUBJECT].isin(copies.index)].set_index(SUBJECT)
     accelerated = rows.index[rows[AGE_ACCELERATION].notna()]
     rate = copies.loc[accelerated].notna().mean(axis=1)
-    called = accelerated[(rate >= min_call_rate).to_numpy()]
+    called = accelerated[(rate >= settings.call_rate).to_numpy()]
     complete = called[rows.loc[called, list(needed)].notna().all(axis=1).to_numpy()]
 
     variant_rate = copies.loc[called].notna().mean().to_numpy()
@@ -95,9 +94,9 @@ def choose(
     turned = frequency > 0.5
     values = np.where(turned, 2 - values, values)
     frequency = np.where(turned, 1 - frequency, frequency)
-    fate = np.where(frequency <= max_maf, RARE, COMMON).astype(object)
+    fate = np.where(frequency <= settings.maf, RARE, COMMON).astype(object)
     fate[~(frequency > 0)] = "all participants analysed have the same genotype"
-    fate[~(variant_rate >= min_call_rate)] = "call rate too low"
+    fate[~(variant_rate >= settings.call_rate)] = "call rate too low"
     used = np.isin(fate, (RARE, COMMON))
     variants = variants.assign(
         frequency=frequency,
@@ -147,16 +146,11 @@ def _variant_counts(genotypes: Genotypes, variants: pd.DataFrame) -> dict[str, d
 def variant_tables(
     people: pd.DataFrame,
     genotypes: Genotypes,
-    components: Sequence[str] = (),
+    components: Sequence[str],
+    settings: Variants,
     *,
     cohort: str,
     panel: Sequence[str],
-    covariates: Sequence[str] = ("sex",),
-    max_maf: float = 0.01,
-    min_call_rate: float = 0.95,
-    burden: Burden = "carriers",
-    min_carriers: int = 5,
-    common: bool = True,
 ) -> dict[str, pd.DataFrame]:
     """All tables of the stage by name.
 
@@ -166,7 +160,8 @@ def variant_tables(
         subject_id, age_acceleration, chronological_age (years), the covariates and components.
     genotypes : Genotypes with participants as columns of its copies
     components : columns of ancestry components, in every model
-    covariates : further columns in every model; age is in those of age acceleration, always
+    settings : Variants
+        covariates: further columns in every model; age is in those of age acceleration, always.
 
     Returns
     -------
@@ -182,13 +177,13 @@ def variant_tables(
     CohortError
         A covariate that the participants do not have.
     """
-    others = [name for name in dict.fromkeys([*covariates, *components]) if name != AGE]
+    others = [name for name in dict.fromkeys([*settings.covariates, *components]) if name != AGE]
     if unknown := [name for name in others if name not in people]:
         raise CohortError(
             f"the analysis table has no column {', '.join(map(repr, unknown))}; it has {', '.join(map(str, people.columns))}. "
             "Expected each of them. Correct variants.covariates in the config, or add the column to the clinical table."
         )
-    analysed = choose(genotypes, people, [AGE, *others], panel, max_maf, min_call_rate)
+    analysed = choose(genotypes, people, [AGE, *others], panel, settings)
     rows = people.set_index(SUBJECT).loc[analysed.copies.index]
     label = {COHORT: cohort, "question": "variants"}
     shared = label | {"n": len(rows)}
@@ -198,9 +193,9 @@ def variant_tables(
         base = shared | {"outcome": outcome, "components": len(components)} | adjusted_for(held)
         y, design = rows[outcome], build_design(rows, held, LEVELS).matrix
         for gene in panel:
-            genes += [base | row for row in _gene_rows(gene, analysed, y, design, burden, min_carriers)]
-        if common:
-            singles += [base | row for row in _common_rows(analysed, y, design, min_carriers)]
+            genes += [base | row for row in _gene_rows(gene, analysed, y, design, settings)]
+        if settings.common:
+            singles += [base | row for row in _common_rows(analysed, y, design, settings.min_carriers)]
     return {
         "genes": _families(genes, "genes", family="prespecified panel"),
         "common": _families(singles, "common", family="common variants"),
@@ -210,7 +205,7 @@ def variant_tables(
 
 
 def _gene_rows(
-    gene: str, analysed: Analysed, y: pd.Series, design: pd.DataFrame, burden: Burden, min_carriers: int
+    gene: str, analysed: Analysed, y: pd.Series, design: pd.DataFrame, settings: Variants
 ) -> list[dict]:
     mine = analysed.variants[analysed.variants[GENE].map(lambda genes: gene in genes.split(GENE_SEPARATOR))]
     rare = mine.index[mine["fate"] == RARE]
@@ -223,12 +218,12 @@ def _gene_rows(
         why = reason("no_variant")
     elif not len(rare):
         why = reason("no_rare_variant")
-    elif carriers < min_carriers:
-        why = reason("too_few_carriers", needed=min_carriers)
-    first = {"test": BURDEN, "per": PER[burden], "model": "burden, least squares, HC3"} | IN_YEARS
+    elif carriers < settings.min_carriers:
+        why = reason("too_few_carriers", needed=settings.min_carriers)
+    first = {"test": BURDEN, "per": PER[settings.weights], "model": "burden, least squares, HC3"} | IN_YEARS
     second = {"test": SKAT, "measure": "SKAT statistic", "model": "SKAT, weights of Beta(1, 25)"}
     return [
-        told | first | _attempt(why, lambda: _slope(y, design, burden_score(copies, burden))),
+        told | first | _attempt(why, lambda: _slope(y, design, burden_score(copies, settings.weights))),
         told | second | _attempt(why, lambda: _skat(y, design, copies)),
     ]
 
