@@ -13,7 +13,7 @@ from faceage_bio.analyses.phenotype.dose import fit_dose_response
 from faceage_bio.analyses.phenotype.group_means import compare_levels
 from faceage_bio.analyses.phenotype.matched import match_groups
 from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
-from faceage_bio.core.settings.settings_acceleration import Covariate
+from faceage_bio.core.settings.settings_acceleration import Covariate, Imputation
 
 
 def covariate(role: str, reason: str = "not stated", **exceptions: str) -> Covariate:
@@ -57,7 +57,7 @@ def tables_of(table) -> dict[str, pd.DataFrame]:
     groups = compare_subgroups(table, EXPOSURES, ["sex", "chronological_age", "site"], ["sex"], 65)
     dose = fit_dose_response(table, ["bmi", "pack_years"], ["sex"])
     matched = match_groups(table, "group", ["sex"], 2.0, ["bmi", "smoking"])
-    adjusted = compare_adjustments(table, EXPOSURES, PLAN, m=2, iterations=2, seed=1)
+    adjusted = compare_adjustments(table, EXPOSURES, PLAN, Imputation(m=2, iterations=2, seed=1))
     found = vary_specifications(table, EXPOSURES, PLAN)
     return {
         "means": levels.means, "pairs": levels.pairs, "tests": levels.tests, "dose_response": dose.rows,

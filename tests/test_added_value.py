@@ -13,6 +13,7 @@ from faceage_bio.analyses.survival.predictions import AGES, Outcome
 from faceage_bio.analyses.survival.predictions import _at as calibration_at
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.results.reasons import in_words, reason
+from faceage_bio.core.settings.settings_survival import AddedValue as Settings
 from faceage_bio.report import sections_added_value as section
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.tables_by_place import collect
@@ -46,8 +47,8 @@ def people(n=300, seed=0, effect=0.08, longest=6.0) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def added_value(*args, **options):
-    found = measured(*args, **options)
+def added_value(table, choices, cohort, **settings):
+    found = measured(table, choices, cohort, Settings(**settings))
     return AddedValue(worded(found.rows), worded(found.calibration), worded(found.decisions))
 
 
@@ -150,7 +151,9 @@ def test_terms_that_tell_nothing_make_a_model_look_better_than_it_is():
     table = people(120)
     idle = [f"idle_{number}" for number in range(12)]
     table[idle] = np.random.default_rng(8).normal(size=(len(table), len(idle)))
-    found = added_value(table, Choices(steps=("sex",), covariates=idle), "c", times=[1.0], bootstraps=12)
+    found = added_value(
+        table, Choices(steps=("sex",), covariates=idle), "c", times_years=[1.0], bootstraps=12
+    )
     for measure, better in (("Harrell's C", 1), ("AUC", 1), ("Brier score", -1)):
         many = of(found.rows, comparison=CLINICAL, kind="model", measure=measure)
         few = of(found.rows, comparison=FIRST, kind="model", measure=measure)
@@ -163,7 +166,7 @@ def test_terms_that_tell_nothing_make_a_model_look_better_than_it_is():
 def test_the_seed_fixes_the_bootstrap():
     table = people(120)
     one, same, other = (
-        added_value(table, AGE_AND_SEX, "c", times=[1.0], bootstraps=4, seed=seed).rows.optimism
+        added_value(table, AGE_AND_SEX, "c", times_years=[1.0], bootstraps=4, seed=seed).rows.optimism
         for seed in (1, 1, 2)
     )
     pd.testing.assert_series_equal(one, same)
@@ -172,7 +175,7 @@ def test_the_seed_fixes_the_bootstrap():
 
 def test_a_time_that_few_reach_says_so():
     table = people(60, longest=1.5)
-    found = added_value(table, CHOICES, "c", times=[0.01, 0.5, 4.0], bootstraps=0)
+    found = added_value(table, CHOICES, "c", times_years=[0.01, 0.5, 4.0], bootstraps=0)
     areas = measures_of(found.rows, "AUC", comparison=FIRST).set_index("horizon")
     assert areas.note[0.01] == "not estimated, because fewer than 10 had died by then"
     assert areas.note[4.0] == "not estimated, because fewer than 10 were still followed then"
@@ -182,14 +185,14 @@ def test_a_time_that_few_reach_says_so():
     deathless = added_value(table.assign(event=0.0), CHOICES, "c")
     assert set(deathless.rows.note) == {"not estimated, because fewer than 10 participants died"}
     assert not len(deathless.calibration)
-    never = added_value(table, CHOICES, "c", times=[9.0], bootstraps=2).rows
+    never = added_value(table, CHOICES, "c", times_years=[9.0], bootstraps=2).rows
     assert measures_of(never, "Uno's C").note.str.contains("at each of the times").all()
 
 
 def test_delayed_entry_tells_what_it_can():
     table = people(250)
     late = table.assign(entry_years=table.followup_years * 0.3)
-    found = added_value(late, CHOICES, "c", times=[1.0], bootstraps=3)
+    found = added_value(late, CHOICES, "c", times_years=[1.0], bootstraps=3)
     assert measures_of(found.rows, "AUC").note.str.contains("a participant enters late").all()
     assert measures_of(found.rows, "Uno's C").estimate.isna().all()
     assert of(found.rows, measure="Harrell's C").estimate.notna().all()
@@ -286,9 +289,9 @@ def test_the_page_without_deaths_times_or_tables_says_why(tmp_path):
         return write_page(tmp_path / folder, found)
 
     assert "fewer than 10 participants died" in told("a", people(60).assign(event=0.0))
-    assert "fewer than 10 were still followed then" in told("b", people(80), times=[9.0])
+    assert "fewer than 10 were still followed then" in told("b", people(80), times_years=[9.0])
     late = people(150)
-    text = told("c", late.assign(entry_years=late.followup_years / 3), times=[1.0])
+    text = told("c", late.assign(entry_years=late.followup_years / 3), times_years=[1.0])
     assert "a participant enters late" in text
     bare = survival_page(collect([tmp_path / "c" / "c" / "survival" / "cox.tsv"]), config_of(["c"]), [])
     assert "<strong>Added prognostic value</strong>: no follow-up, or too few events" in bare

@@ -25,6 +25,7 @@ from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, FitError, TableError
 from faceage_bio.core.results.row import columns_of
+from faceage_bio.core.settings.settings_acceleration import Imputation
 from faceage_bio.core.steps import STEPS
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.report.pages import association_page
@@ -256,7 +257,7 @@ def test_adjustments_hold_back_a_mediator_and_print_the_reason():
     table["bmi"] += 5 * (table.smoking == "current")
     table["face_age"] += 5 * (table.smoking == "current")  # through weight alone
     table["age_gap"] = table.face_age - table.chronological_age
-    found = compare_adjustments(table, ["smoking"], PLAN, m=2, iterations=1, seed=1)
+    found = compare_adjustments(table, ["smoking"], PLAN, Imputation(m=2, iterations=1, seed=1))
     rows = found.rows[(found.rows.term == "smoking: current vs never") & (found.rows.cohort == "east")]
     rows = rows[(rows.missing == COMPLETE) & (rows.adjustment != RAW)].set_index("adjustment_set")
     assert rows.ci_lower["minimal"] > 4
@@ -271,7 +272,7 @@ def test_nothing_missing_makes_both_ways_agree_and_gaps_make_them_differ():
     table = people(n=600, smoking=4)
 
     def both(rows):
-        found = compare_adjustments(rows, ["smoking"], PLAN, m=5, iterations=3, seed=1).rows
+        found = compare_adjustments(rows, ["smoking"], PLAN, Imputation(m=5, iterations=3, seed=1)).rows
         found = found[(found.cohort == "east") & (found.term == "smoking: current vs never")]
         found = found[(found.adjustment_set == "full") & (found.adjustment != RAW)].set_index("missing")
         return found.loc[COMPLETE], found.loc[IMPUTED]
@@ -289,7 +290,10 @@ def test_nothing_missing_makes_both_ways_agree_and_gaps_make_them_differ():
 def test_imputation_gives_the_same_numbers_again():
     table = people()
     table.loc[::4, "bmi"] = np.nan
-    runs = [compare_adjustments(table, ["bmi"], PLAN, m=3, iterations=2, seed=7).rows for _ in range(2)]
+    runs = [
+        compare_adjustments(table, ["bmi"], PLAN, Imputation(m=3, iterations=2, seed=7)).rows
+        for _ in range(2)
+    ]
     pd.testing.assert_frame_equal(*runs)
 
 
@@ -412,7 +416,7 @@ def test_a_handful_of_participants_is_no_crash(n):
 def test_the_reason_is_given(name, term, message):
     table = gather([people(n=200).drop(columns="bmi_class").assign(**HOSTILE[name])], ["x"])
     exposures = ["smoking", "bmi", "ecog", "group"]
-    found = compare_adjustments(table, exposures, PLAN, m=2, iterations=1, seed=1).rows
+    found = compare_adjustments(table, exposures, PLAN, Imputation(m=2, iterations=1, seed=1)).rows
     assert told(found[found.term == term]).str.contains(message).any()
 
 
@@ -436,7 +440,9 @@ def test_every_set_and_way_has_the_same_reference():
     table = people(n=150, seed=6).assign(cohort="x")
     table["site"] = ["lung", "breast", "other"] * 50
     table.loc[table.index[table.site == "breast"][:20], "bmi"] = np.nan  # fewest of the complete cases
-    found = compare_adjustments(table, ["site"], Plan({}, ["sex"], ["sex", "bmi"]), m=2, iterations=1, seed=1)
+    found = compare_adjustments(
+        table, ["site"], Plan({}, ["sex"], ["sex", "bmi"]), Imputation(m=2, iterations=1, seed=1)
+    )
     assert set(found.rows.term) == {"site: lung vs breast", "site: other vs breast"}
     assert found.rows.groupby(["adjustment_set", "missing"]).size().eq(4).all()
 
@@ -448,7 +454,9 @@ def test_excluding_a_participant_does_not_change_the_reference():
     table.loc[1, "smoking"] = "pipe"
     for rows in (
         compare_levels(table, ["site"], ["smoking"]).pairs,
-        compare_adjustments(table, ["site"], Plan({}, ["smoking"], []), m=2, iterations=1, seed=1).rows,
+        compare_adjustments(
+            table, ["site"], Plan({}, ["smoking"], []), Imputation(m=2, iterations=1, seed=1)
+        ).rows,
     ):
         rows = rows[rows.covariates.str.startswith("age, smoking")]
         assert rows.estimate.notna().all()

@@ -24,7 +24,7 @@ from faceage_bio.analyses.phenotype.phenotype_subgroups import compare_subgroups
 from faceage_bio.analyses.phenotype.table_one import age_histogram, distributions, table_one
 from faceage_bio.analyses.readers.readers_stage import compare_readers
 from faceage_bio.core.results.row import columns_of, is_result
-from faceage_bio.core.settings.settings_acceleration import Acceleration
+from faceage_bio.core.settings.settings_acceleration import Acceleration, Imputation
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.faces.faceage.model_comparison import compare_models, compare_predictions
 from faceage_bio.faces.faceage.photo_quality import bin_measures, count_photos, summarise_face_ages
@@ -86,7 +86,7 @@ def phenotype(known: bool) -> dict[str, pd.DataFrame]:
     levels, dose = compare_levels(table, ["smoking"], ["sex"]), fit_dose_response(table, ["bmi"], ["sex"])
     subgroups = compare_subgroups(table, ["smoking"], ["sex", "chronological_age"], [], 65)
     matched = match_groups(table, "group", ["sex"], 2.0, ["bmi"])
-    adjustments = compare_adjustments(table, ["smoking"], PLAN, m=2, iterations=1, seed=1)
+    adjustments = compare_adjustments(table, ["smoking"], PLAN, Imputation(m=2, iterations=1, seed=1))
     specifications = vary_specifications(table, ["smoking"], PLAN)
     return {
         "phenotypes": contrast_exposures(table, ["smoking", "bmi"], ["sex"]), "groups": compare_groups(table, ["sex"]),

@@ -13,6 +13,7 @@ from faceage_bio.analyses.survival.proportional import hazard_curve, proportiona
 from faceage_bio.analyses.survival.sequential_models import compare_ages, sequential_cox_models
 from faceage_bio.analyses.survival.subgroups import compare_sites
 from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
+from faceage_bio.core.settings.settings_acceleration import Imputation
 from faceage_bio.stats.cox_fit import nelson_aalen
 from faceage_bio.stats.cox_ph import hazard_over_time, smooth_over_time
 from faceage_bio.stats.linear import NORMAL_975
@@ -155,7 +156,9 @@ def test_pooled_estimates_equal_mice(monkeypatch):
         return completed()
 
     monkeypatch.setattr(survival_sensitivity, "impute", filled)
-    rows = survival_sensitivity.impute_full_model(people(), CHOICES, "lung", m=5, iterations=1, seed=1)
+    rows = survival_sensitivity.impute_full_model(
+        people(), CHOICES, "lung", Imputation(m=5, iterations=1, seed=1)
+    )
     pooled = rows[(rows.missing == "multiple imputation") & (rows.term == "face_age")].iloc[0]
     equal(pooled, r("pool")[:4])
     equal(pooled, r("pool mice")[:4])

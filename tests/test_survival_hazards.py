@@ -14,6 +14,7 @@ from faceage_bio.analyses.survival.sequential_models import compare_ages, sequen
 from faceage_bio.analyses.survival.subgroups import compare_sites, subgroup_hazards
 from faceage_bio.analyses.survival.survival_sensitivity import impute_full_model, sensitivity
 from faceage_bio.core.errors import CohortError
+from faceage_bio.core.settings.settings_acceleration import Imputation
 from faceage_bio.core.steps import STEPS
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.pages import survival_page
@@ -88,7 +89,7 @@ def test_a_group_that_one_completed_table_lacks_is_not_pooled(monkeypatch):
     monkeypatch.setattr("faceage_bio.analyses.survival.survival_sensitivity.impute", uneven)
     gappy = people(n=200)
     gappy.loc[:20, "sex"] = None
-    rows = worded(impute_full_model(gappy, CHOICES, "c", m=2, iterations=1, seed=1))
+    rows = worded(impute_full_model(gappy, CHOICES, "c", Imputation(m=2, iterations=1, seed=1)))
     assert rows.note.iloc[-1] == "not estimated, because a group is empty in one of the completed tables"
 
 
@@ -246,15 +247,17 @@ def test_imputation_brings_back_what_complete_cases_lose():
     early = (data.event == 1) & (data.followup_years < 1.5)
     lost = np.random.default_rng(2).random(1500) < np.where(early, 0.7, 0.1)
     gappy.loc[lost, "ecog"] = np.nan
-    rows = impute_full_model(gappy, CHOICES, "c", m=8, iterations=3, seed=1)
+    rows = impute_full_model(gappy, CHOICES, "c", Imputation(m=8, iterations=3, seed=1))
     rows = rows[rows.term == "ecog"].set_index("missing")
     off = (np.log(rows.estimate) - np.log(truth.estimate)).abs()
     assert off["multiple imputation"] < 0.1
     assert rows.n.to_dict() == {"complete cases": int((~lost).sum()), "multiple imputation": 1500}
     assert rows.missing_information["multiple imputation"] > 0.05
-    again = impute_full_model(gappy, CHOICES, "c", m=2, iterations=1, seed=1)
-    pd.testing.assert_frame_equal(again, impute_full_model(gappy, CHOICES, "c", m=2, iterations=1, seed=1))
-    whole = worded(impute_full_model(data, CHOICES, "c", m=2, iterations=1, seed=1))
+    again = impute_full_model(gappy, CHOICES, "c", Imputation(m=2, iterations=1, seed=1))
+    pd.testing.assert_frame_equal(
+        again, impute_full_model(gappy, CHOICES, "c", Imputation(m=2, iterations=1, seed=1))
+    )
+    whole = worded(impute_full_model(data, CHOICES, "c", Imputation(m=2, iterations=1, seed=1)))
     assert "no participant lacks a covariate" in whole.note.iloc[-1]
 
 
@@ -292,7 +295,7 @@ def page_of(tmp_path, data, name="mine", **survival):
         "hazard_curve_tests": curve.rows, "hazard_curve": curve.curve, "hazard_curve_histogram": curve.histogram,
         "sites": compare_sites(data, "site", CHOICES, name), "sensitivity": choices_of(data).drop(columns="note"),
         "subgroups": subgroup_hazards(data, ["sex", "chronological_age", "site"], CHOICES, name),
-        "imputed": impute_full_model(data, CHOICES, name, m=2, iterations=1, seed=1),
+        "imputed": impute_full_model(data, CHOICES, name, Imputation(m=2, iterations=1, seed=1)),
     }  # fmt: skip
     placed = dict(ages_tables(name)) | {f"survival/{key}.tsv": table for key, table in tables.items()}
     for place, table in placed.items():

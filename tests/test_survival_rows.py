@@ -21,7 +21,8 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import SPARSE_DATA, WHY_NOT, decode
 from faceage_bio.core.results.row import ROLES, columns_of
-from faceage_bio.core.settings.settings_survival import Scores, Survival
+from faceage_bio.core.settings.settings_acceleration import Imputation
+from faceage_bio.core.settings.settings_survival import AddedValue, Scores, Survival
 from tests.golden.scores import data as clinic
 from tests.rows import worded
 from tests.survival_studies import with_causes
@@ -61,13 +62,13 @@ def models(data):
         "survival/sensitivity": sensitivity(
             data, CHOICES, "c", early_death_years=0.5, gap_classes=(-5.0, 10.0)
         ),
-        "survival/imputed": impute_full_model(data, CHOICES, "c", m=2, iterations=1, seed=1),
+        "survival/imputed": impute_full_model(data, CHOICES, "c", Imputation(m=2, iterations=1, seed=1)),
         "acceleration/definition_hazards": definition_hazards(data, 10.0),
     }
 
 
 def predictions(data):
-    found = added_value(data, CHOICES, "c", times=[1.0], bootstraps=2)
+    found = added_value(data, CHOICES, "c", AddedValue(times_years=[1.0], bootstraps=2))
     return {
         "survival/added_value": found.rows,
         "survival/calibration": found.calibration,

@@ -145,16 +145,14 @@ def fit_association_sensitivity(
 
     phenotype, people = settings.phenotype, _gathered(participants, unit)
     people = flag_shared(people, [read_table(path) for path in shared_photos])
-    matching, imputation = phenotype.matching, phenotype.imputation
+    matching = phenotype.matching
     exposures, adjust_for = [*phenotype.exposures, "group"], phenotype.adjust_for
     plan = Plan(phenotype.covariates, adjust_for, phenotype.full_adjustment)
     doses = fit_dose_response(people, phenotype.dose_response, adjust_for)
     subgroups = compare_subgroups(people, exposures, phenotype.modifiers, adjust_for, phenotype.split_age)
     pairing = (matching.exact, matching.caliper_years, matching.balance_covariates)
     matched = match_groups(people, "group", *pairing)
-    adjusted = compare_adjustments(
-        people, exposures, plan, m=imputation.m, iterations=imputation.iterations, seed=imputation.seed
-    )
+    adjusted = compare_adjustments(people, exposures, plan, phenotype.imputation)
     varied = vary_specifications(people, exposures, plan, settings.acceleration.adjust_for)
     return {
         "dose_response": doses.rows,

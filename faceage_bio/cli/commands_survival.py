@@ -125,9 +125,8 @@ def fit_survival(
     with_firth = replace(choices, firth=survival.firth)
     limits = {"split_years": survival.split_years, "rmst_years": survival.rmst_years}
     hazards = proportional_hazards(frame, choices, name, alpha=survival.alpha, **limits)
-    drawn = {"bootstraps": value.bootstraps, "seed": value.seed, "groups": value.risk_groups}
     with counted("bootstrap samples", value.bootstraps * len(questions(frame, choices))) as done:
-        added = added_value(frame, choices, name, times=value.times_years, **drawn, done=done)
+        added = added_value(frame, choices, name, value, done)
     tests = added.rows[(added.rows.kind == "test") & added.rows.p_value.notna()]
     for row in tests.itertuples():
         whose = f"{row.n} participants, {row.n_events} deaths"
@@ -174,19 +173,18 @@ def fit_survival_sensitivity(
     from faceage_bio.analyses.survival.survival_sensitivity import impute_full_model, sensitivity
     from faceage_bio.core.tables import read_table
 
-    survival, imputation = settings.survival, settings.survival.imputation
+    survival = settings.survival
     frame, choices, name = _modelled(participants, settings, cohort, unit)
     frame = flag_shared(frame, [read_table(path) for path in shared_photos])
     curve = hazard_curve(frame, choices, name)
     fewer = {"early_death_years": survival.early_death_years, "gap_classes": survival.gap_classes}
-    draws = {"m": imputation.m, "iterations": imputation.iterations, "seed": imputation.seed}
     return {
         "hazard_curve_tests": curve.rows,
         "hazard_curve": curve.curve,
         "hazard_curve_histogram": curve.histogram,
         "subgroups": subgroup_hazards(frame, survival.modifiers, choices, name, split_age=survival.split_age),
         "sensitivity": sensitivity(frame, choices, name, **fewer),
-        "imputed": impute_full_model(frame, choices, name, **draws),
+        "imputed": impute_full_model(frame, choices, name, survival.imputation),
     }
 
 

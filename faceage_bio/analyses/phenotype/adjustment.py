@@ -34,7 +34,7 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, COHORT, FAC
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, result_rows
-from faceage_bio.core.settings.settings_acceleration import Covariate
+from faceage_bio.core.settings.settings_acceleration import Covariate, Imputation
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.imputation import impute, pool
 from faceage_bio.stats.linear import LinearFit, fit_linear
@@ -99,7 +99,7 @@ class Adjustments:
 
 
 def compare_adjustments(
-    table: pd.DataFrame, exposures: Sequence[str], plan: Plan, *, m: int, iterations: int, seed: int
+    table: pd.DataFrame, exposures: Sequence[str], plan: Plan, imputation: Imputation
 ) -> Adjustments:
     """Each exposure under each adjustment set, with complete cases and with multiple imputation side by side.
 
@@ -108,7 +108,6 @@ def compare_adjustments(
     table : rows of `gather`
     exposures : names of columns
     plan : which covariates are in which set
-    m, iterations, seed : of `impute`
 
     Returns
     -------
@@ -127,7 +126,7 @@ def compare_adjustments(
         make_frame(people, exposure, held)  # an unknown column is told before the imputation
         if cohort not in filled:  # a cohort's exposures are imputed from each other, once
             within = ["group"] if cohort == POOLED else [other for other in exposures if other != "group"]
-            filled[cohort] = _fill(people, within, plan, m, iterations, seed)
+            filled[cohort] = _fill(people, within, plan, imputation)
         shared = {COHORT: cohort, "exposure": exposure, "question": "adjustment"}
         for name, covariates in sets.items():
             both = {
@@ -187,7 +186,7 @@ def _complete(people: pd.DataFrame, exposure: str, name: str, covariates: Sequen
 
 
 def _fill(
-    people: pd.DataFrame, exposures: Sequence[str], plan: Plan, m: int, iterations: int, seed: int
+    people: pd.DataFrame, exposures: Sequence[str], plan: Plan, imputation: Imputation
 ) -> list[pd.DataFrame] | FitError:
     """Completed tables of all participants with both ages, or why there are none."""
     names = dict.fromkeys([*exposures, *plan.minimal, *plan.full])
@@ -198,7 +197,7 @@ def _fill(
         if not pd.api.types.is_numeric_dtype(chosen[name]):
             chosen[name] = as_words(chosen[name]).where(chosen[name].notna(), None)
     try:
-        return impute(chosen, m, iterations, seed)
+        return impute(chosen, imputation.m, imputation.iterations, imputation.seed)
     except FitError as error:
         return error
 

@@ -1,6 +1,6 @@
 """Does face age tell anything that is not known without it? Models with and without it, on identical rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,7 @@ from faceage_bio.core.columns import FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import counted, result_rows, tested
+from faceage_bio.core.settings.settings_survival import AddedValue as Settings
 from faceage_bio.stats.linear import Estimate
 from faceage_bio.stats.prediction_accuracy import Measured
 
@@ -56,11 +57,7 @@ def added_value(
     usable: pd.DataFrame,
     choices: Choices,
     cohort: str,
-    *,
-    times: Sequence[float] = (0.5, 1.0, 2.0),
-    bootstraps: int = 200,
-    seed: int = 1,
-    groups: int = 5,
+    settings: Settings,
     done: Callable[[int], None] = lambda n: None,
 ) -> AddedValue:
     """Models with and without face age, and face age against age, each question on the complete rows of its
@@ -72,9 +69,6 @@ def added_value(
 
     Parameters
     ----------
-    times : years at which risks are predicted
-    bootstraps, seed : samples for the optimism of each measure (0: none)
-    groups : of predicted risk, in which it is held against what happened
     done : told of each bootstrap sample
 
     Returns
@@ -90,19 +84,19 @@ def added_value(
         about = of_question(cohort, "added value") | counted(usable)
         about |= {"exposure": FACE_AGE, "comparison": question}
         try:
-            asked = ask(usable, choices, question, known, sorted(set(times)))
+            asked = ask(usable, choices, question, known, sorted(set(settings.times_years)))
         except FitError as error:
             untested = {"kind": "test", "term": FACE_AGE, "measure": LIKELIHOOD, "reason": error.reason}
             rows.append(about | untested)
-            done(bootstraps)
+            done(settings.bootstraps)
             continue
         about |= counts(asked.frame)
-        flattery, failed = _flattery(asked, bootstraps, seed, done)
+        flattery, failed = _flattery(asked, settings, done)
         remarks = [*asked.fits[1].reasons, *asked.frame.reasons, *failed]
         nested = [reason("nested_models")] if question != AGES else []
         for part, found in (
             (rows, [*_tests(asked), *_measures(asked, flattery)]),
-            (calibration, calibration_rows(asked, flattery, groups)),
+            (calibration, calibration_rows(asked, flattery, settings.risk_groups)),
             (decisions, decision_rows(asked)),
         ):
             for row in found:
@@ -113,15 +107,15 @@ def added_value(
 
 
 def _flattery(
-    asked: Asked, bootstraps: int, seed: int, done: Callable[[int], None]
+    asked: Asked, settings: Settings, done: Callable[[int], None]
 ) -> tuple[dict[tuple[str, float], np.ndarray], list[Reason]]:
     """Optimism by (measure, time), and what is to be said of it."""
-    if not bootstraps:
+    if not settings.bootstraps:
         return {}, []
     told = evaluable_times(asked.outcome, asked.times)
     try:
         found, samples = estimate_optimism(
-            asked.designs, asked.outcome, told, repeats=bootstraps, seed=seed, done=done
+            asked.designs, asked.outcome, told, repeats=settings.bootstraps, seed=settings.seed, done=done
         )
     except FitError as error:
         return {}, [reason("no_optimism", **error.reason.parameters)]

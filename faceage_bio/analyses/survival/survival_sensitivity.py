@@ -22,6 +22,7 @@ from faceage_bio.core.columns import AGE, AGE_GAP, ENTRY, EVENT, FACE_AGE, FOLLO
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import counted, result_rows
+from faceage_bio.core.settings.settings_acceleration import Imputation
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox_batch import fit_cox_per_column
 from faceage_bio.stats.cox_fit import nelson_aalen
@@ -142,7 +143,7 @@ def _gap_rows(usable: pd.DataFrame, choices: Choices, gap_classes: tuple[float, 
 
 
 def impute_full_model(
-    usable: pd.DataFrame, choices: Choices, cohort: str, *, m: int, iterations: int, seed: int
+    usable: pd.DataFrame, choices: Choices, cohort: str, settings: Imputation
 ) -> pd.DataFrame:
     """The last model of the sequentially adjusted models twice: complete cases, and multiple imputation
     pooled by Rubin's rules.
@@ -162,16 +163,14 @@ def impute_full_model(
     rows = [row | {"missing": COMPLETE} for row in model_rows(usable, columns, choices)]
     base = of_model(usable, columns, choices) | {"missing": IMPUTED, "measure": "hazard ratio"}
     try:
-        rows += [base | row for row in _pooled(usable, columns, choices, m, iterations, seed)]
+        rows += [base | row for row in _pooled(usable, columns, choices, settings)]
     except FitError as error:
         rows.append(base | {"per": choices.per(FACE_AGE), "reason": error.reason})
     head = of_question(cohort, "missing covariates")
     return result_rows([head | row for row in rows], "survival/imputed")
 
 
-def _pooled(
-    usable: pd.DataFrame, columns: list[str], choices: Choices, m: int, iterations: int, seed: int
-) -> list[dict]:
+def _pooled(usable: pd.DataFrame, columns: list[str], choices: Choices, settings: Imputation) -> list[dict]:
     covariates = dict.fromkeys([*choices.full, *choices.strata])
     known = [name for name in covariates if name in usable and name not in (FACE_AGE, AGE)]
     gappy = [name for name in known if usable[name].notna().any()]
@@ -185,7 +184,7 @@ def _pooled(
     table[EVENT] = usable[EVENT]
     table[HAZARD] = nelson_aalen(usable[FOLLOWUP], usable[EVENT], entry_of(usable))
     fits = []
-    for filled in impute(table, m, iterations, seed):
+    for filled in impute(table, settings.m, settings.iterations, settings.seed):
         frame = model_frame(usable.assign(**filled[gappy]), columns, choices)
         fits.append(frame.fit())
     terms = list(fits[0].terms.index)
@@ -193,7 +192,7 @@ def _pooled(
         raise FitError("empty_level_imputed")
     base = counts(frame) | {
         "n_gaps": missing,
-        "method": f"Cox, Efron ties, Rubin pooling of {m}",
+        "method": f"Cox, Efron ties, Rubin pooling of {settings.m}",
         "reason": fits[0].reasons,
     }
     rows = []
