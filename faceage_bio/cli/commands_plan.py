@@ -292,40 +292,12 @@ def model(
 
     Example: faceage-bio plan model --r-squared 0.051 --parameters 30 --event-rate 0.065 --mean-follow-up 2.07 --horizon 2
     """
-    from faceage_bio.analyses.planning.cohort_study import plan_table
-    from faceage_bio.stats.sample_size import prediction_model_size
+    from faceage_bio.analyses.planning.cohort_study import prediction_model
 
     times = {"event_rate": event_rate, "mean_follow_up": mean_follow_up, "horizon": horizon}
-    try:
-        found = prediction_model_size(r_squared, parameters, **times)
-    except ValueError as error:
-        raise RunError(
-            f"--r-squared: {error}. Expected the Cox-Snell R squared that the model may reach. Give another."
-        ) from None
-    code = (
-        f'pmsampsize::pmsampsize(type = "s", csrsquared = {r_squared:.10g}, parameters = {parameters}, rate = {event_rate:.10g}, '
-        f"timepoint = {horizon:.10g}, meanfup = {mean_follow_up:.10g})"
-    )
-    assumptions = [
-        ("Cox-Snell R squared", r_squared, ""),
-        ("parameters", parameters, ""),
-        ("events per participant and year", event_rate, ""),
-        ("mean follow-up", mean_follow_up, "years"),
-        ("horizon of predictions", horizon, "years"),
-    ]
-    per_parameter = found["events"] / parameters
-    results = [
-        ("participants, shrinkage of 10% at most", found["shrinkage"], "participants"),
-        ("participants, optimism in R squared of 0.05 at most", found["optimism"], "participants"),
-        ("participants, overall risk within 0.05", found["overall risk"], "participants"),
-        ("participants", found["participants"], "participants"),
-        ("events", found["events"], "events"),
-        ("events per variable", per_parameter, ""),
-    ]
-    _save(plan_table("prediction model", assumptions, results, code=code), output)
-    n = f"{found['participants']:,} participants with {found['events']:,} deaths"
-    criteria = ", ".join(f"{name} {found[name]:,}" for name in ("shrinkage", "optimism", "overall risk"))
-    print(f"{n}, {per_parameter:.1f} for each of {parameters} parameters ({criteria})")
+    table, sentence = prediction_model(r_squared, parameters, **times)
+    _save(table, output)
+    print(sentence)
 
 
 @plan_app.command()
@@ -352,42 +324,18 @@ def precision(
 
     Example: faceage-bio plan precision --pilot results/north/survival/follow_up.parquet --measure c-index --width 0.1
     """
-    from faceage_bio.analyses.planning.cohort_study import plan_table
-    from faceage_bio.analyses.planning.pilot_precision import (
-        interval_widths,
-        participants_for_width,
-        width_above,
-    )
+    from faceage_bio.analyses.planning.cohort_study import remarks_of
+    from faceage_bio.analyses.planning.pilot_precision import precision_plan
 
-    remarks = []
     if (width is None) == (above is None):
         raise RunError("--width and --above: expected one of them. Give for example --width 0.1.")
     rows = _pilot(pilot, ["face_age", *covariate])
-    widths = interval_widths(rows, measure, covariate, per=per, repeats=repeats, seed=seed)
-    if above is not None:
-        width = width_above(widths, above, measure)
-        remarks = [
-            f"The expected lower end of the 95% CI is {above:g}: in about half of such studies it is below. For more assurance give a higher --above."
-        ]
-    n = participants_for_width(widths, width, measure)
-    name = {
-        "c-index": "C-index",
-        "difference": "difference of the C-index",
-        "hazard-ratio": f"hazard ratio per {per:g} years",
-    }[measure]
-    events = rows["event"].sum()
-    assumptions = [
-        ("pilot rows", len(rows), "participants"),
-        ("pilot events", events, "events"),
-        (f"{name} in the samples", widths["estimate"].iloc[-1], ""),
-        ("wished width of the 95% CI", width, ""),
-    ]
-    results = [("participants", n, "participants"), ("events", round(n * events / len(rows)), "events")]
-    curve = ("width of the 95% CI", list(zip(widths["n"], widths["width"], strict=True)), "participants")
-    _save(plan_table("precision", assumptions, results, [curve], remarks=remarks), output)
-    needed = f"{n:,} participants with about {n * events / len(rows):,.0f} events"
-    print(f"{name} with a 95% CI of width {width:.3g}: {needed} (pilot: {len(rows)} with {events:.0f})")
-    for text in remarks:
+    how = {"lower_end": above is not None, "per": per, "repeats": repeats, "seed": seed}
+    target = width if above is None else above
+    table, sentence = precision_plan(rows, measure, covariate, target, **how)
+    _save(table, output)
+    print(sentence)
+    for text in remarks_of(table):
         print(text)
 
 

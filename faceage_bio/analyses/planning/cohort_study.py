@@ -14,7 +14,13 @@ from statsmodels.stats.power import TTestIndPower
 
 from faceage_bio.core.columns import EVENT, FOLLOWUP
 from faceage_bio.core.errors import RunError
-from faceage_bio.stats.sample_size import CoxDesign, LogRankTrial, PiecewiseSurvival, spearman_brown
+from faceage_bio.stats.sample_size import (
+    CoxDesign,
+    LogRankTrial,
+    PiecewiseSurvival,
+    prediction_model_size,
+    spearman_brown,
+)
 
 ASSUMPTION, RESULT, CURVE, REMARK, CODE = "assumption", "result", "curve", "remark", "R code"
 COLUMNS = ("design", "part", "quantity", "value", "unit", "at", "at_unit", "text")
@@ -329,6 +335,55 @@ def group_difference(
     ]
     curves = [("power", curve, "participants in the first group")]
     return plan_table("two groups", assumptions, results, curves, code)
+
+
+def prediction_model(
+    r_squared: float, parameters: int, *, event_rate: float, mean_follow_up: float, horizon: float
+) -> tuple[pd.DataFrame, str]:
+    """Participants for a prediction model of survival (Riley et al. 2020, `prediction_model_size`).
+
+    Parameters
+    ----------
+    r_squared : Cox-Snell R squared expected
+    event_rate : deaths per participant and year
+    mean_follow_up, horizon : years
+
+    Returns
+    -------
+    tuple of (DataFrame, str)
+        The plan, and its result in a sentence.
+    """
+    times = {"event_rate": event_rate, "mean_follow_up": mean_follow_up, "horizon": horizon}
+    try:
+        found = prediction_model_size(r_squared, parameters, **times)
+    except ValueError as error:
+        raise RunError(
+            f"--r-squared: {error}. Expected the Cox-Snell R squared that the model may reach. Give another."
+        ) from None
+    code = (
+        f'pmsampsize::pmsampsize(type = "s", csrsquared = {r_squared:.10g}, parameters = {parameters}, rate = {event_rate:.10g}, '
+        f"timepoint = {horizon:.10g}, meanfup = {mean_follow_up:.10g})"
+    )
+    assumptions = [
+        ("Cox-Snell R squared", r_squared, ""),
+        ("parameters", parameters, ""),
+        ("events per participant and year", event_rate, ""),
+        ("mean follow-up", mean_follow_up, "years"),
+        ("horizon of predictions", horizon, "years"),
+    ]
+    per_parameter = found["events"] / parameters
+    results = [
+        ("participants, shrinkage of 10% at most", found["shrinkage"], "participants"),
+        ("participants, optimism in R squared of 0.05 at most", found["optimism"], "participants"),
+        ("participants, overall risk within 0.05", found["overall risk"], "participants"),
+        ("participants", found["participants"], "participants"),
+        ("events", found["events"], "events"),
+        ("events per variable", per_parameter, ""),
+    ]
+    n = f"{found['participants']:,} participants with {found['events']:,} deaths"
+    criteria = ", ".join(f"{name} {found[name]:,}" for name in ("shrinkage", "optimism", "overall risk"))
+    sentence = f"{n}, {per_parameter:.1f} for each of {parameters} parameters ({criteria})"
+    return plan_table("prediction model", assumptions, results, code=code), sentence
 
 
 def check_hazard_ratio(value: float, option: str = "--hazard-ratio") -> None:

@@ -9,7 +9,7 @@ from math import ceil
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.planning.cohort_study import Said
+from faceage_bio.analyses.planning.cohort_study import Said, plan_table
 from faceage_bio.core.columns import ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError, RunError
 from faceage_bio.stats.concordance import concordance
@@ -61,6 +61,53 @@ def design_matrix(rows: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     ]
     matrix = pd.concat(parts, axis=1).to_numpy(dtype=float) if parts else np.empty((len(rows), 0))
     return matrix[:, matrix.std(axis=0) > 0]
+
+
+def precision_plan(
+    rows: pd.DataFrame,
+    measure: str,
+    columns: Sequence[str],
+    target: float,
+    *,
+    lower_end: bool,
+    per: float,
+    repeats: int,
+    seed: int,
+) -> tuple[pd.DataFrame, str]:
+    """Participants for a 95% CI whose width, or expected lower end (``lower_end``), is ``target``.
+
+    Other parameters as `interval_widths`.
+
+    Returns
+    -------
+    tuple of (DataFrame, str)
+        The plan, and its result in a sentence.
+    """
+    widths = interval_widths(rows, measure, columns, per=per, repeats=repeats, seed=seed)
+    width, remarks = target, []
+    if lower_end:
+        width = width_above(widths, target, measure)
+        remarks = [
+            f"The expected lower end of the 95% CI is {target:g}: in about half of such studies it is below. For more assurance give a higher --above."
+        ]
+    n = participants_for_width(widths, width, measure)
+    name = {
+        C_INDEX: "C-index",
+        DIFFERENCE: "difference of the C-index",
+        HAZARD_RATIO: f"hazard ratio per {per:g} years",
+    }[measure]
+    events = rows[EVENT].sum()
+    assumptions = [
+        ("pilot rows", len(rows), "participants"),
+        ("pilot events", events, "events"),
+        (f"{name} in the samples", widths["estimate"].iloc[-1], ""),
+        ("wished width of the 95% CI", width, ""),
+    ]
+    results = [("participants", n, "participants"), ("events", round(n * events / len(rows)), "events")]
+    curve = ("width of the 95% CI", list(zip(widths["n"], widths["width"], strict=True)), "participants")
+    needed = f"{n:,} participants with about {n * events / len(rows):,.0f} events"
+    sentence = f"{name} with a 95% CI of width {width:.3g}: {needed} (pilot: {len(rows)} with {events:.0f})"
+    return plan_table("precision", assumptions, results, [curve], remarks=remarks), sentence
 
 
 def interval_widths(
