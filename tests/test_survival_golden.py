@@ -14,6 +14,7 @@ from faceage_bio.analyses.survival.sequential_models import compare_ages, sequen
 from faceage_bio.analyses.survival.subgroups import compare_sites
 from faceage_bio.analyses.survival.survival_sensitivity import sensitivity
 from faceage_bio.core.settings.settings_acceleration import Imputation
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.stats.cox_fit import nelson_aalen
 from faceage_bio.stats.cox_ph import hazard_over_time, smooth_over_time
 from faceage_bio.stats.linear import NORMAL_975
@@ -105,7 +106,7 @@ def test_sites_and_their_interaction_equal_r(step, name):
 
 @pytest.mark.parametrize("step", ["age", "full"])
 def test_proportional_hazards_equal_cox_zph_with_factors_as_terms(step):
-    found = proportional_hazards(people(), CHOICES, "lung", alpha=1e-9)
+    found = proportional_hazards(people(), CHOICES, "lung", Survival(alpha=1e-9))
     rows = found.tests[found.tests.step == STEPS[step]].set_index("term")
     names = {"face": "face_age", "age": "chronological_age"}
     for term in ("face", "age", *(("sex", "site", "ecog") if step == "full" else ()), "GLOBAL"):
@@ -132,11 +133,23 @@ def test_remedies_equal_strata_tt_and_survsplit():
     columns = ["face_age", "chronological_age", "sex", "site", "ecog"]
     frame = model_frame(data, columns, CHOICES)
     terms = {"face_age": ["face_age"], "site": ["site: breast", "site: lung", "site: throat"]}
-    rows = pd.DataFrame(remedies(data, columns, frame, terms, ["site"], CHOICES, [1.0], 1.0))
+    rows = pd.DataFrame(
+        remedies(data, columns, frame, terms, ["site"], CHOICES, Survival(split_years=[1.0], rmst_years=1.0))
+    )
     equal(rows[(rows.remedy == "strata") & (rows.term == "face_age")].iloc[0], r("remedy strata"))
     columns = columns[:2]
     frame = model_frame(data, columns, CHOICES)
-    rows = pd.DataFrame(remedies(data, columns, frame, terms, ["face_age"], CHOICES, [0.5, 1.5], 1.0))
+    rows = pd.DataFrame(
+        remedies(
+            data,
+            columns,
+            frame,
+            terms,
+            ["face_age"],
+            CHOICES,
+            Survival(split_years=[0.5, 1.5], rmst_years=1.0),
+        )
+    )
     free = rows[rows.remedy == "changing with log time"]
     equal(free.iloc[0], r("remedy log time"))
     equal(free.iloc[1], r("remedy log time", "doubling"))

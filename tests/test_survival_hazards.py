@@ -15,6 +15,7 @@ from faceage_bio.analyses.survival.subgroups import compare_sites, subgroup_haza
 from faceage_bio.analyses.survival.survival_sensitivity import impute_full_model, sensitivity
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.settings.settings_acceleration import Imputation
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.steps import STEPS
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.pages import survival_page
@@ -43,7 +44,7 @@ def fading(n=900, seed=4):
 
 
 def test_a_hazard_ratio_that_fades_is_found_and_its_remedies_tell_how():
-    found = proportional_hazards(fading(), Choices(10, [], []), "c", alpha=0.05, split_years=[1.0])
+    found = proportional_hazards(fading(), Choices(10, [], []), "c", Survival(alpha=0.05, split_years=[1.0]))
     tests = found.tests.set_index("term")
     assert tests.p_value["face_age"] < 1e-4
     assert tests.p_value["GLOBAL"] < 1e-4
@@ -76,7 +77,7 @@ def test_a_hazard_ratio_that_fades_is_found_and_its_remedies_tell_how():
 
 
 def test_a_stretch_without_deaths_has_no_hazard_ratio():
-    found = proportional_hazards(fading(), Choices(10, [], []), "c", alpha=0.05, split_years=[50.0])
+    found = proportional_hazards(fading(), Choices(10, [], []), "c", Survival(alpha=0.05, split_years=[50.0]))
     why = "not estimated, because a period of follow-up has 0 deaths; declare other survival.split_years"
     assert (worded(found.remedies).note == why).any()
 
@@ -96,7 +97,9 @@ def test_a_group_that_one_completed_table_lacks_is_not_pooled(monkeypatch):
 def test_a_factor_that_is_not_proportional_becomes_strata():
     data = fading()
     swapped = data.assign(sex=np.where(data.face_age > data.face_age.median(), "male", "female"))
-    found = proportional_hazards(swapped, Choices(10, ["sex"], []), "c", alpha=0.9, split_years=[1.0])
+    found = proportional_hazards(
+        swapped, Choices(10, ["sex"], []), "c", Survival(alpha=0.9, split_years=[1.0])
+    )
     strata = found.remedies[found.remedies.remedy == "strata"]
     assert set(strata.term) >= {"face_age"}
     assert not strata.term.str.startswith("sex").any()
@@ -108,7 +111,7 @@ def test_proportional_hazards_are_let_be():
     for seed in range(40):
         data = people(n=250, seed=seed)
         died_of = died(data, 0.05 * (data.face_age - 64), seed)
-        tests = proportional_hazards(died_of, Choices(10, [], []), "c", alpha=1e-9).tests
+        tests = proportional_hazards(died_of, Choices(10, [], []), "c", Survival(alpha=1e-9)).tests
         found.append(tests.set_index("term").p_value["GLOBAL"])
     assert np.mean(np.array(found) < 0.05) < 0.17
     assert 0.35 < np.mean(found) < 0.65
@@ -117,7 +120,7 @@ def test_proportional_hazards_are_let_be():
 def test_few_deaths_make_no_curve_and_no_invented_test():
     data = people(n=60)
     data["event"] = (np.arange(60) < 3).astype(float)
-    found = proportional_hazards(data, CHOICES, "c")
+    found = proportional_hazards(data, CHOICES, "c", Survival())
     assert found.curve.empty
     curves = hazard_curve(data, CHOICES, "c")
     assert curves.curve.empty
@@ -130,7 +133,7 @@ def test_a_model_without_a_curve_leaves_those_of_the_others():
     data = people(n=80)
     data["event"] = (np.arange(80) < 14).astype(float)
     data["sex"] = data["sex"].where(np.arange(80) >= 6)
-    found = proportional_hazards(data, Choices(10, ["sex"], []), "c")
+    found = proportional_hazards(data, Choices(10, ["sex"], []), "c", Survival())
     assert set(found.curve.step) == {"+ age"}
     assert found.tests.groupby("step").estimate.count().min() > 0
     assert set(found.tests.step) == {"+ age", "+ sex"}
@@ -287,7 +290,7 @@ def test_cutting_follow_up_leaves_the_hazard_ratio_alone():
 
 
 def page_of(tmp_path, data, name="mine", **survival):
-    ph = proportional_hazards(data, CHOICES, name)
+    ph = proportional_hazards(data, CHOICES, name, Survival())
     curve = hazard_curve(data, CHOICES, name)
     tables = {
         "cox": sequential_cox_models(data, CHOICES, name), "age_comparison": compare_ages(data, CHOICES, name),

@@ -45,7 +45,10 @@ def curves(data):
 
 
 def hazards(data):
-    held, bent = proportional_hazards(data, CHOICES, "c", alpha=0.99), hazard_curve(data, CHOICES, "c")
+    held, bent = (
+        proportional_hazards(data, CHOICES, "c", Survival(alpha=0.99)),
+        hazard_curve(data, CHOICES, "c"),
+    )
     return {
         "survival/proportional_hazards": held.tests, "survival/proportional_hazards_curve": held.curve,
         "survival/remedies": held.remedies, "survival/hazard_curve_tests": bent.rows, "survival/hazard_curve": bent.curve,

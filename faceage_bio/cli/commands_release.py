@@ -10,6 +10,7 @@ from faceage_bio.cli.terminal import Commands, ask
 from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.config import check_config, load_config, with_values
 from faceage_bio.core.errors import PrivacyError, RunError
+from faceage_bio.core.settings.settings_report import Release
 
 app = Commands()
 site_app = Commands(no_args_is_help=True)
@@ -59,7 +60,7 @@ def _known(results: list[Path], tables: list[Path], config):
 
 def _settings(configfile: Path | None, rounding: int | None):
     config = load_config(configfile) if configfile else None
-    return config, rounding or (config.release.rounding if config else 6)
+    return config, rounding or (config.release if config else Release()).rounding
 
 
 def study_to_release(results: Path | None, tables: list[Path], config):
@@ -298,7 +299,9 @@ def answer(
     log: Annotated[Path, "Log of this site's answers (.jsonl)."],
     output: Annotated[Path, "The answer (.json)."],
     definition: Annotated[str, "Definition of age acceleration."] = "linear",
-    rounding: Annotated[int, typer.Option(help="Counts are rounded to multiples of this.", min=1)] = 6,
+    rounding: Annotated[
+        int, typer.Option(help="Counts are rounded to multiples of this.", min=1)
+    ] = Release().rounding,
     yes: Yes = False,
 ) -> None:
     """Show what would leave, ask, and write this site's answer.

@@ -123,8 +123,7 @@ def fit_survival(
     survival, value = settings.survival, settings.survival.added_value
     frame, choices, name = _modelled(participants, settings, cohort, unit)
     with_firth = replace(choices, firth=survival.firth)
-    limits = {"split_years": survival.split_years, "rmst_years": survival.rmst_years}
-    hazards = proportional_hazards(frame, choices, name, alpha=survival.alpha, **limits)
+    hazards = proportional_hazards(frame, choices, name, survival)
     with counted("bootstrap samples", value.bootstraps * len(questions(frame, choices))) as done:
         added = added_value(frame, choices, name, value, done)
     tests = added.rows[(added.rows.kind == "test") & added.rows.p_value.notna()]

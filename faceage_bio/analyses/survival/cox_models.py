@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, EVENT, FACE_
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, counted
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, numbers
@@ -24,6 +24,7 @@ from faceage_bio.stats.minimum_sizes import CLUSTERS, check_events
 WORDS = {FACE_AGE: "face age", AGE: "age", AGE_ACCELERATION: "age acceleration"}
 DEATH = "death"
 FIRTH_HELPS = {"separated", "not_converged", "few_events_for_terms"}
+DEFAULTS = Survival()
 SAME = 1e-6  # share of its parts' error below which a difference has none but rounding
 
 
@@ -33,9 +34,9 @@ class Choices:
     columns.
     """
 
-    per_years: float = 10.0
-    steps: Sequence[str] = ("sex", "site")
-    covariates: Sequence[str] = ("sex", "smoking", "ecog")
+    per_years: float = DEFAULTS.per_years
+    steps: Sequence[str] = tuple(DEFAULTS.sequential_adjustment)
+    covariates: Sequence[str] = tuple(DEFAULTS.covariates)
     groups: Mapping[str, Sequence[float]] = field(default_factory=dict)
     strata: Sequence[str] = ()
     cluster: str | None = None
@@ -43,7 +44,7 @@ class Choices:
     further_levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, survival: Any) -> "Choices":
+    def of(cls, survival: Survival) -> "Choices":
         """Those of the settings under ``survival``."""
         same = ("per_years", "covariates", "groups", "strata", "cluster")
         return cls(steps=survival.sequential_adjustment, **{name: getattr(survival, name) for name in same})

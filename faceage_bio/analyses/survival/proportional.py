@@ -23,6 +23,7 @@ from faceage_bio.core.columns import AGE_ACCELERATION, COHORT, EVENT, FACE_AGE, 
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import counted, result_rows, tested
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
@@ -62,22 +63,17 @@ def proportional_hazards(
     usable: pd.DataFrame,
     choices: Choices,
     cohort: str,
-    *,
-    alpha: float = 0.05,
-    split_years: Sequence[float] = (1.0,),
-    rmst_years: float = 3.0,
+    settings: Survival,
 ) -> ProportionalHazards:
     """R's ``cox.zph`` of the model with age and of the last of the sequentially adjusted models; a factor's
     columns are one term.
 
     Parameters
     ----------
-    alpha : float
-        A term with a smaller p-value gets its remedy: strata of a factor, a number's hazard ratio that
-        changes with the logarithm of time and one for each stretch of follow-up; besides both, years lived
-        within a horizon, which assume nothing.
-    rmst_years : horizon of the years lived
-    split_years : years after time zero that divide the stretches, declared beforehand
+    settings : Survival
+        A term with a p-value below alpha gets its remedy: strata of a factor, a number's hazard ratio that
+        changes with the logarithm of time and one for each stretch of follow-up (split_years, declared
+        beforehand); besides both, years lived within rmst_years, which assume nothing.
 
     Returns
     -------
@@ -106,10 +102,12 @@ def proportional_hazards(
             tests.append(base | reasons | test | {"term": row.term})
         if len(curve := _curves(fit, terms)):
             curves.append(curve.assign(step=step))
-        offending = [row.term for row in found.itertuples() if row.p_value < alpha and row.term != GLOBAL]
-        if offending or found["p_value"].iloc[-1] < alpha:
+        offending = [
+            row.term for row in found.itertuples() if row.p_value < settings.alpha and row.term != GLOBAL
+        ]
+        if offending or found["p_value"].iloc[-1] < settings.alpha:
             base["question"] = "not proportional"
-            made = remedies(usable, columns, frame, terms, offending, choices, split_years, rmst_years)
+            made = remedies(usable, columns, frame, terms, offending, choices, settings)
             remedied += [base | row for row in made]
     return ProportionalHazards(
         result_rows(tests, "survival/proportional_hazards"),
@@ -171,8 +169,7 @@ def remedies(
     terms: Mapping[str, Sequence[str]],
     offending: Sequence[str],
     choices: Choices,
-    split_years: Sequence[float],
-    rmst_years: float,
+    settings: Survival,
 ) -> list[dict]:
     """Rows with ``remedy``: the model again with strata of the offending factors, each offending number let
     free, and years lived, which assume nothing (and hold nothing constant).
@@ -184,8 +181,12 @@ def remedies(
         rows += _attempt(STRATA, FACE_AGE, lambda: _stratified(usable, columns, factors, choices))
     for term in numeric:
         rows += _attempt(LOG_TIME, term, lambda term=term: _log_time(frame, term, choices))
-        rows += _attempt(STRETCHES, term, lambda term=term: _stretches(frame, term, choices, split_years))
-    return rows + _attempt(YEARS_LIVED, AGE_ACCELERATION, lambda: _years_lived(frame.people, rmst_years))
+        rows += _attempt(
+            STRETCHES, term, lambda term=term: _stretches(frame, term, choices, settings.split_years)
+        )
+    return rows + _attempt(
+        YEARS_LIVED, AGE_ACCELERATION, lambda: _years_lived(frame.people, settings.rmst_years)
+    )
 
 
 def _attempt(remedy: str, term: str, compute: Callable[[], list[dict]]) -> list[dict]:
