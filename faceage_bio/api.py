@@ -152,7 +152,6 @@ def gene_panel(
         "gene_panel", "expression", panel=panel, covariates=covariates, per_years=per_years, min_count=min_count, min_samples=min_samples,
         headline=headline, permutations=permutations, seed=seed,
     )  # fmt: skip
-    expressed = (chosen.min_count, chosen.min_samples)
     table = complete(_checked(participants, (SUBJECT, FACE_AGE, AGE)), "participants")
     _check_table(counts, "counts")
     if found := problems_of_values(counts, "counts"):
@@ -172,10 +171,10 @@ def gene_panel(
     further = [name for name in samples if name not in SAMPLE_COLUMNS]
     samples = samples.reindex(columns=[*SAMPLE_COLUMNS, *further])
     data = choose_samples(table, counts, samples, chosen.covariates)
-    shared = (data, "participants", BULK, chosen.covariates, chosen.panel)
-    tried = calibrate_tests(*shared, *expressed, chosen.permutations, chosen.seed, chosen.headline)
+    shared = (data, "participants", BULK, chosen)
+    tried = calibrate_tests(*shared)
     lead = headline_of(tried, BULK, chosen.headline, data.people)
-    genes, declared = result_tables(*shared, chosen.per_years, *expressed, 1, lead, chosen.seed)
+    genes, declared = result_tables(*shared, headline=lead)
     return GeneTables(declared, genes, tried)
 
 

@@ -70,7 +70,6 @@ def contrasts(table):
 def genes(n_genes, panel=("CDK6", "ABSENT")):
     table, counts, samples = expression_study(n=60, genes=n_genes)
     data = choose_samples(table, counts, samples, GENE_SETTINGS.covariates)
-    declared = result_tables(data, "c", "expression", GENE_SETTINGS.covariates, list(panel), 10.0, 10, 10, 1)[
-        1
-    ]
+    settings = GENE_SETTINGS.model_copy(update={"panel": list(panel)})
+    _, declared = result_tables(data, "c", "expression", settings)
     return headline_input.gene_models(data, declared, GENE_SETTINGS, "c", "expression")

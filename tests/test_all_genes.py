@@ -17,6 +17,7 @@ from faceage_bio.analyses.expression.counts import choose_samples
 from faceage_bio.analyses.expression.expression_stage import result_tables
 from faceage_bio.analyses.expression.gene_models import VOOM
 from faceage_bio.analyses.expression.permuted_acceleration import calibrate_tests
+from faceage_bio.core.settings.settings_genes import Expression
 from faceage_bio.report import sections_all_genes as module
 from faceage_bio.report import words
 from faceage_bio.report.key_results import key_results
@@ -323,7 +324,8 @@ def gene_tables(tmp_path_factory):
         table, counts, samples = expression_study(effect=0.8)
         table = table.head(7) if name == "few" else table
         chosen = choose_samples(table, counts, samples, covariates)
-        genes, panel = result_tables(chosen, name, "expression", covariates, GENES_OF_PANEL, 10, 10, 10, 1)
+        settings = Expression(covariates=covariates, panel=GENES_OF_PANEL)
+        genes, panel = result_tables(chosen, name, "expression", settings)
         placed |= {f"{name}/expression/genes": genes, f"{name}/expression/panel": panel}
     return collected(tmp_path_factory.mktemp("study"), placed)
 
@@ -394,10 +396,11 @@ def test_the_sentence_of_a_panel_without_a_comparison_model():
 def test_the_leading_method_and_disagreements_are_said(tmp_path):
     table, counts, samples = expression_study(n=60, effect=0.8)
     chosen = choose_samples(table, counts, samples, ["sex"])
-    genes, panel = result_tables(chosen, "one", "expression", ["sex"], GENES_OF_PANEL, 10, 10, 10, 1, VOOM)
+    settings = Expression(covariates=["sex"], panel=GENES_OF_PANEL, permutations=3, headline=VOOM)
+    genes, panel = result_tables(chosen, "one", "expression", settings, headline=VOOM)
     for rows in (genes, panel):
         rows.loc[rows["term"].isin(["CDK6", "G1"]), "reason"] = "methods_disagree"
-    tried = calibrate_tests(chosen, "one", "expression", ["sex"], GENES_OF_PANEL, 10, 10, 3, 1, VOOM)
+    tried = calibrate_tests(chosen, "one", "expression", settings)
     placed = {"genes": genes, "panel": panel, "type_one_error": tried}
     gene_tables = collected(tmp_path, {f"one/expression/{name}": rows for name, rows in placed.items()})
     section = gene_section(gene_tables, "one", config("one"))

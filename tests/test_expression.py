@@ -8,6 +8,7 @@ from faceage_bio.analyses.expression.counts import choose_samples
 from faceage_bio.analyses.expression.expression_stage import result_tables
 from faceage_bio.analyses.expression.inputs import read_inputs
 from faceage_bio.core.errors import CohortError, TableError
+from faceage_bio.core.settings.settings_genes import Expression
 from faceage_bio.core.tables import write_table
 from faceage_bio.intake.rna.count_files import CountTable
 from tests.commands import faceage_bio
@@ -183,7 +184,9 @@ def test_a_panel_of_which_nothing_can_be_tested_keeps_its_rows_and_the_genes_the
     if repeated == "block":
         samples.loc[1, "subject_id"] = "s0"
     data = choose_samples(table, counts, samples, ["sex"], repeated)
-    genes, panel = result_tables(data, "c", "expression", ["sex"], ["ABSENT", "ZERO", "LOW"], 10, 10, 10, 1)
+    genes, panel = result_tables(
+        data, "c", "expression", Expression(covariates=["sex"], panel=["ABSENT", "ZERO", "LOW"])
+    )
     assert genes.p_value.notna().sum() > 50
     assert panel.estimate.isna().all()
     assert worded(panel).groupby("term").note.unique().map(list).to_dict() == {

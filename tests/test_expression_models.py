@@ -16,6 +16,7 @@ from faceage_bio.analyses.expression.formula import design_of
 from faceage_bio.analyses.expression.gene_models import TESTS, VOOM, contrast_of, fit_models
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.core.results.reasons import in_words
+from faceage_bio.core.settings.settings_genes import Expression as ExpressionSettings
 from tests.gene_studies import expression_study
 from tests.rows import worded
 
@@ -25,7 +26,8 @@ AGES = ("age_acceleration", "chronological_age")
 
 def fit(table, counts, samples, covariates=("chronological_age", "sex"), per_years=10.0, panel=PANEL):
     chosen = choose_samples(table, counts, samples, covariates)
-    genes, declared = result_tables(chosen, "c", "expression", covariates, panel, per_years, 10, 10, 1)
+    settings = ExpressionSettings(covariates=list(covariates), panel=list(panel), per_years=per_years)
+    genes, declared = result_tables(chosen, "c", "expression", settings)
     return genes, worded(declared)
 
 
@@ -211,7 +213,9 @@ def repeated_samples(n=40):
 
 def test_samples_of_one_participant_count_as_alike():
     data = repeated_samples()
-    genes, panel = result_tables(data, "c", "expression", ["sex"], ["CDK6"], 10, 10, 10, 1)
+    genes, panel = result_tables(
+        data, "c", "expression", ExpressionSettings(covariates=["sex"], panel=["CDK6"])
+    )
     said = r"limma-voom, 80 samples, those of one person correlated by 0\.[6-9]\d"
     assert genes.method.str.fullmatch(said).all()
     assert set(genes.n) == {40}
@@ -226,7 +230,7 @@ def test_samples_of_one_participant_count_as_alike():
     assert note.endswith("where participants have several samples")
     # as if they were different people, more would be found where nothing is
     data.people["subject_id"] = [f"p{k}" for k in range(len(data.people))]
-    genes, _ = result_tables(data, "c", "expression", ["sex"], ["CDK6"], 10, 10, 10, 1)
+    genes, _ = result_tables(data, "c", "expression", ExpressionSettings(covariates=["sex"], panel=["CDK6"]))
     naive = genes[(genes.exposure == "age_acceleration") & (genes.term != "CDK6")]
     assert (naive.p_value < 0.05).mean() > 1.5 * (mine.drop("CDK6").p_value < 0.05).mean()
 
@@ -274,9 +278,9 @@ def test_counts_that_vary_only_by_chance_are_told():
 def test_pydeseq2_as_engine_gives_every_table():
     table, counts, samples = expression_study(genes=60)
     chosen = choose_samples(table, counts, samples, ["sex"])
-    given_choices = (chosen, "c", "expression", ["sex"], PANEL, 10, 10, 10, 1)
-    genes, panel = result_tables(*given_choices, engine="pydeseq2")
-    builtin, _ = result_tables(*given_choices)
+    settings = ExpressionSettings(covariates=["sex"], panel=PANEL, engine="pydeseq2")
+    genes, panel = result_tables(chosen, "c", "expression", settings)
+    builtin, _ = result_tables(chosen, "c", "expression", settings.model_copy(update={"engine": "builtin"}))
     assert set(genes["method"]) == {f"DESeq2's method by pydeseq2 {version('pydeseq2')}, Wald test"}
     assert genes["p_lrt"].isna().all()
     apart = (np.log10(genes["p_value"]) - np.log10(builtin["p_value"])).abs()
@@ -287,6 +291,6 @@ def test_pydeseq2_as_engine_gives_every_table():
     assert tested["p_value"].notna().all()
     said = f"limma-voom, moderated t, alongside DESeq2's method by pydeseq2 {version('pydeseq2')}"
     for table in result_tables(
-        *given_choices, VOOM, engine="pydeseq2"
+        chosen, "c", "expression", settings, headline=VOOM
     ):  # the columns deseq2_... are that package's
         assert set(table["method"]) == {said}

@@ -35,9 +35,9 @@ PANEL = ["CDK6", "TP53", "ABSENT"]
 def expression(runs: bool) -> dict[str, pd.DataFrame]:
     table, counts, samples = expression_study()
     data = choose_samples(table if runs else table.head(5), counts, samples, ["sex"])
-    genes, panel = result_tables(data, "c", "expression", ["sex"], PANEL, 10.0, 10, 10, 1)
-    shared = {"cohort": "c", "question": "expression"}
     settings = Expression(panel=PANEL, covariates=["sex"], bootstraps=100, mediator="bmi")
+    genes, panel = result_tables(data, "c", "expression", settings)
+    shared = {"cohort": "c", "question": "expression"}
     return {
         "expression/genes": genes,
         "expression/panel": panel,
@@ -58,9 +58,9 @@ def samples(runs: bool) -> dict[str, pd.DataFrame]:
 def sets(runs: bool) -> dict[str, pd.DataFrame]:
     table, counts, samples = expression_study()
     data = choose_samples(table if runs else table.assign(age_acceleration=1.0), counts, samples, ["sex"])
-    genes, _ = result_tables(data, "c", "expression", ["sex"], PANEL, 10.0, 10, 10, 1)
-    given = {"MINE": GeneSet("MINE", {"CDK6": 1, "BOTH": 1, "TP53": -1}), "THIN": GeneSet("THIN", {"X": 1})}
     settings = Expression(panel=PANEL, covariates=["sex"], min_coverage=0.5)
+    genes, _ = result_tables(data, "c", "expression", settings)
+    given = {"MINE": GeneSet("MINE", {"CDK6": 1, "BOTH": 1, "TP53": -1}), "THIN": GeneSet("THIN", {"X": 1})}
     found = set_tables(data, genes, given, settings, cohort="c", question="expression")
     names = {"coverage": "set_coverage", "associations": "set_associations", "gsea": "gsea", "ora": "ora"}
     return {f"expression/{file}": found[name] for name, file in names.items()}

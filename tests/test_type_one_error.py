@@ -24,6 +24,7 @@ from faceage_bio.analyses.survival.cox_models import Choices, model_frame
 from faceage_bio.analyses.survival.survival_sensitivity import permuted_hazards, permuted_p_values
 from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.results.reasons import in_words
+from faceage_bio.core.settings.settings_genes import Expression
 from faceage_bio.stats.deseq import difference, weighted_coefficient
 from faceage_bio.stats.resampling import (
     OverPermutations,
@@ -48,7 +49,8 @@ def noise(n, outlying, genes=400):
 
 def tried(table, counts, samples, headline="auto", permutations=10):
     data = choose_samples(table, counts, samples, COVARIATES)
-    return calibrate_tests(data, "c", "expression", COVARIATES, ["CDK6"], 10, 10, permutations, 1, headline)
+    settings = {"covariates": COVARIATES, "panel": ["CDK6"], "permutations": permutations}
+    return calibrate_tests(data, "c", "expression", Expression(**settings, headline=headline))
 
 
 def errors(rows):
@@ -122,7 +124,8 @@ def test_too_few_samples_are_said_and_stop_nothing():
 def test_both_methods_stand_in_the_tables_whichever_leads(headline, other):
     table, counts, samples = expression_study(genes=30)
     data = choose_samples(table, counts, samples, COVARIATES)
-    genes, panel = result_tables(data, "c", "expression", COVARIATES, ["CDK6"], 10.0, 10, 10, 1, headline)
+    settings = Expression(covariates=COVARIATES, panel=["CDK6"])
+    genes, panel = result_tables(data, "c", "expression", settings, headline=headline)
     lead = {"voom": "deseq2", "deseq2": "voom"}[other]
     for rows in (genes, panel):
         pd.testing.assert_series_equal(rows["estimate"], rows[f"{lead}_estimate"], check_names=False)

@@ -254,9 +254,7 @@ def check_expression(given: Samples, settings: Config) -> Tables:
         verdicts = verdicts_of(judged, analysis)
         taken = (chosen.covariates, chosen.repeated_samples, chosen.tissue, verdicts)
         data = choose_samples(table, matrix, mine, *taken)
-        models = (chosen.covariates, chosen.panel, *expressed)
-        drawn = (chosen.permutations, chosen.seed)
-        tried = calibrate_tests(data, cohort, analysis, *models, *drawn, chosen.headline)
+        tried = calibrate_tests(data, cohort, analysis, chosen)
         shared["type_one_error"].append(tried)
         print(f"{cohort}, {analysis}: {tried['headline'].iloc[0]} leads ({tried['rule'].iloc[0]})")
         del data  # of 5,000 samples 400 MB
@@ -310,9 +308,8 @@ def fit_expression(
     for analysis, data in analyses:
         print(f"{cohort}, {analysis}: {len(data.people)} of {len(data.ledger)} samples")
         leading = headline_of(tried, analysis, chosen.headline, data.people)
-        models = (chosen.covariates, chosen.panel, chosen.per_years, chosen.min_count, chosen.min_samples)
-        how = (workers or usable_cores(), leading, chosen.seed, chosen.engine)
-        tested, declared = result_tables(data, cohort, analysis, *models, *how)
+        how = {"workers": workers or usable_cores(), "headline": leading}
+        tested, declared = result_tables(data, cohort, analysis, chosen, **how)
         outputs.append((with_identifiers(tested, identifiers), declared, data.ledger))
         n = (tested["exposure"] == AGE_ACCELERATION).sum()
         of_panel = int(max(declared["n_tests"].dropna(), default=0))

@@ -10,7 +10,6 @@ import pandas as pd
 from faceage_bio.analyses.expression.counts import Expression
 from faceage_bio.analyses.expression.formula import design_of, plain
 from faceage_bio.analyses.expression.gene_models import (
-    BUILTIN,
     DESEQ2,
     TESTS,
     TOGETHER,
@@ -27,6 +26,7 @@ from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.settings.settings_genes import Expression as ExpressionSettings
 from faceage_bio.stats.limma import voom
 from faceage_bio.stats.multiplicity import benjamini_hochberg, bonferroni, filtered_discovery_rate
 from faceage_bio.stats.negative_binomial import trimmed_mean_of_m
@@ -43,15 +43,10 @@ def result_tables(
     data: Expression,
     cohort: str,
     question: str,
-    covariates: Sequence[str],
-    panel: Sequence[str],
-    per_years: float,
-    min_count: int,
-    min_samples: int,
-    workers: int,
+    settings: ExpressionSettings,
+    *,
+    workers: int = 1,
     headline: str = DESEQ2,
-    seed: int = 1,
-    engine: str = BUILTIN,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Genome-wide and panel tables of one question (bulk RNA, or a cell type); if nothing can be fitted,
     panel rows that say why.
@@ -73,25 +68,26 @@ def result_tables(
         ``permutation_p_value`` of age acceleration in the joint model: of limma-voom's t, `PERMUTATIONS` by
         ``seed``.
     """
+    covariates, panel, per_years = settings.covariates, settings.panel, settings.per_years
     label = {COHORT: cohort, "question": question, "outcome": "expression"}
     label |= {"measure": "log2 fold change", "per": f"{per_years:g} years"}
     try:
         people = data.people
         joint = design_of(people, (AGE_ACCELERATION, AGE), covariates, per_years)
-        tested = tested_genes(data.counts, min_count, min_samples)
+        tested = tested_genes(data.counts, settings.min_count, settings.min_samples)
         if not tested.any():
-            raise FitError("no_gene_with_counts", min_count=min_count, min_samples=min_samples)
+            needed = {"min_count": settings.min_count, "min_samples": settings.min_samples}
+            raise FitError("no_gene_with_counts", **needed)
         counts = tested_counts(data.counts, tested)
-        models = fit_models(counts, people, joint, workers, headline, engine)
+        models = fit_models(counts, people, joint, workers, headline, settings.engine)
         genes = _genes(models, covariates)
-        declared = _panel(models, people, covariates, per_years, panel, data.counts, seed)
+        declared = _panel(models, people, settings, data.counts)
     except FitError as error:
         genes = pd.DataFrame(columns=["term"])
         why = {"n": data.people[SUBJECT].nunique(), "reason": error.reason.encoded}
         held = plain(covariates)
         declared = pd.concat(
-            pd.DataFrame({"term": list(panel)}).assign(**_of_test(test, covariates, held), **why)
-            for test in TESTS
+            pd.DataFrame({"term": panel}).assign(**_of_test(test, covariates, held), **why) for test in TESTS
         )
     return (
         result_rows(genes.assign(**label, family="all genes"), "expression/genes"),
@@ -147,17 +143,15 @@ def base_means(models: CountModels) -> pd.Series:
 def _panel(
     models: CountModels,
     people: pd.DataFrame,
-    covariates: Sequence[str],
-    per_years: float,
-    panel: Sequence[str],
+    settings: ExpressionSettings,
     counts: pd.DataFrame,
-    seed: int,
 ) -> pd.DataFrame:
+    covariates, panel = settings.covariates, settings.panel
     present = models.genes[models.genes.isin(panel)]
     why = {gene: _why_not(gene, counts) for gene in panel if gene not in present}
     means, parts = base_means(models), []
-    for test, table in panel_tests(models, people, covariates, per_years, present):
-        table = table.reindex(list(panel)).assign(base_mean=means)
+    for test, table in panel_tests(models, people, covariates, settings.per_years, present):
+        table = table.reindex(panel).assign(base_mean=means)
         table["reason"] = table["reason"].fillna(pd.Series(why)).fillna("")
         if "p_value" in table:
             table = with_both_q(table)
@@ -166,7 +160,7 @@ def _panel(
             table["n_tests"] = int(table["p_value"].notna().sum())
             table["detectable"] = smallest_detectable(table["standard_error"])
             if test == HEADLINE and len(present) and models.persons is None:
-                table["permutation_p_value"] = _permuted(models, present, seed)
+                table["permutation_p_value"] = _permuted(models, present, settings.seed)
         parts.append(_labelled(table, models, test, covariates))
     return pd.concat(parts, ignore_index=True)
 

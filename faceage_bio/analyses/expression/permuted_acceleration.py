@@ -18,6 +18,7 @@ from faceage_bio.analyses.expression.gene_models import (
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, SUBJECT
 from faceage_bio.core.errors import FitError, RunError, TableError
 from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.settings.settings_genes import Expression as ExpressionSettings
 from faceage_bio.stats.deseq import fit_deseq
 from faceage_bio.stats.limma import fit_moderated, voom
 from faceage_bio.stats.linear import hc3
@@ -39,13 +40,7 @@ def calibrate_tests(
     data: Expression,
     cohort: str,
     question: str,
-    covariates: Sequence[str],
-    panel: Sequence[str],
-    min_count: int,
-    min_samples: int,
-    n_permutations: int,
-    seed: int,
-    headline: str,
+    settings: ExpressionSettings,
     workers: int = 1,
 ) -> pd.DataFrame:
     """Type I error at 0.05 and inflation of each method on permuted age acceleration, and the method that
@@ -57,8 +52,8 @@ def calibrate_tests(
 
     Parameters
     ----------
-    headline : "auto", `DESEQ2` or `VOOM`
-        auto: DESeq2 for fewer than `SAMPLES_FOR_VOOM` samples; else DESeq2 only if the 95% interval of its
+    settings : Expression
+        headline auto: DESeq2 for fewer than `SAMPLES_FOR_VOOM` samples; else DESeq2 only if the 95% interval of its
         type I error lies within `CALIBRATED`, otherwise limma-voom.
 
     Returns
@@ -69,12 +64,10 @@ def calibrate_tests(
     """
     n = data.people[SUBJECT].nunique()
     base = {COHORT: cohort, "question": question, "outcome": "expression", "exposure": AGE_ACCELERATION}
-    base |= {"n": n, "permutations": n_permutations}
+    base |= {"n": n, "permutations": settings.permutations}
     rows: list[dict] = []
     try:
-        tests = _permuted_tests(
-            data, covariates, panel, min_count, min_samples, n_permutations, seed, workers
-        )
+        tests = _permuted_tests(data, settings, workers)
         for method, p_values in tests.items():
             shared = base | {"term": method, "genes": p_values.shape[1]}
             for measure, summary in (("type I error", type_one_error), ("inflation factor", inflation)):
@@ -82,7 +75,7 @@ def calibrate_tests(
     except FitError as error:
         why = base | {"measure": "type I error", "reason": error.reason}
         rows = [why | {"term": method} for method in METHODS]
-    lead, rule = choose_headline(headline, n, data.people[SUBJECT].duplicated().any(), rows)
+    lead, rule = choose_headline(settings.headline, n, data.people[SUBJECT].duplicated().any(), rows)
     return result_rows([row | {"headline": lead, "rule": rule} for row in rows], "expression/type_one_error")
 
 
@@ -131,32 +124,24 @@ def headline_of(tried: pd.DataFrame | None, question: str, wanted: str, people: 
     return lead
 
 
-def _permuted_tests(
-    data: Expression,
-    covariates: Sequence[str],
-    panel: Sequence[str],
-    min_count: int,
-    min_samples: int,
-    n_permutations: int,
-    seed: int,
-    workers: int,
-) -> dict[str, np.ndarray]:
+def _permuted_tests(data: Expression, settings: ExpressionSettings, workers: int) -> dict[str, np.ndarray]:
     """p-values of each method, shape (n_permutations, n_genes)."""
-    people, ages = data.people, (AGE_ACCELERATION, AGE)
+    people, ages, covariates = data.people, (AGE_ACCELERATION, AGE), settings.covariates
     if people[SUBJECT].duplicated().any():
         raise FitError("several_samples_not_permuted")
-    tested = tested_genes(data.counts, min_count, min_samples)
+    tested = tested_genes(data.counts, settings.min_count, settings.min_samples)
     if not tested.any():
-        raise FitError("no_gene_with_counts", min_count=min_count, min_samples=min_samples)
+        needed = {"min_count": settings.min_count, "min_samples": settings.min_samples}
+        raise FitError("no_gene_with_counts", **needed)
     counts = tested_counts(data.counts, tested)
     joint = design_of(people, ages, covariates, 1.0)
     others = joint[[name for name in joint if AGE_ACCELERATION not in name.split(" x ")]].to_numpy()
     every = counts.to_numpy()
     factors, depth = size_factors_of(every)[0], every.sum(axis=1) * trimmed_mean_of_m(every)
-    values = np.ascontiguousarray(every[:, _chosen(counts.columns, panel, seed)])
+    values = np.ascontiguousarray(every[:, _chosen(counts.columns, settings.panel, settings.seed)])
     found: dict[str, list[np.ndarray]] = {method: [] for method in METHODS}
     exposure = people[AGE_ACCELERATION].to_numpy(dtype=np.float64)
-    for drawn in permuted_exposures(exposure, others, n_permutations, seed):
+    for drawn in permuted_exposures(exposure, others, settings.permutations, settings.seed):
         matrix = design_of(people.assign(**{AGE_ACCELERATION: drawn}), ages, covariates, 1.0)
         design, contrast = matrix.to_numpy(), contrast_of(matrix, [AGE_ACCELERATION])
         fit = fit_deseq(values, design, factors, workers)
