@@ -65,7 +65,8 @@ def test_a_file_beyond_the_limit_of_the_system_leaves_nothing(folder):
     ("fault", "words"),
     [
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "results/a.parquet"), "results/a.parquet: the disk is full. Expected room"),
-        (OSError(f"[Errno 28] Error writing bytes to file: {os.strerror(errno.ENOSPC)}"), "what was to be written: the disk is full"),
+        (OSError(f"[Errno 28] Error writing bytes to file: {os.strerror(errno.ENOSPC)}"), "what was to be read or written: the disk is full"),
+        (PermissionError(f"[Errno 13] Failed to open local file 'results/a.parquet'. Detail: {os.strerror(errno.EACCES)}"), "results/a.parquet: no permission"),
         (PermissionError(errno.EACCES, os.strerror(errno.EACCES), "clinic.tsv"), "clinic.tsv: no permission. Expected a file and a folder"),
         (OSError(errno.EROFS, os.strerror(errno.EROFS), "results"), "results: the disk cannot be written to"),
         (NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), "clinic.tsv/a"), "clinic.tsv/a: a file, where a folder is needed"),

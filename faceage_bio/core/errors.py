@@ -105,7 +105,8 @@ def refusal_of(error: OSError | MemoryError) -> str:
     code = error.errno if error.errno in REFUSALS else next(iter(codes), None)
     if code is None:
         return ""
-    return f"{error.filename or 'what was to be written'}: {REFUSALS[code]}"
+    named = error.filename or next(iter(re.findall("'(.+?)'", str(error))), "what was to be read or written")
+    return f"{named}: {REFUSALS[code]}"
 
 
 def examples(values: Sequence[object], limit: int = 5) -> str:
