@@ -289,6 +289,12 @@ def test_terms_are_each_once():
         first_request([Term("age"), Term("age")], "abc", "linear")
 
 
+def test_a_term_per_no_number_is_told(tmp_path):
+    message = r"--term age/ten: expected a number after the slash\. Write for example face_age/10"
+    with pytest.raises(RunError, match=message):
+        output_of(f"site request --term age/ten --model-id abc --output {tmp_path}/request.json")
+
+
 def test_a_linear_model_takes_one_answer_and_equals_r(folder, tables):
     golden = pd.read_csv(GOLDEN / "federated/linear.tsv", sep="\t")
     terms = "--outcome er --term age --term meno=1 --term nodes --model-id abc"
