@@ -103,7 +103,7 @@ def tabulate_definitions(
 def define_acceleration(
     table: Annotated[
         Path,
-        "One row per person: subject_id, face_age, chronological_age; sex, group, cohort; for --hazards followup_years, event.",
+        "One row per participant: subject_id, face_age, chronological_age; sex, group, cohort; for --hazards followup_years, event.",
     ],
     definitions: Annotated[Path, "Result table: every definition and how it depends on age."],
     settings: Config,
@@ -156,7 +156,8 @@ def measure_repeats(
     settings: Config,
     photos: Annotated[Path | None, "Its photos.parquet, if dates do not stand among the face ages."] = None,
     subjects: Annotated[
-        Path | None, "One row per person: chronological_age and followup_years from the first photo, event."
+        Path | None,
+        "One row per participant: chronological_age and followup_years from the first photo, event.",
     ] = None,
     participants: Annotated[
         Path | None, "The table with age acceleration, for slopes corrected for the error of a photo."

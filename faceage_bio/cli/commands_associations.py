@@ -177,7 +177,7 @@ def fit_association_sensitivity(
 def assess_fairness(
     participants: Annotated[
         list[Path],
-        "A cohort's table with chronological_age, face_age and groups, one row per person; repeat for each cohort.",
+        "A cohort's table with chronological_age, face_age and groups, one row per participant; repeat for each cohort.",
     ],
     output: Annotated[Path, "Folder of the result tables; a plain table is called by its file's name."],
     settings: Config,

@@ -132,8 +132,8 @@ def list_gene_sets() -> None:
 @step(
     uses=in_section("expression", "min_genes_per_cell max_mitochondrial min_cells min_profile_counts"),
     writes={
-        "pseudobulk.parquet": "profiles per person and cell type",
-        "cells_ledger.tsv": "what became of the cells of each person and cell type",
+        "pseudobulk.parquet": "profiles per participant and cell type",
+        "cells_ledger.tsv": "what became of the cells of each participant and cell type",
         "cell_quality.tsv": "the same in numbers for each cell type",
     },
 )
@@ -145,7 +145,7 @@ def aggregate_cells(
     gene_ids: GeneIds = None,
     cohort: Cohort = "",
 ) -> Tables:
-    """Drop bad cells, and sum the others of each person and cell type. The file is read in blocks.
+    """Drop bad cells, and sum the others of each participant and cell type. The file is read in blocks.
 
     Example: faceage-bio aggregate-cells --cohort mine --single-cell cells.h5ad --output expression
     """

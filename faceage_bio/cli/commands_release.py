@@ -146,7 +146,8 @@ def _done(row) -> str:
 @app.command()
 def pseudonymise(
     table: Annotated[
-        Path, typer.Argument(help="A table with a row per person, photo or sample (.parquet, .tsv, .csv).")
+        Path,
+        typer.Argument(help="A table with a row per participant, photo or sample (.parquet, .tsv, .csv)."),
     ],
     output: Annotated[Path, "The same with pseudonyms, without dates and file names; for its owner only."],
     key: Annotated[

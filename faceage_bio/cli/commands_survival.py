@@ -262,7 +262,7 @@ def show_score(
 @step(
     uses=["scores", "survival.per_years"],
     writes={
-        "scores.parquet": "points, totals and groups, one row per person and score",
+        "scores.parquet": "points, totals and groups, one row per participant and score",
         "scored.tsv": "how many have each point and group, and no score, and why",
         "comparison.tsv": "groups, hazard ratios, discrimination, movers, cuts; where --participants is given",
     },

@@ -49,7 +49,7 @@ VECTORS = {
     ".npy", ".npz", ".pkl", ".pickle", ".pt", ".pth", ".h5", ".h5ad", ".hdf5", ".safetensors", ".parquet", ".feather", ".arrow", ".zarr",
 }  # fmt: skip
 HEADS = re.compile(r"(?i)(?:patient|participant|subject|case|sample|photo|donor)[ _]?(?:id|number|no\.?)|mrn")
-# further columns that only a table with a row per person, photo or sample has
+# further columns that only a table with a row per participant, photo or sample has
 INDIVIDUAL = {"followup_years", "entry_years", "event", "perceptual_hash", "pixel_hash", "box_x", "box_y"}
 # of a table for authors: n = 113, 38 or 38 (33%)
 COUNT_OF_PAPER = re.compile(r"\bn = ([\d,]+)$|^([\d,]+)(?: \(\d+%\))?$")
@@ -214,11 +214,11 @@ def _in_table(name: str, table: pd.DataFrame, known: Known, k: int) -> Iterator[
 
 
 def _of_people(table: pd.DataFrame, known: Known) -> Iterator[tuple[str, str, str]]:
-    """Columns and cells of a table with a row per person."""
+    """Columns and cells of a table with a row per participant."""
     for column, cells in table.items():
         told = identifying_kind(column)
         if told or column.lower() in INDIVIDUAL:
-            yield f"column '{column}'", "individual rows", "a column of a table with a row per person"
+            yield f"column '{column}'", "individual rows", "a column of a table with a row per participant"
         for line, cell in cells.drop_duplicates().items():
             if known.is_whole(cell, of_identifiers=told in {"identifier", "file"}):
                 yield f"line {line}, column '{column}'", "identifier", cell

@@ -1,7 +1,7 @@
 """HMAC-SHA256 under a key that stays at the site: names for participants, and fingerprints of the study's data.
 
-Pseudonyms are for tables with a row per person that go to a collaborator under a contract; they are pseudonymous, not anonymous, and
-are never part of what `publish` writes. Fingerprints tell its holder, and nobody else, whether two bundles are of the same data: the
+Pseudonyms are for tables with a row per participant that go to a collaborator under a contract; they are pseudonymous, not anonymous, and
+are never part of what `publish` writes. Fingerprints tell its holder alone whether two bundles are of the same data: the
 plain hash of a small table is found by trying the few tables that there can be.
 """
 
@@ -83,7 +83,7 @@ def pseudonym(identifier: str, key: bytes, kind: str = "subject_id") -> str:
 
 
 def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
-    """A table with a row per person, photo or sample whose identifiers are pseudonyms; dates and file names are left out.
+    """A table with a row per participant, photo or sample whose identifiers are pseudonyms; dates and file names are left out.
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ BOX_MODE = {
     "clip": "clip (detector 0.1.1, as in the released ages)",
     "abs_shift": "abs_shift (detector 0.1.0 and older, as in the clinical runs)",
 }
-DUPLICATES = {"flag": "used and flagged", "exclude": "not used, but for the first of a person"}
+DUPLICATES = {"flag": "used and flagged", "exclude": "not used, but for the first of a participant"}
 
 
 def draw_outcomes(rows: pd.DataFrame, names: list[str]) -> Picture:

@@ -14,7 +14,7 @@ from faceage_bio.stats.design import independent
 NEGLIGIBLE = 1e-10  # of the largest weight: a smaller one is rounding of a zero
 SMALLEST = float(np.finfo(np.float64).tiny)  # the least that is told; no p-value is zero
 Burden = Literal["carriers", "alleles", "weighted"]
-BETA = (1.0, 25.0)  # Wu 2011: a variant that nobody else has weighs 25, one of 5 % weighs 7
+BETA = (1.0, 25.0)  # Wu 2011: a variant that no other participant has weighs 25, one of 5 % weighs 7
 
 
 def chi_square_mixture_tail(value: float, weights: np.ndarray) -> float:

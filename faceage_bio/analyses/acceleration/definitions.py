@@ -236,7 +236,7 @@ def definitions(settings: Acceleration, norm: str) -> list[Definition]:
     same = "participants of the same age and sex"
     in_sd = "age acceleration in standard deviations of the own sex"
     return [
-        Definition(AGE_GAP, "face age minus age", "years", "nobody", False),
+        Definition(AGE_GAP, "face age minus age", "years", "none", False),
         *(
             Definition(column_of(kind, place), titles[kind], "years", place, kind != "linear")
             for place in PLACES

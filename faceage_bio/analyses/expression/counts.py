@@ -223,7 +223,7 @@ def levels_table(
     repeated: str = "first",
     tissue: str | None = None,
 ) -> pd.DataFrame:
-    """Levels of every analysis (bulk, or each cell type) below each other, one row per person in each.
+    """Levels of every analysis (bulk, or each cell type) below each other, one row per participant in each.
 
     An analysis without samples, such as a cell type of few cells, has one row of no participant, so that
     later stages know of it.

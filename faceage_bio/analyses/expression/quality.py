@@ -280,7 +280,7 @@ def component_table(checked: Checked, people: pd.DataFrame, covariates: Sequence
 
     Parameters
     ----------
-    people : DataFrame indexed by sample_id, one row per person, with the covariates
+    people : DataFrame indexed by sample_id, one row per participant, with the covariates
     """
     rows = []
     for name in covariates:
@@ -314,7 +314,7 @@ def confounding_table(people: pd.DataFrame, covariates: Sequence[str], batch: st
 
     Parameters
     ----------
-    people : DataFrame, one row per person
+    people : DataFrame, one row per participant
 
     Returns
     -------

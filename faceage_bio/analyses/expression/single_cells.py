@@ -33,7 +33,7 @@ MODEL = "centred log-ratio, least squares, HC3"
 
 @dataclass(frozen=True)
 class Pseudobulk:
-    """``profiles``: `ABOUT` and a column per gene, one row per person and cell type that the file has,
+    """``profiles``: `ABOUT` and a column per gene, one row per participant and cell type that the file has,
     dropped ones too (``reason`` says why; "" is kept). ``dropped``: subject_id, cell_type, reason, n of the
     dropped cells. ``said``: sentences.
     """
@@ -44,7 +44,7 @@ class Pseudobulk:
 
 
 def aggregate_cells(cells: CellFile, settings: Expression) -> Pseudobulk:
-    """Sum raw counts over the good cells of each person and cell type.
+    """Sum raw counts over the good cells of each participant and cell type.
 
     Cells of fewer genes or a greater mitochondrial share, and profiles of fewer cells or counts, are dropped.
 
@@ -170,7 +170,7 @@ def donors_left_out(profiles: pd.DataFrame) -> pd.Series:
 
 
 def cells_ledger(result: Pseudobulk, cohort: str) -> pd.DataFrame:
-    """What became of the cells, one row per person and cell type (private); what has no name has ""."""
+    """What became of the cells, one row per participant and cell type (private); what has no name has ""."""
     keys = [SUBJECT, CELL_TYPE]
     by_reason = result.dropped.pivot_table(index=keys, columns="reason", values="n", aggfunc="sum")
     by_reason = by_reason.reindex(columns=list(REASONS))

@@ -64,8 +64,8 @@ def factor_of(table: pd.DataFrame, column: str) -> Factor:
     """
 
     def none(code: str, **parameters) -> Factor:
-        nobody = pd.Series(None, index=table.index, dtype=object)
-        return Factor(column, nobody, (), why_not=reason(code, column=column, **parameters))
+        none = pd.Series(None, index=table.index, dtype=object)
+        return Factor(column, none, (), why_not=reason(code, column=column, **parameters))
 
     if column not in table:
         return none("no_column_of_groups")

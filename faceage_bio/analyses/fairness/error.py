@@ -72,7 +72,7 @@ def assess_fairness(
 
     Parameters
     ----------
-    people : DataFrame, one row per person
+    people : DataFrame, one row per participant
         chronological_age, face_age (missing where there is none), the columns of ``by`` and, where known,
         group.
     by : names of columns with groups of participants; one that is not there keeps a row that says so

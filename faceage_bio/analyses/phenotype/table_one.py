@@ -43,14 +43,14 @@ def part_by_acceleration(values: pd.Series, rule: Rule) -> Parted:
     """Thirds, or the classes between declared cut-points (years); a value at a cut-point belongs to the lower
     one.
     """
-    nobody = pd.Series(None, index=values.index, dtype=object)
+    none = pd.Series(None, index=values.index, dtype=object)
     known = values.dropna()
     if not len(known):
-        return Parted(nobody, (), reason("no_groups"))
+        return Parted(none, (), reason("no_groups"))
     if isinstance(rule, str):
         edges, names = np.quantile(known, [1 / 3, 2 / 3]).tolist(), list(THIRDS)
         if known.min() > edges[0] or edges[0] >= edges[1] or known.max() <= edges[1]:
-            return Parted(nobody, (), reason("no_tertiles"))
+            return Parted(none, (), reason("no_tertiles"))
     else:
         edges = sorted(rule)
         middle = [f"{low:+g} to {high:+g} years" for low, high in pairwise(edges)]

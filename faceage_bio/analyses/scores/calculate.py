@@ -105,7 +105,7 @@ def read_answers(table: pd.DataFrame, score: Score, source: str, lines: Sequence
 def item_points(
     answers: Answers, score: Score, replaced: Mapping[str, pd.Series] | None = None
 ) -> pd.DataFrame:
-    """Points per person and item; missing where the value is.
+    """Points per participant and item; missing where the value is.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def totals_and_groups(points: pd.DataFrame, score: Score) -> tuple[pd.Series, pd
 def score_people(
     table: pd.DataFrame, score: Score, name: str, source: str, lines: Sequence[int]
 ) -> pd.DataFrame:
-    """One row per person: points of each item, total, group, or the reason why there is no score.
+    """One row per participant: points of each item, total, group, or the reason why there is no score.
 
     Returns
     -------

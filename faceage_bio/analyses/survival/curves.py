@@ -79,8 +79,8 @@ class Grouping:
     @classmethod
     def none(cls, column: str, people: pd.DataFrame | pd.Series, code: str, **parameters) -> "Grouping":
         """No groups, and why not."""
-        nobody = pd.Series(None, index=people.index, dtype=object)
-        return cls(column, nobody, (), reason=reason(code, column=column, **parameters))
+        none = pd.Series(None, index=people.index, dtype=object)
+        return cls(column, none, (), reason=reason(code, column=column, **parameters))
 
 
 def part(people: pd.DataFrame, column: str, rule: Rule) -> Grouping:

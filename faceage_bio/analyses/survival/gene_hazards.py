@@ -86,9 +86,9 @@ def gene_survival(
 
     Parameters
     ----------
-    followed : DataFrame, one row per person
+    followed : DataFrame, one row per participant
         With usable follow-up: subject_id, entry_years, followup_years, event, covariates.
-    levels : DataFrame, one row per sample, at most one per person and analysis
+    levels : DataFrame, one row per sample, at most one per participant and analysis
         analysis, sample_id, subject_id, sample_date, batch, then log2 levels, one column per gene.
     settings : Survival
         gene_covariates (columns of ``followed``, or ``batch``), strata, time_zero, landmark_years, year_days.

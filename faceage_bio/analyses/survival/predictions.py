@@ -364,7 +364,7 @@ def _at(risk: np.ndarray, outcome: Outcome, time: float, groups: int) -> list[di
     rows = [about | _interval(large) | kaplan_meier]
     n_groups = max(1, min(groups, len(risk) // PER_RISK_GROUP))
     for row in calibration_groups(*seen, n_groups=n_groups).to_dict("records"):
-        if row["observed"] == 0:  # limits of 0 and 0 would claim that nobody ever dies
+        if row["observed"] == 0:  # limits of 0 and 0 would claim that no participant ever dies
             row |= {"ci_lower": np.nan, "ci_upper": np.nan}
         about = {"kind": "group", "measure": OBSERVED, "estimate": row.pop("observed")}
         rows.append(about | kaplan_meier | row)

@@ -74,7 +74,7 @@ def choose(
 
     Parameters
     ----------
-    people : DataFrame, one row per person, indexed by anything
+    people : DataFrame, one row per participant, indexed by anything
     needed : columns that an analysed person must have, beside age acceleration
     """
     inside = genotypes.variants[GENE].map(lambda genes: bool(set(genes.split(GENE_SEPARATOR)) & set(panel)))
@@ -156,7 +156,7 @@ def variant_tables(
 
     Parameters
     ----------
-    people : DataFrame, one row per person
+    people : DataFrame, one row per participant
         subject_id, age_acceleration, chronological_age (years), the covariates and components.
     genotypes : Genotypes with participants as columns of its copies
     components : columns of ancestry components, in every model

@@ -86,7 +86,7 @@ def contrasts_by_statsmodels(model: Model) -> list[dict[str, float]]:
 
 
 def log_rank_by_statsmodels(curves: Curves) -> dict[str, float]:
-    """Chi-square and p-value between all groups within strata; nobody enters late."""
+    """Chi-square and p-value between all groups within strata, without delayed entry."""
     from statsmodels.duration.survfunc import survdiff
 
     people = curves.people.dropna(subset=[STRATUM])

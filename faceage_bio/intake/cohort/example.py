@@ -44,7 +44,7 @@ Replace the example rows by yours. Tables are UTF-8 text, tab, comma or semicolo
 
 - photos/         your photos; nothing leaves this computer
 - manifest.tsv    one row per photo: photo_id, subject_id, path (inside photos/), photo_date (YYYY-MM-DD)
-- clinical.tsv      one row per person: birth_date, or chronological_age in years at the photo; sex (female, male); smoking (never,
+- clinical.tsv      one row per participant: birth_date, or chronological_age in years at the photo; sex (female, male); smoking (never,
                   former, current); pack_years; bmi in kg/m2; ecog 0-4; site; group (cancer, reference); intent;
                   followup_date, or followup_years after the photo; event (1 = died, 0 = alive when last seen); cause of death
                   (cancer, cardiovascular, other), for competing risks; for the TEACHH score primary_cancer (breast, prostate, lung ...),

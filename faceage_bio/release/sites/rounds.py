@@ -195,7 +195,7 @@ def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.Data
 
 
 def data_version(people: pd.DataFrame, key: bytes) -> str:
-    """HMAC of the site's table: tells the site, and nobody else, whether its data have changed."""
+    """HMAC of the site's table: tells the site alone whether its data have changed."""
     table = people.sort_values(SUBJECT) if SUBJECT in people else people
     return hmac.new(key, table.to_csv(index=False).encode(), "sha256").hexdigest()
 
