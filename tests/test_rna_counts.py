@@ -247,6 +247,7 @@ def test_rounded_values_are_no_counts_though_they_are_whole():
         ("txt", "gene,a\nX,1\nX,2\n", "1 gene.s. stand in more than one row: X .lines 2, 3.. Expected one of each. Sum them"),
         ("txt", "gene,a,a\nX,1,2\n", "1 sample.s. have more than one column: a. Expected one of each. Give each sample"),
         ("txt", "gene,a,b\nX,1,many\n", "hold words, not counts: 'many' of gene 'X' in 'b' .line 2, column 'b'."),
+        ("txt", "gene,a,b\nX,1,12e2147483650\n", "hold words, not counts: '12e2147483650' of gene 'X' in 'b' .line 2"),
         ("txt", "gene\n", "no counts found. Expected genes in rows, samples in columns"),
         ("txt", b"\xff\xfe\x00g\n", r"counts.txt: not a text table .*Expected raw counts. Give a TSV or CSV"),
         ("tsv", "gene\ta\nX\t1\t2\t3\nY\t1\n", "line 1 has 2 names and the lines below 4 cells. Expected as many of both. Look"),

@@ -156,6 +156,16 @@ def test_a_bundle_holds_tables_of_its_cohorts_and_nothing_else(zips, name, conte
         read_bundle(zips[0])
 
 
+def test_a_bundle_with_a_word_for_a_number_is_refused(zips):
+    place = "tables/c/survival/cox.tsv"
+    with zipfile.ZipFile(zips[0]) as packed:
+        table = pd.read_csv(packed.open(place), sep="\t", dtype=str, keep_default_na=False)
+    table.loc[0, "estimate"] = "12e2147483650"  # pandas' own conversion ends in a segmentation fault
+    forged(zips[0], {place: table.to_csv(sep="\t", index=False).encode()})
+    with pytest.raises(RunError, match=r"cox\.tsv \(column estimate: '12e2147483650' is no number\)"):
+        read_bundle(zips[0])
+
+
 def test_of_several_cohorts_those_that_take_part_are_told_of(results, tmp_path):
     config = config_of(["c", "d"], survival={"curves": CURVES}, pooling={"reference_cohorts": ["d"], "overlapping": [["c", "d"]], "moderators": {"year": {"c": 2012, "d": 2019}}})  # fmt: skip
     config["report"]["cohorts"] = {"c": "Patients", "d": "Controls"}

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.columns import POOLED, THIRDS
+from faceage_bio.core.parse import to_numbers
 from faceage_bio.core.results import reasons
 from faceage_bio.core.results.measures import COUNT, EXTREME, MEASURES, MODEL, OF_COUNTS, TEST, Measure
 from faceage_bio.core.results.result_tables import TABLES, count_columns, is_count, key_of, never_released
@@ -311,7 +312,7 @@ def _measures(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _number(column: pd.Series) -> pd.Series:
-    return pd.to_numeric(column, errors="coerce").astype(float)
+    return to_numbers(column).astype(float)
 
 
 def _shown(column: pd.Series, redacted: pd.Series) -> pd.Series:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 import faceage_bio
 from faceage_bio.analyses.planning.cohort_study import ASSUMPTION, CODE, COLUMNS, CURVE, RESULT, remarks_of
 from faceage_bio.core.errors import TableError
+from faceage_bio.core.parse import to_numbers
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.faces.faceage.review_sheet import DECISIONS, REASONS, Shown
 from faceage_bio.report import figures, plot
@@ -69,7 +70,7 @@ def read_plan(path: Path) -> pd.DataFrame:
             "`model` or `precision` wrote with --output. Name such a table."
         )
     for name in ("value", "at"):
-        table[name] = pd.to_numeric(table[name], errors="coerce")
+        table[name] = to_numbers(table[name])
     return table
 
 

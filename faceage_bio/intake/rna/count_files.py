@@ -15,6 +15,7 @@ import pyarrow.parquet
 
 import faceage_bio
 from faceage_bio.core.errors import CountsError, examples
+from faceage_bio.core.parse import to_numbers
 from faceage_bio.core.tables import read_table, sha256_of, write_table
 from faceage_bio.intake.rna import count_formats, gene_ids, sample_files
 from faceage_bio.intake.rna.count_formats import Raw
@@ -167,7 +168,8 @@ def _as_numbers(
 
 def _word_in(column: pd.Series, path: Path, raw: Raw) -> str:
     """The first cell of a column that is no number: ``'n/a' of gene 'CDK6' in 's1' (line 2, column 's1')``."""
-    wrong = column[pd.to_numeric(column, errors="coerce").isna()]
+    read = column.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+    wrong = column[to_numbers(read).isna()]
     if wrong.empty:
         return repr(column.name)
     gene, value = str(wrong.index[0]), wrong.iloc[0]

@@ -113,6 +113,7 @@ def read_count_table(path: Path) -> pd.DataFrame:
             table = pd.read_csv(
                 stream, sep=separator, skiprows=lines_before + 1 + blanks, header=None, dtype={0: str}, encoding="utf-8-sig", keep_default_na=False,
                 na_values=[""], low_memory=False, decimal="," if commas else ".", skip_blank_lines=False,
+                float_precision="round_trip",
             )  # fmt: skip
     except pd.errors.EmptyDataError:
         return pd.DataFrame()

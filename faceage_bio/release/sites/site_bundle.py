@@ -28,6 +28,7 @@ from faceage_bio.analyses.pooling.sources import SOURCES
 from faceage_bio.core.columns import COHORT
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import RunError
+from faceage_bio.core.parse import to_numbers
 from faceage_bio.core.records import version
 from faceage_bio.core.results.measures import MEASURES, MODEL
 from faceage_bio.core.results.result_tables import NEVER, TABLES, count_columns, key_of
@@ -251,13 +252,15 @@ def _fault_of(content: bytes, place: str) -> str:
     """Why these bytes are not the released table of this place, or ""."""
     key = key_of(place)
     try:
-        table = pd.read_csv(io.BytesIO(content), sep="\t")
+        table = pd.read_csv(io.BytesIO(content), sep="\t", float_precision="round_trip")
         if TABLES[key].rows and not is_result(table):
             return "no result rows"
         if unknown := table.columns.difference(columns_of(key)).tolist():
             return f"column {', '.join(unknown)}"
         for name in table.columns.intersection([*number_columns(key), *count_columns(key)]):
-            pd.to_numeric(table[name])
+            wrong = table.loc[table[name].notna() & to_numbers(table[name]).isna(), name]
+            if len(wrong):
+                return f"column {name}: {wrong.iloc[0]!r} is no number"
     except (ValueError, TypeError) as error:
         return str(error)
     return ""
