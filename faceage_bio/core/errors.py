@@ -105,7 +105,8 @@ def refusal_of(error: OSError | MemoryError) -> str:
     code = error.errno if error.errno in REFUSALS else next(iter(codes), None)
     if code is None:
         return ""
-    named = error.filename or next(iter(re.findall("'(.+?)'", str(error))), "what was to be read or written")
+    quoted = re.search(r"'([^'\s]+)'", str(error))
+    named = error.filename or (quoted[1] if quoted else "what was to be read or written")
     return f"{named}: {REFUSALS[code]}"
 
 
