@@ -105,14 +105,28 @@ def add_mean_model(folder: Path) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole runs first, so that no test process is left alone with them at the end; what needs the demo is one of them."""
+    """Whole runs first, so that no test process is left alone with them at the end; what needs the demo is one of them.
+
+    SLURM and the file that makes the demo are the first of all; files that only read the demo come after the other runs, so that
+    no process waits for it.
+    """
+    using: dict[Path, set[str]] = {}  # fixtures and marks by file, for a process takes whole files
     for item in items:
         needed = set(getattr(item, "fixturenames", ()))
         if {"demo", "drawn"} & needed:
             item.add_marker("workflow")
         if "browser" in needed:
             item.add_marker("browser")
-    items.sort(key=lambda item: not (item.get_closest_marker("slurm") or item.get_closest_marker("workflow")))
+        using.setdefault(item.path, set()).update(needed, (mark.name for mark in item.iter_markers()))
+    makes_demo = next((path for path, used in using.items() if "demo" in used), None)
+
+    def turn(item: pytest.Item) -> int:
+        used = using[item.path]
+        if "slurm" in used or item.path == makes_demo:
+            return 0
+        return 3 if "workflow" not in used else 2 if "drawn" in used else 1
+
+    items.sort(key=turn)
 
 
 @pytest.hookimpl(tryfirst=True)
