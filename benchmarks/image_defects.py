@@ -24,7 +24,6 @@ from PIL import Image, ImageDraw
 from benchmarks.photos import ENDINGS
 from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.faces.faceage.photo import Tools, examine
-from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.stress import expose
 from faceage_bio.faces.vision.detect import Detector, Face
 
@@ -290,7 +289,7 @@ CHANGES = (
 def examine_all(path: Path) -> list[dict]:
     """The rows of one portrait changed in every way; runs in a worker process."""
     torch.set_num_threads(1)
-    tools = Tools(Detector(), (), settings_of(FaceAge()))
+    tools = Tools(Detector(), (), FaceAge())
     image = np.asarray(Image.open(path).convert("RGB"))
     coloured = bool(np.ptp(image, axis=2).mean() > 3)
     faces = tools.detector.detect([image])[0]

@@ -28,7 +28,6 @@ from benchmarks.photos import make_photos, random_faceage, table_of
 from faceage_bio.core.config import FaceAge
 from faceage_bio.faces.faceage.photo import load_tools
 from faceage_bio.faces.faceage.predict import choose_device, count_workers, predict_face_ages
-from faceage_bio.faces.faceage.settings import Settings, settings_of
 from faceage_bio.faces.vision.decode import decode_photo
 from faceage_bio.faces.vision.detect import Detector
 from faceage_bio.faces.vision.face_input import crop_face
@@ -70,7 +69,7 @@ def main() -> None:
             stages(paths, model, device)
             ceiling = decode_ceiling(paths, cores)
             for detection in ("exact", "fast"):
-                whole(paths, model, device, cores, settings_of(FaceAge(detection=detection)), ceiling, own)
+                whole(paths, model, device, cores, FaceAge(detection=detection), ceiling, own)
 
 
 def arguments() -> argparse.Namespace:
@@ -213,7 +212,7 @@ def decode_ceiling(paths: list[Path], cores: int) -> float:
 
 
 def whole(
-    paths: list[Path], model: Path, device: str, cores: int, settings: Settings, ceiling: float, one_owner: bool,
+    paths: list[Path], model: Path, device: str, cores: int, settings: FaceAge, ceiling: float, one_owner: bool,
 ) -> None:  # fmt: skip
     """The engine, from files to the table; starting its processes and loading the networks included, and without them."""
     make = partial(load_tools, [model], device, settings)

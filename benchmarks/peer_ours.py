@@ -22,13 +22,12 @@ from benchmarks.photos import table_of
 from faceage_bio.core.config import FaceAge
 from faceage_bio.faces.faceage.photo import load_tools
 from faceage_bio.faces.faceage.predict import count_workers, predict_face_ages
-from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.vision.models import load_model, read_card
 
 
 def whole(folder: Path, model: Path, detection: str) -> dict:
     paths = sorted(folder.glob("*.jpg"))
-    settings = settings_of(FaceAge(detection=detection))
+    settings = FaceAge(detection=detection)
     photos = table_of(paths, max(len(paths), 160 * len(os.sched_getaffinity(0))))
     workers = count_workers(None, "cpu", len(photos))
     make = partial(load_tools, [model], "cpu", settings)

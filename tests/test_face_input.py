@@ -10,7 +10,6 @@ from faceage_bio.core.errors import WeightsError
 from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage.photo import Tools, add_ages, examine_images
-from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.store import engine_of
 from faceage_bio.faces.vision.decode import Decoded
 from faceage_bio.faces.vision.detect import Detector
@@ -132,7 +131,7 @@ class Seen:
 def test_each_model_gets_its_own_crop_of_one_detection(detector):
     image = draw(imagine(60, True, 812))
     first, same, small, aligned = Seen(), Seen(), Seen(size=96), Seen(alignment="five_points", size=112)
-    settings = settings_of(FaceAge(jitters=2))
+    settings = FaceAge(jitters=2)
     detections = []
 
     class Once(Detector):
@@ -159,7 +158,7 @@ def test_each_model_gets_its_own_crop_of_one_detection(detector):
 def test_jittered_crops_are_aligned_as_the_model_wants(detector):
     image = draw(imagine(60, True, 812))
     model = Seen(alignment="five_points", size=112)
-    tools = Tools(detector, (model,), settings_of(FaceAge(jitters=3)))
+    tools = Tools(detector, (model,), FaceAge(jitters=3))
     (photo,) = examine_images([decoded(image)], tools)
     add_ages([photo], tools)
     assert [crop.shape for crop in photo.crops] == [(112, 112, 3)] * 4
@@ -167,13 +166,13 @@ def test_jittered_crops_are_aligned_as_the_model_wants(detector):
 
 
 def test_rules_judge_a_photo_without_a_model(detector):
-    tools = Tools(detector, (), settings_of(FaceAge()))  # as the benchmark of the rules does
+    tools = Tools(detector, (), FaceAge())  # as the benchmark of the rules does
     (found,) = examine_images([decoded(draw(imagine(60, True, 812)))], tools)
     assert (found.row["status"] != "excluded", found.crops) == (True, [])
 
 
 def test_a_stored_age_depends_on_the_input_that_a_card_declares():
-    settings = settings_of(FaceAge())
+    settings = FaceAge()
     models = [
         engine_of([Seen(**told).card], settings)["models"]
         for told in ({}, {"size": 160}, {"size": 112}, {"size": 112, "alignment": "five_points"})

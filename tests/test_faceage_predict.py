@@ -22,7 +22,6 @@ from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage.photo import Tools, load_tools
 from faceage_bio.faces.faceage.photo_quality import ledger_of, precision_sentence
 from faceage_bio.faces.faceage.predict import choose_device, count_workers, predict_face_ages
-from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.shards import photos_of, shard_names
 from faceage_bio.faces.faceage.store import PhotoStore, engine_of
 from faceage_bio.intake.cohort.photos import read_face_ages
@@ -73,7 +72,7 @@ def photos(paths=PATHS):
 
 
 def settings(quality=None, **changes):
-    return settings_of(FaceAge(**changes, quality=quality or {}))
+    return FaceAge(**changes, quality=quality or {})
 
 
 def reasons_of(table):

@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 
 from benchmarks.image_defects import CHANGES
+from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.settings.settings_photos import FaceAge, Quality
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage.photo import Tools, examine
-from faceage_bio.faces.faceage.settings import CRITERIA, Rule, judge, settings_of
+from faceage_bio.faces.faceage.photo_rules import CRITERIA, first_level, judge
 from faceage_bio.faces.vision.detect import first_level_for
 from faceage_bio.faces.vision.photo_measures import blockiness, red_minus_blue, uniform_area
 
@@ -46,14 +47,22 @@ CAUGHT = {
 }
 
 
-def rules(**actions):
+def rules(**actions) -> Quality:
     """The default rules, some with another action."""
-    return tuple(Rule(name, actions.get(name, rule.action), rule.threshold) for name, rule in Quality())
+    return Quality(
+        **{
+            name: rule.model_copy(update={"action": actions.get(name, rule.action)})
+            for name, rule in Quality()
+        }
+    )
 
 
 def test_a_good_photo_passes_every_rule():
-    strict = tuple(Rule(name, "exclude", rule.threshold) for name, rule in Quality())
-    assert judge(FINE, strict) == {"status": "ok", "reason": "", "flags": ""}
+    assert judge(FINE, rules(**dict.fromkeys(CRITERIA, "exclude"))) == {
+        "status": "ok",
+        "reason": "",
+        "flags": "",
+    }
 
 
 def test_the_config_has_every_criterion_and_each_is_tried_here():
@@ -83,12 +92,12 @@ def test_what_could_not_be_measured_is_not_held_against_a_photo():
 
 
 def test_fast_detection_starts_below_the_smallest_face_and_needs_to_know_it():
-    fast = settings_of(FaceAge(detection="fast"))
-    assert fast.first_level == first_level_for(60) > 0
-    assert settings_of(FaceAge()).first_level == 0
-    message = r"fast skips faces below quality.small_face. Expected `action: exclude`"
+    assert first_level(FaceAge(detection="fast")) == first_level_for(60) > 0
+    assert first_level(FaceAge()) == 0
+    flagged = {"detection": "fast", "quality": {"small_face": {"action": "flag", "threshold": 60}}}
+    message = r"detection: fast skips faces below quality.small_face, which therefore must have `action: exclude`; or use `detection: exact`"
     with pytest.raises(ConfigError, match=message):
-        settings_of(FaceAge(detection="fast", quality={"small_face": {"action": "flag", "threshold": 60}}))
+        check_config({"faceage": flagged}, study=False)
 
 
 # Defects of a photo that the detector takes for a face: each rule flags its own and leaves a good photo alone.
@@ -105,7 +114,7 @@ RAMP = np.tile(np.linspace(60, 200, 160), (160, 1)) + np.linspace(0, 40, 160)[:,
 
 @pytest.fixture(scope="module")
 def tools(detector) -> Tools:
-    return Tools(detector, (), settings_of(FaceAge()))
+    return Tools(detector, (), FaceAge())
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Pipe
 
@@ -19,7 +19,6 @@ from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage import owner, predict
 from faceage_bio.faces.faceage.photo import Tools
-from faceage_bio.faces.faceage.settings import Rule, settings_of
 from faceage_bio.faces.faceage.store import PhotoStore, engine_of
 from faceage_bio.faces.vision.detect import Detector
 from tests.model_files import CARDS, Brightness
@@ -52,7 +51,7 @@ def run(folder, tools, **options):
 
 @pytest.fixture(scope="module")
 def tools(detector):
-    return Tools(detector, (Brightness(),), settings_of(FaceAge(quality={}, jitters=2)))
+    return Tools(detector, (Brightness(),), FaceAge(quality={}, jitters=2))
 
 
 @pytest.fixture(scope="module")
@@ -79,22 +78,19 @@ def test_the_owner_changes_nothing_however_little_memory_is_shared(folder, tools
     assert sum(done) == len(PATHS)
 
 
-@dataclass(frozen=True)
-class DeadlyRule(Rule):
-    """Ends the process that judges a photo of this width, as the kernel does when memory runs out."""
+class DeadlyThreshold(float):
+    """Ends the process that judges a photo whose shorter side is of 319 pixels, as the kernel does when memory runs out."""
 
-    width: int = 0
-
-    def catches(self, measures):
-        if measures["width"] == self.width:
+    def __gt__(self, value):
+        if value == 319:
             os.kill(os.getpid(), signal.SIGKILL)
         return False
 
 
 def test_a_dead_worker_costs_one_photo(folder, tools, alone, tmp_path):
-    deadly = replace(
-        tools.settings, rules=(*tools.settings.rules, DeadlyRule("blurred", "flag", 0, width=319))
-    )
+    rule = tools.settings.quality.small_photo.model_copy(update={"threshold": DeadlyThreshold()})
+    quality = tools.settings.quality.model_copy(update={"small_photo": rule})
+    deadly = tools.settings.model_copy(update={"quality": quality})
     store = partial(PhotoStore, tmp_path, engine_of(CARDS, deadly))
     table = run(folder, replace(tools, settings=deadly), workers=2, one_owner=True, store=store())
     assert table.reason[1] == "worker_died"
@@ -159,7 +155,7 @@ def test_questions_that_come_meanwhile_are_answered_together_and_a_fault_is_told
         return crops.mean(axis=(1, 2, 3))
 
     class Tool:
-        settings = settings_of(FaceAge(batch_size=16))
+        settings = FaceAge(batch_size=16)
         detector = Detector()
         models = (Brightness(),)
 

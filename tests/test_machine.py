@@ -15,7 +15,6 @@ from faceage_bio.core.machine import Computer, Size
 from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.simulated_cohorts import draw_noise
 from faceage_bio.faces.faceage import predict
-from faceage_bio.faces.faceage.settings import settings_of
 
 GOOD = Computer(cores=8, memory_gb=32, disk_free_gb=500)
 STUDY = {"photos": 2000, "table_bytes": 10**8}
@@ -134,7 +133,7 @@ def test_pytorch_is_not_loaded_where_no_gpu_is_of_use(tmp_path):
 
 def timed(folder, device="cpu", n=2, workers=1, megapixels=0.05, **faceage):
     paths = draw_noise(folder, n, megapixels)
-    return predict.photos_per_second(paths, device, settings_of(FaceAge(**faceage)), workers)
+    return predict.photos_per_second(paths, device, FaceAge(**faceage), workers)
 
 
 def test_noise_is_of_the_size_asked_for(tmp_path):

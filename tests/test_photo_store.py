@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ import pytest
 from faceage_bio.cli.commands_faceage import prune, verify
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.settings.settings_photos import FaceAge
-from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.store import (
     PART,
     PhotoStore,
@@ -29,7 +27,7 @@ from faceage_bio.faces.faceage.store import (
 from tests.conftest import ROOT
 
 CARDS = [{"name": "mean", "sha256": "0" * 64}]
-ENGINE = engine_of(CARDS, settings_of(FaceAge()))
+ENGINE = engine_of(CARDS, FaceAge())
 
 
 @pytest.fixture
@@ -100,13 +98,13 @@ def test_another_photo_of_the_same_size_is_not_known(tmp_path, photos):
     "change", [{"jitters": 2}, {"resize": "nearest"}, {"precision": "bfloat16"}, {"min_probability": 0.5}]
 )
 def test_other_settings_are_another_engine(change):
-    assert engine_of(CARDS, settings_of(FaceAge(**change))) != ENGINE
+    assert engine_of(CARDS, FaceAge(**change)) != ENGINE
 
 
 def test_other_weights_are_another_engine_and_the_batch_size_is_none():
-    settings = settings_of(FaceAge())
+    settings = FaceAge()
     assert engine_of([{"name": "mean", "sha256": "1" * 64}], settings) != ENGINE
-    assert engine_of(CARDS, replace(settings, batch_size=7)) == ENGINE
+    assert engine_of(CARDS, settings.model_copy(update={"batch_size": 7})) == ENGINE
 
 
 @pytest.mark.parametrize("harm", ["truncate", "flip"])
@@ -185,7 +183,7 @@ def test_a_folder_that_is_no_store(tmp_path):
 
 def test_all_engines_are_opened(tmp_path, photos):
     store = filled(tmp_path, photos)
-    other = engine_of(CARDS, settings_of(FaceAge(jitters=3)))
+    other = engine_of(CARDS, FaceAge(jitters=3))
     PhotoStore(tmp_path / "store", other).keep(rows_of(photos))
     expected = {store.place, PhotoStore(store.folder, other).place}
     assert {one.place for one in open_stores(store.folder)} == expected

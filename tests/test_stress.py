@@ -17,7 +17,6 @@ from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage import stress
 from faceage_bio.faces.faceage.photo import Tools, add_ages, examine, examine_images
-from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.stress import (
     CONDITIONS,
     N_STEPS,
@@ -71,7 +70,7 @@ class SameBox:
 
 
 def chosen(**changes):
-    return settings_of(FaceAge(quality={}, **changes))
+    return FaceAge(quality={}, **changes)
 
 
 def tools(detector=None):

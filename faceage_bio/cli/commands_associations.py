@@ -253,14 +253,13 @@ def stress_photos(
     from faceage_bio.core.tables import read_table
     from faceage_bio.faces.faceage.photo import load_tools
     from faceage_bio.faces.faceage.predict import choose_device, count_workers
-    from faceage_bio.faces.faceage.settings import settings_of
     from faceage_bio.faces.faceage.stress import N_STEPS, gather_samples
     from faceage_bio.faces.faceage.stress import stress_photos as stress
 
     given = {"photos": photos, "face_ages": face_ages, "participants": participants}
     check_alongside("--photo-folder", len(photo_folder), **given)
     fairness, used = settings.fairness, [name.partition(".")[2] for name in FACES]
-    faces = settings_of(FaceAge(**{name: getattr(settings.faceage, name) for name in used}))
+    faces = FaceAge(**{name: getattr(settings.faceage, name) for name in used})
     tables = ([read_table(path) for path in paths] for paths in given.values())
     sample = gather_samples(photo_folder, *tables, fairness.stress_photos, fairness.by)
     chosen = choose_device(settings.faceage.device)

@@ -56,12 +56,11 @@ def predict_face_age(
     from faceage_bio.faces.faceage.photo import load_tools
     from faceage_bio.faces.faceage.photo_quality import precision_sentence
     from faceage_bio.faces.faceage.predict import choose_device, count_workers, device_name, predict_face_ages
-    from faceage_bio.faces.faceage.settings import settings_of
     from faceage_bio.faces.faceage.store import PhotoStore, engine_of
     from faceage_bio.faces.vision.decode import MEANINGS
     from faceage_bio.faces.vision.models import read_card
 
-    faces = settings_of(settings.faceage)
+    faces = settings.faceage
     chosen = choose_device(settings.faceage.device)
     cards = [read_card(folder) for folder in model]
     processes = count_workers(workers or None, chosen, len(table))

@@ -295,7 +295,6 @@ def _time_photos(config: "Config", paths: list[Path], n: int, photos: int, megap
 
     from faceage_bio.demo.simulated_cohorts import draw_noise
     from faceage_bio.faces.faceage.predict import choose_device, count_workers, photos_per_second
-    from faceage_bio.faces.faceage.settings import settings_of
 
     if config.faceage.device == "cuda" and not torch.cuda.is_available():
         return None
@@ -307,7 +306,7 @@ def _time_photos(config: "Config", paths: list[Path], n: int, photos: int, megap
         timed = own or draw_noise(Path(folder), n, megapixels)
         what = "of the study's photos" if own else "pictures of noise"
         print(f"Timing {len(timed)} {what} in each of {workers} process(es) on {device} ...", flush=True)
-        return photos_per_second(timed, device, settings_of(config.faceage), workers)
+        return photos_per_second(timed, device, config.faceage, workers)
 
 
 def _bytes_of(path: Path) -> int:
@@ -321,7 +320,6 @@ def photos_to_compute(
     config: "Config", tables: "Mapping[str, CohortTables]"
 ) -> dict[str, tuple[int, int, int]]:
     """Photos of each cohort: all, those that were touched or moved and are known by their bytes, and those that will be computed."""
-    from faceage_bio.faces.faceage.settings import settings_of
     from faceage_bio.faces.faceage.store import PhotoStore, engine_of
     from faceage_bio.faces.vision.models import read_card
 
@@ -329,7 +327,7 @@ def photos_to_compute(
     models = [results / "model" / "demo" if name == "demo" else Path(name) for name in config.models]
     cards = [read_card(folder) for folder in models]
     folder = Path(config.faceage.store) if config.faceage.store else results / "faceage_store"
-    store = PhotoStore(folder, engine_of(cards, settings_of(config.faceage)))
+    store = PhotoStore(folder, engine_of(cards, config.faceage))
     found = {}
     for name, cohort in config.cohorts.items():
         if cohort.photos:

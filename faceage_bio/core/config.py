@@ -127,10 +127,6 @@ class Config(Closed):
             raise ValueError(
                 "readers.readings: no participant's survival is known; give readers.cases, or a cohort a clinical table"
             )
-        if self.faceage.detection == "fast" and self.faceage.quality.small_face.action != "exclude":
-            raise ValueError(
-                "faceage.detection: fast skips faces below quality.small_face, which therefore must have `action: exclude`"
-            )
         return self
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from faceage_bio.core.settings.closed import Closed, FilePath
 
@@ -94,6 +94,14 @@ class FaceAge(Closed):
     duplicates: Literal["exclude", "flag"] = "flag"
     """What happens to photos that occur again under another photo_id, exactly or nearly."""
     quality: Quality = Field(default_factory=Quality)
+
+    @model_validator(mode="after")
+    def _misses_no_face_that_counts(self) -> "FaceAge":
+        if self.detection == "fast" and self.quality.small_face.action != "exclude":
+            raise ValueError(
+                "detection: fast skips faces below quality.small_face, which therefore must have `action: exclude`; or use `detection: exact`"
+            )
+        return self
 
 
 class Review(Closed):

@@ -8,7 +8,8 @@ from typing import Protocol
 import numpy as np
 
 from faceage_bio.core.columns import FACE_AGE, FACE_AGE_SD, PRECISION_ERROR, holds_age, other_age
-from faceage_bio.faces.faceage.settings import Settings, judge
+from faceage_bio.core.settings.settings_photos import FaceAge
+from faceage_bio.faces.faceage.photo_rules import first_level, judge
 from faceage_bio.faces.faceage.store import CONTENT
 from faceage_bio.faces.vision.decode import Decoded, DecodeError, decode_photo
 from faceage_bio.faces.vision.detect import Detector, Face, in_batches
@@ -48,7 +49,7 @@ class Tools:
 
     detector: FaceDetector
     models: tuple[FaceAgeModel, ...]
-    settings: Settings
+    settings: FaceAge
 
     @property
     def inputs(self) -> list[FaceInput]:
@@ -56,7 +57,7 @@ class Tools:
         return [input_of(model.card) for model in self.models]
 
 
-def load_tools(folders: Sequence[Path | str], device: str, settings: Settings) -> Tools:
+def load_tools(folders: Sequence[Path | str], device: str, settings: FaceAge) -> Tools:
     """The detector and the models of these folders on a device.
 
     Raises
@@ -66,7 +67,7 @@ def load_tools(folders: Sequence[Path | str], device: str, settings: Settings) -
     """
     first, *others = folders
     models = (load_model(first, device, settings.precision), *(load_model(one, device) for one in others))
-    return Tools(Detector(device, settings.first_level), models, settings)
+    return Tools(Detector(device, first_level(settings)), models, settings)
 
 
 @dataclass
@@ -127,7 +128,7 @@ class Cut:
     upright_and_turned: list[np.ndarray] = field(default_factory=list)
 
 
-def cut_photo(photo: Decoded, faces: Sequence[Face], inputs: Sequence[FaceInput], settings: Settings) -> Cut:
+def cut_photo(photo: Decoded, faces: Sequence[Face], inputs: Sequence[FaceInput], settings: FaceAge) -> Cut:
     """Choose, measure and cut the face of one photo, as each model wants it; uses no network."""
     of_file = ("width", "height", "orientation", "colour_mode", "corrupt_data", CONTENT)
     known = {name: getattr(photo, name) for name in of_file}
@@ -172,7 +173,7 @@ def judge_cuts(cuts: Sequence[Cut], tools: Tools) -> list[Examined]:
         for cut, difference in zip(faces, turned, strict=True):
             photo = cut.photo
             photo.row["upside_down"] = float(difference)
-            photo.row |= judge(photo.row, tools.settings.rules)
+            photo.row |= judge(photo.row, tools.settings.quality)
             if photo.row["status"] == "excluded" or not tools.models:
                 cut.photo = Examined(photo.row, [])
             elif not photo.crops:
@@ -180,9 +181,7 @@ def judge_cuts(cuts: Sequence[Cut], tools: Tools) -> list[Examined]:
     return [cut.photo for cut in cuts]
 
 
-def _cut(
-    image: np.ndarray, box, own_box, face: Face, how: FaceInput, settings: Settings
-) -> np.ndarray | None:
+def _cut(image: np.ndarray, box, own_box, face: Face, how: FaceInput, settings: FaceAge) -> np.ndarray | None:
     """What a model sees of the face at a box, its own or a jittered one; None where it misses the photo or is blank."""
     landmarks = moved(np.array(face.landmarks, dtype=np.float64), own_box, box)
     try:

@@ -37,9 +37,10 @@ from faceage_bio.core.columns import (
 )
 from faceage_bio.core.errors import FaceAgeBioError, RunError
 from faceage_bio.core.machine import make_socket_folder, start_worker_server, usable_cores
+from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.faces.faceage.owner import Owner, connect
 from faceage_bio.faces.faceage.photo import Examined, Tools, add_ages, examine, excluded
-from faceage_bio.faces.faceage.settings import Settings
+from faceage_bio.faces.faceage.photo_rules import first_level
 from faceage_bio.faces.faceage.store import CONTENT, OWN, SECONDS, PhotoStore, state_of
 from faceage_bio.faces.vision.decode import MEANINGS, inside
 from faceage_bio.faces.vision.detect import Detector, in_batches
@@ -64,6 +65,7 @@ NUMBERS = (
     "probability", "face_share", "outside_share", "roll", "yaw", "sharpness", "brightness", "contrast",
     "uniform_area", "blockiness", "red_minus_blue", "eye_brightness", "upside_down", FACE_AGE, FACE_AGE_SD,
 )  # fmt: skip
+OF_EACH_ROW = {"detection", "face_choice", "box_mode", "resize", "precision"}  # settings
 TRUTHS = ("corrupt_data", "inside_frame", "greyscale")
 _tools: Tools | FaceAgeBioError  # of this worker process, or why there are none
 Start = Callable[..., AbstractContextManager[Executor]]  # `pool` with its tools
@@ -74,7 +76,7 @@ def predict_face_ages(
     folder: Path,
     make_tools: Callable[[], Tools],
     cards: Sequence[dict],
-    settings: Settings,
+    settings: FaceAge,
     *,
     workers: int = 1,
     one_owner: bool = False,
@@ -95,7 +97,7 @@ def predict_face_ages(
         must be picklable for several workers.
     cards : list of dict
         The models' cards, in the order of the models.
-    settings : Settings
+    settings : FaceAge
     workers : int
         Processes that work side by side, each with one thread.
     one_owner : bool
@@ -141,7 +143,7 @@ def predict_face_ages(
     return _table(whole.reset_index(drop=True), cards, settings)
 
 
-def _split(photos: pd.DataFrame, settings: Settings) -> list[pd.DataFrame]:
+def _split(photos: pd.DataFrame, settings: FaceAge) -> list[pd.DataFrame]:
     """Parts that fill at least one batch of faces."""
     size = PART_SIZE * -(-settings.batch_size // 32)
     return [photos.iloc[start : start + size] for start in range(0, len(photos), size)]
@@ -234,7 +236,7 @@ class _Work:
 
     folder: Path
     cards: Sequence[dict]
-    settings: Settings
+    settings: FaceAge
     store: PhotoStore | None
     failures: Counter[str] = field(default_factory=Counter)
     """What the system said of photos on which it failed, and "" for all others."""
@@ -360,11 +362,13 @@ def examined(paths: Sequence[Path | None], tools: Tools) -> list[Examined]:
         return [excluded({FAILURE: f"{type(error).__name__}: {text}"}, "not_computed")]
 
 
-def _table(rows: pd.DataFrame, cards: Sequence[dict], settings: Settings) -> pd.DataFrame:
+def _table(rows: pd.DataFrame, cards: Sequence[dict], settings: FaceAge) -> pd.DataFrame:
     others = [other_age(number) for number in range(2, len(cards) + 1)]
     errors = [PRECISION_ERROR] if settings.precision != "float32" else []
     table = rows.reindex(columns=[*FACE_AGE_COLUMNS, *others, *errors])
-    table = table.assign(model=cards[0]["name"], model_id=cards[0]["sha256"], **settings.stored())
+    table = table.assign(
+        model=cards[0]["name"], model_id=cards[0]["sha256"], **settings.model_dump(include=OF_EACH_ROW)
+    )
     types = dict.fromkeys(table.columns, "str") | dict.fromkeys(WHOLE, "Int32")
     types |= dict.fromkeys((*NUMBERS, *others, *errors), "float64") | dict.fromkeys(TRUTHS, "boolean")
     missing_text = {name: "" for name, kind in types.items() if kind == "str"}
@@ -393,14 +397,14 @@ def choose_device(device: str) -> str:
     return "cuda" if device != "cpu" and available else "cpu"
 
 
-def random_tools(device: str, settings: Settings) -> Tools:
+def random_tools(device: str, settings: FaceAge) -> Tools:
     """The detector and the FaceAge network on a device, its weights drawn: they do not change the time that it takes."""
     use_whole_float32()
     model = FaceAgePredictor(FaceAgeNetwork(), {"name": "random weights"}, device, settings.precision)
-    return Tools(Detector(device, settings.first_level), (model,), settings)
+    return Tools(Detector(device, first_level(settings)), (model,), settings)
 
 
-def photos_per_second(paths: Sequence[Path], device: str, settings: Settings, workers: int) -> float:
+def photos_per_second(paths: Sequence[Path], device: str, settings: FaceAge, workers: int) -> float:
     """Photos per second of all worker processes together, each timed on these photos while the others work too.
 
     A photo costs its decoding, hashes, detection and measures, and one pass of the age network for it and for

@@ -15,7 +15,7 @@ import sys
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
@@ -26,11 +26,13 @@ import pyarrow.parquet as pq
 from faceage_bio.core.columns import COHORT, PHOTO, SUBJECT
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.records import leaves
+from faceage_bio.core.settings.settings_photos import FaceAge
 from faceage_bio.core.tables import atomic_path, sha256_of, write_json
-from faceage_bio.faces.faceage.settings import Settings
 from faceage_bio.faces.vision.face_input import FaceInput, input_of
 
 ENGINE = 3  # raised with each change of decoding, detection, cropping or judging that changes a result
+# settings that a photo's result depends on, with `quality`
+OF_RESULTS = {"detection", "min_probability", "face_choice", "box_mode", "resize", "precision", "jitters"}
 DECODERS = ("pillow", "pi-heif", "simplejpeg", "opencv-python-headless")
 CONTENT = "content_hash"  # SHA-256 of the photo's bytes
 STATE = ("place", "size", "mtime_ns")  # where the photo lay, its bytes, and its time of change
@@ -40,9 +42,10 @@ DESCRIPTION = "engine.json"
 PART = ".part"
 
 
-def engine_of(cards: Sequence[dict], settings: Settings) -> dict:
+def engine_of(cards: Sequence[dict], settings: FaceAge) -> dict:
     """All that a photo's result depends on, but for the photo."""
-    chosen = {name: value for name, value in asdict(settings).items() if name != "batch_size"}
+    chosen = settings.model_dump(include=OF_RESULTS)
+    chosen["rules"] = [{"name": name, **rule.model_dump()} for name, rule in settings.quality]
     return {
         "engine": ENGINE,
         "models": [_model_of(card) for card in cards],

@@ -21,7 +21,6 @@ from faceage_bio.faces.faceage.model_comparison import (
 )
 from faceage_bio.faces.faceage.photo import load_tools
 from faceage_bio.faces.faceage.predict import count_workers, predict_face_ages
-from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.store import content_of
 from faceage_bio.faces.training.curation import TEST, VALIDATION, keyed_hashes
 from faceage_bio.faces.training.loading import read_side
@@ -193,7 +192,7 @@ def predict(
     table = pd.DataFrame(
         {COHORT: "photos", PHOTO: [str(n) for n in range(len(paths))], SUBJECT: paths, "path": paths}
     )
-    settings = settings_of(FaceAge())
+    settings = FaceAge()
     make_tools = partial(load_tools, folders, device, settings)
     processes = count_workers(workers or None, device, len(table))
     aged = predict_face_ages(

@@ -17,7 +17,6 @@ from faceage_bio.core.settings.settings_photos import FaceAge, Quality, Rule
 from faceage_bio.core.tables import atomic_path, read_table, sha256_of, write_table
 from faceage_bio.faces.faceage.photo import Tools
 from faceage_bio.faces.faceage.predict import examined, pool, tools_of_this_process
-from faceage_bio.faces.faceage.settings import settings_of
 from faceage_bio.faces.faceage.store import CONTENT, ENGINE, state_of
 from faceage_bio.faces.vision.detect import Detector
 from faceage_bio.faces.vision.face_input import FaceInput
@@ -36,7 +35,7 @@ class _Cutter:
 def cutting_tools(how: FaceInput, device: str) -> Tools:
     """The engine without a model: how many faces there are is for the curation to judge."""
     quality = Quality(multiple_faces=Rule(action="flag", threshold=1))
-    return Tools(Detector(device), (_Cutter(how),), settings_of(FaceAge(quality=quality)))
+    return Tools(Detector(device), (_Cutter(how),), FaceAge(quality=quality))
 
 
 def cut_faces(
