@@ -9,7 +9,7 @@ import typer
 from faceage_bio.cli.terminal import check_alongside, counted
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COVARIATES, FACE_AGE, OUTCOMES, POOLED
 from faceage_bio.core.config import Config
-from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, in_section, step
+from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, in_section, section_of, step
 
 Participants = Annotated[
     list[Path],
@@ -249,7 +249,6 @@ def stress_photos(
     from functools import partial
 
     from faceage_bio.analyses.fairness.image_degradation import summarise_cohorts
-    from faceage_bio.core.settings.settings_photos import FaceAge
     from faceage_bio.core.tables import read_table
     from faceage_bio.faces.faceage.photo import load_tools
     from faceage_bio.faces.faceage.predict import choose_device, count_workers
@@ -258,8 +257,7 @@ def stress_photos(
 
     given = {"photos": photos, "face_ages": face_ages, "participants": participants}
     check_alongside("--photo-folder", len(photo_folder), **given)
-    fairness, used = settings.fairness, [name.partition(".")[2] for name in FACES]
-    faces = FaceAge(**{name: getattr(settings.faceage, name) for name in used})
+    fairness, faces = settings.fairness, section_of(settings.faceage)
     tables = ([read_table(path) for path in paths] for paths in given.values())
     sample = gather_samples(photo_folder, *tables, fairness.stress_photos, fairness.by)
     chosen = choose_device(settings.faceage.device)

@@ -9,7 +9,7 @@ from faceage_bio.cli.terminal import Commands, check_of_each_cohort, counted
 from faceage_bio.core.columns import COHORT, FACE_AGE, PHOTO, SUBJECT
 from faceage_bio.core.config import Config
 from faceage_bio.core.errors import RunError
-from faceage_bio.core.steps import PHOTO_THAT_COUNTS, Tables, in_section, step
+from faceage_bio.core.steps import PHOTO_THAT_COUNTS, Tables, in_section, section_of, step
 
 app = Commands()
 store_app = Commands(no_args_is_help=True)
@@ -60,7 +60,7 @@ def predict_face_age(
     from faceage_bio.faces.vision.decode import MEANINGS
     from faceage_bio.faces.vision.models import read_card
 
-    faces = settings.faceage
+    faces = section_of(settings.faceage)
     chosen = choose_device(settings.faceage.device)
     cards = [read_card(folder) for folder in model]
     processes = count_workers(workers or None, chosen, len(table))

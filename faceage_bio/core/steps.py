@@ -218,6 +218,11 @@ class Used:
         return value if "" in inner else Used(value or default_of(name), inner)
 
 
+def section_of(used: Any) -> Any:
+    """A section of what a step declares of it, the other settings at their defaults, for code that takes whole sections."""
+    return type(used._section)(**{name: getattr(used, name) for name in used._names})
+
+
 STEPS: dict[str, Step] = {}
 
 

@@ -268,7 +268,7 @@ def _stress_one(folder: Path, path: str) -> list[dict]:
 
 def stress_one(path: Path | None, tools: Tools) -> list[dict]:
     """The rows of one photo; only the first model is asked, once for each step."""
-    tools = replace(tools, models=tools.models[:1], settings=replace(tools.settings, jitters=0))
+    tools = replace(tools, models=tools.models[:1], settings=tools.settings.model_copy(update={"jitters": 0}))
     if path is None:
         return [{"lost": "outside_folder"}]
     try:
