@@ -6,7 +6,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from scipy.linalg import solve_triangular
-from scipy.stats import chi2, norm
+from scipy.special import ndtr  # as norm.sf, which takes 50 times as long for a few numbers
+from scipy.stats import chi2
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
@@ -155,7 +156,7 @@ def hazard_ratios(beta: np.ndarray, error: np.ndarray, names: pd.Index) -> pd.Da
             "hazard_ratio": np.exp(beta),
             "ci_lower": np.exp(beta - NORMAL_975 * error),
             "ci_upper": np.exp(beta + NORMAL_975 * error),
-            "p_value": 2 * norm.sf(np.abs(beta / error)),
+            "p_value": 2 * ndtr(-np.abs(beta / error)),
         }
     return pd.DataFrame(table, index=names)
 
