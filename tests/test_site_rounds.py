@@ -1,14 +1,26 @@
 """Hospitals answer by files: three rounds reach R's model of all rows; what does not fit is refused by name."""
 
+import importlib
 import json
+import re
+import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from faceage_bio.core.errors import FaceAgeBioError, PrivacyError, RunError
-from faceage_bio.release.sites.rounds import MOST_ANSWERS, Term, answer, combine, first_request, record_answer
+from faceage_bio.release.sites.rounds import (
+    MOST_ANSWERS,
+    Term,
+    answer,
+    combine,
+    first_request,
+    record_answer,
+    told_to_others,
+)
 from faceage_bio.stats.cox import fit_cox
 from tests.commands import output_of
 from tests.golden.federated.data import hospitals
@@ -205,6 +217,113 @@ def test_coefficients_beyond_reason_are_refused(folder, tables):
     request = first_request([Term("age")], "abc", "linear") | {"round": 1, "beta": [1e5]}
     with pytest.raises(PrivacyError, match="at which the sums are not finite"):
         answer(request, tables["north"], log=folder / "log", **OPTIONS)
+
+
+@pytest.mark.parametrize(("direction", "told"), [(2.0, 2.0), (-2.0, 2.0), (0.5, 9.9)])
+def test_sums_that_rest_on_a_few_participants_are_refused(folder, tables, direction, told):
+    """Far from the estimate each risk set weighs its oldest or youngest alone: two answers tell how these two differ in every term."""
+    request = first_request([Term("age"), Term("nodes")], "abc", "linear")
+    request |= {"round": 1, "beta": [direction, 0.0]}
+    message = r"the weights rest on (\d+\.\d) participants, of whom the sums would tell\. Expected coefficients near the sites' own, and weights on 10 or more"
+    with pytest.raises(PrivacyError, match=message) as refused:
+        answer(request, tables["north"], log=folder / "log", **OPTIONS)
+    assert float(re.search(message, str(refused.value))[1]) <= told
+
+
+def test_numbers_that_only_a_few_participants_have_are_refused(folder, tables):
+    """As a level of a few: sums of products with such a column are sums over these."""
+    doses = np.r_[[10.0, 20.0, 35.0], np.zeros(424)]
+    north = tables["north"].assign(dose=doses)
+    message = "dose is the same in all but 3 participants, where 5 are needed"
+    with pytest.raises(PrivacyError, match=message):
+        answer(linear_request(("age",), ("dose",)), north, log=folder / "log", **OPTIONS)
+    request = first_request([Term("dose")], "abc", "linear") | {"round": 1, "beta": [0.0]}
+    more = north.assign(dose=np.r_[np.arange(1.0, 10), np.zeros(418)])
+    with pytest.raises(PrivacyError, match="no sums: dose is the same in all but 9 participants, where 10"):
+        answer(request, more, log=folder / "log", **OPTIONS)
+
+
+@pytest.mark.parametrize("request_of", [{}, {"outcome": "sex"}])
+def test_words_where_numbers_are_asked_for_are_told(folder, tables, request_of):
+    north = tables["north"].assign(sex="male")
+    asked = first_request([Term("age" if request_of else "sex")], "abc", "linear", **request_of)
+    message = r"column sex of the site's table holds words\. Expected numbers, or a term of one of its levels\. Ask the coordinator for another request, such as --term sex=LEVEL"
+    with pytest.raises(RunError, match=message):
+        answer(asked, north, log=folder / "log", **OPTIONS)
+
+
+def test_models_of_one_table_share_its_version_with_or_without_follow_up(folder, tables):
+    """Rows without follow-up are of no Cox model, and of the table all the same."""
+    without = [""] * 420 + ["no_date"] * 7
+    north = tables["north"].assign(follow_up_reason=without)
+    log = folder / "log"
+    of_all = leaves(linear_request(("age",)), north, log)
+    of_cox = leaves(first_request([Term("age")], "abc", "linear"), north, log)
+    assert of_all["data"] == of_cox["data"]
+    fit = fit_cox(north["followup_years"][:420], north["event"][:420], north[["age"]][:420])
+    assert of_cox["beta"] == pytest.approx(fit.terms["log_hazard_ratio"].tolist(), rel=1e-9)
+
+
+def test_why_there_is_no_answer_is_told_to_others_without_counts_and_paths(folder, tables):
+    """Over a network the coordinator learns the kind of reason; the counts, cells and paths of the message stay."""
+    refused = []
+    for asked, table in (
+        (first_request([Term("age")], "abc", "linear"), tables["centre"].assign(event=[1] * 4 + [0] * 54)),
+        (first_request([Term("age")], "other", "linear"), tables["north"]),
+        (first_request([Term("age")], "abc", "linear"), tables["north"].assign(age=5.0)),
+    ):
+        with pytest.raises(FaceAgeBioError) as error:
+            answer(asked, table, log=folder / "log", **OPTIONS)
+        refused.append(told_to_others(error.value))
+    assert [one.partition(";")[0] for one in refused] == [
+        "too few participants, other data than before, or a request of which the answer would tell of a few",
+        "the request does not fit its face ages, definition or columns",
+        "its table, key or model gives no answer",
+    ]
+    assert not re.search(r"\d|/", "".join(refused))
+
+
+@pytest.fixture
+def site_of_nvflare(monkeypatch, folder):
+    """A hospital's side of the adapter without NVFlare, of whose classes a message is a dict and the log a list here."""
+    said = []
+    log_error = {"log_error": lambda self, context, words: said.append(words)}
+    for module, name in (
+        ("controller_spec", "Task"), ("executor", "Executor"), ("fl_constant", "ReturnCode"), ("fl_context", "FLContext"),
+        ("impl.controller", "Controller"), ("shareable", "Shareable"), ("signal", "Signal"),
+    ):  # fmt: skip
+        made = ModuleType(f"nvflare.apis.{module}")
+        vars(made).update({name: type(name, (dict,), log_error), "make_reply": None})
+        monkeypatch.setitem(sys.modules, made.__name__, made)
+    monkeypatch.setitem(sys.modules, "nvflare.job_config.api", SimpleNamespace(FedJob=None))
+    monkeypatch.delitem(sys.modules, "faceage_bio.release.sites.nvflare_adapter", raising=False)
+    adapter = importlib.import_module("faceage_bio.release.sites.nvflare_adapter")
+    monkeypatch.delitem(sys.modules, adapter.__name__)
+    paths = (str(folder / f"{{site}}.{ending}") for ending in ("parquet", "key", "log"))
+    site = adapter.SiteAnswers(*paths, model_id="abc")
+
+    def replied(name, request):
+        who = SimpleNamespace(get_identity_name=lambda: name)
+        return site.execute(adapter.TASK, {adapter.CONTENT: json.dumps(request)}, who, None)
+
+    return replied, said
+
+
+def test_over_nvflare_a_site_answers_as_by_files_and_refuses_without_its_reasons(site_of_nvflare, folder):
+    replied, said = site_of_nvflare
+    request = first_request([Term("age")], "abc", "linear")
+    by_file, _ = answer(request, pd.read_parquet(folder / "north.parquet"), log=folder / "log", **OPTIONS)
+    assert json.loads(replied("north", request)["content"])["beta"] == by_file["beta"]
+    for name, asked, why in (
+        ("centre", request | {"round": 1, "beta": [0.0]}, "events, where 50 are needed"),
+        ("nowhere", request, "nowhere.parquet"),
+        ("north", request | {"version": "0.0"}, "made by faceage_bio 0.0"),
+        ("north", request | {"model": None}, "the request: model"),
+    ):
+        reply = replied(name, asked)
+        assert set(reply) == {"refused"}
+        assert not re.search(r"\d|/", reply["refused"])
+        assert why in said.pop()
 
 
 @pytest.mark.parametrize(

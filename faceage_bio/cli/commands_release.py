@@ -317,8 +317,6 @@ def answer(
 
     asked = read_message(file, REQUEST)
     table = read_table(follow_up)
-    if "follow_up_reason" in table and asked["model"]["time"]:
-        table = table[table["follow_up_reason"] == ""]
     of_site = {"site": site, "model_id": model_id, "definition": definition}
     found, about = answer_of(asked, table, key=load_key(key), log=log, k=rounding, **of_site)
     print(json.dumps(found, indent=2))

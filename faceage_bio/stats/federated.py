@@ -30,6 +30,7 @@ from faceage_bio.stats.linear import with_t
 FEWEST_EVENTS, EVENTS_PER_TERM = (50, 20)
 FEWEST_IN_LEVEL = 10  # participants at each level
 FEWEST_FOR_OWN = 5  # the same for a site's own fit
+FEWEST_WEIGHED = 10  # participants (Kish's effective number) on whom the weights of risk sets rest
 RESIDUAL_DF = 10  # fewer are no estimate that may leave, as in a release
 
 
@@ -88,16 +89,19 @@ def check_enough(found: int, of_what: str, design: pd.DataFrame) -> None:
 
 
 def _rare_levels(design: pd.DataFrame, needed: int) -> list[str]:
-    """Variables with a level, that of reference included, of fewer participants than needed.
+    """Variables with a level, that of reference included, of fewer participants than needed; and numbers in which fewer differ from all others'.
 
     A variable that has levels is a column of two values, or all columns named ``variable: level``.
     """
     variables: dict[str, list[str]] = {}
+    few = []
     for name, values in design.items():
         if values.nunique() <= 2:
             variables.setdefault(str(name).partition(": ")[0], []).append(str(name))
+        elif (others := int(len(values) - values.value_counts().max())) < needed:
+            few.append(f"{name} is the same in all but {others} participants, where {needed} are needed")
     least = {variable: int(design.groupby(names).size().min()) for variable, names in variables.items()}
-    return [
+    return few + [
         f"{variable} has a level with {n} participants, where {needed} are needed"
         for variable, n in least.items()
         if n < needed
@@ -144,6 +148,12 @@ def site_step(
         See `fit_cox`.
     minimum : bool
         Refuse small sites, see `check_answerable`; False is for tests of the attack alone.
+
+    Raises
+    ------
+    PrivacyError
+        A site too small; coefficients of another number, at which sums are not finite, or at which the weights in risk sets rest on fewer
+        than 10 participants: far from the estimate they rest on the extreme one, whose values the sums would give.
     """
     if minimum:
         check_answerable(event, design)
@@ -163,7 +173,20 @@ def site_step(
             f"a request with coefficients {', '.join(f'{one:g}' for one in beta)}, at which the sums are not finite. Expected coefficients near the sites' own. "
             "Ask the coordinator for a new request."
         )
+    if minimum:
+        _check_weights(beta @ centred)
     return sums
+
+
+def _check_weights(log_hazard: np.ndarray) -> None:
+    weights = np.exp(log_hazard - log_hazard.max())
+    effective = weights.sum() ** 2 / (weights @ weights)
+    if effective < FEWEST_WEIGHED:
+        raise PrivacyError(
+            f"a request with coefficients at which the weights rest on {effective:.1f} participants, of whom the sums would tell. "
+            f"Expected coefficients near the sites' own, and weights on {FEWEST_WEIGHED} or more. Ask the coordinator for a new request, "
+            "or take part with the site's own estimate (two-stage)."
+        )
 
 
 def pool_estimates(estimates: Sequence[SiteEstimate]) -> tuple[np.ndarray, np.ndarray]:

@@ -19,9 +19,19 @@ from nvflare.apis.signal import Signal
 from nvflare.job_config.api import FedJob
 
 from faceage_bio.core.errors import FaceAgeBioError, RunError
+from faceage_bio.core.settings.settings_report import Release
 from faceage_bio.core.tables import read_table, write_json, write_table
 from faceage_bio.release.pseudonyms import load_key
-from faceage_bio.release.sites.rounds import SETTLED, answer, combine, record_answer
+from faceage_bio.release.sites.rounds import (
+    ANSWER,
+    REQUEST,
+    SETTLED,
+    answer,
+    checked_message,
+    combine,
+    record_answer,
+    told_to_others,
+)
 
 TASK, CONTENT, REFUSED = "faceage_bio_round", "content", "refused"
 
@@ -40,7 +50,13 @@ class SiteAnswers(Executor):  # type: ignore[misc]
     """
 
     def __init__(
-        self, follow_up: str, key: str, log: str, model_id: str, definition: str = "linear", rounding: int = 6
+        self,
+        follow_up: str,
+        key: str,
+        log: str,
+        model_id: str,
+        definition: str = "linear",
+        rounding: int = Release().rounding,
     ) -> None:
         super().__init__()
         self.follow_up, self.key, self.log = follow_up, key, log
@@ -49,25 +65,23 @@ class SiteAnswers(Executor):  # type: ignore[misc]
     def execute(
         self, task_name: str, shareable: Shareable, fl_ctx: FLContext, abort_signal: Signal
     ) -> Shareable:
-        """An answer, or why there is none."""
+        """An answer; where there is none, its kind of reason for the coordinator, and the reason in the site's own log."""
         if task_name != TASK:
             return make_reply(ReturnCode.TASK_UNKNOWN)
         site = fl_ctx.get_identity_name()
         reply = Shareable()
         try:
+            asked = checked_message(json.loads(shareable[CONTENT]), REQUEST, "the request")
             table = read_table(Path(self.follow_up.format(site=site)))
-            if "follow_up_reason" in table:
-                table = table[table["follow_up_reason"] == ""]
             log = Path(self.log.format(site=site))
-            found, about = answer(
-                json.loads(shareable[CONTENT]), table, site=site, key=load_key(Path(self.key.format(site=site))),
-                log=log, k=self.rounding, model_id=self.model_id,
-                definition=self.definition,
-            )  # fmt: skip
+            key = load_key(Path(self.key.format(site=site)))
+            of_site = {"site": site, "model_id": self.model_id, "definition": self.definition}
+            found, about = answer(asked, table, key=key, log=log, k=self.rounding, **of_site)
             record_answer(log, about)
             reply[CONTENT] = json.dumps(found)
         except FaceAgeBioError as error:
-            reply[REFUSED] = str(error)
+            self.log_error(fl_ctx, str(error))
+            reply[REFUSED] = told_to_others(error)
         return reply
 
 
@@ -127,7 +141,8 @@ class Rounds(Controller):  # type: ignore[misc]
         for one in task.client_tasks:
             result = one.result or {}
             if CONTENT in result:
-                answers[one.client.name] = json.loads(result[CONTENT])
+                answer_of = json.loads(result[CONTENT])
+                answers[one.client.name] = checked_message(answer_of, ANSWER, one.client.name)
             else:
                 refused[one.client.name] = result.get(REFUSED, "no answer")
         return answers, refused

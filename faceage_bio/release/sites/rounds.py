@@ -17,7 +17,7 @@ from pydantic import BaseModel, FiniteFloat, NonNegativeInt, PositiveFloat, Vali
 
 import faceage_bio
 from faceage_bio.core.columns import ENTRY, EVENT, FOLLOWUP, SUBJECT
-from faceage_bio.core.errors import PrivacyError, RunError
+from faceage_bio.core.errors import FaceAgeBioError, PrivacyError, RunError
 from faceage_bio.core.tables import OWNER_ONLY, digest_of, write_text
 from faceage_bio.release.rule import midpoint
 from faceage_bio.stats.cox_fit import numbers
@@ -44,6 +44,10 @@ NUMBERS = ("estimate", "ci_lower", "ci_upper", "standard_error", "statistic", "p
 MOST_ANSWERS = 10  # of a site to one model; each further one tells more of the rows
 FEWEST_OTHERS = 10  # participants by whom the rows of two models differ, if they do
 SETTLED = 1e-6  # standard errors by which the coefficients still move
+REFUSALS = {
+    PrivacyError: "too few participants, other data than before, or a request of which the answer would tell of a few",
+    RunError: "the request does not fit its face ages, definition or columns",
+}
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Term:
         """The column of the design; missing where the table's cell is."""
         values = people[self.column]
         if self.level is None:
-            return pd.to_numeric(values) / self.per
+            return _numbers(values) / self.per
         return (values == self.level).astype(float).where(values.notna())
 
 
@@ -126,12 +130,12 @@ def first_request(terms: Sequence[Term], model_id: str, definition: str, outcome
 
 
 def read_message(path: Path, expected: str) -> dict:
-    """A request or an answer.
+    """A request or an answer in a file, see `checked_message`.
 
     Raises
     ------
     RunError
-        Truncated, of another kind or version of this package, or with parts missing or of another kind; all are listed.
+        No such file, or truncated; see `checked_message`.
     """
     try:
         message = json.loads(path.read_text(encoding="utf-8"))
@@ -139,20 +143,37 @@ def read_message(path: Path, expected: str) -> dict:
         raise RunError(
             f"{path}: cannot be read ({error}). Expected a whole JSON file. Ask for it again."
         ) from None
+    return checked_message(message, expected, str(path))
+
+
+def checked_message(message: Any, expected: str, source: str) -> dict:
+    """A request or an answer, whichever way it came.
+
+    Raises
+    ------
+    RunError
+        Of another kind or version of this package, or with parts missing or of another kind; all are listed.
+    """
     if not isinstance(message, dict) or message.get("format") != expected:
         found = message.get("format") if isinstance(message, dict) else type(message).__name__
-        raise RunError(f"{path}: format {found!r}. Expected {expected!r}. Check which file was sent.")
+        raise RunError(f"{source}: format {found!r}. Expected {expected!r}. Check which file was sent.")
     if message.get("version") != faceage_bio.__version__:
         raise RunError(
-            f"{path}: made by faceage_bio {message.get('version')}; this is {faceage_bio.__version__}. Expected the same version at all sites. Install it."
+            f"{source}: made by faceage_bio {message.get('version')}; this is {faceage_bio.__version__}. Expected the same version at all sites. Install it."
         )
     try:
         (_Request if expected == REQUEST else _Answer).model_validate_json(json.dumps(message), strict=True)
     except ValidationError as error:
         raise RunError(
-            f"{path}: {faults_of(error)}. Expected what `faceage-bio site` wrote. Ask for it again."
+            f"{source}: {faults_of(error)}. Expected what `faceage-bio site` wrote. Ask for it again."
         ) from None
     return message
+
+
+def told_to_others(error: FaceAgeBioError) -> str:
+    """Why a site gives no answer, as the coordinator may know it: the message itself has exact counts, values and paths of the site."""
+    why = REFUSALS.get(type(error), "its table, key or model gives no answer")
+    return f"{why}; the reason stands in the log of the site"
 
 
 def faults_of(error: ValidationError) -> str:
@@ -161,12 +182,12 @@ def faults_of(error: ValidationError) -> str:
 
 
 def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Outcome (years, event and entry, or y) and design of the participants with all of the model's values.
+    """Outcome (years, event and entry, or y) and design of the participants with all of the model's values; for a Cox model of those with follow-up.
 
     Raises
     ------
     RunError
-        A column that the site lacks; no participant who has all values.
+        A column that the site lacks, or one of words where numbers are asked for; no participant who has all values.
     PrivacyError
         The participant's identifier as a term.
     """
@@ -175,6 +196,8 @@ def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.Data
         raise PrivacyError(
             f"the request asks for {SUBJECT}. Expected columns that describe many participants. Ask the coordinator for another request."
         )
+    if model["time"] and "follow_up_reason" in people:
+        people = people[people["follow_up_reason"] == ""]
     named = {"years": model["time"], "event": EVENT} if model["time"] else {"y": model["outcome"]}
     needed = [*named.values(), *(term.column for term in terms)]
     lacking = [name for name in dict.fromkeys(needed) if name not in people]
@@ -183,7 +206,7 @@ def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.Data
             f"the site's table has no column {', '.join(lacking)}. Expected those of the request. Agree on the terms, or add the column."
         )
     design = pd.DataFrame({term.name: term.values(people) for term in terms})
-    outcome = pd.DataFrame({name: pd.to_numeric(people[column]) for name, column in named.items()})
+    outcome = pd.DataFrame({name: _numbers(people[column]) for name, column in named.items()})
     if model["time"] and ENTRY in people and (people[ENTRY] > 0).any():
         outcome["entry"] = people[ENTRY].fillna(0.0)  # observed since the photo where nothing is said
     complete = design.notna().all(axis=1) & outcome.notna().all(axis=1)
@@ -192,6 +215,16 @@ def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.Data
             f"none of the site's {len(people)} participants has a value of {', '.join(dict.fromkeys(needed))} each. Expected some who have them all. Ask the coordinator for other terms."
         )
     return outcome[complete], design[complete]
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    try:
+        return pd.to_numeric(values)
+    except (TypeError, ValueError):
+        raise RunError(
+            f"column {values.name} of the site's table holds words. Expected numbers, or a term of one of its levels. "
+            f"Ask the coordinator for another request, such as --term {values.name}=LEVEL."
+        ) from None
 
 
 def data_version(people: pd.DataFrame, key: bytes) -> str:
