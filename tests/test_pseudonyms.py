@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from faceage_bio.cli.main import app
 from faceage_bio.core.errors import PrivacyError
 from faceage_bio.core.tables import mark_local
-from faceage_bio.release.pseudonyms import load_key, pseudonym, pseudonymise
+from faceage_bio.release.pseudonyms import left_out, load_key, pseudonym, pseudonymise
 
 
 def test_two_participants_do_not_share_a_pseudonym(monkeypatch):
@@ -56,6 +56,22 @@ def test_pseudonyms_are_stable_with_a_key_and_others_with_another():
         pseudonymise(table[["face_age"]], one)
 
 
+def test_columns_that_tell_who_somebody_is_are_left_out_whatever_their_name():
+    """By their name, and by their cells: identifiers of others, alone or in a note, and days."""
+    table = pd.DataFrame({
+        "subject_id": ["N0912", "N0913"], "hospital_number": [48213, 48214], "surname": ["Muster", "Muster"], "e_mail": "a@b.org", "line": [2, 3],
+        "surgery": ["2019-04-02", None], "last_seen": ["", "seen on 3 May 2020"], "scan": pd.to_datetime(["2020-01-01", None]),
+        "mother": [None, "N0912"], "control": [48214.0, None], "notes": pd.Categorical(["as N0913", "well"]),
+        "gene_name": ["TP53", "KIT"], "stage": ["II", "III"], "age": [61, 71], "grade": ["1", "2"],
+    })  # fmt: skip
+    assert left_out(table) == {
+        "surname": "names, addresses or lines", "e_mail": "names, addresses or lines", "line": "names, addresses or lines",
+        "surgery": "dates", "last_seen": "dates", "scan": "dates", "mother": "identifiers", "control": "identifiers", "notes": "identifiers",
+    }  # fmt: skip
+    made = pseudonymise(table, bytes(32))
+    assert list(made) == ["subject_id", "hospital_number", "gene_name", "stage", "age", "grade"]
+
+
 def test_pseudonymise_is_private_and_refuses_a_key_beside_the_table(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     (tmp_path / "in.tsv").write_text("subject_id\tface_age\nN1\t50\n")
@@ -63,6 +79,7 @@ def test_pseudonymise_is_private_and_refuses_a_key_beside_the_table(tmp_path, mo
     command = ["pseudonymise", str(tmp_path / "in.tsv"), "--output", str(output)]
     assert CliRunner().invoke(app, command).exit_code == 0
     assert output.stat().st_mode & 0o777 == 0o600
+    assert [*output.parent.iterdir()] == [output]  # no record with the hashes of the table and the key
     first = output.read_text()
     assert CliRunner().invoke(app, command).exit_code == 0
     assert output.read_text() == first

@@ -149,7 +149,9 @@ def pseudonymise(
         Path,
         typer.Argument(help="A table with a row per participant, photo or sample (.parquet, .tsv, .csv)."),
     ],
-    output: Annotated[Path, "The same with pseudonyms, without dates and file names; for its owner only."],
+    output: Annotated[
+        Path, "The same with pseudonyms, without dates, names and file names; for its owner only."
+    ],
     key: Annotated[
         Path | None, "File of the secret key, made if absent; in your folder of settings if not given."
     ] = None,
@@ -162,13 +164,16 @@ def pseudonymise(
     Example: faceage-bio pseudonymise results/north/acceleration/acceleration.parquet --output for_partner.tsv
     """
     from faceage_bio.core.tables import OWNER_ONLY, read_table, write_table
-    from faceage_bio.release.pseudonyms import default_key_path, load_key
+    from faceage_bio.release.pseudonyms import default_key_path, left_out, load_key
     from faceage_bio.release.pseudonyms import pseudonymise as replace
 
     place = key or default_key_path()
     folders = [*results, output.parent if output.parent != Path() else output]
-    made = replace(read_table(table), load_key(place, folders))
+    whole = read_table(table)
+    made = replace(whole, load_key(place, folders))
     write_table(made, output, mode=OWNER_ONLY)
+    gone = [f"{name} ({why})" for name, why in left_out(whole).items()]
+    print(f"Left out: {', '.join(gone) or 'no column'}. Look at the others before the table leaves.")
     print(f"{output}: {len(made)} rows; the key lies in {place}")
 
 

@@ -31,7 +31,7 @@ from faceage_bio.core.tables import read_text_table
 from faceage_bio.core.user_files import as_typed
 from faceage_bio.release.dates import days_in, days_of_cell, masked_day
 
-IDENTIFIERS = r"(^|_)(id|ids|identifier|mrn|nhs|donor|subject|patient|photo|sample|specimen|case|reader|reviewer|barcode|library)(_id|_name|_number)?$"
+IDENTIFIERS = r"(^|_)(id|ids|identifier|mrn|nhs|donor|subject|patient|photo|sample|specimen|case|reader|reviewer|barcode|library|(?:hospital|record|chart|accession)_(?:number|no))(_id|_name|_number)?$"
 NOT_PEOPLE = ("gene", "variant", "ensembl", "transcript", "protein", "set", "term", "model", "definition")
 FILES = {"path", "file", "filename", "file_name", "photo_path"}
 DATES = re.compile(r"(^|_)(date|dates|birth|dob|birthday|datetime)($|_)")

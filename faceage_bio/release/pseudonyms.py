@@ -19,8 +19,14 @@ from faceage_bio.core.columns import COHORT
 from faceage_bio.core.errors import PrivacyError
 from faceage_bio.core.records import read_record
 from faceage_bio.core.tables import MARKER
-from faceage_bio.release.known import identifying_kind
+from faceage_bio.release.dates import days_in
+from faceage_bio.release.known import NOT_PEOPLE, Known, identifying_kind, known_of_columns
 
+# columns that name a person or a place to find one, and the line of a table where the participant stands
+CONTACT = re.compile(
+    r"(^|_)(name|surname|family_?name|first_?name|last_?name|forename|initials|e?mail|phone|telephone|mobile|fax|address|street|postcode|postal_code"
+    r"|zip|zip_?code|insurance|ssn|passport|vorname|nachname|telefon|adresse|plz|nom|prenom|apellidos?|cognome|line)(_|$)"
+)
 LENGTH = 12  # letters (a to z, 2 to 7) of a pseudonym: 60 bits, so that two of a million people share one with a chance of 4 in 10 million
 
 
@@ -82,8 +88,37 @@ def pseudonym(identifier: str, key: bytes, kind: str = "subject_id") -> str:
     return base64.b32encode(_hmac(kind, identifier, key)).decode().lower()[:LENGTH]
 
 
+def left_out(table: pd.DataFrame) -> dict[str, str]:
+    """Columns that a table with pseudonyms has not, by name with what they hold: as their name says, or their cells.
+
+    Cells that are words are read: a column in which an identifier of the table or a day stands is none that may stay.
+    """
+    known = known_of_columns({name: table[name] for name in table if identifying_kind(name) == "identifier"})
+    telling = {name for name in known.identifiers if len(name) >= 4 or not name.isdigit()}
+    found = {}
+    for name, column in table.items():
+        lower, kind = name.lower(), identifying_kind(name)
+        cells = set(column.dropna().astype(str).str.removesuffix(".0")) - {""}
+        words = cells if column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype) else ()
+        if kind == "identifier":
+            continue
+        if kind or lower.endswith("_hash"):
+            found[name] = {"date": "dates", "file": "file names"}.get(kind, "hashes of photos")
+        elif CONTACT.search(lower) and not lower.startswith(NOT_PEOPLE):
+            found[name] = "names, addresses or lines"
+        elif (cells and cells <= telling) or any(_names(known, cell) for cell in words):
+            found[name] = "identifiers"
+        elif pd.api.types.is_datetime64_any_dtype(column) or any(any(days_in(cell)) for cell in words):
+            found[name] = "dates"
+    return found
+
+
+def _names(known: Known, cell: str) -> bool:
+    return known.is_whole(cell) or any(known.in_text(cell))
+
+
 def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
-    """A table with a row per participant, photo or sample whose identifiers are pseudonyms; dates and file names are left out.
+    """A table with a row per participant, photo or sample whose identifiers are pseudonyms; what `left_out` names is left out.
 
     Parameters
     ----------
@@ -99,10 +134,7 @@ def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
         raise PrivacyError(
             f"no column holds identifiers; there are {', '.join(map(repr, table.columns[:12]))}. Expected subject_id, photo_id, sample_id or the like. Name the columns so."
         )
-    left_out = [
-        name for name in table if identifying_kind(name) in {"date", "file"} or name.lower().endswith("_hash")
-    ]
-    table = table.drop(columns=left_out).copy()
+    table = table.drop(columns=[*left_out(table)])
     for name in names:
         words = table[name].astype(object)
         known = {word: pseudonym(str(word), key, name) for word in words.dropna().unique() if str(word) != ""}
