@@ -12,9 +12,7 @@ from faceage_bio.analyses.planning.cohort_study import (
     RESULT,
     CohortPlan,
     Photos,
-    TrialPlan,
     group_difference,
-    selected_by,
     value_of,
 )
 from faceage_bio.analyses.planning.gene_samples import (
@@ -31,6 +29,7 @@ from faceage_bio.analyses.planning.pilot_precision import (
     usable_rows,
     width_above,
 )
+from faceage_bio.analyses.planning.two_arm_trial import TrialPlan, selected_by
 from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.single_pages import plan_page, read_plan
@@ -220,8 +219,10 @@ def test_r_code_gives_the_same_numbers():
         pytest.skip("R is not installed")
     plans = [
         CohortPlan(1.15, 10, 8, 0.4, r_squared=0.2, photos=Photos(0.8, 2, 0.7)).table(),
-        CohortPlan(1.5, 10, 8, sides=1).with_interaction(0.3).table(),
+        CohortPlan(1.5, 10, 8, sides=1, modifier_share=0.3).table(),
         group_difference(3, 8, allocation=2, power=0.9),
+        group_difference(100, 8),
+        group_difference(20, 8, allocation=0.5),
         one_gene(1.5, 20, 0.4, 0.8, power=0.8, alpha=0.01),
     ]
     code = "; ".join(

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,11 @@ from hypothesis import strategies as st
 from faceage_bio.analyses.planning.cohort_study import (
     CohortPlan,
     Photos,
-    TrialPlan,
     group_difference,
     value_of,
 )
 from faceage_bio.analyses.planning.simulation import score_statistics, simulated_power, survival_times
+from faceage_bio.analyses.planning.two_arm_trial import TrialPlan
 from faceage_bio.core.errors import FaceAgeBioError, RunError
 from faceage_bio.report.single_pages import plan_page, read_plan
 from faceage_bio.stats.sample_size import CoxDesign, LogRankTrial, PiecewiseSurvival, drop_out_hazard
@@ -62,7 +63,7 @@ def test_curves_go_through_the_plan(hazard_ratio, power):
 
 def test_interaction_of_even_subgroups_takes_four_times_the_events():
     plan = CohortPlan(**PLAN)
-    assert plan.with_interaction(0.5).events() == pytest.approx(4 * plan.events())
+    assert replace(plan, modifier_share=0.5).events() == pytest.approx(4 * plan.events())
 
 
 def test_two_groups():
@@ -83,6 +84,11 @@ def test_two_groups():
         ({"event_share": 1.0}, "--event-share 1"),
         ({"sd": 0.0}, "--sd 0 --per 10: expected both above 0"),
         ({"power": 1.2}, "--power 1.2"),
+        ({"alpha": 0.0}, r"--alpha 0: expected more than 0 and less than 1\. Give for example 0\.05"),
+        (
+            {"power": 0.02},
+            "--power 0.02 --alpha 0.05: expected a power above the type I error. Give for example --power 0.8",
+        ),
         ({"r_squared": 1.0}, "--r-squared 1.0: expected at least 0 and below 1"),
     ],
 )
@@ -113,6 +119,9 @@ def test_no_difference():
     message = "expected a difference other than 0, and an SD and an allocation above 0"
     with pytest.raises(RunError, match=message):
         group_difference(0, 8)
+    message = r"--difference 1e-09 --sd 8: more than 10,000,000 participants in each group would be needed\. Expected a difference that a study can show\. Give the smallest that matters"
+    with pytest.raises(RunError, match=message):
+        group_difference(1e-9, 8)
 
 
 @pytest.mark.parametrize(
@@ -200,6 +209,9 @@ def test_genes_and_prediction_models():
     assert "5,143 participants with 692 deaths, 23.1 for each" in output_of(f"plan {model} --r-squared 0.051")
     with pytest.raises(RunError, match="--r-squared: R squared"):
         output_of(f"plan {model} --r-squared 0.9")
+    message = r"--event-rate 3: expected less than 2\.718 deaths per participant and year, from which on R squared has no bound\. Give the deaths over the years"
+    with pytest.raises(RunError, match=message):
+        output_of(f"plan {model.replace('0.065', '3')} --r-squared 0.1")
     with pytest.raises(RunError, match="--fold-change 1: expected"):
         output_of("plan genes --fold-change 1")
 
@@ -284,7 +296,7 @@ def test_planned_power_is_that_of_simulated_studies(log_hazard_ratio, n):
 
 @pytest.mark.parametrize(("ratio", "expected"), [(1.8, 0.8), (1.0, 0.05)])
 def test_power_of_an_interaction_is_that_of_its_product_term(ratio, expected):
-    plan = CohortPlan(1.8, 10, 8, SURVIVAL.event_share(**STUDY)).with_interaction(0.4)
+    plan = CohortPlan(1.8, 10, 8, SURVIVAL.event_share(**STUDY), modifier_share=0.4)
     n = int(value_of(plan.table(), "participants"))
     effect = plan.log_hazard_ratio_per_sd if ratio != 1 else 0.0
     power, error = simulated_power(effect, SURVIVAL, n, modifier_share=0.4, repeats=300, **STUDY)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from faceage_bio.core.errors import TableError
+from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import (
     OWNER_ONLY,
@@ -54,6 +54,16 @@ def test_a_broken_table_is_told(tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(TableError, match=message):
         read_text_table(path)
+
+
+@pytest.mark.parametrize("name", ["plan.html", "table.docx", "table.csv", "table"])
+def test_a_table_is_written_as_its_name_says_or_not_at_all(tmp_path, name):
+    """A plan that is saved under the name of its page would take the page's place."""
+    (tmp_path / name).write_text("a page")
+    message = rf"{name}: expected a name ending in \.tsv, or \.parquet, as which the table is written\. Name the file so"
+    with pytest.raises(RunError, match=message):
+        write_table(pd.DataFrame({"n": [1]}), tmp_path / name)
+    assert (tmp_path / name).read_text() == "a page"
 
 
 def test_a_missing_table_is_told(tmp_path):

@@ -6,12 +6,10 @@ from typing import Annotated, Literal
 import typer
 
 from faceage_bio.cli.terminal import Commands
-from faceage_bio.core.errors import Problems, RunError
+from faceage_bio.core.errors import RunError
 
 plan_app = Commands(no_args_is_help=True)
 app = Commands()
-
-MOST_PIECES = 12  # of constant hazard, in place of the steps of a curve
 
 Scale = Literal["observed", "true"]
 Measure = Literal["c-index", "difference", "hazard-ratio"]
@@ -37,65 +35,13 @@ Pilot = Annotated[
 ]
 
 
-def _survival(median: float | None, curve: Path | None):
-    import numpy as np
-
-    from faceage_bio.core.tables import read_table
-    from faceage_bio.intake.schemas import SURVIVAL_CURVE, read_user_table
-    from faceage_bio.stats.sample_size import PiecewiseSurvival
-
-    if (median is None) == (curve is None):
-        raise RunError(
-            "--median-survival and --survival-table: expected one of them. Give the median, or the table of a curve."
-        )
-    if curve is None:
-        return PiecewiseSurvival.with_median(median)
-    # beyond its last row, an event or not, the curve says nothing
-    if curve.name == "kaplan_meier.tsv":  # of a finished study
-        table = read_table(curve)
-        own = table[table["grouping"].eq("all") & table["years"].gt(0)]
-        ends, own = own["years"].max(), own[own["survival"].gt(0)]
-        points = own[own["survival"] < own["survival"].shift(fill_value=1.0)].rename(
-            columns={"years": "time"}
-        )
-        # so many steps of about the same height
-        kept = np.linspace(0, max(len(points) - 1, 0), min(MOST_PIECES, len(points))).round().astype(int)
-        points = points.iloc[kept]
-    else:
-        problems = Problems(plain=True)
-        read = read_user_table(curve, SURVIVAL_CURVE, problems)
-        problems.stop_if_any()
-        points = read.values[read.values["time"] > 0]
-        ends = points["time"].max()
-        points = points[points["survival"].diff().fillna(points["survival"].iloc[:1] - 1) != 0]
-    return PiecewiseSurvival.through(points["time"], points["survival"], ends)
-
-
-def _pilot(path: Path, columns: list[str]):
-    """Complete rows of a pilot with these columns."""
-    from faceage_bio.analyses.planning.pilot_precision import usable_rows
-    from faceage_bio.analyses.survival.follow_up import read_people
-
-    return usable_rows(read_people(path), columns, str(path))
-
-
-def _pilot_gain(path: Path, base: list[str], repeats: int):
-    """A pilot's rows, what face age adds to a prognostic score of what a trial knows anyway, and the columns of that."""
-    from faceage_bio.analyses.planning.pilot_precision import AGE_ECOG_STAGE, prognostic_gain
-    from faceage_bio.analyses.survival.follow_up import read_people
-
-    table = read_people(path)
-    known = base or [name for name in AGE_ECOG_STAGE if name in table and table[name].notna().any()]
-    rows = _pilot(path, [*known, "face_age", "age_acceleration"])
-    scores = {"base": known, "face age added": [*known, "face_age"]}
-    return rows, prognostic_gain(rows, scores, repeats=repeats), known
-
-
-def _save(table, output: Path | None) -> None:
+def _show(table, said: list[str], output: Path | None) -> None:
     from faceage_bio.core.tables import write_table
 
     if output is not None:
         write_table(table, output)
+        said = [*said, f"{output}: the plan, for `faceage-bio plan report`"]
+    print(*said, sep="\n")
 
 
 @plan_app.command()
@@ -139,60 +85,15 @@ def study(
 
     Example: faceage-bio plan study --hazard-ratio 1.15 --per 10 --sd 8 --power 0.8 --output plan.tsv
     """
-    from faceage_bio.analyses.planning.cohort_study import (
-        CohortPlan,
-        Photos,
-        extrapolation,
-        observation,
-        remarks_of,
-    )
-    from faceage_bio.analyses.planning.simulation import simulated_power
-    from faceage_bio.stats.sample_size import drop_out_hazard
+    from faceage_bio.analyses.planning.cohort_study import CohortPlan, Photos, read_survival, study_plan
 
-    survival, lost, when = None, drop_out_hazard(drop_out, 1), (accrual, follow_up)
-    if median_survival is not None or survival_table is not None:
-        if event_share is not None:
-            raise RunError(
-                f"--event-share {event_share:g} and survival: expected one of them, since survival, recruitment and follow-up give the share. "
-                "Leave --event-share out, or --median-survival and --survival-table."
-            )
-        if accrual + follow_up == 0:
-            raise RunError(
-                "--accrual 0 --follow-up 0: no participant is followed. Expected one of them above 0. Give both in years."
-            )
-        survival = _survival(median_survival, survival_table)
-        event_share = survival.event_share(*when, lost)
     error = Photos(reliability, photos, published_reliability, hr_scale, sd_scale)
-    plan = CohortPlan(hazard_ratio, per, sd, event_share, power, alpha, sided, r_squared, error)
-    if simulate and survival is None:
-        raise RunError(
-            f"--simulate {simulate} needs survival. Expected --median-survival or --survival-table. Give one of them."
-        )
-    if modifier_share is not None:
-        plan = plan.with_interaction(modifier_share)
-    observed = ()
-    if survival is not None:
-        observed = (observation(survival, *when, lost), extrapolation(survival, *when))
-    table = plan.table(*observed)
-    _save(table, output)
-    needed = table[table["part"] == "result"].set_index("quantity")["value"]
-    participants = f", {needed['participants']:,.0f} participants" if "participants" in needed else ""
-    n = f"{needed['events']:,.0f} events{participants}"
-    print(f"HR {hazard_ratio:g} per {per:g} years, power {power:g}: {n} (Hsieh and Lavori 2000). {output}")
-    for text in remarks_of(table):
-        print(text)
-    if simulate:
-        effect, test = plan.log_hazard_ratio_per_sd, {"alpha": alpha, "sides": sided, "repeats": simulate}
-        seen = {
-            "accrual": accrual,
-            "follow_up": follow_up,
-            "drop_out": lost,
-            "modifier_share": modifier_share,
-        }
-        found, error = simulated_power(effect, survival, int(needed["participants"]), **seen, **test)
-        print(f"Power in {simulate:,} simulated studies: {found:.3f} (Monte Carlo SE {error:.3f})")
-    if not participants:
-        print("Give --event-share, --median-survival or --survival-table for the number of participants.")
+    exposure = (hazard_ratio, per, sd, event_share)
+    plan = CohortPlan(*exposure, power, alpha, sided, r_squared, error, modifier_share)
+    given = median_survival is not None or survival_table is not None
+    survival = read_survival(median_survival, survival_table) if given else None
+    times = {"accrual": accrual, "follow_up": follow_up, "drop_out": drop_out}
+    _show(*study_plan(plan, survival, **times, simulate=simulate), output)
 
 
 @plan_app.command("groups")
@@ -211,10 +112,9 @@ def groups(
     from faceage_bio.analyses.planning.cohort_study import group_difference, value_of
 
     table = group_difference(difference, sd, power=power, alpha=alpha, allocation=allocation)
-    _save(table, output)
     first, second = (value_of(table, f"participants, {one} group") for one in ("first", "second"))
-    n = f"{first:.0f} and {second:.0f} participants"
-    print(f"{difference:g} years, SD {sd:g}, power {power:g}: {n} (two-sided t-test)")
+    n = f"{first:,.0f} and {second:,.0f} participants"
+    _show(table, [f"{difference:g} years, SD {sd:g}, power {power:g}: {n} (two-sided t-test)"], output)
 
 
 @plan_app.command()
@@ -267,16 +167,17 @@ def genes(
 
         counts = read_counts(pilot_counts).counts
         table = pilot_genes(counts, fold_change, sd, power=power, fdr=alpha, changed=changed)
-    _save(table, output)
     n = value_of(table, "samples")
     of = "" if pilot_counts is None else " to find so large a share of the changed genes"
+    said = f"Fold change {fold_change:g}, power {power:g}"
     if sd is None and pilot_counts is None:
-        print(f"Fold change {fold_change:g}, power {power:g}: {n / 2:.0f} samples in each of two groups")
+        said += f": {n / 2:,.0f} samples in each of two groups"
     elif n == float("inf"):
-        print(f"Fold change {fold_change:g}, power {power:g}: more than 500 samples{of}")
+        said += f": more than 500 samples{of}"
     else:
         spread = "two groups" if sd is None else f"SD {sd:g}"
-        print(f"Fold change {fold_change:g} per unit, {spread}, power {power:g}: {n:.0f} samples{of}")
+        said = f"Fold change {fold_change:g} per unit, {spread}, power {power:g}: {n:,.0f} samples{of}"
+    _show(table, [said], output)
 
 
 @plan_app.command()
@@ -296,8 +197,7 @@ def model(
 
     times = {"event_rate": event_rate, "mean_follow_up": mean_follow_up, "horizon": horizon}
     table, sentence = prediction_model(r_squared, parameters, **times)
-    _save(table, output)
-    print(sentence)
+    _show(table, [sentence], output)
 
 
 @plan_app.command()
@@ -325,18 +225,15 @@ def precision(
     Example: faceage-bio plan precision --pilot results/north/survival/follow_up.parquet --measure c-index --width 0.1
     """
     from faceage_bio.analyses.planning.cohort_study import remarks_of
-    from faceage_bio.analyses.planning.pilot_precision import precision_plan
+    from faceage_bio.analyses.planning.pilot_precision import precision_plan, read_pilot
 
     if (width is None) == (above is None):
         raise RunError("--width and --above: expected one of them. Give for example --width 0.1.")
-    rows = _pilot(pilot, ["face_age", *covariate])
+    rows = read_pilot(pilot, ["face_age", *covariate])
     how = {"lower_end": above is not None, "per": per, "repeats": repeats, "seed": seed}
     target = width if above is None else above
     table, sentence = precision_plan(rows, measure, covariate, target, **how)
-    _save(table, output)
-    print(sentence)
-    for text in remarks_of(table):
-        print(text)
+    _show(table, [sentence, *remarks_of(table)], output)
 
 
 @plan_app.command()
@@ -381,61 +278,21 @@ def trial(
 
     Example: faceage-bio plan trial --hazard-ratio 0.7 --median-survival 1.5 --accrual 2 --follow-up 1 --output trial.tsv
     """
-    from faceage_bio.analyses.planning.cohort_study import WORTH, TrialPlan, remarks_of, selected_by
-    from faceage_bio.analyses.planning.pilot_precision import gain_rows
+    from faceage_bio.analyses.planning import two_arm_trial
+    from faceage_bio.analyses.planning.cohort_study import read_survival
     from faceage_bio.stats.sample_size import LogRankTrial, drop_out_hazard
 
     lost = drop_out_hazard(drop_out, 1)
-    survival = _survival(median_survival, survival_table)
+    survival = read_survival(median_survival, survival_table)
     design = (accrual, follow_up, allocation, (lost, lost), alpha, sided)
-    plan = TrialPlan(LogRankTrial(survival, hazard_ratio, *design), power)
-    if (selected_share is None) != (selected_hazard_ratio is None):
-        raise RunError(
-            "--selected-share and --selected-hazard-ratio: expected both or none. Give the share above the threshold and its hazard ratio."
-        )
+    plan = two_arm_trial.TrialPlan(LogRankTrial(survival, hazard_ratio, *design), power)
+    selection = two_arm_trial.Selection(selected_share, selected_hazard_ratio, screening_cost)
     if threshold is not None and (pilot is None or selected_share is not None):
         raise RunError(
             "--threshold needs --pilot, and no --selected-share. Expected one source of the share above the threshold. Give the pilot alone."
         )
-    more, remarks, gained, told = [], [], r_squared, ""
-    if pilot is not None:
-        rows, found, known = _pilot_gain(pilot, base, repeats)
-        more = gain_rows(found, known, len(rows))
-        told = ", ".join(name.replace("_", " ") for name in known)
-        with_face_age = f"{told}, face age" if told else "face age"
-        for saving, by in zip(found["saving"], (told, with_face_age), strict=True):
-            more += plan.adjusted(float(saving), by) if by else []
-        gained = float(found["increment"].iloc[1]) if r_squared is None else r_squared
-        if threshold is not None:
-            selected_share, selected_hazard_ratio = selected_by(rows, "age_acceleration", threshold)
-    if gained is not None and gained < WORTH:
-        over = f" beyond {told}" if r_squared is None and told else ""
-        remarks.append(
-            f"Adjustment saves {max(gained, 0):.1%} of the events{over}: face age is not worth its photos in this trial. A score with age, ECOG and stage may be."
-        )
-    elif pilot is not None and found["increment_lower"].iloc[1] < 0:
-        remarks.append(
-            "The pilot does not show that face age saves events: the 95% CI of its increment includes none."
-        )
-    if selected_share is not None:
-        enriched = plan.enriched(selected_share, selected_hazard_ratio, screening_cost)
-        cost = {name: value for name, value, _ in enriched}["cost after selection"]
-        more += enriched
-        if cost >= 1:
-            remarks.append(
-                f"Selection is not worth it: the trial costs {cost:.2f} times that in all patients."
-            )
-        remarks.append(
-            f"The result of a trial in selected patients does not apply to {1 - selected_share:.0%} of the patients. Choose the threshold by reason, never by outcome."
-        )
-    table = plan.table(r_squared, more, remarks)
-    _save(table, output)
-    for row in table[table["part"] == "result"].itertuples():
-        digits = ".0f" if row.unit in ("events", "participants") else ".3g"
-        print(f"{row.quantity}: {row.value:,{digits}}")
-    for text in remarks_of(table):
-        print(text)
-    print(f"The same in R: {plan.rpact_call()}")
+    of_pilot = None if pilot is None else two_arm_trial.Pilot(pilot, base, repeats, threshold)
+    _show(*two_arm_trial.trial_plan(plan, r_squared, of_pilot, selection), output)
 
 
 @plan_app.command("report")

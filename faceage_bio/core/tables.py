@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.core.columns import COHORT, DEFINITION, LEDGER_COLUMNS, MODEL_ID, PHOTO, SAMPLE, SUBJECT
-from faceage_bio.core.errors import CohortError, FitError, TableError, examples
+from faceage_bio.core.errors import CohortError, FitError, RunError, TableError, examples
 from faceage_bio.core.results.row import WORDS, is_result, restore, without_empty
 from faceage_bio.core.user_files import harmless_table, table_as_typed
 
@@ -66,7 +66,7 @@ def read_text_table(path: Path | str, sheet: str | None = None, decimal: str | N
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise TableError(
-            f"{path}: no such file. Expected a table. Check the path in the config (it starts at the folder of the config)."
+            f"{path}: no such file. Expected a table. Check the path; one in a config starts at the folder of the config."
         ) from None
     except UnicodeDecodeError as error:
         raise TableError(
@@ -297,8 +297,17 @@ def write_table(table: pd.DataFrame, path: Path | str, *, mode: int | None = Non
     """Write ``.parquet`` or ``.tsv`` atomically, readable by whom `results_mode` says unless ``mode`` is given.
 
     Text that a spreadsheet would run is written as `user_files.harmless` says; `read_table` gives it as it was.
+
+    Raises
+    ------
+    RunError
+        A name with another ending.
     """
     path = Path(path)
+    if path.suffix not in {".parquet", ".tsv"}:
+        raise RunError(
+            f"{path}: expected a name ending in .tsv, or .parquet, as which the table is written. Name the file so."
+        )
     with atomic_path(path, mode=mode) as temporary:
         if path.suffix == ".parquet":
             table.to_parquet(temporary, index=False)

@@ -289,7 +289,7 @@ def read_genotypes(path: Path | str, genes: Path | str | None, problems: Problem
         return None
     if not path.is_file():
         problems.other(
-            f"{path}: no such file. Expected a VCF or a table of genotypes. Check the path in the config (it starts at the folder of the config)."
+            f"{path}: no such file. Expected a VCF or a table of genotypes. Check the path; one in a config starts at the folder of the config."
         )
         return None
     if is_vcf(path):

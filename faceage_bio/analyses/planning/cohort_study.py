@@ -1,23 +1,26 @@
 """Plans of studies, as tables: how many events and participants a cohort study of face age needs, and what
-those at hand can show; two groups; and a randomised trial with a log-rank test, and what selecting or
-adjusting by a marker would change.
+those at hand can show; two groups; and a prediction model.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from math import ceil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
+from scipy.stats import norm
 from statsmodels.stats.power import TTestIndPower
 
-from faceage_bio.core.columns import EVENT, FOLLOWUP
-from faceage_bio.core.errors import RunError
+from faceage_bio.analyses.planning.simulation import simulated_power
+from faceage_bio.core.errors import Problems, RunError
+from faceage_bio.core.tables import read_table
+from faceage_bio.intake.schemas import SURVIVAL_CURVE, read_user_table
 from faceage_bio.stats.sample_size import (
     CoxDesign,
-    LogRankTrial,
     PiecewiseSurvival,
+    drop_out_hazard,
     prediction_model_size,
     spearman_brown,
 )
@@ -25,8 +28,8 @@ from faceage_bio.stats.sample_size import (
 ASSUMPTION, RESULT, CURVE, REMARK, CODE = "assumption", "result", "curve", "remark", "R code"
 COLUMNS = ("design", "part", "quantity", "value", "unit", "at", "at_unit", "text")
 EVENTS_SHOWN = (25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000)  # of the curves
-WORTH = 0.05  # saving of events below which a trial is not worth a marker
-SHORTEST_ACCRUAL = 1e-7  # years: rpact gives NaN where all patients start at once
+MOST_IN_GROUP = 1e7  # participants, as far as the search in R goes
+MOST_PIECES = 12  # of constant hazard, in place of the steps of a curve
 
 Said = tuple[str, float, str]  # quantity, value, unit
 
@@ -93,6 +96,45 @@ def extrapolation(survival: PiecewiseSurvival, accrual: float, follow_up: float)
         f"Survival was observed to {survival.observed_to:.3g} years; {beyond:.1%} of the planned follow-up lies beyond, where the last hazard of the curve is "
         "assumed to go on."
     ]
+
+
+def read_survival(median: float | None, curve: Path | None) -> PiecewiseSurvival:
+    """Survival with a median (years), or as a table says: time and survival, or kaplan_meier.tsv of a finished study.
+
+    Beyond its last row, an event or not, a curve says nothing.
+
+    Raises
+    ------
+    RunError
+        Both, or none.
+    CohortError
+        A table that is none of a curve.
+    """
+    if median is not None and curve is None:
+        return PiecewiseSurvival.with_median(median)
+    if median is not None or curve is None:
+        raise RunError(
+            "--median-survival and --survival-table: expected one of them. Give the median, or the table of a curve."
+        )
+    if curve.name == "kaplan_meier.tsv":
+        table = read_table(curve)
+        own = table[table["grouping"].eq("all") & table["years"].gt(0)]
+        ends, own = own["years"].max(), own[own["survival"].gt(0)]
+        points = own[own["survival"] < own["survival"].shift(fill_value=1.0)].rename(
+            columns={"years": "time"}
+        )
+        # so many steps of about the same height
+        kept = np.linspace(0, max(len(points) - 1, 0), min(MOST_PIECES, len(points))).round().astype(int)
+        points = points.iloc[kept]
+    else:
+        problems = Problems(plain=True)
+        read = read_user_table(curve, SURVIVAL_CURVE, problems)
+        problems.stop_if_any()
+        values = read.values if read else pd.DataFrame()
+        points = values[values["time"] > 0]
+        ends = points["time"].max()
+        points = points[points["survival"].diff().fillna(points["survival"].iloc[:1] - 1) != 0]
+    return PiecewiseSurvival.through(points["time"], points["survival"], ends)
 
 
 def remarks_of(table: pd.DataFrame) -> list[str]:
@@ -178,7 +220,7 @@ class CohortPlan:
         See `CoxDesign`.
     photos : Photos
     modifier_share : float, optional
-        Share of the participants in one of two subgroups whose hazard ratios differ by ``hazard_ratio``.
+        Share of the participants in one of two subgroups whose hazard ratios differ by ``hazard_ratio`` (Schmoor 2000).
     """
 
     hazard_ratio: float
@@ -201,8 +243,8 @@ class CohortPlan:
             raise RunError(
                 f"--r-squared {self.r_squared}: expected at least 0 and below 1. Give the R squared of the exposure on the other covariates."
             )
-        if self.event_share is not None:
-            check_shares(event_share=self.event_share)
+        shares = {"event_share": self.event_share, "modifier_share": self.modifier_share}
+        check_shares(**{name: share for name, share in shares.items() if share is not None})
 
     @property
     def design(self) -> CoxDesign:
@@ -282,12 +324,81 @@ class CohortPlan:
         )
         return code + (f"; ceiling(events / {self.event_share:.10g})" if self.event_share is not None else "")
 
-    def with_interaction(self, share: float) -> "CohortPlan":
-        """The plan for the ratio of two subgroups' hazard ratios, ``share`` of the participants in one of
-        them (Schmoor 2000).
-        """
-        check_shares(modifier_share=share)
-        return replace(self, modifier_share=share)
+
+def study_plan(
+    plan: CohortPlan,
+    survival: PiecewiseSurvival | None,
+    *,
+    accrual: float,
+    follow_up: float,
+    drop_out: float,
+    simulate: int,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Events and participants of a cohort study.
+
+    Parameters
+    ----------
+    plan : the share with an event is that of ``survival``, accrual and follow-up where survival is given
+    accrual, follow_up : years
+    drop_out : share lost each year
+    simulate : studies, in which the power is checked; 0 for none
+
+    Returns
+    -------
+    DataFrame, list of str
+        The plan, and what to say of it.
+
+    Raises
+    ------
+    RunError
+        An event share besides survival, no follow-up, or a simulation without survival.
+    """
+    observed: tuple[list, ...] = ()
+    lost = drop_out_hazard(drop_out, 1)
+    if survival is not None:
+        if plan.event_share is not None:
+            raise RunError(
+                f"--event-share {plan.event_share:g} and survival: expected one of them, since survival, recruitment and follow-up give the share. "
+                "Leave --event-share out, or --median-survival and --survival-table."
+            )
+        if accrual + follow_up == 0:
+            raise RunError(
+                "--accrual 0 --follow-up 0: no participant is followed. Expected one of them above 0. Give both in years."
+            )
+        plan = replace(plan, event_share=survival.event_share(accrual, follow_up, lost))
+        when = (survival, accrual, follow_up)
+        observed = (observation(*when, lost), extrapolation(*when))
+    elif simulate:
+        raise RunError(
+            f"--simulate {simulate} needs survival. Expected --median-survival or --survival-table. Give one of them."
+        )
+    table = plan.table(*observed)
+    needed = table[table["part"] == RESULT].set_index("quantity")["value"]
+    participants = f", {needed['participants']:,.0f} participants" if "participants" in needed else ""
+    n = f"{needed['events']:,.0f} events{participants}"
+    said = [
+        f"HR {plan.hazard_ratio:g} per {plan.per:g} years, power {plan.power:g}: {n} (Hsieh and Lavori 2000)."
+    ]
+    said += remarks_of(table)
+    if survival is not None and simulate:
+        found, error = simulated_power(
+            plan.log_hazard_ratio_per_sd,
+            survival,
+            int(needed["participants"]),
+            accrual=accrual,
+            follow_up=follow_up,
+            drop_out=lost,
+            alpha=plan.alpha,
+            sides=plan.sides,
+            modifier_share=plan.modifier_share,
+            repeats=simulate,
+        )
+        said.append(f"Power in {simulate:,} simulated studies: {found:.3f} (Monte Carlo SE {error:.3f})")
+    if not participants:
+        said.append(
+            "Give --event-share, --median-survival or --survival-table for the number of participants."
+        )
+    return table, said
 
 
 def group_difference(
@@ -313,14 +424,28 @@ def group_difference(
             f"--difference {difference:g} --sd {sd:g}: expected a difference other than 0, and an SD and an allocation above 0. Give both in the unit of the measurement."
         )
     test, effect = TTestIndPower(), abs(difference) / sd
-    first = test.solve_power(effect, alpha=alpha, power=power, ratio=allocation)
-    curve = [
-        (n, float(test.power(effect, n, alpha, ratio=allocation))) for n in EVENTS_SHOWN if n <= 8 * first
-    ]
+
+    def power_of(n: float) -> float:
+        return float(test.power(effect, n, alpha, ratio=allocation))
+
+    least = max(2.0, 2 / allocation)
+    # without the uncertainty of the SD (normal distribution) fewer are needed
+    high = (norm.isf(alpha / 2) + norm.isf(1 - power)) ** 2 * (1 + 1 / allocation) / effect**2
+    low = high = max(high, least)
+    if high > MOST_IN_GROUP:
+        raise RunError(
+            f"--difference {difference:g} --sd {sd:g}: more than {MOST_IN_GROUP:,.0f} participants in each group would be needed. "
+            "Expected a difference that a study can show. Give the smallest that matters."
+        )
+    while power_of(high) < power:
+        high *= 2
+    first = low if low == high else brentq(lambda n: power_of(n) - power, low, high)
+    curve = [(n, power_of(n)) for n in EVENTS_SHOWN if n <= 8 * first]
+    root = f"uniroot(function(n) power(n) - {power:.10g}, c(2, 1e7), tol = 1e-8)$root"
     code = (
         f"power <- function(n) {{ df <- n * {1 + allocation:.10g} - 2; shift <- {effect:.10g} * sqrt(n * {allocation:.10g} / {1 + allocation:.10g}); "
         f"t <- qt(1 - {alpha:g} / 2, df); pt(t, df, shift, lower.tail = FALSE) + pt(-t, df, shift) }}; "
-        f"n <- uniroot(function(n) power(n) - {power:.10g}, c(2, 1e7), tol = 1e-8)$root; ceiling(n); ceiling(n * {allocation:.10g})"
+        f"n <- {root if first > least else f'{least:g}'}; ceiling(n); ceiling(n * {allocation:.10g})"
     )
     assumptions = [
         ("difference of means", difference, "years"),
@@ -353,6 +478,11 @@ def prediction_model(
     tuple of (DataFrame, str)
         The plan, and its result in a sentence.
     """
+    if event_rate >= np.e:
+        raise RunError(
+            f"--event-rate {event_rate:g}: expected less than {np.e:.3f} deaths per participant and year, from which on R squared has no bound. "
+            "Give the deaths over the years of follow-up of all participants."
+        )
     times = {"event_rate": event_rate, "mean_follow_up": mean_follow_up, "horizon": horizon}
     try:
         found = prediction_model_size(r_squared, parameters, **times)
@@ -395,152 +525,13 @@ def check_hazard_ratio(value: float, option: str = "--hazard-ratio") -> None:
 
 
 def check_shares(**shares: float) -> None:
-    """Refuse shares outside (0, 1)."""
+    """Refuse shares outside (0, 1), and a power that the type I error alone has."""
     for name, value in shares.items():
         if not 0 < value < 1:
             raise RunError(
-                f"--{name.replace('_', '-')} {value:g}: expected more than 0 and less than 1. Give for example 0.8."
+                f"--{name.replace('_', '-')} {value:g}: expected more than 0 and less than 1. Give for example {0.05 if name == 'alpha' else 0.8}."
             )
-
-
-@dataclass(frozen=True)
-class TrialPlan:
-    """A two-arm trial.
-
-    Parameters
-    ----------
-    trial : LogRankTrial
-    power : float
-    """
-
-    trial: LogRankTrial
-    power: float = 0.8
-
-    def __post_init__(self) -> None:
-        check_hazard_ratio(self.trial.hazard_ratio)
-        check_shares(power=self.power, alpha=self.trial.alpha)
-        if self.trial.allocation <= 0 or self.trial.accrual < 0 or self.trial.follow_up <= 0:
-            raise RunError(
-                f"--allocation {self.trial.allocation:g} --accrual {self.trial.accrual:g} --follow-up {self.trial.follow_up:g}: "
-                "expected an allocation and a follow-up above 0 and an accrual of 0 or more. Give times in years."
-            )
-
-    def adjusted(self, saving: float, by: str) -> list[Said]:
-        """Events and participants when the analysis is adjusted for a score that saves this share of the
-        events.
-        """
-        events, n = self.trial.events(self.power), self.trial.participants(self.power)
-        return [
-            (f"events with adjustment for {by}", ceil(events * (1 - saving)), "events"),
-            (f"participants with adjustment for {by}", ceil(n * (1 - saving)), "participants"),
-        ]
-
-    def table(
-        self, r_squared: float | None = None, more: Sequence[Said] = (), remarks: Sequence[str] = ()
-    ) -> pd.DataFrame:
-        """Events, participants by arm, and what adjustment for a score with this R squared would save.
-
-        Parameters
-        ----------
-        more : further results
-        remarks : on them
-
-        Returns
-        -------
-        DataFrame
-            A plan, as `plan_table` makes it.
-        """
-        trial = self.trial
-        events, n = trial.events(self.power), trial.participants(self.power)
-        control = n / (1 + trial.allocation)
-        results = [
-            ("events", ceil(events), "events"),
-            ("participants", ceil(n), "participants"),
-            ("participants, treatment", ceil(n - control), "participants"),
-            ("participants, control", ceil(control), "participants"),
-            ("share with an event", trial.event_share(), ""),
-        ]
-        if r_squared is not None:
-            results += [("saving of events", r_squared, ""), *self.adjusted(r_squared, "a prognostic score")]
-        assumptions = [
-            ("hazard ratio", trial.hazard_ratio, "treatment v control"),
-            *observation(trial.control, trial.accrual, trial.follow_up, trial.drop_out[1], " under control"),
-            ("treatment per patient under control", trial.allocation, ""),
-            ("planned power", self.power, ""),
-            ("type I error", trial.alpha, f"{trial.sides}-sided"),
-        ]
-        around = [ceil(events * share) for share in (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2)]
-        curves = [("power", [(one, trial.power(one)) for one in around], "events")]
-        remarks = [*extrapolation(trial.control, trial.accrual, trial.follow_up), *remarks]
-        return plan_table("trial", assumptions, [*results, *more], curves, self.rpact_call(), remarks)
-
-    def rpact_call(self) -> str:
-        """R code with the same answer; group-sequential designs start from it (``design =``)."""
-        pieces, trial = self.trial.control, self.trial
-        if len(pieces.starts) == 1:
-            survival = f"lambda2 = {pieces.hazards[0]:.10g}"
-        else:
-            ends = [f"{start:g} - <{end:g}" for start, end in pairwise(pieces.starts)]
-            names = [*ends, f">={pieces.starts[-1]:g}"]
-            named = zip(names, pieces.hazards, strict=True)
-            hazards = ", ".join(f'"{name}" = {hazard:.10g}' for name, hazard in named)
-            survival = f"piecewiseSurvivalTime = list({hazards})"
-        lost = [1 - np.exp(-hazard) for hazard in trial.drop_out]
-        return (
-            f"rpact::getSampleSizeSurvival(alpha = {trial.alpha:g}, sided = {trial.sides}, beta = {1 - self.power:.10g}, "
-            f"hazardRatio = {trial.hazard_ratio:g}, {survival}, accrualTime = c(0, {max(trial.accrual, SHORTEST_ACCRUAL):g}), followUpTime = {trial.follow_up:g}, "
-            f"dropoutRate1 = {lost[0]:.10g}, dropoutRate2 = {lost[1]:.10g}, dropoutTime = 1, allocationRatioPlanned = {trial.allocation:g})"
-        )
-
-    def enriched(self, share: float, hazard_ratio_of_selected: float, cost_ratio: float = 0.0) -> list[Said]:
-        """The trial in those above a threshold of the marker, which must be chosen without a look at
-        outcomes.
-
-        Parameters
-        ----------
-        share : float
-            Of the patients that are above it.
-        hazard_ratio_of_selected : float
-            For an event in those above it, compared with all patients.
-        cost_ratio : float
-            Cost of screening a patient over that of a patient in the trial.
-
-        Returns
-        -------
-        list of (quantity, value, unit)
-            The events are the same. "cost" is that of this trial over that of the trial in all patients.
-        """
-        check_shares(selected_share=share)
-        check_hazard_ratio(hazard_ratio_of_selected, "--selected-hazard-ratio")
-        if cost_ratio < 0:
-            raise RunError(
-                f"--screening-cost {cost_ratio:g}: expected 0 or more. Give the cost of screening a patient over that of a patient in the trial."
-            )
-        selected = replace(self.trial, control=self.trial.control.times(hazard_ratio_of_selected))
-        randomised, everyone = selected.participants(self.power), self.trial.participants(self.power)
-        screened = randomised / share
-        cost = (randomised + cost_ratio * screened) / everyone
-        return [
-            ("share with an event after selection", selected.event_share(), ""),
-            ("randomised after selection", ceil(randomised), "participants"),
-            ("screened for selection", ceil(screened), "participants"),
-            ("cost after selection", cost, "of the trial in all patients"),
-            ("patients to whom the result does not apply", 1 - share, ""),
-        ]
-
-
-def selected_by(rows: pd.DataFrame, marker: str, threshold: float) -> tuple[float, float]:
-    """Share of pilot rows above a threshold, and their event rate over that of all rows.
-
-    Parameters
-    ----------
-    rows : of `pilot_precision.usable_rows`
-    """
-    above = rows[rows[marker] > threshold]
-    if not 0 < len(above) < len(rows) or not above[EVENT].sum():
+    if shares.get("power", 1) <= shares.get("alpha", 0):
         raise RunError(
-            f"--threshold {threshold:g}: {len(above)} of {len(rows)} pilot rows are above it, with {int(above[EVENT].sum())} events. "
-            f"Expected some with an event, and not all. {marker} is {rows[marker].min():.1f} to {rows[marker].max():.1f}. Choose another, by reason and not by outcome."
+            f"--power {shares['power']:g} --alpha {shares['alpha']:g}: expected a power above the type I error. Give for example --power 0.8."
         )
-    rate = above[EVENT].sum() / above[FOLLOWUP].sum()
-    return len(above) / len(rows), float(rate / (rows[EVENT].sum() / rows[FOLLOWUP].sum()))

@@ -101,7 +101,7 @@ def read_counts(
     path = Path(path)
     if not path.exists():
         raise CountsError(
-            f"{path}: no such file. Expected raw counts. Give the table of raw counts under `counts:`."
+            f"{path}: no such file. Expected raw counts. Check the path; `counts:` of a config starts at the folder of the config."
         )
     symbols = gene_ids.read_mapping(mapping) if mapping else {}
     raw = _read(path, strand)
