@@ -22,6 +22,7 @@ from faceage_bio.core.errors import CohortError, CountsError, Problems, TableErr
 from faceage_bio.core.results.result_tables import is_declared, key_of, never_released
 from faceage_bio.core.results.row import KEPT, columns_of, restore
 from faceage_bio.core.settings.settings_genes import Expression
+from faceage_bio.core.settings.settings_report import Release
 from faceage_bio.core.tables import cohort_of
 from faceage_bio.intake.observation import check_follow_up
 from faceage_bio.intake.rna.raw import problems_of_values
@@ -178,7 +179,9 @@ def gene_panel(
     return GeneTables(declared, genes, tried)
 
 
-def release_tables(tables: Mapping[str, pd.DataFrame], rounding: int = 6) -> dict[str, pd.DataFrame]:
+def release_tables(
+    tables: Mapping[str, pd.DataFrame], rounding: int = Release().rounding
+) -> dict[str, pd.DataFrame]:
     """Result tables as they may leave: counts rounded to the midpoint of ``rounding``, what follows from
     small counts redacted.
 
@@ -188,7 +191,7 @@ def release_tables(tables: Mapping[str, pd.DataFrame], rounding: int = 6) -> dic
     Parameters
     ----------
     tables : result rows by their place: ``{"participants/survival/cox": fa.cox_models(...)}``
-    rounding : 6 by default; 1 rounds nothing, for public data
+    rounding : that of a study's settings by default; 1 rounds nothing, for public data
 
     Returns
     -------

@@ -65,7 +65,7 @@ def test_columns_that_tell_who_somebody_is_are_left_out_whatever_their_name():
         "gene_name": ["TP53", "KIT"], "stage": ["II", "III"], "age": [61, 71], "grade": ["1", "2"],
     })  # fmt: skip
     assert left_out(table) == {
-        "surname": "names, addresses or lines", "e_mail": "names, addresses or lines", "line": "names, addresses or lines",
+        "surname": "names, addresses, lines or hashes", "e_mail": "names, addresses, lines or hashes", "line": "names, addresses, lines or hashes",
         "surgery": "dates", "last_seen": "dates", "scan": "dates", "mother": "identifiers", "control": "identifiers", "notes": "identifiers",
     }  # fmt: skip
     made = pseudonymise(table, bytes(32))

@@ -225,11 +225,12 @@ def precision(
     Example: faceage-bio plan precision --pilot results/north/survival/follow_up.parquet --measure c-index --width 0.1
     """
     from faceage_bio.analyses.planning.cohort_study import remarks_of
-    from faceage_bio.analyses.planning.pilot_precision import precision_plan, read_pilot
+    from faceage_bio.analyses.planning.pilot_precision import precision_plan, usable_rows
+    from faceage_bio.analyses.survival.follow_up import read_people
 
     if (width is None) == (above is None):
         raise RunError("--width and --above: expected one of them. Give for example --width 0.1.")
-    rows = read_pilot(pilot, ["face_age", *covariate])
+    rows = usable_rows(read_people(pilot), ["face_age", *covariate], str(pilot))
     how = {"lower_end": above is not None, "per": per, "repeats": repeats, "seed": seed}
     target = width if above is None else above
     table, sentence = precision_plan(rows, measure, covariate, target, **how)
@@ -280,6 +281,7 @@ def trial(
     """
     from faceage_bio.analyses.planning import two_arm_trial
     from faceage_bio.analyses.planning.cohort_study import read_survival
+    from faceage_bio.analyses.survival.follow_up import read_people
     from faceage_bio.stats.sample_size import LogRankTrial, drop_out_hazard
 
     lost = drop_out_hazard(drop_out, 1)
@@ -291,7 +293,9 @@ def trial(
         raise RunError(
             "--threshold needs --pilot, and no --selected-share. Expected one source of the share above the threshold. Give the pilot alone."
         )
-    of_pilot = None if pilot is None else two_arm_trial.Pilot(pilot, base, repeats, threshold)
+    of_pilot = None
+    if pilot is not None:
+        of_pilot = two_arm_trial.Pilot(read_people(pilot), str(pilot), base, repeats, threshold)
     _show(*two_arm_trial.trial_plan(plan, r_squared, of_pilot, selection), output)
 
 

@@ -33,7 +33,8 @@ ConfigFile = Annotated[
 Rounding = Annotated[
     int | None,
     typer.Option(
-        help="Rounding of counts; the config's release.rounding, else 6. 1: none, for public data.", min=1
+        help=f"Rounding of counts; the config's release.rounding, else {Release().rounding}. 1: none, for public data.",
+        min=1,
     ),
 ]
 Request = Annotated[Path, typer.Argument(help="The coordinator's request (.json).")]
@@ -79,9 +80,10 @@ def study_to_release(results: Path | None, tables: list[Path], config):
             "Add --configfile my-study/config.yaml."
         )
     results = results or Path(config.results_dir)
-    folders = [results / "model" / "demo" if name == "demo" else Path(name) for name in config.models]
     with_photos = any(cohort.photos for cohort in config.cohorts.values())
-    cards = [read_json(folder / "card.json") for folder in folders] if with_photos else []
+    cards = (
+        [read_json(folder / "card.json") for folder in config.model_folders(results)] if with_photos else []
+    )
     return results, _known([results], tables, config), cards
 
 

@@ -324,8 +324,7 @@ def photos_to_compute(
     from faceage_bio.faces.vision.models import read_card
 
     results = Path(config.results_dir)
-    models = [results / "model" / "demo" if name == "demo" else Path(name) for name in config.models]
-    cards = [read_card(folder) for folder in models]
+    cards = [read_card(folder) for folder in config.model_folders(results)]
     folder = Path(config.faceage.store) if config.faceage.store else results / "faceage_store"
     store = PhotoStore(folder, engine_of(cards, config.faceage))
     found = {}

@@ -59,8 +59,7 @@ class Study:
 
     @property
     def models(self) -> list[str]:
-        demo = f"{self.settings.results_dir}/model/demo"
-        return [demo if name == "demo" else name for name in self.settings.models]
+        return [str(folder) for folder in self.settings.model_folders(self.settings.results_dir)]
 
     @property
     def photo_store(self) -> str:

@@ -87,6 +87,11 @@ class Config(Closed):
     release: Release = Field(default_factory=Release)
     results: Results = Field(default_factory=Results)
 
+    def model_folders(self, results: Path | str) -> list[Path]:
+        """Where the models lie: that of the demo in its results."""
+        demo = Path(results) / "model" / "demo"
+        return [demo if name == "demo" else Path(name) for name in self.models]
+
     @model_validator(mode="after")
     def _sensible_together(self) -> "Config":
         reserved = sorted(RESERVED_COHORTS & set(self.cohorts))

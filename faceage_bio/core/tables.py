@@ -342,6 +342,18 @@ def zipped(members: Mapping[str, bytes]) -> bytes:
     return packed.getvalue()
 
 
+def write_secret(text: str, path: Path) -> None:
+    """Write a new file for its owner alone; one that another process has made meanwhile stays.
+
+    Raises
+    ------
+    FileExistsError
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY), "w") as stream:
+        stream.write(f"{text}\n")
+
+
 def write_json(value: object, path: Path | str, *, mode: int | None = None) -> None:
     """Write indented JSON atomically."""
     write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", path, mode=mode)

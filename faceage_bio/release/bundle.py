@@ -87,12 +87,8 @@ def publish(
         bundle = building / "bundle"
         log = _write_tables(results, bundle, told)
         write_pages(bundle, told, cards)
-        made = {
-            "data": fingerprints(results, key),
-            "tables": log.to_dict("records"),
-            "files": _hashes(bundle),
-        }
-        write_json(provenance(told, cards, k) | made, bundle / MANIFEST)
+        made = {"data": fingerprints(results, key), "tables": log.to_dict("records")}
+        write_json(provenance(told, cards, k) | made | {"files": _hashes(bundle)}, bundle / MANIFEST)
         findings = [*check_folder(bundle, known, k), *_not_of_tables(bundle, told, cards)]
         stop_if_any(findings, "nothing was published, because")
         files = [*_hashes(bundle)]

@@ -69,9 +69,8 @@ class Known:
         plain = sum(not _distinct(name) for name in self.identifiers)
         n = len(self.identifiers)
         said = f"{n} identifiers, {len(self.files)} file names, {len(self.dates)} dates"
-        whole = "whole cells of tables were compared"
         found = f"{n - plain} of {n} identifiers could be looked for in texts (others are too short or plain)"
-        return f"{said}; {found}; {whole}" if plain else said
+        return f"{said}; {found}; whole cells of tables were compared" if plain else said
 
     def in_text(self, text: str) -> Iterator[tuple[int, str, str]]:
         """Where, which kind, and which: identifiers and file names that stand in a text as whole words, and dates."""

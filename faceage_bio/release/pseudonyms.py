@@ -18,14 +18,13 @@ import pandas as pd
 from faceage_bio.core.columns import COHORT
 from faceage_bio.core.errors import PrivacyError
 from faceage_bio.core.records import read_record
-from faceage_bio.core.tables import MARKER
+from faceage_bio.core.tables import MARKER, write_secret
 from faceage_bio.release.dates import days_in
 from faceage_bio.release.known import NOT_PEOPLE, Known, identifying_kind, known_of_columns
 
-# columns that name a person or a place to find one, and the line of a table where the participant stands
+# columns that name a person, a place to find one, the line of a table where one stands, or the bytes of a photo
 CONTACT = re.compile(
-    r"(^|_)(name|surname|family_?name|first_?name|last_?name|forename|initials|e?mail|phone|telephone|mobile|fax|address|street|postcode|postal_code"
-    r"|zip|zip_?code|insurance|ssn|passport|vorname|nachname|telefon|adresse|plz|nom|prenom|apellidos?|cognome|line)(_|$)"
+    r"(^|_)(\w*name|initials|e?mail|\w*phone|telefon|mobile|fax|address|adresse|street|post_?code|plz|zip(_?code)?|ssn|line|hash)(_|$)"
 )
 LENGTH = 12  # letters (a to z, 2 to 7) of a pseudonym: 60 bits, so that two of a million people share one with a chance of 4 in 10 million
 
@@ -49,16 +48,14 @@ def load_key(path: Path, results: Sequence[Path] = ()) -> bytes:
     """
     path = Path(path).expanduser()
     place = path.resolve()
-    inside = [folder for folder in results if place.is_relative_to(Path(folder).resolve())]
+    inside = any(place.is_relative_to(Path(folder).resolve()) for folder in results)
     if inside or any((parent / MARKER).is_file() for parent in place.parents):
         raise PrivacyError(
             f"{path}: the key lies inside a folder of results, so that whoever gets the results gets the names. Expected it outside of them. "
             f"Put it elsewhere, such as {default_key_path()}."
         )
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(secrets.token_hex(32) + "\n")
+        write_secret(secrets.token_hex(32), path)
     key = path.read_text(encoding="ascii", errors="replace").strip()
     if path.stat().st_mode & 0o077:
         why = f"others than its owner can read the key. Expected mode 0600. Run: chmod 600 {path}"
@@ -94,27 +91,22 @@ def left_out(table: pd.DataFrame) -> dict[str, str]:
     Cells that are words are read: a column in which an identifier of the table or a day stands is none that may stay.
     """
     known = known_of_columns({name: table[name] for name in table if identifying_kind(name) == "identifier"})
-    telling = {name for name in known.identifiers if len(name) >= 4 or not name.isdigit()}
-    found = {}
-    for name, column in table.items():
-        lower, kind = name.lower(), identifying_kind(name)
-        cells = set(column.dropna().astype(str).str.removesuffix(".0")) - {""}
-        words = cells if column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype) else ()
-        if kind == "identifier":
-            continue
-        if kind or lower.endswith("_hash"):
-            found[name] = {"date": "dates", "file": "file names"}.get(kind, "hashes of photos")
-        elif CONTACT.search(lower) and not lower.startswith(NOT_PEOPLE):
-            found[name] = "names, addresses or lines"
-        elif (cells and cells <= telling) or any(_names(known, cell) for cell in words):
-            found[name] = "identifiers"
-        elif pd.api.types.is_datetime64_any_dtype(column) or any(any(days_in(cell)) for cell in words):
-            found[name] = "dates"
-    return found
+    held = {name: _held(name.lower(), column, known) for name, column in table.items()}
+    return {name: what for name, what in held.items() if what}
 
 
-def _names(known: Known, cell: str) -> bool:
-    return known.is_whole(cell) or any(known.in_text(cell))
+def _held(name: str, column: pd.Series, known: Known) -> str:
+    """What a column tells of participants beside its pseudonyms, or ""."""
+    cells = set(column.dropna().astype(str).str.removesuffix(".0")) - {""}
+    words = () if pd.api.types.is_numeric_dtype(column) else cells
+    telling = {one for one in known.identifiers if len(one) >= 4 or not one.isdigit()}
+    if kind := identifying_kind(name):
+        return {"date": "dates", "file": "file names"}.get(kind, "")
+    if CONTACT.search(name) and not name.startswith(NOT_PEOPLE):
+        return "names, addresses, lines or hashes"
+    if (cells and cells <= telling) or any(known.is_whole(one) or any(known.in_text(one)) for one in words):
+        return "identifiers"
+    return "dates" if any(any(days_in(one)) for one in words) else ""
 
 
 def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
@@ -136,12 +128,12 @@ def pseudonymise(table: pd.DataFrame, key: bytes) -> pd.DataFrame:
         )
     table = table.drop(columns=[*left_out(table)])
     for name in names:
-        words = table[name].astype(object)
-        known = {word: pseudonym(str(word), key, name) for word in words.dropna().unique() if str(word) != ""}
+        words = table[name].dropna().unique()
+        known = {word: pseudonym(str(word), key, name) for word in words if str(word) != ""}
         if len(set(known.values())) < len(known):
             raise PrivacyError(
                 f"column '{name}': two identifiers got the same pseudonym. Expected one of each. Use another key."
             )
-        table[name] = words.map(lambda word, known=known: known.get(word, word))
-    keys = [name for name in (COHORT, *names) if name in table]
-    return table.sort_values(keys, ignore_index=True)  # the order of the rows tells nothing either
+        table[name] = table[name].astype(object).map(lambda word, known=known: known.get(word, word))
+    # the order of the rows tells nothing either
+    return table.sort_values([name for name in (COHORT, *names) if name in table], ignore_index=True)

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import faceage_bio
+from faceage_bio.core.settings.settings_report import rounding_of
 from faceage_bio.report import figures, sections_fairness, sections_photos, sections_readers, words
 from faceage_bio.report.checklists import checklists
 from faceage_bio.report.figure_files import Figures, Page, Picture
@@ -174,7 +175,7 @@ def render(
         page=page, page_name=page.partition(".")[0], page_titles=PAGES, not_run_id=NOT_RUN, switch=names if of_cohorts and len(names) > 1 else [],
         title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
-        rounding=config.get("release", {}).get("rounding", 6), not_in_core=not_in_core(page, config),
+        rounding=rounding_of(config), not_in_core=not_in_core(page, config),
         given=given, photographed=len(given) < len(names),
         style=Markup((TEMPLATES / "style.css").read_text()), script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
         gene_ids=PageGenes.of(tables).packed if of_cohorts else "",

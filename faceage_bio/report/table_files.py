@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.core.columns import COHORT, PHOTO, SAMPLE, SUBJECT
+from faceage_bio.core.settings.settings_report import rounding_of
 from faceage_bio.core.tables import write_bytes
 from faceage_bio.core.user_files import harmless
 from faceage_bio.report import words
@@ -71,7 +72,7 @@ def rendered(tables: ReportTables, config: Mapping, *, internal: bool) -> dict[s
     """
     from faceage_bio.report.word_table import word_table  # python-docx is loaded where a Word file is made
 
-    rounding = 1 if internal else config.get("release", {}).get("rounding", 6)
+    rounding = 1 if internal else rounding_of(config)
     mark = INTERNAL if internal else ""
     files: dict[str, bytes] = {}
     for table in journal_tables(tables, config, rounding):

@@ -5,13 +5,11 @@ replacement, and which events a trial saves by adjusting for a prognostic score.
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from math import ceil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.planning.cohort_study import Said, plan_table
-from faceage_bio.analyses.survival.follow_up import read_people
 from faceage_bio.core.columns import AGE_ACCELERATION, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError, RunError
 from faceage_bio.stats.concordance import concordance
@@ -53,21 +51,17 @@ def usable_rows(pilot: pd.DataFrame, columns: Sequence[str], source: str) -> pd.
     return rows
 
 
-def read_pilot(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Complete rows of a pilot's file with these columns, see `usable_rows`."""
-    return usable_rows(read_people(path), columns, str(path))
-
-
-def pilot_gain(path: Path, base: Sequence[str], repeats: int) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+def pilot_gain(
+    pilot: pd.DataFrame, base: Sequence[str], source: str, repeats: int
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """A pilot's rows, what face age adds to a prognostic score of what a trial knows anyway (`prognostic_gain`), and the columns of that.
 
     Parameters
     ----------
     base : none for those of age, ECOG and stage that it has
     """
-    table = read_people(path)
-    known = list(base) or [name for name in AGE_ECOG_STAGE if name in table and table[name].notna().any()]
-    rows = usable_rows(table, [*known, FACE_AGE, AGE_ACCELERATION], str(path))
+    known = list(base) or [name for name in AGE_ECOG_STAGE if name in pilot and pilot[name].notna().any()]
+    rows = usable_rows(pilot, [*known, FACE_AGE, AGE_ACCELERATION], source)
     scores = {"base": known, "face age added": [*known, FACE_AGE]}
     return rows, prognostic_gain(rows, scores, repeats=repeats), known
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.errors import RunError
-from faceage_bio.core.tables import OWNER_ONLY, write_text
+from faceage_bio.core.tables import write_secret
 
 # columns of REDCap's allocation tables
 NUMBER, GROUP = "redcap_randomization_number", "redcap_randomization_group"
@@ -94,7 +94,7 @@ def read_or_make_seed(path: Path) -> int:
         The file holds something else, or others may read it.
     """
     if not path.exists():
-        write_text(f"{secrets.randbits(128)}\n", path, mode=OWNER_ONLY)
+        write_secret(str(secrets.randbits(128)), path)
     if path.stat().st_mode & OTHERS:
         raise RunError(
             f"{path}: others may read it (mode {path.stat().st_mode & 0o777:o}), and who knows the seed can foretell the list. Expected mode 600. "

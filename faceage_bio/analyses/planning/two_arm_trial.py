@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -177,13 +176,14 @@ class Pilot:
 
     Parameters
     ----------
-    path : of the table
+    table, source : see `pilot_precision.usable_rows`
     base : columns that a trial knows anyway; none for those of age, ECOG and stage that it has
     repeats : bootstrap samples
     threshold : years of age acceleration above which patients are selected
     """
 
-    path: Path
+    table: pd.DataFrame
+    source: str
     base: Sequence[str] = ()
     repeats: int = 500
     threshold: float | None = None
@@ -223,7 +223,7 @@ def trial_plan(
     more: list[Said] = []
     remarks, gained, told, selected = [], r_squared, "", selection
     if pilot is not None:
-        rows, found, known = pilot_gain(pilot.path, pilot.base, pilot.repeats)
+        rows, found, known = pilot_gain(pilot.table, pilot.base, pilot.source, pilot.repeats)
         more = gain_rows(found, known, len(rows))
         told = ", ".join(name.replace("_", " ") for name in known)
         with_face_age = f"{told}, face age" if told else "face age"

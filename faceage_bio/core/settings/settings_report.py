@@ -1,6 +1,7 @@
 """Estimates of several cohorts as one, what the pages say besides the results, who may read what, and how a release is rounded."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -29,6 +30,11 @@ class Release(Closed):
     rounding: int = Field(default=6, ge=1)
     """Counts in what `publish` writes are rounded by midpoint rounding to this number. Presets: 5, 7, 10; 1: no rounding,
     for public data."""
+
+
+def rounding_of(config: Mapping[str, Any]) -> int:
+    """Of a whole config, or of one without this section."""
+    return Release.model_validate(config.get("release", {})).rounding
 
 
 class Results(Closed):
