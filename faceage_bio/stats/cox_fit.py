@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from scipy.linalg import solve_triangular
-from scipy.special import ndtr  # as norm.sf, which takes 50 times as long for a few numbers
+from scipy.special import ndtr  # norm.sf without its costly checks of arguments
 from scipy.stats import chi2
 
 from faceage_bio.core.errors import FitError
