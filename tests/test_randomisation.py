@@ -127,11 +127,15 @@ def test_command(tmp_path):
     assert set(table) == {NUMBER, GROUP, "sex", "site"}
     assert (tmp_path / "list.csv").stat().st_mode & 0o777 == 0o600
     assert len(pd.read_csv(tmp_path / "balance.tsv", sep="\t")) == 3
+    # a record would hold the hashes of seed and list, which can be tried out
+    assert {path.name for path in tmp_path.iterdir()} == {"seed", "list.csv", "balance.tsv"}
     with pytest.raises(RunError, match="more strata than participants"):
         run(tmp_path, f"{line} --participants 5")
 
 
 def test_a_list_is_lengthened_and_never_changed(tmp_path):
+    assert "12 allocations in 1 stratum." in run(tmp_path, f"{TWO} --per-stratum 12 --block 4")
+    (tmp_path / "list.csv").unlink()
     line = f"{TWO} --stratum sex=f,m"
     run(tmp_path, f"{line} --per-stratum 60")
     first = (tmp_path / "list.csv").read_text()

@@ -22,6 +22,7 @@ from faceage_bio.release.bundle import MANIFEST, publish, released_config, resul
 from faceage_bio.release.gate import findings_in
 from faceage_bio.release.known import Known, vocabulary
 from faceage_bio.stats.linear import fit_linear
+from tests.commands import output_of
 from tests.pages import body_of
 from tests.report_studies import config_of
 from tests.survival_studies import CURVES, data_of, with_causes, write_study
@@ -157,6 +158,18 @@ def test_a_release_of_public_data_says_that_it_is_not_rounded(finished, tmp_path
     publish(finished, tmp_path / "share", PEOPLE, CONFIG, [], 1, KEY)
     words = "counts are not rounded, because the data are public"
     assert words in (tmp_path / "share/survival.html").read_text()
+
+
+def test_a_rounding_other_than_that_of_the_earlier_bundle_is_told(finished, published, tmp_path, monkeypatch):
+    """A count between 139 and 144, and between 141 and 147, is one of four."""
+    none = pd.DataFrame(columns=["counts_rounded", "statistics_redacted"])
+    monkeypatch.setattr(bundle, "publish", lambda *_: ([], none))
+    (tmp_path / "config.yaml").write_text("cohorts: {c: {face_ages: ages.tsv, clinical: clinical.tsv}}")
+    share = shutil.copytree(published[0], tmp_path / "share")
+    line = f"publish --results {finished} --configfile {tmp_path}/config.yaml --output {share} --key {tmp_path}/key"
+    told = "the bundle that it replaces is rounded to 6, this one to 7. Who has both can narrow counts down"
+    assert told in output_of(line, "--rounding", 7)
+    assert "narrow counts" not in output_of(line)
 
 
 def test_nothing_is_written_where_anything_is_found(results, tmp_path):

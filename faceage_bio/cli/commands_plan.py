@@ -369,7 +369,7 @@ def randomise(
     before = check_lengthens(table, output)
     write_text(table.to_csv(index=False, lineterminator="\n"), output, mode=OWNER_ONLY)
     whose = f"{output} and {seed_file} are for whoever runs the randomisation alone"
-    print(f"{len(table)} allocations in {n_strata} strata. {whose}.")
+    print(f"{len(table)} allocations in {n_strata} {'stratum' if n_strata == 1 else 'strata'}. {whose}.")
     if before:
         print(f"{before} of them stood there before and are the same; {len(table) - before} are new.")
     smallest = prod(min(levels.values()) for levels in strata.values())

@@ -125,7 +125,8 @@ def publish(
 
     Example: faceage-bio publish --results results --configfile my-study/config.yaml --output share.zip
     """
-    from faceage_bio.core.tables import mark_local
+    from faceage_bio.core.tables import mark_local, read_json
+    from faceage_bio.release.bundle import MANIFEST
     from faceage_bio.release.bundle import publish as write
     from faceage_bio.release.pseudonyms import default_key_path, load_key
 
@@ -133,6 +134,12 @@ def publish(
     results, known, cards = study_to_release(results, table, settings)
     target = output or results / "share"
     secret = load_key(key or default_key_path("fingerprints.key"), [results, target])
+    earlier = read_json(target / MANIFEST).get("rounding", k) if (target / MANIFEST).is_file() else k
+    if earlier != k:
+        print(
+            f"{target}: the bundle that it replaces is rounded to {earlier}, this one to {k}. Who has both can narrow counts down: "
+            "withdraw the earlier one, if it has left."
+        )
     files, log = write(results, target, known, settings.model_dump(mode="json"), cards, k, secret)
     mark_local(results)
     for row in log[log.counts_rounded + log.statistics_redacted > 0].itertuples():

@@ -121,16 +121,19 @@ def _options(
     """Options before the command."""
 
 
+# of what they read and write the hash can be tried out: seed and allocation list of a trial, key and identifiers behind pseudonyms
+OF_SECRETS = {"pseudonymise", "randomise"}
+
+
 def _recorded(name: str, step: Callable[..., None]) -> Callable[..., None]:
-    """The same command, which leaves a record next to what it wrote and names its tables where it fails."""
+    """The same command, which leaves a record next to what it wrote, unless it tells of secrets, and names its tables where it fails."""
 
     @wraps(step)
     def run(**parameters: object) -> None:
         from faceage_bio.core.records import recorded  # pandas, which the command needs anyway
         from faceage_bio.core.tables import naming_tables
 
-        # a table with pseudonyms leaves alone: the hash of the table with identifiers, and of the key, stay
-        with nullcontext() if name == "pseudonymise" else recorded(name, parameters), naming_tables():
+        with nullcontext() if name in OF_SECRETS else recorded(name, parameters), naming_tables():
             step(**parameters)
 
     return run
