@@ -72,9 +72,15 @@ def test_every_setting_has_a_comment():
         ({"cohorts": {"a": {"face_ages": "f", "samples": "s"}}}, "no counts are given"),
         ({"cohorts": {"2nd": {"face_ages": "f"}}}, "a cohort name needs letters"),
         ({"cohorts": {"pooled": {"face_ages": "f"}}}, "the cohort name 'pooled' is taken"),
-        ({"cohorts": {"a": {"photos": "p", "manifest": "m"}}}, "the demo model is fitted on simulated faces"),
+        (
+            {"cohorts": {"a": {"photos": "p", "manifest": "m"}}},
+            r"  - models: the demo model is fitted on simulated faces",
+        ),
         ({"survival": {"end_date": "1.5.2023"}}, "survival.end_date: '1.5.2023' is no day; write YYYY-MM-DD"),
-        ({"survival": {"gap_classes": [10.0, -5.0]}}, "gap_classes: give the lower gap and then the higher"),
+        (
+            {"survival": {"gap_classes": [10.0, -5.0]}},
+            r"survival\.gap_classes: give the lower gap and then the higher",
+        ),
         ({"survival": {"landmark_years": 0.0}}, "survival.landmark_years: .* greater than 0"),
         ({"cohorts": {}}, r"cohorts: found 0 entries, expected at least 1\."),
     ],

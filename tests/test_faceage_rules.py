@@ -95,7 +95,7 @@ def test_fast_detection_starts_below_the_smallest_face_and_needs_to_know_it():
     assert first_level(FaceAge(detection="fast")) == first_level_for(60) > 0
     assert first_level(FaceAge()) == 0
     flagged = {"detection": "fast", "quality": {"small_face": {"action": "flag", "threshold": 60}}}
-    message = r"detection: fast skips faces below quality.small_face, which therefore must have `action: exclude`; or use `detection: exact`"
+    message = r"faceage\.detection: fast skips faces below quality.small_face, which therefore must have `action: exclude`; or use `detection: exact`"
     with pytest.raises(ConfigError, match=message):
         check_config({"faceage": flagged}, study=False)
 

@@ -414,7 +414,10 @@ def explain(item: Mapping[str, Any], root: type[Closed]) -> str:
         return f"{where}: this key is needed."
     if item["type"] == "string_pattern_mismatch":
         return f"{where}: a cohort name needs letters, digits and _, starting with a letter, at most 40."
-    if item["type"] == "value_error":
+    if item["type"] == "value_error":  # of a key, or of a section that names its key
+        key, _, rest = str(item["ctx"]["error"]).partition(": ")
+        if rest and key.partition(".")[0] in _valid_keys(item["loc"], root):
+            return f"{'.'.join([*map(str, item['loc']), key])}: {rest}."
         return f"{where}: {item['ctx']['error']}."
     if item["type"] in ("too_short", "too_long"):
         limit = item["ctx"].get("min_length", item["ctx"].get("max_length"))
