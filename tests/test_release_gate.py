@@ -83,6 +83,13 @@ LEAKS = {
     "identifier in HTML": ("identifier", {"a.html": PAGE.format("<p>see N0912.</p>")}),
     "identifier in an attribute": ("identifier", {"a.html": PAGE.format('<p title="n0912">x</p>')}),
     "identifier as entities": ("identifier", {"a.html": PAGE.format("<p>&#78;0912</p>")}),
+    "identifier with a soft hyphen": ("identifier", {"a.html": PAGE.format("<p>N0&shy;912</p>")}),
+    "identifier with a space of no width": ("identifier", {"a.md": "seen N0\u200b912"}),
+    "identifier with a hyphen of typesetters": ("identifier", {"a.md": "in ward\u2011b"}),
+    "identifier that a tag splits": ("identifier", {"a.html": PAGE.format("<p>N0<bdi>912</bdi></p>")}),
+    "identifier in base64 of plain text": (
+        "identifier", {"a.md": base64.b64encode(b"N0912 was seen on the ward, and went home").decode()}
+    ),
     "identifier in a script": ("identifier", {"a.html": PAGE.format('<script>var x = ["N0912"]</script>')}),
     "identifier in SVG": ("identifier", {"a.svg": "<svg><text>ward-b</text></svg>"}),
     "identifier in JSON": ("identifier", {"a.json": '{"a": "Zo\\u00eb/12"}'}),

@@ -28,7 +28,7 @@ SHAPES = re.compile(r'(?<=\s)(?:d|points)="[MmLlHhVvCcSsQqTtAaZz\d\s.,+eE-]*"')
 # names of the parts of a Word file, which look like paths; sizes, colours and numbers of revisions, which look like identifiers
 LAYOUT = re.compile(r'\bPartName="[^"]*"|\b\w+:\w+="[-+]?[0-9A-Fa-f.]+%?"')
 # tags on both sides of which parts of a word may stand
-INLINE = r"</?(?:b|i|u|em|strong|span|su[bp]|small|mark|wbr|a|tspan|w:(?!(?:p|tc|br|cr|tab)\b)\w+)\b[^>]*>"
+INLINE = r"</?(?:b|i|u|em|strong|span|su[bp]|small|mark|wbr|a|font|bd[io]|code|abbr|tspan|w:(?!(?:p|tc|br|cr|tab)\b)\w+)\b[^>]*>"
 TEXTS = {
     "image": r"<\s*(?:svg:)?(?:img|image|picture|feimage|object|embed|video|iframe)\b[^>]*>|data:image/(?!svg)[\w.+-]+[;,]",
     "path": r"(?<![\w.:/<>~-])(?:~|/(?:home|users|root|mnt|data|scratch|work|tmp|var|srv|media|opt|gpfs|lustre|nfs|projects?|groups?|net|"
@@ -72,13 +72,13 @@ def embedded(text: str) -> Iterator[tuple[int, bytes]]:
             yield found.start(), _unpacked(_decoded(body) if "base64" in found["more"].lower() else body)
     for found in BASE64.finditer(text):
         content = _decoded(found[0].encode())
-        if PICTURE.match(content) or content[:2] == b"\x1f\x8b":
+        if PICTURE.match(content) or content[:2] == b"\x1f\x8b" or content.isascii():
             yield found.start(), _unpacked(content)
 
 
 def readings_of(text: str) -> Iterator[str]:
-    """The text, and what a browser or a program makes of it: entities, words that tags split, escapes, LaTeX, per cent codes."""
-    plain = html.unescape(text)
+    """The text, and what a browser or a program makes of it: entities, words that tags or signs of no width split, escapes, LaTeX, per cent codes."""
+    plain = re.sub("[\u00ad\u200b-\u200d\u2060\ufeff]", "", html.unescape(text)).replace("\u2011", "-")
     made = (
         text, plain, re.sub(INLINE, "", plain), re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text),
         re.sub(r"\\([_&%#$])", r"\1", text), unquote(text),
