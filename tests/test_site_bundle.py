@@ -148,6 +148,8 @@ def forged(path, members=(), **manifest):
         tables/c/survival/unheard_of.tsv | a 1 | unheard_of.tsv. Expected
         tables/c/survival/cox.tsv | a 1 | tables/c/survival/cox.tsv \(no result rows\)
         config.json | {"cohorts":{"../c":{}}} | config.json: \d problems?:
+        cards.json | "card" | cannot be read as a site's bundle \(cards.json holds no model cards\)
+        cards.json | [1] | cards.json holds no model cards
     """),
 )
 def test_a_bundle_holds_tables_of_its_cohorts_and_nothing_else(zips, name, content, message):

@@ -212,6 +212,8 @@ def read_bundle(path: Path) -> SiteBundle:
             members = {one: packed.read(one) for one in packed.namelist()}
         manifest = json.loads(members.pop(MANIFEST))
         config, cards = json.loads(members[CONFIG]), json.loads(members[CARDS])
+        if not (isinstance(cards, list) and all(isinstance(card, dict) for card in cards)):
+            raise ValueError(f"{CARDS} holds no model cards")
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise RunError(
             f"{path}: cannot be read as a site's bundle ({error}). Expected a whole zip that `faceage-bio site export` wrote. Ask the site for it again."
