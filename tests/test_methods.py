@@ -60,9 +60,9 @@ def test_a_stage_that_did_not_run_has_no_paragraph_no_source_and_no_limit(tables
     limit = "<strong>Survival.</strong> Hazard ratios are averages over follow-up"
     assert limit in index_page(tables, config_of(["one"]), [CARD])
     assert limit not in index_page(without(tables, "survival", "cox"), config_of(["one"]), [CARD])
-    stages = "Curves|Competing risks|Clinical scores|Reader study|Genes in|DNA variants|Stress test"
+    stages = "Curves|Competing risks|Clinical scores|Reader study|Genes in|DNA variants|Robustness to image"
     assert not re.search(stages, methods_of(whole))
-    assert "Missing covariates: complete cases; nothing was imputed." in methods_of(whole)
+    assert "Missing covariates: complete cases, without imputation." in methods_of(whole)
 
 
 def test_other_tables_have_other_words(tables, whole):

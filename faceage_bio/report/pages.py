@@ -57,7 +57,7 @@ METHODS = {
         "expression_sensitivity", "gene_sets", "single_cell", "variants", "meta_analysis",
     ),
     SURVIVAL: (
-        "age_acceleration", "ageing_rate", "curves", "sequential_models", "added_value", "gene_survival", "readers", "scores", "meta_analysis",
+        "age_acceleration", "curves", "sequential_models", "meta_analysis", "added_value", "scores", "readers", "ageing_rate", "gene_survival",
     ),
     PHOTOS: ("stress",),
 }  # fmt: skip
