@@ -253,9 +253,9 @@ def test_the_page_says_it_in_a_sentence(page, found):
     low, high = of(c, kind="model").estimate
     text = " ".join(page.split())
     for words in (
-        f"On the same 300 participants ({c.n_events.iloc[0]:.0f} deaths), adding face age to age and sex raised C from {low:.3f} to {high:.3f}, "
-        f"difference +{high - low:.3f}",
-        "By the likelihood-ratio test face age adds to them (p &lt; 0.001)", "face age adds to age", "AUC at 6 months", "AUC at 24 months",
+        f"In the same 300 participants ({c.n_events.iloc[0]:.0f} deaths), adding face age to age and sex increased Harrell&#39;s C-index from {low:.3f} to {high:.3f} "
+        f"(difference +{high - low:.3f}",
+        "Face age adds prognostic information to them (likelihood-ratio test, p &lt; 0.001)", "face age adds prognostic information to age", "AUC at 6 months", "AUC at 24 months",
         "calibration slope and observed/expected ratio at each time",
     ):  # fmt: skip
         assert words in text
@@ -267,7 +267,7 @@ def test_sentences_for_nothing_added_and_for_nothing_known(found):
     rows = of(found.rows, comparison=FIRST).assign(reason=sparse)
     idle = rows.assign(p_value=rows.p_value.mask(rows.kind == "test", 0.4))
     told = section.sentence(idle)
-    words = "does not show that face age adds anything to them (p = 0.400), which does not prove that it adds nothing"
+    words = "No evidence that face age adds prognostic information to them (likelihood-ratio test, p = 0.400); this is not evidence of no added value"
     assert words in told
     caution = (
         "Interpret with caution: sparse data: 32 events for 10 variables, fewer than 10 events per variable."
@@ -275,8 +275,8 @@ def test_sentences_for_nothing_added_and_for_nothing_known(found):
     assert told.endswith(caution)
     hidden = worded(rows.assign(reason=reason("redacted", k=6).encoded)).assign(reason=rows.reason)
     told = section.sentence(hidden.assign(estimate=rows.estimate.where(rows.kind == "test")))
-    assert "deaths): Harrell's C redacted: a count of 6 or fewer" in told
-    assert "face age adds to age and sex (p < 0.001)" in told
+    assert "deaths): Harrell's C-index redacted: a count of 6 or fewer" in told
+    assert "Face age adds prognostic information to age and sex (likelihood-ratio test, p < 0.001)" in told
     assert "–" not in told
     none = added_value(people(60).assign(event=0.0), CHOICES, "c", bootstraps=0).rows
     told = section.sentence(of(none, comparison=FIRST))

@@ -124,7 +124,7 @@ def test_freeze_says_whether_outcomes_were_read_and_lists_what_changed(tmp_path)
     assert frozen["outcomes_read"] == []
 
     now = check_config(content, folder=tmp_path).model_dump(mode="json")
-    assert since_freeze(now)["sentence"].endswith(f"SHA-256 {frozen['sha256']}; nothing changed since.")
+    assert since_freeze(now)["sentence"].endswith(f"SHA-256 {frozen['sha256']}; no setting changed since.")
     assert freeze(now) == frozen  # again, with the same plan
     changed = check_config(
         content | {"survival": {"horizon_years": 5.0}, "report": {"title": "T"}}, folder=tmp_path

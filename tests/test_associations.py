@@ -515,7 +515,7 @@ def test_the_page_shows_every_comparison_with_its_figure(page):
     ):  # fmt: skip
         assert words in page
     sentence = (
-        r"unadjusted age gap \+[\d.]+\)\. To explain this away, something unmeasured would need a risk ratio"
+        r"unadjusted age gap \+[\d.]+\)\. E-value [\d.]+: the smallest risk ratio"
     )
     assert re.search(sentence, page)
     assert ">nan<" not in page.lower()

@@ -200,7 +200,7 @@ def test_without_sex_genes_the_sex_check_says_so(gone, why):
     assert np.isnan(row.estimate)
     assert row.note.startswith("not estimated, because")
     assert why in row.note
-    assert "Sex was not determined by RNA, because" in quality_sentence(tables["quality"])
+    assert "Sex was not inferred from RNA, because" in quality_sentence(tables["quality"])
 
 
 def test_sex_between_both_is_not_told():
@@ -292,7 +292,7 @@ def page_of(found, folder):
 def test_the_page_shows_samples_heat_map_and_batches(tmp_path):
     page = page_of(tables_of_quality(*quality_study(batch=0.5, linked=True)), tmp_path)
     for text in (
-        "60 samples were checked; none is excluded or flagged.", "variance of each principal component explained by a covariate",
+        "60 samples were checked; none was excluded or flagged.", "variance of each principal component explained by a covariate",
         "age acceleration of each batch", "Outlying RNA sample: flagged, sex by RNA differs from the record: flagged", "<strong>1.00</strong>",
     ):  # fmt: skip
         assert text in page, text

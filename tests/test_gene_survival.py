@@ -242,7 +242,7 @@ def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path
 
     genes, panel = fit(*gene_survival_study())
     part = section("c", genes=genes, gene_panel=panel)
-    assert part["sentence"].startswith("Twice the level of CDK6 was associated with a")
+    assert part["sentence"].startswith("A doubling of CDK6 expression was associated with a")
     assert "% higher hazard of death" in part["sentence"]
     assert "<svg" in part["forest"]
     assert "<svg" in part["all_genes"]["svg"]

@@ -145,7 +145,7 @@ def test_photos_whose_number_is_missing_have_dashes():
     page = photo_page(tables, config, [CARD])
     assert "40 of – photos (–%) with a face age" in page
     assert re.search(r"no face found</th><td>–<", page)
-    assert "– photos occur again" in page
+    assert "– exact or near duplicates under another name" in page
 
 
 def page_of(numbers: list[int], name: str = "one") -> str:
@@ -194,7 +194,7 @@ def test_photos_of_which_there_is_nothing_to_say(tmp_path):
 
 def test_a_cohort_keeps_its_colour_where_others_are_not_shown():
     rows = pd.DataFrame({"bin": "below 5", "cohort": ["south"], "share": [60]})
-    svg = sections_photos.draw_measure(rows, ["below 5"], "Head tilted", ["north", "south"])
+    svg = sections_photos.draw_measure(rows, ["below 5"], "Roll (head tilted)", ["north", "south"])
     assert COHORTS[1] in svg
     assert COHORTS[0] not in svg
 

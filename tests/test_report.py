@@ -235,7 +235,7 @@ def test_pages_of_tables_with_missing_numbers_are_made(tmp_path):
 
 def test_a_second_opinion_is_told_with_its_limits(study, tmp_path):
     page, _ = study(opinion=True)
-    assert "Other against FaceAge: bias +2.5 years" in page
+    assert "Other compared with FaceAge: bias +2.5 years" in page
     table = page[page.index("accuracy and prognosis of the age models") :]
     table = table[: table.index("</table>")]
     assert re.search(r"difference of Harrell&#39;s C.*?−0.03.*?0.004.*?88.*?41", table, re.DOTALL)
@@ -425,7 +425,7 @@ def test_each_heading_that_the_setting_leaves_out_is_on_one_page():
     left_out = {page: not_in_core(page, sections_config("core")) for page in (ASSOCIATION, SURVIVAL, PHOTOS)}
     assert sorted(itertools.chain(*left_out.values())) == sorted(FULL_ONLY)
     assert left_out[PHOTOS] == ["Robustness to image degradation"]
-    assert {"Face ageing rate", "Hazard curve"} <= set(left_out[SURVIVAL])
+    assert {"Face ageing rate", "Non-linearity of the hazard"} <= set(left_out[SURVIVAL])
     assert not_in_core(SURVIVAL, sections_config("full")) == []
 
 

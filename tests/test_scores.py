@@ -595,14 +595,14 @@ def section(tables):
 def test_the_fixed_cut_is_told_in_a_plain_sentence(tables):
     said = " ".join(section(tables)[0]["sentences"])
     assert (
-        "The fixed 60-year cut gave the age point to 16 more participants than chronological age did (108 instead of 92 of 160; 27 gained "
-        "it and 11 lost it). A face age of 60 is not an age of 60, so the swap as such adds points."
+        "Fixed cut-off of 60 years: 16 more participants than with chronological age have the age point (108 instead of 92 of 160; 27 gained "
+        "it and 11 lost it). The replacement as such adds points."
     ) in said
     assert re.search(
-        r"At a face age of 63.[12] years as many participants are beyond the cut as are at an age of 60", said
+        r"Matched cut-off: as many participants exceed a face age of 63.[12] years as exceed a chronological age of 60", said
     )
     assert re.search(
-        r"0.61 with age, 0.62 with face age at the fixed cut \(difference [+−]0.0\d\d, 95% CI", said
+        r"0.61 with chronological age, 0.62 with face age at the fixed cut \(difference [+−]0.0\d\d, 95% CI", said
     )
 
 
@@ -659,7 +659,7 @@ def test_missing_numbers_are_dashes(tables):
     hollow.loc[hollow["measure"].isin(["participants", "difference in participants"]), "estimate"] = np.nan
     released = replace(tables, by_name=tables.by_name | {("scores", "comparison"): hollow})
     page = survival_page(released, CONFIG, [CARD])
-    assert "gave the age point to – instead of – of 160 participants (27 gained it and 11 lost it)" in page
+    assert "– instead of – of 160 participants have the age point (27 gained it and 11 lost it)" in page
     assert ">nan<" not in page.lower()
 
 

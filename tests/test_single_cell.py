@@ -427,10 +427,10 @@ def page_of(study, **report):
 def test_the_page_tells_found_and_not_found_alike(study):
     page = page_of(study)
     for text in (
-        "<h4>expression in T cell</h4>", "<h4>expression in Mast cell</h4>", "T cell: 1 of 2 prespecified genes have q below 0.05 (CDK6)",
-        "B cell: none of the 2 prespecified genes has q below 0.05.", "would have been found with 80% power",
-        "that nothing was found here is no evidence that there is nothing", "Mast cell: not estimated, because 7 samples are too few for 4 parameters",
-        "Platelet: not estimated, because no sample is left", "half a cell was added to every number of cells",
+        "<h4>expression in T cell</h4>", "<h4>expression in Mast cell</h4>", "T cell: 1 of 2 prespecified genes has q below 0.05 (CDK6)",
+        "B cell: none of the 2 prespecified genes has q below 0.05.", "Detectable with 80% power: ",
+        "absence of a finding is not evidence of no association", "Mast cell: not estimated, because 7 samples are too few for 4 parameters",
+        "Platelet: not estimated, because no sample is left", "after adding 0.5 to each number of cells",
         "Platelet: not estimated, because ", "expression in B cell: genes against age acceleration (q over the 50 genes tested)",
     ):  # fmt: skip
         assert text in page, text

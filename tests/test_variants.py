@@ -414,8 +414,8 @@ def test_the_page_tells_variants_apart_from_expression(tmp_path):
     part = part[: part.index("</section>")]
     assert part.count("expression") == 1  # "not expression"
     for words in (
-        PUBLISHED, "146 patients by a secondary source", "Rare variants of CDKN2A: +", "Not run for two: no genotypes.", "<svg",
-        "1 of 2 genes had q below 0.05 in either test; 1 of the panel have no estimate.", "not estimated, because the genotypes have no variant of it",
+        PUBLISHED, "146 patients, according to a secondary source", "Rare variants of CDKN2A: +", "Not run for two: no genotypes.", "<svg",
+        "1 of 2 genes has q &lt; 0.05 in either test; 1 not estimated.", "not estimated, because the genotypes have no variant of it",
     ):  # fmt: skip
         assert words in part
     methods = page[page.index("<strong>DNA variants</strong>") :]

@@ -193,7 +193,7 @@ def test_demo_pages_are_sound(demo):
 
 
 def test_demo_shows_genes_and_survival(demo):
-    assert page_of(demo, "survival").count("Twice the level of CDK6 was associated with a") >= 2
+    assert page_of(demo, "survival").count("A doubling of CDK6 expression was associated with a") >= 2
     assert "gene survival in T cell" in set(table(demo, "healthy/survival/gene_panel.tsv").question)
     for cohort in ("north", "south"):
         panel = table(demo, f"{cohort}/survival/gene_panel.tsv").set_index("term")
@@ -236,7 +236,7 @@ def test_the_reader_study_finds_what_was_planted_and_names_no_participant(demo):
 
 def test_demo_shows_a_clinical_score_with_age_and_with_face_age(demo):
     page = page_of(demo, "survival")
-    assert page.count("The fixed 60-year cut gave the age point to") == 4  # two cohorts, both published rules
+    assert page.count("Fixed cut-off of 60 years: ") == 4  # two cohorts, both published rules
     assert "the clinical table has no primary_cancer and no chemotherapy_courses" in page  # controls
     for cohort in ("north", "south"):
         rows = table(demo, f"{cohort}/scores/comparison.tsv")
@@ -300,7 +300,7 @@ def test_what_face_age_adds_is_told_and_found(demo):
         assert decisions.estimate.notna().any()
     page = page_of(demo, "survival")
     assert page.count('id="added-value-') == 3
-    assert "adding face age to age and sex raised C from" in page
+    assert "adding face age to age and sex increased Harrell&#39;s C-index from" in page
 
 
 def test_participants_with_cancer_have_a_higher_face_age_than_controls(demo):

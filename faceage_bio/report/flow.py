@@ -153,7 +153,7 @@ def picture(
         parts.append(_frame(1, top, MAIN, 34, 'stroke-dasharray="2 4" opacity="0.7"'))
         parts.append(_text(14, top + 22, f"{missing}: not run", ' opacity="0.8"'))
         top += 46
-    height = top - 20
+    height = top - (10 if absent else 20)
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     style = f'font-family="{FONT}" font-size="13" fill="currentColor"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" class="strobe" {size} role="img" aria-label="{escape(title)}" {style}>'
@@ -201,7 +201,7 @@ def _arrow(parts: list[str], top: int, box: Box) -> int:
 def _as_rows(boxes: dict[str, list[Box]]) -> pd.DataFrame:
     """The boxes as rows, for whoever takes the data of the figure."""
     rows = [(title, n, "; ".join(lost)) for title, n, lost in as_list(boxes)]
-    return pd.DataFrame(rows, columns=["box", "n", "left out or flagged before"])
+    return pd.DataFrame(rows, columns=["box", "n", "excluded or flagged before"])
 
 
 def as_list(boxes: dict[str, list[Box]]) -> list[tuple[str, str, list[str]]]:

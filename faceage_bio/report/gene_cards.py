@@ -21,12 +21,12 @@ PANELS = (
     (AGE, "Chronological age, years", VIOLET),
 )
 DRAWN = ["exposure", "bin_centre", "estimate", "ci_lower", "ci_upper"]
-WAYS = {1: "rises", -1: "falls", 0: "direction not said"}
+WAYS = {1: "increases", -1: "decreases", 0: "direction not stated"}
 # lines of a card: words, model, exposure
 ESTIMATES = [
     ("age acceleration, adjusted for age", "together", AGE_ACCELERATION),
     ("age, adjusted for age acceleration", "together", AGE),
-    ("difference of both", "together", "difference"),
+    ("difference of the two", "together", "difference"),
     ("age acceleration alone", "alone", AGE_ACCELERATION),
     ("age gap alone, not adjusted for age", "raw gap", AGE_GAP),
 ]
@@ -69,7 +69,7 @@ def left_out_sentence(table: pd.DataFrame, gene: str) -> str:
     change, leverage = found["largest change in standard errors"], found["largest leverage"]
     cook = found["largest Cook's distance"]
     return (
-        f"Without any one sample the estimate lies between {signed(low, 2)} and {signed(high, 2)}; the largest change is "
+        f"Leaving out any one sample, the estimate is between {signed(low, 2)} and {signed(high, 2)}; the largest change is "
         f"{number(change)} standard errors (largest Cook's distance {number(cook)}, largest leverage {number(leverage)})."
     )
 
@@ -82,10 +82,9 @@ def mediation_sentence(rows: pd.DataFrame, mediator: str | None) -> str:
     part, whole = ways.iloc[0], rows.set_index("variant").loc[f"without {mediator}"]
     return (
         f"If {mediator} is a mediator, {signed(part.estimate, 2)} ({interval(part.ci_lower, part.ci_upper)}) of "
-        f"{signed(whole.estimate, 2)} log2 per {part.per} of age acceleration goes by way of it. This takes for granted that age "
-        f"acceleration comes before {mediator}, that nothing else causes both {mediator} and the gene or both {mediator} and age acceleration "
-        f"beyond the covariates, and that effects add up. If {mediator} comes first and ages both face and gene, the difference is "
-        f"confounding, and the model with {mediator} is the one to read."
+        f"{signed(whole.estimate, 2)} log2 per {part.per} of age acceleration is mediated. This assumes that age acceleration precedes {mediator}, "
+        f"no unmeasured confounding of {mediator} with the gene or with age acceleration, and additive effects. If {mediator} is a confounder "
+        "instead, the model adjusted for it applies."
     )
 
 

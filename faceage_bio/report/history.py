@@ -230,14 +230,14 @@ def since_freeze(config: Mapping) -> dict:
     """
     path = Path(config["study"]["frozen"])
     if not path.exists():
-        told = "Analysis plan: not frozen (command freeze), so nothing shows that it was there before the results."
+        told = "Analysis plan: not frozen (command freeze), so that it is not shown to precede the results."
         return {"sentence": told, "date": "", "changes": []}
     frozen = read_frozen(path)
     changes = moved(frozen, {"settings": _settings(config)}, "settings")
     read = frozen["outcomes_read"]
     analyses = ", ".join(dict.fromkeys(one.rpartition("/")[2] for one in read))
     when = f"after outcomes had been analysed ({analyses})" if read else "before outcomes were analysed"
-    what = f"{len(changes)} setting(s) changed since" if changes else "nothing changed since"
+    what = f"{len(changes)} setting{'s' * (len(changes) != 1)} changed since" if changes else "no setting changed since"
     told = f"Analysis plan: frozen on {frozen['date']} {when}, SHA-256 {frozen[SHA]}; {what}."
     return {"sentence": told, "date": frozen["date"], "changes": changes}
 

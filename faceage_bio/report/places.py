@@ -120,21 +120,21 @@ def shown(sections: Sequence[Section], content: dict) -> tuple[list[Section], li
 
 # what only `report.sections: full` runs: heading on the pages, tables of the steps that nothing else needs
 FULL_ONLY: dict[str, tuple[str, ...]] = {
-    "Reliability of one photo": ("acceleration/reliability", "acceleration/attenuation"),
+    "Repeated photos: reliability": ("acceleration/reliability", "acceleration/attenuation"),
     "Face ageing rate": ("acceleration/ageing_rate",),
-    "Hazard ratio of each definition": ("acceleration/definition_hazards",),
-    "Dose-response": ("phenotype/dose_response", "phenotype/dose_curves"),
-    "Subgroups of age acceleration": ("phenotype/interactions", "phenotype/subgroups"),
-    "Matched pairs": ("phenotype/matched", "phenotype/balance"),
+    "Survival by definition of age acceleration": ("acceleration/definition_hazards",),
+    "Dose–response": ("phenotype/dose_response", "phenotype/dose_curves"),
+    "Subgroup analyses of age acceleration": ("phenotype/interactions", "phenotype/subgroups"),
+    "Cancer and matched controls": ("phenotype/matched", "phenotype/balance"),
     "Adjustment sets": ("phenotype/adjustments", "phenotype/roles"),
-    "Specification curve": ("phenotype/specifications", "phenotype/specification_summary"),
+    "Sensitivity to analysis choices": ("phenotype/specifications", "phenotype/specification_summary"),
     "Robustness to image degradation": ("fairness/stress",),
-    "Sensitivity of prespecified genes": ("expression/sensitivity", "expression/partial_residuals"),
-    "Cell composition": ("expression/composition",),
-    "DNA variants": ("variants/genes", "variants/common", "variants/quality"),
-    "Hazard curve": tuple(f"survival/hazard_curve{ending}" for ending in ("_tests", "", "_histogram")),
-    "Subgroups of the hazard ratio": ("survival/subgroups",),
-    "Sensitivity of the hazard ratio": ("survival/sensitivity", "survival/imputed"),
+    "Gene expression: sensitivity analyses": ("expression/sensitivity", "expression/partial_residuals"),
+    "Cell-type composition": ("expression/composition",),
+    "DNA variants of the prespecified genes": ("variants/genes", "variants/common", "variants/quality"),
+    "Non-linearity of the hazard": tuple(f"survival/hazard_curve{ending}" for ending in ("_tests", "", "_histogram")),
+    "Subgroup analyses": ("survival/subgroups",),
+    "Sensitivity analyses": ("survival/sensitivity", "survival/imputed"),
 }
 _TABLES = {table for tables in FULL_ONLY.values() for table in tables}
 

@@ -207,20 +207,20 @@ def sentence(rows: pd.DataFrame) -> str:
         return f"{first_upper(question)}: {rows['note'].iloc[0]}."
     c = rows[rows.measure.replace(DIFFERENCES) == "Harrell's C"].set_index("kind")
     first, second = c.loc["model"].iloc[0], c.loc["model"].iloc[1]
-    on_whom = f"On the same {count(first.n)} participants ({count(first.n_events)} deaths)"
+    on_whom = f"In the same {count(first.n)} participants ({count(first.n_events)} deaths)"
     held = " and ".join(model_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
     redacted = pd.isna(first.estimate) or pd.isna(second.estimate)
     verdict = _both_added(tests) if question == AGES else _adds(tests, held if redacted else "them")
     verdict += _thin(first.reason)
     if redacted:
-        return f"{on_whom}: Harrell's C {first.note or second.note}. {verdict}"
+        return f"{on_whom}: Harrell's C-index {first.note or second.note}. {verdict}"
     values, told = [number(one.estimate, DIGITS) for one in (first, second)], _difference(c.loc["difference"])
     if question == AGES:
-        return f"{on_whom}, face age alone had a C of {values[1]} and chronological age alone one of {values[0]}, {told}. {verdict}"
+        return f"{on_whom}, Harrell's C-index was {values[1]} for face age alone and {values[0]} for chronological age alone ({told}). {verdict}"
     moved = round(second.estimate, DIGITS) - round(first.estimate, DIGITS)
-    verb = "raised" if moved > 0 else "lowered" if moved < 0 else "left"
-    change = f"from {values[0]} to {values[1]}" if moved else f"at {values[0]}"
-    return f"{on_whom}, adding face age to {held} {verb} C {change}, {told}. {verdict}"
+    verb = "increased" if moved > 0 else "decreased" if moved < 0 else "did not change"
+    change = f"from {values[0]} to {values[1]}" if moved else f"of {values[0]}"
+    return f"{on_whom}, adding face age to {held} {verb} Harrell's C-index {change} ({told}). {verdict}"
 
 
 def _difference(row: pd.Series) -> str:
@@ -229,24 +229,23 @@ def _difference(row: pd.Series) -> str:
         details.append(f"95% CI {interval(row.ci_lower, row.ci_upper, DIGITS)}")
     if pd.notna(row.corrected):
         details.append(f"{signed(row.corrected, DIGITS)} after correction for optimism")
-    brackets = f" ({'; '.join(details)})" if details else ""
-    return f"difference {signed(row.estimate, DIGITS)}{brackets}"
+    return "; ".join([f"difference {signed(row.estimate, DIGITS)}", *details])
 
 
 def _adds(tests: pd.DataFrame, held: str) -> str:
     p = tests["p_value"].iloc[0]
     if p < ADDS_BELOW:
-        return f"By the likelihood-ratio test face age adds to {held} (p {p_equals(p)})."
-    return f"The likelihood-ratio test does not show that face age adds anything to {held} (p {p_equals(p)}), which does not prove that it adds nothing."
+        return f"Face age adds prognostic information to {held} (likelihood-ratio test, p {p_equals(p)})."
+    return f"No evidence that face age adds prognostic information to {held} (likelihood-ratio test, p {p_equals(p)}); this is not evidence of no added value."
 
 
 def _both_added(tests: pd.DataFrame) -> str:
     parts = []
     for row in tests.itertuples():
         which, other = row.term.split(" added to ")
-        adds = "adds" if row.p_value < ADDS_BELOW else "was not shown to add anything"
-        parts.append(f"{which} {adds} to {other} (p {p_equals(row.p_value)})")
-    return f"By likelihood-ratio tests {' and '.join(parts)}."
+        adds = "adds" if row.p_value < ADDS_BELOW else "was not shown to add"
+        parts.append(f"{which} {adds} prognostic information to {other} (p {p_equals(row.p_value)})")
+    return f"By likelihood-ratio tests, {' and '.join(parts)}."
 
 
 def _thin(reason: str) -> str:

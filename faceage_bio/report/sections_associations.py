@@ -244,12 +244,11 @@ def e_value_sentence(pairs: Sequence[dict]) -> str:
     if pd.isna(row["estimate"]) or pd.isna(row["e_value"]):
         return ""
     years = f"{signed(row['estimate'])} years ({interval(row['ci_lower'], row['ci_upper'], 1)}; unadjusted age gap {signed(raw['estimate'])})"
-    also = f", and of {number(row['e_value_interval'])} for the interval to reach none"
-    if row["e_value_interval"] == 1:
-        also = "; the interval reaches none without it"
-    enough = f"a risk ratio of {number(row['e_value'])} with both{also}"
+    limit = f"; {number(row['e_value_interval'])} for the confidence limit nearer to no association"
+    also = "; the 95% CI includes no association" if row["e_value_interval"] == 1 else limit
     return (
-        f"{row['shown']}: {years}. To explain this away, something unmeasured would need {enough} (E-value)."
+        f"{row['shown']}: {years}. E-value {number(row['e_value'])}: the smallest risk ratio of an unmeasured confounder with both exposure and "
+        f"face age that could explain the estimate{also}."
     )
 
 

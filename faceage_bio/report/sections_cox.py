@@ -18,7 +18,7 @@ from faceage_bio.stats.sample_size import size_for_fitted_model
 AGES = "face age against age"
 CELLS = {"face_age": "face", "age_acceleration": "acceleration", "chronological_age": "age"}
 OF_OTHER_AGES = [exposure for exposure in CELLS if exposure != "face_age"]
-WAYS = {"two models": "each in a model of its own", "one model with both": "both in one model"}
+WAYS = {"two models": "in separate models", "one model with both": "both in one model"}
 STEPS = [("adjusted for age", VERMILLION), ("adjusted for all covariates", BROWN)]
 WIDEST = (0.05, 20.0)  # hazard ratios beyond are cut off
 
@@ -55,7 +55,7 @@ def calibration_sentence(rows: pd.DataFrame) -> str:
         return f"Type I error on permuted face ages: {error['note']}." if error else ""
     low, high = (100 * error[end] for end in ("ci_lower", "ci_upper"))
     told = (
-        f"On {count(error['permutations'])} permuted face ages (times, events and age as observed) Wald's test gave p < 0.05 in {100 * error['estimate']:.1f}% "
+        f"On {count(error['permutations'])} permuted face ages (times, events and age as observed), the Wald test had p < 0.05 in {100 * error['estimate']:.1f}% "
         f"(Monte Carlo 95% CI {low:.1f}–{high:.1f}%), inflation factor {number(inflated['estimate'])}"
     )
     return f"{told}; permutation p of the hazard ratio adjusted for age: {p_value(ratio['permutation_p_value'])}."
@@ -97,10 +97,10 @@ def size_sentence(cox: pd.DataFrame) -> str:
     told = f"Size of the model {step_words(row.step)}: {parameters} parameters, {number(row.events_per_term, 1)} events per variable"
     found = size_for_fitted_model(row.likelihood_ratio, row.log_likelihood, parameters, int(row.n))
     if found is None:
-        return f"{told}; its chi-square is not above the number of parameters, so that by Riley's criteria no number of participants is enough."
+        return f"{told}; as its chi-square does not exceed the number of parameters, Riley's criteria cannot be met by any sample size."
     return (
         f"{told}; Cox-Snell R² {number(found['r_squared'])}, expected shrinkage factor {number(found['shrinkage'])}. By Riley's criteria "
-        f"(shrinkage of 10% and optimism in R² of 0.05 at most) a prediction model of this strength needs {count(found['participants'])} participants; this one has {count(row.n)}."
+        f"(shrinkage of 10% and optimism in R² of 0.05 at most) a prediction model with this R² needs {count(found['participants'])} participants; n = {count(row.n)}."
     )
 
 
@@ -251,10 +251,10 @@ def _proportional(tests: pd.DataFrame, curve: pd.DataFrame, remedies: pd.DataFra
     elif len(offending):
         rows = offending.itertuples()
         named = "; ".join(f"{term(row.term)} in {row.model} (p {p_equals(row.p_value)})" for row in rows)
-        sentence = f"Not proportional: {named}. The hazard ratios above are averages over the follow-up; what else can be said stands below."
+        sentence = f"Evidence against proportional hazards: {named}. The hazard ratios above are averages over follow-up; models for non-proportional hazards are below."
     else:
         low = known.loc[known["p_value"].idxmin()]
-        sentence = f"No term changes over time with p below {alpha:g} (smallest: {term(low.term)}, p {p_equals(low.p_value)}), so no remedy was fitted."
+        sentence = f"No evidence against proportional hazards at p < {alpha:g} (smallest: {term(low.term)}, p {p_equals(low.p_value)}); no models for non-proportional hazards were fitted."
     wanted = (curve["step"] + curve["term"]).isin(offending["step"] + offending["term"])
     shown = curve[(curve["term"] == "face_age") | wanted]
     return {
@@ -332,7 +332,7 @@ def _shown(row) -> str:
         return "all participants"
     if row.measure == "ratio of hazard ratios" and row.level:
         return f"{words.term(row.modifier)}: {row.level} vs {row.reference}"
-    number = "as a number" if row.measure == "ratio of hazard ratios" else "do they differ?"
+    number = "continuous" if row.measure == "ratio of hazard ratios" else "test for interaction"
     return f"{words.term(row.modifier)}: {row.subgroup or number}"
 
 

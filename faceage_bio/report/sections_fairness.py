@@ -190,7 +190,7 @@ def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
         mean, slope = everyone.loc["mean error"], everyone.loc["slope"]
         said.append(
             f"The age gap was {signed(mean['estimate'])} years on average{in_brackets(mean, 1)} in {count(mean['n'])} participants, "
-            f"and changed by {signed(slope['estimate'])} years per 10 years of age{in_brackets(slope, 1)}."
+            f"with a slope of {signed(slope['estimate'])} years per 10 years of age{in_brackets(slope, 1)}."
         )
     firm = differences[differences["estimate"].notna() & ~differences["sparse"]]
     known = firm[firm["within"] == ""]
@@ -237,7 +237,7 @@ def _stress_sentence(everybody: pd.DataFrame) -> str:
         return ""
     most = mean.loc[mean["estimate"].abs().idxmax()]
     return (
-        f"Ages moved most with {most['condition']} ({most['label']}): {signed(most['estimate'])} years on average{in_brackets(most, 1)} in "
+        f"Largest mean change in face age: {most['condition']} ({most['label']}): {signed(most['estimate'])} years{in_brackets(most, 1)} in "
         f"{count(most['n'])} photos."
     )
 

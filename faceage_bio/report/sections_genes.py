@@ -111,8 +111,8 @@ def _leading(headline: str, rule: str, methods: list[dict]) -> str:
         return ""
     share, low, high = (f"{100 * wald[key]:.1f}" for key in ("estimate", "ci_lower", "ci_upper"))
     return (
-        f"On permuted exposures DESeq2's Wald test gave p < 0.05 in {share}% of the tests (95% CI {low}–{high}%); "
-        f"{headline} gives the estimates and p-values ({rule})."
+        f"On permuted exposures, DESeq2's Wald test had p < 0.05 in {share}% of the tests (95% CI {low}–{high}%); "
+        f"estimates and p-values are from {headline} ({rule})."
     )
 
 
@@ -251,9 +251,9 @@ def quality_sentence(summary: pd.DataFrame) -> str:
     by = summary[summary.measure == "samples"].set_index("term")
     said = f"{count(by.n['excluded'])} samples were checked"
     parts = [f"{count(by.estimate[term])} {term}" for term in ("excluded", "flagged") if by.estimate[term]]
-    said += f": {', '.join(parts)}" if parts else "; none is excluded or flagged"
+    said += f": {', '.join(parts)}" if parts else "; none was excluded or flagged"
     why = " and ".join(map(str, decode(by.reason[OTHER_SEX])))
-    return f"{said}. {'Sex was not determined by RNA, because ' + why + '. ' if why else ''}".strip()
+    return f"{said}. {'Sex was not inferred from RNA, because ' + why + '. ' if why else ''}".strip()
 
 
 def rule_words(quality: dict) -> str:
@@ -341,7 +341,7 @@ def _survival_panel(panel: pd.DataFrame, headline: str) -> dict:
 
 def _all_survival(genes: pd.DataFrame, panel: list[str], what: str, identifier: str, page: PageGenes) -> dict:
     tested = genes[genes.p_value.notna()]
-    what = f"{what}: genes and death (q over the {len(tested):,} genes tested)"
+    what = f"{what}: gene expression and survival (q over the {len(tested):,} genes tested)"
     axis = "Log2 hazard ratio for death per doubling of expression"
     return {
         "n_tested": len(tested),
@@ -363,7 +363,7 @@ def survival_sentence(panel: pd.DataFrame, gene: str) -> str:
         return f"{gene}: {row.note}."
     percent, more = abs(row.estimate - 1) * 100, "higher" if row.estimate >= 1 else "lower"
     told = (
-        f"Twice the level of {gene} was associated with a {percent:.0f}% {more} hazard of death (hazard ratio {number(row.estimate)}, "
+        f"A doubling of {gene} expression was associated with a {percent:.0f}% {more} hazard of death (hazard ratio {number(row.estimate)}, "
         f"95% CI {interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}; adjusted for "
         f"{held(row)}; {count(row.n)} participants, {count(row.n_events)} deaths)."
     )

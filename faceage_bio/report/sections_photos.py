@@ -14,7 +14,7 @@ from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import count, interval, number
 
 ALL = "all"
-STATUSES = {"ok": "used", "flagged": "used, but flagged", "excluded": "not used"}
+STATUSES = {"ok": "used", "flagged": "used, flagged", "excluded": "excluded"}
 AGAIN = "duplicate photos"
 WORDS = ("factor", "group", "photo_status", "photo_reason")
 EXPECTED = ("sex", "age band", "skin_type")  # by which the share of flagged photos is to be seen
@@ -23,9 +23,9 @@ DID = {"exclude": "excluded", "flag": "flagged"}
 MEASURES = {
     "photo_short_side": ("Shorter side of the photo", "pixels", {"small_photo": "below"}),
     "face_short_side": ("Shorter side of the face", "pixels", {"small_face": "below"}),
-    "face_share": ("Share of the photo that the face fills", "", {"small_face_area": "below"}),
-    "outside_share": ("Share of the face outside of the photo", "", {"face_outside_frame": "above"}),
-    "probability": ("Certainty that it is a face", "", {"low_confidence": "below"}),
+    "face_share": ("Face area fraction", "", {"small_face_area": "below"}),
+    "outside_share": ("Share of the face box outside the photo", "", {"face_outside_frame": "above"}),
+    "probability": ("Detection probability", "", {"low_confidence": "below"}),
     "sharpness": (
         "Sharpness (variance of the Laplacian)",
         "",
@@ -33,21 +33,21 @@ MEASURES = {
     ),
     "brightness": ("Brightness (mean grey, 0 to 255)", "", {"dark": "below", "bright": "above"}),
     "contrast": ("Contrast (standard deviation of grey)", "", {"low_contrast": "below"}),
-    "abs_yaw": ("Head turned left or right", "degrees", {"large_yaw": "above"}),
-    "abs_roll": ("Head tilted", "degrees", {"large_roll": "above"}),
+    "abs_yaw": ("Yaw (head turned left or right)", "degrees", {"large_yaw": "above"}),
+    "abs_roll": ("Roll (head tilted)", "degrees", {"large_roll": "above"}),
 }
 # values of settings in words
 FACE_CHOICE = {
-    "highest_confidence": "the most certain face",
+    "highest_confidence": "the face with the highest probability",
     "largest": "the largest face",
-    "only": "only a face that is alone",
+    "only": "only if there is one face",
 }
-DETECTION = {"exact": "exact (as the study)", "fast": "fast (faces below the limit are not looked for)"}
+DETECTION = {"exact": "exact (as in the FaceAge study)", "fast": "fast (no search for faces below the size limit)"}
 BOX_MODE = {
     "clip": "clip (detector 0.1.1, as in the released ages)",
     "abs_shift": "abs_shift (detector 0.1.0 and older, as in the clinical runs)",
 }
-DUPLICATES = {"flag": "used and flagged", "exclude": "not used, but for the first of a participant"}
+DUPLICATES = {"flag": "used, flagged", "exclude": "excluded, except the first of a participant"}
 
 
 def draw_outcomes(rows: pd.DataFrame, names: list[str]) -> Picture:
@@ -65,7 +65,7 @@ def draw_outcomes(rows: pd.DataFrame, names: list[str]) -> Picture:
             x=alt.X("share:Q", title="% of the cohort's photos", scale=alt.Scale(zero=True)),
             yOffset=alt.YOffset("cohort:N", sort=cohorts),
             color=_colour(cohorts, names),
-            row=alt.Row("status:N", title=None, sort=["used, but flagged", "not used"], header=header),
+            row=alt.Row("status:N", title=None, sort=[STATUSES["flagged"], STATUSES["excluded"]], header=header),
         )
     )
     chart = bars.properties(width=600, height=alt.Step(max(10, 26 // len(cohorts))))
@@ -174,9 +174,8 @@ def _again(rows: pd.DataFrame) -> str:
         return ""
     n = rows["estimate"].iloc[0]
     if n == 0:
-        return "No photo occurs again under another name."
-    verb = "photo occurs" if n == 1 else "photos occur"
-    return f"{count(n)} {verb} again under another name, exactly or nearly."
+        return "No duplicate photos."
+    return f"{count(n)} exact or near duplicate{'' if n == 1 else 's'} under another name."
 
 
 def _factors(counts: pd.DataFrame, totals: bool) -> list[dict]:
@@ -281,17 +280,17 @@ def rule_table(quality: dict) -> list[dict]:
 def made(settings: dict) -> list[tuple[str, str]]:
     """What an age depends on besides photo and model, in words."""
     jitters = (
-        f"from {settings['jitters']} shifted and mirrored crops" if settings["jitters"] else "not asked for"
+        f"from {settings['jitters']} shifted and mirrored crops" if settings["jitters"] else "not requested"
     )
-    found = f"{DETECTION[settings['detection']]}, probability {settings['min_probability']:g} and more"
+    found = f"{DETECTION[settings['detection']]}, probability at least {settings['min_probability']:g}"
     return [
-        ("Face found", f"{found}; {FACE_CHOICE[settings['face_choice']]}"),
-        ("Box that leaves the photo", BOX_MODE[settings["box_mode"]]),
-        ("Scaled", f"to 160 × 160 pixels, {settings['resize']}"),
+        ("Face detection", f"{found}; {FACE_CHOICE[settings['face_choice']]}"),
+        ("Face box beyond the photo", BOX_MODE[settings["box_mode"]]),
+        ("Resizing", f"to 160 × 160 pixels, {settings['resize']}"),
         ("Precision", settings["precision"]),
-        ("Device asked for", settings["device"]),
+        ("Device requested", settings["device"]),
         ("Uncertainty of one age", jitters),
-        ("Photos that occur again", DUPLICATES[settings["duplicates"]]),
+        ("Duplicate photos", DUPLICATES[settings["duplicates"]]),
     ]
 
 
@@ -318,19 +317,19 @@ def review_sentences(rows: pd.DataFrame, settings: dict) -> list[str]:
         return []
     looked = rows[rows["measure"] == "photos"].set_index("term")["estimate"]
     n = looked["photos reviewed"]
-    said = [f"Reviewers looked at {count(n)} photos without knowing whose they are."]
+    said = [f"{count(n)} photos were reviewed by reviewers blinded to identity."]
     if "photos reviewed by several" in looked.index:
         rule = rows["model"].iloc[0]
-        several = f"{count(looked['photos reviewed by several'])} were seen by more than one"
+        several = f"{count(looked['photos reviewed by several'])} by more than one reviewer"
         said[0] = f"{said[0].removesuffix('.')}; {several}, and {rule}."
     for term, pair in rows[rows["measure"] != "photos"].groupby("term", sort=False):
         found = rows_by(pair, "measure")
         kappa, share = found["Cohen's kappa"], found["observed agreement"]
         percent, *ends = (100 * share[name] for name in ("estimate", "ci_lower", "ci_upper"))
-        same = f"the same answer on {number(percent, 0)}% ({interval(*ends, 0)})"
+        same = f"observed agreement {number(percent, 0)}% ({interval(*ends, 0)})"
         if percent != percent:
-            same = f"share of equal answers {share['note']}"
-        said.append(f"{term.capitalize()} on excluding a photo or not: Cohen's kappa {_told(kappa)}; {same}.")
+            same = f"observed agreement {share['note']}"
+        said.append(f"{term.capitalize()} on exclusion: Cohen's kappa {_told(kappa)}; {same}.")
     return said
 
 

@@ -170,13 +170,13 @@ def _sentences(areas: pd.DataFrame, gains: pd.DataFrame, conditions: list[str]) 
         ends = interval(row["ci_lower"], row["ci_upper"])
         shown.append(f"{name.replace('_', ' ')} {number(row['estimate'])} ({ends})")
     if shown:
-        said.append(f"Area under the curve, mean of {first}: {'; '.join(shown)}. 0.5 is chance.")
+        said.append(f"AUC (95% CI), mean of {first}: {'; '.join(shown)}.")
     for row in _gains(gains):
         if row["term"] != first or np.isnan(row["estimate"]):
             continue
-        pair = f"{row['condition']} against {row['against']}".replace("_", " ").capitalize()
+        pair = f"{row['condition']} vs {row['against']}".replace("_", " ").capitalize()
         said.append(
-            f"{pair}: {signed(row['estimate'], 3)} ({interval(row['ci_lower'], row['ci_upper'], 3)}, p {p_equals(row['p_value'])}), with "
-            f"{int(row['n_readers'])} readers and {count(row['n'])} cases as samples of others; {count(row['n_events'])} of the cases died."
+            f"{pair}: {signed(row['estimate'], 3)} ({interval(row['ci_lower'], row['ci_upper'], 3)}, p {p_equals(row['p_value'])}; "
+            f"{int(row['n_readers'])} readers and {count(row['n'])} cases, both random; {count(row['n_events'])} deaths)."
         )
     return said

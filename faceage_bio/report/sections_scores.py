@@ -177,10 +177,9 @@ def _sentences(scored: pd.DataFrame, rows: pd.DataFrame, moves: Sequence[dict]) 
     groups = scored[scored["question"] == "groups"]
     if len(groups):
         without = scored.loc[scored["question"] == "no score", "estimate"].sum(skipna=False)
-        lost = f"; {count(without)} have none, because a value is not known" if without else ""
+        lost = f"; {count(without)} have none because of missing items" if without else ""
         said.append(
-            f"{count(groups['n'].iloc[0])} participants have a score{lost}. Compared are the {count(compared)} who also have "
-            "a face age and follow-up."
+            f"{count(groups['n'].iloc[0])} participants have a score{lost}. The comparison includes the {count(compared)} with face age and follow-up."
         )
     said += [_cut_sentence(rows, move) for move in moves]
     known = rows[rows["measure"] == C].set_index("term")["estimate"]
@@ -195,8 +194,8 @@ def _sentences(scored: pd.DataFrame, rows: pd.DataFrame, moves: Sequence[dict]) 
                 f"{interval(row['ci_lower'], row['ci_upper'], 3)})"
             )
     if parts:
-        with_age = f"{number(known[AGE])} with age, {' and '.join(parts)}"
-        said.append(f"How well the score orders participants by death (C): {with_age}.")
+        with_age = f"{number(known[AGE])} with chronological age, {' and '.join(parts)}"
+        said.append(f"Harrell's C-index of the score: {with_age}.")
     return said
 
 
@@ -213,18 +212,17 @@ def _cut_sentence(rows: pd.DataFrame, move: dict) -> str:
     if move["version"] == MATCHED:
         nearly = "" if more == 0 else " (as nearly as ties allow)"
         return (
-            f"At a face age of {new} years as many participants are beyond the cut as are at an age of {old}{nearly}: this matched cut moves "
-            f"the point without adding any ({changed})."
+            f"Matched cut-off: as many participants exceed a face age of {new} years as exceed a chronological age of {old}{nearly}; the age point is "
+            f"reassigned, not added ({changed})."
         )
     before, after = count(by_age["participants"]), count(own["participants"])
     if np.isnan(more):
-        return f"The fixed {old}-year cut gave the age point to {after} instead of {before} of {everybody} participants ({changed})."
-    amount, meaning = "as many participants as", ""
+        return f"Fixed cut-off of {old} years: {after} instead of {before} of {everybody} participants have the age point ({changed})."
+    amount, meaning = "as many participants as with", ""
     if more:
-        amount = f"{count(abs(more))} {'more' if more > 0 else 'fewer'} participants than"
-        does = "adds" if more > 0 else "takes away"
-        meaning = f" A face age of {new} is not an age of {old}, so the swap as such {does} points."
-    return f"The fixed {old}-year cut gave the age point to {amount} chronological age did ({after} instead of {before} of {everybody}; {changed}).{meaning}"
+        amount = f"{count(abs(more))} {'more' if more > 0 else 'fewer'} participants than with"
+        meaning = f" The replacement as such {'adds' if more > 0 else 'removes'} points."
+    return f"Fixed cut-off of {old} years: {amount} chronological age have the age point ({after} instead of {before} of {everybody}; {changed}).{meaning}"
 
 
 def _years(cuts: pd.Series) -> str:

@@ -83,28 +83,28 @@ def power_sentence(cell_type: str, panel: pd.DataFrame, headline: str) -> str:
     panel : DataFrame, rows of age acceleration in the joint model
     """
     rows = panel[panel.term == headline]
-    nothing = "that nothing was found here is no evidence that there is nothing"
+    nothing = "absence of a finding is not evidence of no association"
     if not len(rows):
         return f"{cell_type}: {headline} is not in the panel."
     row = rows.iloc[0]
     if not panel.estimate.notna().any():
-        return f"{cell_type}: {row.note}; so {nothing}."
+        return f"{cell_type}: {row.note}; {nothing}."
     found, n = panel[panel.q_value < FOUND], int(panel.n_tests.max())
     told = f"{cell_type}: none of the {n} prespecified genes has q below 0.05."
     if len(found):
         named = ", ".join(found.term)
-        told = f"{cell_type}: {len(found)} of {n} prespecified genes have q below 0.05 ({named})."
+        told = f"{cell_type}: {len(found)} of {n} prespecified genes {'has' if len(found) == 1 else 'have'} q below 0.05 ({named})."
     if pd.isna(row.estimate):
         return f"{told} {headline}: {row.note}."
     change = (
-        f"{headline} changed by {signed(row.estimate, 2)} log2 per {row['per']} "
+        f"{headline}: {signed(row.estimate, 2)} log2 per {row['per']} of age acceleration "
         f"({interval(row.ci_lower, row.ci_upper)}; {count(row.n)} donors)."
     )
     if row.q_value < FOUND or pd.isna(row.detectable):
         return f"{told} {change}"
     return (
-        f"{told} {change} With these donors a change of {number(row.detectable)} log2 ({number(2**row.detectable, 1)}-fold) or more "
-        f"would have been found with 80% power; of smaller ones, {nothing}."
+        f"{told} {change} Detectable with 80% power: {number(row.detectable)} log2 ({number(2**row.detectable, 1)}-fold); "
+        f"below this, {nothing}."
     )
 
 
@@ -119,4 +119,4 @@ def composition_sentence(row: dict) -> str:
     )
     if own["q_value"] < FOUND:
         return f"{told}."
-    return f"{told}; {number(own['detectable'])} would have been found with 80% power."
+    return f"{told}; detectable with 80% power: {number(own['detectable'])}."

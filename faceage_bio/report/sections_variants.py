@@ -15,8 +15,8 @@ KINDS = {
 }
 # said wherever a result of variants is told
 PUBLISHED = (
-    "The published gene analysis was probably of DNA variants (not verified), in 146 patients by a secondary source. This is no "
-    "replication of it as long as its methods are unread here."
+    "The published gene analysis (146 patients, according to a secondary source) was probably of DNA variants (not verified). "
+    "This is not a replication."
 )
 
 
@@ -67,9 +67,10 @@ def sentences(own: pd.DataFrame, per: str, headline: str) -> list[str]:
     found = own[(own["q_value"] < FOUND).groupby(own["term"]).transform("any")]
     genes = dict.fromkeys([headline, *found["term"]])
     lines = [sentence(own[own.term == gene], per) for gene in genes if gene in set(own.term)]
-    others = f"{found['term'].nunique()} of {len(tested)} genes had q below {FOUND:g} in either test"
+    n = found["term"].nunique()
+    others = f"{n} of {len(tested)} genes {'has' if n == 1 else 'have'} q < {FOUND:g} in either test"
     lack = own["term"].nunique() - len(tested)
-    return [*lines, f"{others}; {lack} of the panel have no estimate." if lack else f"{others}."]
+    return [*lines, f"{others}; {lack} not estimated." if lack else f"{others}."]
 
 
 def sentence(rows: pd.DataFrame, per: str) -> str:

@@ -224,7 +224,7 @@ def hazard_sentence(cox: pd.DataFrame) -> str:
         return "Not estimated: no Cox model ran."
     row = adjusted.iloc[0]
     if pd.isna(row.estimate):
-        return f"Whether face age predicts death was {row.note}."
+        return f"Face age and overall survival: {row.note}."
     percent = (row.estimate - 1) * 100
     more = "higher" if percent >= 0 else "lower"
     sentence = (
@@ -245,7 +245,7 @@ def group_sentence(groups: pd.DataFrame) -> str:
     adjusted = groups[(groups.adjustment != "unadjusted") & groups.estimate.notna()]
     if not len(adjusted):
         why = groups.note[groups.note != ""]
-        return f"Cancer against controls: {why.iloc[0] if len(why) else 'not run'}."
+        return f"Cancer and controls: {why.iloc[0] if len(why) else 'not run'}."
     row = adjusted.iloc[0]
     raw = groups[(groups.adjustment == "unadjusted") & (groups.term == row.term)].iloc[0]
     more = "higher" if row.estimate >= 0 else "lower"
@@ -262,10 +262,10 @@ def agreement_sentence(rows: pd.DataFrame) -> str:
     bias = by_measure["bias"]
     other = bias.reference
     if pd.isna(bias.estimate):
-        return f"{bias.term} against {other}: {bias.note}."
+        return f"{bias.term} compared with {other}: {bias.note}."
     lower, upper = by_measure["lower limit of agreement"], by_measure["upper limit of agreement"]
     return (
-        f"{bias.term} against {other}: bias {signed(bias.estimate, 1)} years (95% CI {interval(bias.ci_lower, bias.ci_upper, 1)}), "
+        f"{bias.term} compared with {other}: bias {signed(bias.estimate, 1)} years (95% CI {interval(bias.ci_lower, bias.ci_upper, 1)}), "
         f"limits of agreement {signed(lower.estimate, 1)} to {signed(upper.estimate, 1)} years (n = {count(bias.n)})."
     )
 
