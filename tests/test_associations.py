@@ -514,9 +514,7 @@ def test_the_page_shows_every_comparison_with_its_figure(page):
         "VanderWeele and Ding 2017", "smoking: current vs never: +",  # the first claim's E-value, with the raw years in the same sentence
     ):  # fmt: skip
         assert words in page
-    sentence = (
-        r"unadjusted age gap \+[\d.]+\)\. E-value [\d.]+: the smallest risk ratio"
-    )
+    sentence = r"unadjusted age gap \+[\d.]+\)\. E-value [\d.]+: the smallest risk ratio"
     assert re.search(sentence, page)
     assert ">nan<" not in page.lower()
 

@@ -599,10 +599,12 @@ def test_the_fixed_cut_is_told_in_a_plain_sentence(tables):
         "it and 11 lost it). The replacement as such adds points."
     ) in said
     assert re.search(
-        r"Matched cut-off: as many participants exceed a face age of 63.[12] years as exceed a chronological age of 60", said
+        r"Matched cut-off: as many participants exceed a face age of 63.[12] years as exceed a chronological age of 60",
+        said,
     )
     assert re.search(
-        r"0.61 with chronological age, 0.62 with face age at the fixed cut \(difference [+−]0.0\d\d, 95% CI", said
+        r"0.61 with chronological age, 0.62 with face age at the fixed cut \(difference [+−]0.0\d\d, 95% CI",
+        said,
     )
 
 

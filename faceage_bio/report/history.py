@@ -237,7 +237,7 @@ def since_freeze(config: Mapping) -> dict:
     read = frozen["outcomes_read"]
     analyses = ", ".join(dict.fromkeys(one.rpartition("/")[2] for one in read))
     when = f"after outcomes had been analysed ({analyses})" if read else "before outcomes were analysed"
-    what = f"{len(changes)} setting{'s' * (len(changes) != 1)} changed since" if changes else "no setting changed since"
+    what = f"{len(changes) or 'no'} setting{'s' * (len(changes) > 1)} changed since"
     told = f"Analysis plan: frozen on {frozen['date']} {when}, SHA-256 {frozen[SHA]}; {what}."
     return {"sentence": told, "date": frozen["date"], "changes": changes}
 

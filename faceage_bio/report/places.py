@@ -132,7 +132,9 @@ FULL_ONLY: dict[str, tuple[str, ...]] = {
     "Gene expression: sensitivity analyses": ("expression/sensitivity", "expression/partial_residuals"),
     "Cell-type composition": ("expression/composition",),
     "DNA variants of the prespecified genes": ("variants/genes", "variants/common", "variants/quality"),
-    "Non-linearity of the hazard": tuple(f"survival/hazard_curve{ending}" for ending in ("_tests", "", "_histogram")),
+    "Non-linearity of the hazard": tuple(
+        f"survival/hazard_curve{end}" for end in ("_tests", "", "_histogram")
+    ),
     "Subgroup analyses": ("survival/subgroups",),
     "Sensitivity analyses": ("survival/sensitivity", "survival/imputed"),
 }

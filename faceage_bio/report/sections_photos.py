@@ -42,7 +42,7 @@ FACE_CHOICE = {
     "largest": "the largest face",
     "only": "only if there is one face",
 }
-DETECTION = {"exact": "exact (as in the FaceAge study)", "fast": "fast (no search for faces below the size limit)"}
+DETECTION = {"exact": "exact (as the study)", "fast": "fast (faces below the size limit excluded)"}
 BOX_MODE = {
     "clip": "clip (detector 0.1.1, as in the released ages)",
     "abs_shift": "abs_shift (detector 0.1.0 and older, as in the clinical runs)",
@@ -65,7 +65,7 @@ def draw_outcomes(rows: pd.DataFrame, names: list[str]) -> Picture:
             x=alt.X("share:Q", title="% of the cohort's photos", scale=alt.Scale(zero=True)),
             yOffset=alt.YOffset("cohort:N", sort=cohorts),
             color=_colour(cohorts, names),
-            row=alt.Row("status:N", title=None, sort=[STATUSES["flagged"], STATUSES["excluded"]], header=header),
+            row=alt.Row("status:N", title=None, sort=["used, flagged", "excluded"], header=header),
         )
     )
     chart = bars.properties(width=600, height=alt.Step(max(10, 26 // len(cohorts))))
