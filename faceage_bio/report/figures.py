@@ -28,6 +28,7 @@ CONFIG = {
         "tickColor": INK,
         "gridColor": "#8888884d",
         "titleFontWeight": 500,
+        "titlePadding": 8,
         "labelSeparation": 5,
         "tickCount": 7,
     },
@@ -275,7 +276,7 @@ def forest(
             cells += [plot.text(edges[each.head], middle + 4, each.cells[row.number]) for each in columns]
         top += ROW
     bottom = top + 6
-    marked = plot.apart(plot.inner_ticks(across.low, across.high, logarithmic), across)
+    marked = plot.apart(plot.inner_ticks(across.low, across.high, logarithmic), across, reference)
     rule = plot.line(f"M{across(reference):.1f} {first + 14:g}V{bottom:g}", opacity=0.6)
     joined = "".join(shades)
     ground = f'<path d="{joined}" opacity=".05"/>' if joined else ""

@@ -59,7 +59,7 @@ def estimates(tables: ReportTables, config: dict) -> Iterator[tuple[str, str]]:
             yield from _told(f"{name}: {term}, difference in face age, years", rows, 1)
     groups = tables.get("phenotype", "groups")
     rows = groups[groups["adjustment"] != "unadjusted"]
-    yield from _told("cancer v controls, difference in face age, years", rows, 1)
+    yield from _told("cancer vs controls, difference in face age, years", rows, 1)
 
 
 def _told(what: str, rows: pd.DataFrame, digits: int) -> Iterator[tuple[str, str]]:

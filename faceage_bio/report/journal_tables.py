@@ -241,7 +241,8 @@ def _comparisons(tables: ReportTables, config: Mapping) -> JournalTable | None:
                 p_value(row["p_value"]), p_value(row["q_value"]), first_upper(select.adjusted_for(row)),
             )))  # fmt: skip
     notes = [
-        f"Differences in age gap (face age minus chronological age), years. {CI} {Q}.",
+        f"Years. Unadjusted: differences in age gap (face age minus chronological age), by Welch's t-test or linear regression. Adjusted: differences in face age, "
+        f"by linear regression. Linear regression with HC3 standard errors. {CI} {Q}.",
         *_marks(rows),
         *left_out,
     ]
@@ -341,8 +342,8 @@ def _key_results(tables: ReportTables, config: Mapping) -> JournalTable | None:
         else:
             add(f"{one.what} ({plan.role}): difference in face age, years", keys, 1)
     notes = [
-        f"{CI} {Q}, within the family of the analysis. Unadjusted: {gene} and comparisons, of the age gap; added value, the C-index without face age, "
-        "with the p-value of the likelihood-ratio test.",
+        f"{CI} {Q}, within the family of the analysis. Unadjusted: {gene} and comparisons, of the age gap; added value, the C-index without face age; "
+        "its p-values are of the likelihood-ratio test in a cohort and of the difference where pooled.",
         *_marks(rows),
     ]
     return _made("key_results", "Key results", heads, rows, notes)

@@ -179,14 +179,14 @@ def _comparison(asked: select.KeyQuestion, tables: ReportTables) -> Question:
     keys = asked.keys
     title, _, levels = asked.what.partition(": ")
     title, _, per = title.partition(", ")
-    told = ", ".join(filter(None, (levels.replace(" vs ", " v "), per)))
+    told = ", ".join(filter(None, (levels, per)))
     together = keys[0].adjusted["cohort"] == POOLED and not keys[0].pooled
     section, source = ("groups", "phenotype/groups") if together else ("phenotypes", "phenotype/phenotypes")
     held = f"adjusted for {_adjusted(keys)}" if _adjusted(keys) else "unadjusted (of the age gap)"
     measure = ", ".join(filter(None, ("difference in face age, years", told, held)))
     family = _family(keys, tables.get(*source.split("/")))
     rows = [_row(key, 1, section, source) for key in keys]
-    return Question(title.replace(" vs ", " v "), measure, asked.plan.role, family, 0, 1, rows)
+    return Question(title, measure, asked.plan.role, family, 0, 1, rows)
 
 
 def _added(asked: select.KeyQuestion, tables: ReportTables) -> Question:
@@ -199,7 +199,7 @@ def _added(asked: select.KeyQuestion, tables: ReportTables) -> Question:
             continue
         c = f"{number(without['estimate'], 3)} → {number(without['estimate'] + row['estimate'], 3)}"
         rows.append(replace(told, unadjusted=c, p=f"LRT {p_value(row['p_value'])}"))
-    measure = f"change in Harrell's C when face age is added to {_listed(asked.what)}; last column: C without → with"
+    measure = f"change in Harrell's C-index when face age is added to {_listed(asked.what)}; last column: C-index without → with"
     family = _family(asked.keys, tables.get("survival", "added_value"))
     return Question("Added value for survival", measure, asked.plan.role, family, 0, 3, rows)
 

@@ -75,14 +75,15 @@ def tick_words(values: Sequence[float]) -> list[str]:
     return [f"{value:.{digits}f}".replace("-", "−") for value in values]
 
 
-def apart(values: Sequence[float], scale: "Scale") -> list[float]:
-    """The values, or every second of them and so on, so that their labels do not touch."""
+def apart(values: Sequence[float], scale: "Scale", kept: float = 0) -> list[float]:
+    """The values, or every second of them and so on, so that their labels do not touch; ``kept`` is always among them."""
     words = tick_words(values)
     touch = any(
         scale(right) - scale(left) < (text_width(one) + text_width(other)) / 2 + 6
         for left, right, one, other in zip(values, values[1:], words, words[1:], strict=False)
     )
-    return apart(values[::2], scale) if touch and len(values) > 2 else list(values)
+    start = values.index(kept) % 2 if kept in values else 0
+    return apart(values[start::2], scale, kept) if touch and len(values) > 2 else list(values)
 
 
 def text_width(words: str, size: float = 12) -> float:

@@ -7,7 +7,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
 from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables, rows_by
-from faceage_bio.report.words import count, first_upper, interval, number, p_equals, signed, time_words
+from faceage_bio.report.words import count, interval, number, p_equals, signed, time_words
 
 WITHOUT, WITH = GREY, VERMILLION
 LOWEST_BENEFIT = -0.05
@@ -47,7 +47,7 @@ def draw_areas(rows: pd.DataFrame) -> Picture:
             base.mark_rule(strokeWidth=2).encode(y=lower, y2="ci_upper:Q"),
             base.mark_point(filled=True, size=60, opacity=1).encode(y=middle),
         )
-        title = alt.Title(first_upper(question), anchor="start", fontSize=13)
+        title = alt.Title(words.comparison_title(question), anchor="start", fontSize=13)
         panels.append(panel.properties(width=INNER, height=190, title=title))
     chart = alt.vconcat(*panels, spacing=14).resolve_scale(color="independent")
     return to_svg(chart, "Areas under the curve by time, without and with face age, with 95% CIs")
@@ -124,17 +124,17 @@ def added_value_section(tables: ReportTables, name: str, config: dict) -> dict:
         for comparison in dict.fromkeys(rows["comparison"])
     ]
     areas = rows[(rows.measure == "AUC") & (rows.kind == "model") & rows.estimate.notna()]
-    figure = draw_areas(areas.assign(model=areas.model.map(model_words))) if len(areas) else ""
+    figure = draw_areas(areas.assign(model=areas.model.map(words.model_words))) if len(areas) else ""
     return {"added": told, "added_figure": figure}
 
 
 def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataFrame) -> dict:
     question = rows["comparison"].iloc[0]
     models = list(dict.fromkeys(rows.loc[rows.kind == "model", "term"]))
-    names = [model_words(model) for model in models]
+    names = [words.model_words(model) for model in models]
     titles = names if question == AGES else ["without face age", "with face age"]
     shown = calibration[calibration.estimate.notna()]
-    shown = shown.assign(model=shown.model.map(model_words))
+    shown = shown.assign(model=shown.model.map(words.model_words))
     curves = decisions[decisions.estimate.notna()]
     curves = curves.assign(term=curves.term.replace(dict(zip(models, titles, strict=False))))
     compared = f"{names[0]}, without and with face age" if names else ""
@@ -142,11 +142,11 @@ def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataF
     calibrated = len(names) and (shown.kind == "curve").any()
     return {
         "question": question,
-        "title": first_upper(question),
+        "title": words.comparison_title(question),
         "sentence": sentence(rows),
         "names": names,
         "titles": titles,
-        "models": " against ".join(names) if question == AGES else compared,
+        "models": " vs ".join(names) if question == AGES else compared,
         "n": rows["n"].iloc[0],
         "n_events": rows["n_events"].iloc[0],
         "note": next(iter(rows.loc[rows.estimate.notna(), "note"]), ""),
@@ -157,11 +157,6 @@ def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataF
         "calibration_figure": draw_calibration(shown, names, titles) if calibrated else "",
         "decision_figure": draw_decisions(curves, titles) if len(names) and len(curves) else "",
     }
-
-
-def model_words(model: str) -> str:
-    """A model's name in the words of its columns."""
-    return " + ".join(words.term(part).replace("_", " ") for part in model.split(" + "))
 
 
 def _calibrated(rows: pd.DataFrame, titles: list[str]) -> list[dict]:
@@ -204,11 +199,11 @@ def sentence(rows: pd.DataFrame) -> str:
     question = rows["comparison"].iloc[0]
     tests = rows[(rows.kind == "test") & rows.estimate.notna()]
     if not len(tests):
-        return f"{first_upper(question)}: {rows['note'].iloc[0]}."
+        return f"{words.comparison_title(question)}: {rows['note'].iloc[0]}."
     c = rows[rows.measure.replace(DIFFERENCES) == "Harrell's C"].set_index("kind")
     first, second = c.loc["model"].iloc[0], c.loc["model"].iloc[1]
     on_whom = f"In the same {count(first.n)} participants ({count(first.n_events)} deaths)"
-    held = " and ".join(model_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
+    held = " and ".join(words.model_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
     redacted = pd.isna(first.estimate) or pd.isna(second.estimate)
     verdict = _both_added(tests) if question == AGES else _adds(tests, held if redacted else "them")
     verdict += _thin(first.reason)

@@ -343,7 +343,7 @@ def _printed(column: Column, row: dict) -> dict:
     if column.kind in {"name", "id"}:
         return cell | {"text": first}
     if column.kind == "panel":
-        return cell | {"text": "declared" if first else ""}
+        return cell | {"text": "prespecified" if first else ""}
     if column.kind == "p":
         return cell | {"text": p_scientific(first)}
     if column.kind == "estimate":

@@ -25,15 +25,17 @@ WIDEST = (0.05, 20.0)  # hazard ratios beyond are cut off
 
 def sequential_models_section(tables: ReportTables, name: str, config: dict) -> dict:
     """The headline, the sequentially adjusted models and the comparison of both ages."""
-    cox, comparison, errors = tables.several("survival", name, "cox", "age_comparison", "type_one_error")
+    cox, comparison, errors = (
+        words.with_models(table)
+        for table in tables.several("survival", name, "cox", "age_comparison", "type_one_error")
+    )
     own = cox[(cox.term == "face_age") & (cox.exposure == "face_age")]
     models, notes = own[own.estimate.notna()], step_notes(cox)
     if not len(models) and len(own):  # one sentence in place of tables without a number
         first = own.iloc[0]
         notes = [f"{first_upper(first.note)} (n = {count(first.n)}, {count(first.n_events)} events)"]
-    not_run = "Not run, because the cohort has no clinical table."
     return {
-        "sentence": words.hazard_sentence(cox) if len(cox) else not_run,
+        "sentence": words.hazard_sentence(cox) if len(models) else "",
         "ran": len(cox) > 0,
         "cox": cox[~cox.exposure.isin(OF_OTHER_AGES)].to_dict("records"),
         "tests": model_tests(cox),
@@ -131,13 +133,13 @@ def ages_sentence(comparison: pd.DataFrame) -> str:
         ratio = mine.loc[AGES]
         analysed = f"n = {count(ratio.n)}, {count(ratio.n_events)} events"
         parts.append(
-            f"{way}: {number(mine.estimate['face_age'])} against {number(mine.estimate['chronological_age'])}, "
-            f"ratio {number(ratio.estimate)} ({interval(ratio.ci_lower, ratio.ci_upper)}), p {p_equals(ratio.p_value)}"
+            f"{way}, {number(mine.estimate['face_age'])} vs {number(mine.estimate['chronological_age'])}, "
+            f"ratio {number(ratio.estimate)} (95% CI {interval(ratio.ci_lower, ratio.ci_upper)}), p {p_equals(ratio.p_value)}"
         )
     if not parts:
         return ""
     per = comparison["per"].iloc[0]
-    return f"Hazard ratio per {per} of face age against that of chronological age ({analysed}); {'; '.join(parts)}."
+    return f"HR per {per}, face age vs chronological age ({analysed}): {'; '.join(parts)}."
 
 
 def _figure(rows: pd.DataFrame) -> str:
@@ -232,7 +234,7 @@ def hazard_sections(tables: ReportTables, name: str, config: dict) -> dict:
     """Proportional hazards, hazard curve, sites and sensitivity of one cohort."""
 
     def get(*names: str) -> list[pd.DataFrame]:
-        return tables.several("survival", name, *names)
+        return [words.with_models(table) for table in tables.several("survival", name, *names)]
 
     over_time = get("proportional_hazards", "proportional_hazards_curve", "remedies")
     return {

@@ -42,7 +42,7 @@ FACE_CHOICE = {
     "largest": "the largest face",
     "only": "only if there is one face",
 }
-DETECTION = {"exact": "exact (as the study)", "fast": "fast (faces below the size limit excluded)"}
+DETECTION = {"exact": "exact (as the study)", "fast": "fast (skips faces below the size limit)"}
 BOX_MODE = {
     "clip": "clip (detector 0.1.1, as in the released ages)",
     "abs_shift": "abs_shift (detector 0.1.0 and older, as in the clinical runs)",
@@ -108,7 +108,7 @@ class Line:
 
     @property
     def words(self) -> str:
-        return words.reason(self.reason) or "nothing found"
+        return words.reason(self.reason) or "none"
 
 
 def section(tables: ReportTables, config: dict) -> dict:

@@ -42,7 +42,7 @@ def draw_areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> Pictur
     points, axis = alt.Scale(type="point", padding=0.4), alt.Axis(labelAngle=0, grid=False)
     order = [name.replace("_", " ") for name in conditions]
     x = alt.X("condition:N", sort=order, title=None, scale=points, axis=axis)
-    y = alt.Y("estimate:Q", title="Area under the curve", scale=scale)
+    y = alt.Y("estimate:Q", title="AUC", scale=scale)
     colour = coloured("kind", colours, symbolType="square", symbolOpacity=1)
     each = alt.Chart(readers).encode(x=x, y=y, color=colour, detail="term:N")
     layers = [
@@ -62,7 +62,7 @@ def draw_areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> Pictur
         ]
     chart = alt.layer(*layers).properties(width=INNER, height=340)
     whose = "each reader and of their mean under each condition, and of the model alone"
-    return to_svg(chart, f"Area under the curve of {whose}")
+    return to_svg(chart, f"AUC of {whose}")
 
 
 def section(tables: ReportTables, config: dict) -> dict:

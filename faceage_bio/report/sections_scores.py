@@ -84,7 +84,7 @@ def _block(scored: pd.DataFrame, rows: pd.DataFrame) -> dict:
         "missing_versions": [(row["version"], row["note"]) for row in nothing.to_dict("records")],
         "sentences": _sentences(scored, rows, moves),
         "groups": groups,
-        "reference": next((f"against group {one}" for one in cox["reference"] if one), ""),
+        "reference": next((f"vs group {one}" for one in cox["reference"] if one), ""),
         "figure": _figure(groups, versions),
         "moves": moves,
         "discrimination": _discrimination(rows),

@@ -55,7 +55,8 @@ def describe_cohorts(tables: ReportTables, config: dict) -> list[dict]:
             continue
         n = sizes.iloc[0]
         follow_up, deaths = _follow_up(tables.get("survival", "summary", name))
-        women = rows[(rows["variable"] == "sex") & (rows["level"] == "female") & (rows["measure"] == "share")]
+        levels = _levels(rows, "sex")
+        women = levels.loc[levels["level"] == "female", "estimate"]
         described = config["report"]["cohorts"].get(name)
         found.append(
             {
@@ -65,7 +66,7 @@ def describe_cohorts(tables: ReportTables, config: dict) -> list[dict]:
                 "who": "; ".join(filter(None, (_participants(rows), described))),
                 "age": _mean(rows, "chronological_age"),
                 "face_age": _mean(rows, "face_age"),
-                "women": _share(women["n"].iloc[0], n) if len(women) else "–",
+                "women": f"{100 * women.iloc[0]:.0f}%" if len(women) else "–",
                 "follow_up": follow_up,
                 "deaths": deaths,
             }
@@ -91,10 +92,6 @@ def _mean(rows: pd.DataFrame, variable: str) -> str:
     if not len(mine):
         return "–"
     return f"{number(mine['estimate'].iloc[0], 1)} ({number(mine['standard_deviation'].iloc[0], 1)})"
-
-
-def _share(n: float, of: float) -> str:
-    return f"{100 * n / of:.0f}%" if of > 0 and pd.notna(n) else "–"
 
 
 def _follow_up(rows: pd.DataFrame) -> tuple[str, str]:

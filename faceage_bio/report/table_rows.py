@@ -132,7 +132,7 @@ def headline_pools(tables: ReportTables, config: Mapping) -> list[Pools]:
 
     made = [
         Pools("Overall survival", f"Hazard ratio for death {per(hazards)} in face age", 1, 2, True, False, [(_adjustment(one.row), one) for one in hazards]),
-        Pools("Added value", "Change in Harrell's C-index when face age is added", 0, 3, True, False, [(first_upper(one.row["analysis"]), one) for one in added]),
+        Pools("Added value", "Change in Harrell's C-index with face age", 0, 3, True, False, [(words.comparison_title(one.row["analysis"]), one) for one in added]),
         Pools("Exposures", "Difference in face age, years, adjusted for age and covariates", 0, 1, False, False, [(comparison(one.row), one) for one in exposures]),
         Pools("Prespecified genes", f"Log2 fold change {per(panel)} in age acceleration", 0, 2, False, True, [(one.row["term"], one) for one in panel]),
         Pools("Gene sets", f"Standardised mean difference {per(sets)} in age acceleration", 0, 2, False, False, [(one.row["term"], one) for one in sets]),

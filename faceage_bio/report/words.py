@@ -17,6 +17,7 @@ FILE = re.compile(r"(?:[^/\\]*[/\\])+[^/\\]+\.\w{1,6}")
 REASONS = dict(read_table(Path(__file__).parent / "reasons.tsv").itertuples(index=False))  # code: words
 TERMS = {
     "face_age": "face age",
+    "line": "regression line",
     "chronological_age": "chronological age",
     "age_acceleration": "age acceleration",
     "face_ageing_rate": "face ageing rate",
@@ -159,6 +160,21 @@ def reason(code: str) -> str:
 def term(name: str) -> str:
     """A term in words."""
     return TERMS.get(name, name)
+
+
+def model_words(model: str) -> str:
+    """A model's name in the words of its columns: ``face age + ecog`` becomes ``face age + ECOG``."""
+    return " + ".join(term(part).replace("_", " ") for part in model.split(" + "))
+
+
+def with_models(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its models in words, if it has any."""
+    return table.assign(model=table["model"].map(model_words)) if "model" in table else table
+
+
+def comparison_title(name: str) -> str:
+    """A comparison of added value as a heading."""
+    return first_upper(name.replace("face age against age", "face age compared with chronological age"))
 
 
 def label(name: str, per: str = "") -> str:
