@@ -1,5 +1,7 @@
 """Genes and survival: planted genes found, samples in time, families apart, and what the report says of it."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -242,8 +244,8 @@ def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path
 
     genes, panel = fit(*gene_survival_study())
     part = section("c", genes=genes, gene_panel=panel)
-    assert part["sentence"].startswith("A doubling of CDK6 expression was associated with a")
-    assert "% higher hazard of death" in part["sentence"]
+    assert part["sentence"].startswith("HR for death per doubling of CDK6 expression, adjusted for ")
+    assert float(re.search(r": ([\d.]+) \(95% CI ", part["sentence"])[1]) > 1
     assert "<svg" in part["forest"]
     assert "<svg" in part["all_genes"]["svg"]
     assert (part["n_tested"], part["all_genes"]["n"], len(part["panel"])) == (40, 40, 3)

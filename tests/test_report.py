@@ -166,10 +166,10 @@ def test_words_of_a_user_are_escaped(study):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"repeat_photos": "nearest", "nearest_to": "diagnosis_date"}, "the one nearest to diagnosis_date counts"),
-        ({"repeat_photos": "mean"}, "the mean counts"),
-        ({"repeat_photos": "median"}, "the median of the first session counts (photos of one day)"),
-        ({"repeat_photos": "median", "session_minutes": 30}, "the median of the first session counts (photos within 30 minutes)"),
+        ({"repeat_photos": "nearest", "nearest_to": "diagnosis_date"}, "the one nearest to diagnosis_date was used"),
+        ({"repeat_photos": "mean"}, "the mean was used"),
+        ({"repeat_photos": "median"}, "the median of the first session was used (photos of one day)"),
+        ({"repeat_photos": "median", "session_minutes": 30}, "the median of the first session was used (photos within 30 minutes)"),
     ],
 )  # fmt: skip
 def test_the_methods_tell_which_photo_counts(study, settings, said):

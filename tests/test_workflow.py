@@ -193,7 +193,7 @@ def test_demo_pages_are_sound(demo):
 
 
 def test_demo_shows_genes_and_survival(demo):
-    assert page_of(demo, "survival").count("A doubling of CDK6 expression was associated with a") >= 2
+    assert page_of(demo, "survival").count("HR for death per doubling of CDK6 expression, adjusted for ") >= 2
     assert "gene survival in T cell" in set(table(demo, "healthy/survival/gene_panel.tsv").question)
     for cohort in ("north", "south"):
         panel = table(demo, f"{cohort}/survival/gene_panel.tsv").set_index("term")

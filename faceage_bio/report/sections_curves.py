@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode, encode, in_words
-from faceage_bio.report import plot
+from faceage_bio.report import plot, words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.plot import WIDTH, of_groups
 from faceage_bio.report.tables_by_place import ReportTables, rows_by
@@ -164,7 +164,8 @@ def _median_lines(medians: Mapping[str, float], across: plot.Scale, up: plot.Sca
 
 def curves_section(tables: ReportTables, name: str, config: dict, width: float = WIDTH) -> dict:
     """Kaplan-Meier curves and what is read off them, one part for each declared grouping."""
-    summary, curves, at_risk = tables.several("survival", name, "summary", "kaplan_meier", "at_risk")
+    names = ("summary", "kaplan_meier", "at_risk")
+    summary, curves, at_risk = map(words.with_ranges, tables.several("survival", name, *names))
     if not len(summary):
         return {"curves": [], "curves_overall": {}, "curves_why": ""}
     everybody = rows_by(summary[summary["grouping"] == ALL], "measure")
@@ -188,9 +189,8 @@ def curves_section(tables: ReportTables, name: str, config: dict, width: float =
 
 def competing_section(tables: ReportTables, name: str, config: dict) -> dict:
     """Cumulative incidence by group, Gray's tests and both kinds of hazard ratio."""
-    rows, curves, at_risk = tables.several(
-        "survival", name, "competing_risks", "cumulative_incidence", "incidence_at_risk"
-    )
+    names = ("competing_risks", "cumulative_incidence", "incidence_at_risk")
+    rows, curves, at_risk = map(words.with_ranges, tables.several("survival", name, *names))
     none = {"competing": [], "competing_models": [], "competing_why": "", "competing_note": ""}
     if not len(rows):
         return none | {"competing_why": "no table came in"}

@@ -361,11 +361,9 @@ def survival_sentence(panel: pd.DataFrame, gene: str) -> str:
     row = rows.iloc[0]
     if pd.isna(row.estimate):
         return f"{gene}: {row.note}."
-    percent, more = abs(row.estimate - 1) * 100, "higher" if row.estimate >= 1 else "lower"
     told = (
-        f"A doubling of {gene} expression was associated with a {percent:.0f}% {more} hazard of death (hazard ratio {number(row.estimate)}, "
-        f"95% CI {interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}; adjusted for "
-        f"{held(row)}; {count(row.n)} participants, {count(row.n_events)} deaths)."
+        f"HR for death per doubling of {gene} expression, adjusted for {held(row)}: {number(row.estimate)} (95% CI "
+        f"{interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}; n = {count(row.n)}, {count(row.n_events)} events)."
     )
     return f"{told} Interpret with caution: {sparse(row.reason)}." if row.status == SPARSE else told
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from faceage_bio.core.columns import POOLED
+from faceage_bio.core.results.reasons import decode, encode, in_words
 from faceage_bio.report import figures, words
 from faceage_bio.report import table_rows as select
 from faceage_bio.report.plot import GREY, VERMILLION
@@ -89,7 +90,7 @@ def heterogeneity_sentence(row: Mapping, digits: int = 2) -> str:
 
 
 def _told(row: dict) -> dict:
-    """A pooled row with its words: what it is of, and its digits."""
+    """A pooled row with its words: what it is of, its digits, and the notes that do not stand below the forests."""
     digits = 3 if row["scale"] in ("logit", "fisher z") or "difference of" in row["measure"] else 2
     said = ", ".join(filter(None, (select.exposure(row["term"]), words.spoken(row["analysis"]))))
     own = ("", row["term"], row["term"].partition(":")[0])
@@ -97,7 +98,8 @@ def _told(row: dict) -> dict:
         said = f"{words.term(row['exposure']).replace('_', ' ')}: {said}"
     beyond = interval(row["pi_lower"], row["pi_upper"], digits) if pd.notna(row["pi_lower"]) else "–"
     what = ", ".join(filter(None, (row["measured"], select.per_increase(row["per"]))))
-    return row | {"said": said, "digits": digits, "beyond": beyond, "what": what}
+    note = in_words(encode([one for one in decode(row["reason"]) if one.code != "two_cohorts"]))
+    return row | {"said": said, "digits": digits, "beyond": beyond, "what": what, "note": note}
 
 
 def _not_pooled(pooled: pd.DataFrame) -> list[dict]:

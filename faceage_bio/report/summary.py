@@ -100,7 +100,10 @@ def _follow_up(rows: pd.DataFrame) -> tuple[str, str]:
     if not len(mine):
         return "–", "–"
     one = mine.iloc[0]
-    return with_ci(one["estimate"], one["ci_lower"], one["ci_upper"], 1), count(one["n_events"])
+    told = with_ci(one["estimate"], one["ci_lower"], one["ci_upper"], 1)
+    if pd.notna(one["ci_lower"]) and pd.isna(one["ci_upper"]):  # not reached
+        told += f" ({number(one['ci_lower'], 1)}–NR)"
+    return told, count(one["n_events"])
 
 
 def summary(tables: ReportTables, config: dict, cards: Sequence[dict], run: dict | None) -> dict:

@@ -34,7 +34,7 @@ ASSOCIATION = (
     "adjustment_set",
     "missing",
 )
-SPOKEN = {"group: cancer vs reference": "Cancer vs controls"}
+SPOKEN = dict.fromkeys(("group: cancer vs reference", "group"), "Cancer vs controls")
 
 
 @dataclass(frozen=True)

@@ -172,6 +172,18 @@ def with_models(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(model=table["model"].map(model_words)) if "model" in table else table
 
 
+def with_ranges(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its groups of numbers as they are printed: ``<= 65`` as ``≤65``, ``65-75`` as ``65–75``."""
+    return table.assign(group=table["group"].map(_range))
+
+
+def _range(group: str) -> str:
+    if not re.fullmatch(r"(?:[<>]=? )?-?[\d.]+(?:(?:-| to )-?[\d.]+)?", group):
+        return group
+    ends = re.sub(r"(?<=\d)-", "–", group).replace("-", "−")
+    return re.sub(r"([<>≤≥]) ", r"\1", ends.replace("<=", "≤").replace(">=", "≥"))
+
+
 def comparison_title(name: str) -> str:
     """A comparison of added value as a heading."""
     return first_upper(name.replace("face age against age", "face age compared with chronological age"))
@@ -241,18 +253,15 @@ def hazard_sentence(cox: pd.DataFrame) -> str:
     row = adjusted.iloc[0]
     if pd.isna(row.estimate):
         return f"Face age and overall survival: {row.note}."
-    percent = (row.estimate - 1) * 100
-    more = "higher" if percent >= 0 else "lower"
     sentence = (
-        f"A {increase(row['per'])} in face age, adjusted for chronological age, was associated with a {abs(percent):.0f}% {more} hazard of death "
-        f"(HR {number(row.estimate)}, 95% CI {interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}; "
-        f"n = {count(row.n)}, {count(row.n_events)} events)."
+        f"HR for death per {increase(row['per'])} in face age, adjusted for chronological age: {number(row.estimate)} "
+        f"(95% CI {interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}; n = {count(row.n)}, {count(row.n_events)} events)."
     )
     if caution := sparse(row.reason):
         sentence += f" Interpret with caution: {caution}."
     if len(raw) and pd.notna(raw.iloc[0].estimate):
         one = raw.iloc[0]
-        sentence += f" Unadjusted HR {number(one.estimate)} ({interval(one.ci_lower, one.ci_upper)})."
+        sentence += f" Unadjusted: {number(one.estimate)} ({interval(one.ci_lower, one.ci_upper)})."
     return sentence
 
 

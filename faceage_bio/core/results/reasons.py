@@ -369,7 +369,9 @@ OF_ONE = {"one_value", "without_single"}  # say that it is one participant
 OF_FEW = {"lost_resamples", "optimism_without", "no_optimism"}
 QUANTILES = {"low", "high"}  # parameters: of the middle 95% of participants
 WORDS = WHY_NOT | SPARSE_DATA | REMARKS | REDACTED
-PLURALS = "clusters|deaths|events|pairs|participants|photos|resamples|rows|samples|terms|times"
+PLURALS = (
+    "clusters|deaths|events|pairs|parameters|participants|photos|resamples|rows|samples|terms|times|variables"
+)
 ONE_IS = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b((?: with [a-z ]+?)?) (are|have)\b")
 SINGULAR = {"are": "is", "have": "has"}
 # these name a column to add
