@@ -404,7 +404,7 @@ def test_the_leading_method_and_disagreements_are_said(tmp_path):
     placed = {"genes": genes, "panel": panel, "type_one_error": tried}
     gene_tables = collected(tmp_path, {f"one/expression/{name}": rows for name, rows in placed.items()})
     section = gene_section(gene_tables, "one", config("one"))
-    declared = "limma-voom gives the estimates and p-values (declared)."
+    declared = "estimates and p-values are from limma-voom (declared)."
     assert section["type_one_error"][0]["sentence"].endswith(declared)
     sentence = section["gene_sentences"][0][1]
     assert "n = 60; limma-voom)" in sentence

@@ -250,7 +250,7 @@ def test_each_figure_and_table_of_the_demo_goes_back_to_the_tables_that_came_in(
     for name in ("index", "association", "survival", "photos"):
         page = demo / "results" / "reports" / f"{name}.html"
         text = page.read_text()
-        assert "every setting reported above is what the steps" in text or name == "index"
+        assert "all settings reported above are those recorded by the steps" in text or name == "index"
         assert page.stat().st_size < 6e6
         browser.get(page.as_uri())
         found = browser.execute_script(CHAIN)

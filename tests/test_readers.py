@@ -382,8 +382,8 @@ def test_the_page_shows_areas_contrasts_and_legacy(table, tmp_path):
     page = page_of(tmp_path, table)
     row = pick(table, **GAIN, condition="face_age", against="chart")
     for text in (
-        f"Face age against chart: +{row.estimate:.3f}", "10 readers and", "Reader study</h2>", "signed rank (legacy)", "face age alone",
-        "Weighted for censoring", "Sensitivity", "Same decade", "physicians", "not adjusted for their number",
+        f"Face age vs chart: +{row.estimate:.3f}", "10 readers and", "Reader study</h2>", "signed rank (legacy)", "face age alone",
+        "Weighted for censoring", "Sensitivity", "Same decade", "physicians", "other p-values are not adjusted",
     ):  # fmt: skip
         assert text in page
     assert ">nan" not in page.lower()

@@ -168,8 +168,8 @@ def test_words_of_a_user_are_escaped(study):
     [
         ({"repeat_photos": "nearest", "nearest_to": "diagnosis_date"}, "the one nearest to diagnosis_date was used"),
         ({"repeat_photos": "mean"}, "the mean was used"),
-        ({"repeat_photos": "median"}, "the median of the first session was used (photos of one day)"),
-        ({"repeat_photos": "median", "session_minutes": 30}, "the median of the first session was used (photos within 30 minutes)"),
+        ({"repeat_photos": "median"}, "the median of the first session (photos of one day) was used"),
+        ({"repeat_photos": "median", "session_minutes": 30}, "the median of the first session (photos within 30 minutes) was used"),
     ],
 )  # fmt: skip
 def test_the_methods_tell_which_photo_counts(study, settings, said):

@@ -54,9 +54,9 @@ def test_the_page_tells_what_the_tables_hold(tmp_path):
     assert f"Log-rank: χ² {test.estimate:.2f}, 2 df, p" in text
     assert "Log-rank for trend: χ²" in text
     assert "cut at 65, 75" in text
-    assert "no cut-point was searched for" in text
+    assert "without a search for an optimal cut-off" in text
     assert "Years after the photo" in text
-    assert "Difference from &lt;= 65" in text
+    assert "Difference from ≤65" in text
     assert "subdistribution hazard" in text
     assert "Gray&#39;s test, cancer: χ²" in text or "Gray's test, cancer: χ²" in text
     assert EVIL not in text

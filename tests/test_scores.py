@@ -267,7 +267,7 @@ def test_a_score_that_is_no_file_or_no_shipped_one(tmp_path, name, content, mess
 def test_shipped_scores_say_where_they_come_from_and_invent_nothing():
     assert shipped() == ["teachh_faceage_repository", "teachh_publication"]
     assert TEACHH.doi == "10.1002/cncr.28408"
-    for fact in ("862 patients", "19.9 months (95% CI 13.9 to 31.1)", "5.0 months (4.3 to 5.6)"):
+    for fact in ("862 patients", "19.9 months (95% CI 13.9–31.1)", "5.0 months (4.3–5.6)"):
         assert fact in TEACHH.published
     assert "group C: not in the text available to us" in TEACHH.published
     for path in SHIPPED.glob("*.yaml"):

@@ -441,7 +441,7 @@ def test_the_page_tells_found_and_not_found_alike(study):
 def test_a_study_without_single_cells_says_so_in_a_line():
     page = association_page(collect([]), config_of(["c"]), [CARD])
     assert "<strong>Single-cell expression</strong>: no single-cell data" in page
-    assert "half a cell" not in page
+    assert "after adding 0.5 to each number of cells" not in page
 
 
 def test_the_section_fits_into_the_browser(study, tmp_path, browser):
