@@ -369,10 +369,8 @@ def _not_estimated(what: str, rows: Sequence[Mapping]) -> str:
 
 def _estimate(row: Mapping, digits: int) -> str:
     """Estimate and interval, as far as they are there."""
-    if pd.isna(row["estimate"]):
-        return NONE
-    bounds = confidence_interval(row["ci_lower"], row["ci_upper"], digits)
-    return f"{number(row['estimate'], digits)}{f' ({bounds})' if bounds else ''}"
+    told = [row[name] for name in ("estimate", "ci_lower", "ci_upper")]
+    return NONE if pd.isna(told[0]) else words.with_ci(*told, digits)
 
 
 def _hazard_ratio(row: Mapping) -> str:

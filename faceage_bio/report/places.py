@@ -133,7 +133,7 @@ FULL_ONLY: dict[str, tuple[str, ...]] = {
     "Cell-type composition": ("expression/composition",),
     "DNA variants of the prespecified genes": ("variants/genes", "variants/common", "variants/quality"),
     "Non-linearity of the hazard": tuple(
-        f"survival/hazard_curve{end}" for end in ("_tests", "", "_histogram")
+        "survival/hazard_curve" + end for end in ("_tests", "", "_histogram")
     ),
     "Subgroup analyses": ("survival/subgroups",),
     "Sensitivity analyses": ("survival/sensitivity", "survival/imputed"),

@@ -25,10 +25,8 @@ WIDEST = (0.05, 20.0)  # hazard ratios beyond are cut off
 
 def sequential_models_section(tables: ReportTables, name: str, config: dict) -> dict:
     """The headline, the sequentially adjusted models and the comparison of both ages."""
-    cox, comparison, errors = (
-        words.with_models(table)
-        for table in tables.several("survival", name, "cox", "age_comparison", "type_one_error")
-    )
+    found = tables.several("survival", name, "cox", "age_comparison", "type_one_error")
+    cox, comparison, errors = map(words.with_models, found)
     own = cox[(cox.term == "face_age") & (cox.exposure == "face_age")]
     models, notes = own[own.estimate.notna()], step_notes(cox)
     if not len(models) and len(own):  # one sentence in place of tables without a number
@@ -234,7 +232,7 @@ def hazard_sections(tables: ReportTables, name: str, config: dict) -> dict:
     """Proportional hazards, hazard curve, sites and sensitivity of one cohort."""
 
     def get(*names: str) -> list[pd.DataFrame]:
-        return [words.with_models(table) for table in tables.several("survival", name, *names)]
+        return list(map(words.with_models, tables.several("survival", name, *names)))
 
     over_time = get("proportional_hazards", "proportional_hazards_curve", "remedies")
     return {

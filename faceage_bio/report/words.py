@@ -56,8 +56,8 @@ def interval(lower: float, upper: float, digits: int = 2) -> str:
 
 def with_ci(estimate: float, lower: float, upper: float, digits: int = 2) -> str:
     """An estimate with its 95% CI: ``1.65 (1.30–2.08)``; without one alone."""
-    known = lower is not None and upper is not None and not (math.isnan(lower) or math.isnan(upper))
-    return number(estimate, digits) + (f" ({interval(lower, upper, digits)})" if known else "")
+    bounds = confidence_interval(lower, upper, digits)
+    return number(estimate, digits) + (f" ({bounds})" if bounds else "")
 
 
 def in_brackets(row: Mapping, digits: int = 2, column: str = "") -> str:
@@ -145,9 +145,10 @@ def without_folders(value: Any) -> Any:
     return value
 
 
-def confidence_interval(lower: float, upper: float, digits: int = 2) -> str:
+def confidence_interval(lower: float | None, upper: float | None, digits: int = 2) -> str:
     """The bounds of a 95% CI: ``1.51–2.27``, and ``−0.30 to 2.10`` where a bound is negative; empty where one is missing."""
-    return interval(lower, upper, digits) if math.isfinite(lower) and math.isfinite(upper) else ""
+    known = all(bound is not None and math.isfinite(bound) for bound in (lower, upper))
+    return interval(lower, upper, digits) if known else ""
 
 
 def reason(code: str) -> str:
@@ -174,7 +175,8 @@ def with_models(table: pd.DataFrame) -> pd.DataFrame:
 
 def with_ranges(table: pd.DataFrame) -> pd.DataFrame:
     """The table with its groups of numbers as they are printed: ``<= 65`` as ``≤65``, ``65-75`` as ``65–75``."""
-    return table.assign(group=table["group"].map(_range))
+    names = table.columns.intersection(["group", "reference"])
+    return table.assign(**{name: table[name].map(_range, na_action="ignore") for name in names})
 
 
 def _range(group: str) -> str:
