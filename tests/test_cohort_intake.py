@@ -281,7 +281,7 @@ def test_a_manifest_without_rows_paths_or_photos_is_told(study):
     for message, more in {
         "manifest.csv: no rows below the header. Expected one at least. Save": {"manifest": MANIFEST.partition("\n")[0] + "\n"},
         "'path': 1 row.*line 3: ''. Expected a file name. Write the photo's name": {"manifest": MANIFEST.replace("p2,b,b.jpg", "p2,b,")},
-        "gone: no such folder. Expected one with the photos of the manifest. Give": {"photos": str(study.folder / "gone")},
+        "gone: no such file or folder. Expected what cohorts.mine.photos names. Check": {"photos": str(study.folder / "gone")},
     }.items():  # fmt: skip
         with pytest.raises(CohortError, match=message):
             study(**more)

@@ -247,6 +247,9 @@ def test_unknown_and_doubled_sets_are_told(tmp_path):
         choose_sets(["SenMayo"], [tmp_path / "mine.gmt"])
     with pytest.raises(TableError, match="no such file"):
         choose_sets([], [tmp_path / "absent.gmt"])
+    (tmp_path / "latin.gmt").write_bytes(b"S\tx\tCDK\xe9\n")
+    with pytest.raises(TableError, match=r"latin.gmt: not UTF-8 text .*at byte 7"):
+        choose_sets([], [tmp_path / "latin.gmt"])
 
 
 def test_scores_of_participants_do_not_depend_on_their_order():

@@ -259,6 +259,9 @@ def test_rounded_values_are_no_counts_though_they_are_whole():
         ("tsv", "gene\ts1\ts2\nCDK6\t2.123\t1.045\nTP53\t3\t14\n", r"2.123 for gene 'CDK6' in sample 's1' .line 2, column 's1'. may be a whole number with a dot .*Save the table without"),
         ("tsv", "gene\ts1\ts2\nCDK6\t1\tinf\nTP53\t3\t4\n", r"tsv: 1 of 4 values are infinite, such as inf for gene 'CDK6' in sample 's2' .line 2"),
         ("tsv", "gene\ts1\ts2\nCDK6\t1\t2\t7\nTP53\t3\t4\nXIST\t5\t6\n", "line 2: 4 cells, and the others 3. Expected as many cells in each line. Look for a stray"),
+        ("tsv", b"gene\ts1\n" + b"CDK6\t1\n" * 2000 + b"T\xe9\t5\n", r"1 line.s. are not UTF-8 text: line 2002. Expected raw counts. Save the table as UTF-8 text"),
+        ("tsv", gzip.compress(b"gene\ts1\nCDK6\t1\n", mtime=0), r"not a text table .it is packed by gzip, which a name ending in .gz says"),
+        ("tsv", "gene\ts1\ts2\ts3\nCDK6\t1\t2\t5\nTP53\t3\t4\t0\nTotal\t4\t6\t5\n", r"1 row.s. hold the sum of all others: 'Total' .line 4.. Expected genes. Take them out"),
         ("tsv", "gene\ts1\ts2\nCDK6\t1\t2\nT\x00P53\t3\t4\n", r"1 line\(s\) hold bytes of zero: line 3. Expected text. Write the table again"),
     ],
 )  # fmt: skip
@@ -266,6 +269,23 @@ def test_a_file_that_holds_no_counts_is_told_by_line_or_gene(tmp_path, file, tex
     path = tmp_path / f"counts.{file}"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     refused(path, message)
+
+
+def test_counts_that_are_cut_off_in_their_packing_are_told(tmp_path):
+    packed = gzip.compress(b"gene\ts1\n" + b"CDK6\t1\n" * 2000, mtime=0)
+    (tmp_path / "counts.tsv.gz").write_bytes(packed[:-9])
+    with pytest.raises(
+        TableError, match=r"counts.tsv.gz: cannot be read to its end .*Expected a whole file packed"
+    ):
+        read_counts(tmp_path / "counts.tsv.gz")
+
+
+def test_names_lose_blanks_around_them_and_have_their_accents_written_one_way(tmp_path):
+    (tmp_path / "counts.tsv").write_text("gene \t s1 \tSe\u0301\u00a0\n CDK6 \t5\t6\n XIST\t-1\t2\n")
+    refused(tmp_path / "counts.tsv", "-1 for gene 'XIST' in sample 's1' .line 3, column 's1'")
+    (tmp_path / "counts.tsv").write_text("gene \t s1 \tSe\u0301\u00a0\n CDK6 \t5\t6\n XIST\t1\t2\n")
+    counts = read_counts(tmp_path / "counts.tsv").counts
+    assert (list(counts), list(counts.index)) == (["s1", "S\u00e9"], ["CDK6", "XIST"])
 
 
 def test_all_problems_are_told_at_once(tmp_path):
@@ -301,11 +321,15 @@ def test_files_of_star_that_differ_or_are_cut_are_told(tmp_path, name, line, mes
         ("ids.csv", "gene_id,symbol\nE1,A\nE1,B\n", "1 identifier.* have more than one symbol: E1. Expected one of each"),
         ("ids.gtf", '1\tx\texon\t1\t2\t.\t+\t.\tgene_id "E1"; gene_name "A";\n', "ids.gtf: no line of a gene with gene_id and gene_name found. Expected one for each"),
         ("ids.gtf", None, "ids.gtf: no such file. Expected the names of genes. Give a GTF"),
+        ("ids.gtf", b"1\tx\tgene\t\xe9\n", r"ids.gtf: not UTF-8 text .*at byte 9.. Expected text, plain or packed by gzip. Save it as UTF-8"),
+        ("ids.tsv", b"gene_id\tsymbol\nE1\t\xe9\n", "ids.tsv: not UTF-8 text"),
+        ("ids.tsv", "gene_id\tsymbol\nE1\tA\tB\n", "the header has 2 columns, but line 2: 3 cells"),
+        ("ids.tsv", '"gene_id"\tsymbol\nE1\t"A\nE2\tB\n', "opens in line 2 and is not closed there"),
     ],
 )  # fmt: skip
 def test_wrong_mappings_are_told(tmp_path, file, text, message):
     if text:
-        (tmp_path / file).write_text(text)
+        (tmp_path / file).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(TableError, match=message):
         gene_ids.read_mapping(tmp_path / file)
 

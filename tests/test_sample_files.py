@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from faceage_bio.core.errors import CountsError
+from faceage_bio.core.errors import CountsError, TableError
 from faceage_bio.intake.rna import sample_files
 from faceage_bio.intake.rna.count_files import read_counts
 
@@ -89,8 +89,10 @@ def test_files_that_are_empty_or_cut_off_in_their_packing_are_told(tmp_path):
         read_counts(tmp_path)
     path.unlink()
     path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content)[:-12])
-    message = r"gz: cannot be read to its end .*Expected the counts of a sample. Copy or"
-    with pytest.raises(CountsError, match=message):
+    message = (
+        r"gz: cannot be read to its end .*Expected a whole file packed by gzip. Copy or download it again"
+    )
+    with pytest.raises(TableError, match=message):
         read_counts(tmp_path)
 
 
@@ -131,3 +133,18 @@ def test_each_file_is_opened_once(tmp_path, monkeypatch):
     monkeypatch.setattr(sample_files, "open_packed", lambda path: opened.append(path) or path.open("rb"))
     read_counts(tmp_path)
     assert len(opened) == 2
+
+
+def test_files_of_a_folder_that_are_not_read_are_said_and_none_is_lost_for_its_letters(tmp_path):
+    for name in ("s1", "s2"):
+        (tmp_path / f"{name}.txt").write_bytes(b"CDK6\t5\nXIST\t7\n")
+    (tmp_path / "notes.txt").write_bytes(b"\x00\x80")
+    (tmp_path / "cut.txt.gz").write_bytes(gzip.compress(b"CDK6\t5\n", mtime=0)[:-9])
+    found = read_counts(tmp_path)
+    assert list(found.counts) == ["s1", "s2"]
+    assert "2 other file(s) not read: cut.txt.gz; notes.txt" in found.said
+    (tmp_path / "s2.txt").write_bytes(b"CDK\xe9\t5\nXIST\t7\n")
+    with pytest.raises(
+        CountsError, match=r"s2.txt: cannot be read .*invalid UTF8 data.*Expected the counts of a sample"
+    ):
+        read_counts(tmp_path)

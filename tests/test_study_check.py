@@ -80,6 +80,47 @@ def test_column_names_are_told_before_any_count_is_read(study, monkeypatch, conf
     assert str(caught.value).startswith("1 problem ")  # one cause, one message
 
 
+def test_all_files_that_are_not_there_are_told_together(study):
+    absent = {"clinical": "none.tsv", "counts": "none.h5ad", "gene_ids": "none.gtf"}
+    with pytest.raises(CohortError) as caught:
+        study({"mine": absent})
+    assert [line for line in str(caught.value).splitlines() if "  - none.h5ad" in line] == [
+        "  - none.h5ad: no such file or folder. Expected what cohorts.mine.counts names. Check the path in the config (it starts at the folder of the config)."
+    ]
+    assert all(f"  - {file}: no such file" in str(caught.value) for file in absent.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "spelt"),
+    [
+        (str.lower, "p1"),
+        (lambda name: name.replace("P", "P-00"), "P-001"),
+        (lambda name: f"{name}\u200b", r"P1\\u200b"),
+        (lambda name: f"{name}.0", "P1.0"),
+        (lambda name: name.replace("P", "\uff30"), "\uff30"),
+    ],
+    ids=["capitals", "zeros", "invisible", "decimal", "wide"],
+)
+def test_the_other_spelling_of_a_subject_is_told(study, change, spelt):
+    with pytest.raises(CohortError, match=f"line 3: 'P1', which clinical.tsv spells '{spelt}") as caught:
+        study(clinical=CLINICAL.assign(subject_id=CLINICAL.subject_id.map(change)))
+    assert (
+        f"12 of 12 samples are not named by a subject_id: 'P0', which the clinical table spells '{visible(change('P0'))}'"
+        in str(caught.value)
+    )
+    assert "Expected such names where no table says whose the samples are. Give one under `samples:`" in str(
+        caught.value
+    )
+
+
+def test_one_number_without_end_is_one_problem(study):
+    with pytest.raises(
+        CohortError, match=r"'followup_years': 1 row.s., line 3: 'inf'. Expected a number"
+    ) as caught:
+        study(clinical=CLINICAL.assign(followup_years=[1.5, float("inf"), *CLINICAL.followup_years[2:]]))
+    assert str(caught.value).startswith("1 problem ")
+
+
 def test_a_needed_column_whose_declared_name_is_misspelt_is_one_message(study):
     with pytest.raises(CohortError, match="'subject_id' is called 'PatientNo'") as caught:
         study({"mine": {"columns": {"subject_id": "PatientNo"}}}, **{name: table.rename(columns={"subject_id": "PatientNr"}) for name, table in (("clinical", CLINICAL), ("face_ages", FACES))})  # fmt: skip

@@ -1,5 +1,7 @@
 """Reading what users type, writing what must not be half there."""
 
+import gzip
+
 import pandas as pd
 import pytest
 
@@ -64,6 +66,32 @@ def test_a_table_is_written_as_its_name_says_or_not_at_all(tmp_path, name):
     with pytest.raises(RunError, match=message):
         write_table(pd.DataFrame({"n": [1]}), tmp_path / name)
     assert (tmp_path / name).read_text() == "a page"
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("a\tb\n1\t2\n".encode("utf-16"), "UTF-16, which spreadsheets call Unicode text"),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0), "packed by gzip, which a name ending in .gz says"),
+        (b"PK\x03\x04\x80\x80", "a zip, as workbooks are whose name ends in .xlsx"),
+        (b"\xd0\xcf\x11\xe0\xa1", "a workbook of the old kind, .xls"),
+    ],
+    ids=["utf-16", "gzip", "zip", "xls"],
+)
+def test_what_is_no_text_is_told_by_its_first_bytes(tmp_path, content, what):
+    path = tmp_path / "table.csv"
+    path.write_bytes(content)
+    with pytest.raises(TableError, match=f"table.csv: not UTF-8 text .it is {what}"):
+        read_text_table(path)
+
+
+def test_a_table_may_be_packed_by_gzip(tmp_path):
+    path = tmp_path / "table.csv.gz"
+    path.write_bytes(gzip.compress("\ufeffa,b\r\n1,ü\r\n".encode(), mtime=0))
+    assert read_text_table(path).loc[2].to_dict() == {"a": "1", "b": "ü"}
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(TableError, match=r"cannot be read to its end .*Expected a whole file packed by gzip"):
+        read_text_table(path)
 
 
 def test_a_missing_table_is_told(tmp_path):

@@ -172,6 +172,14 @@ def test_lists_of_genes_that_are_none_are_told(tmp_path, name, content, messages
     assert all(re.search(message, str(told.value)) for message in messages), told.value
 
 
+def test_intervals_may_be_packed(tmp_path):
+    (tmp_path / "genes.bed.gz").write_bytes(gzip.compress(BED.encode(), mtime=0))
+    (tmp_path / "genes.bed").write_text(BED)
+    path = vcf(tmp_path, ONE)
+    packed, plain = (read(path, tmp_path / name).copies for name in ("genes.bed.gz", "genes.bed"))
+    pd.testing.assert_frame_equal(packed, plain)
+
+
 def test_samples_get_the_names_of_participants_and_unmatched_ones_are_told():
     genotypes = Genotypes(pd.DataFrame(), pd.DataFrame([[0, 1, 2]], columns=["d1", "P2", "d3"]))
     problems = Problems()

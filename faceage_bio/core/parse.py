@@ -1,8 +1,9 @@
 """Cells as typed -> values: numbers, dates (read here and nowhere else) and the words of categorical columns."""
 
 import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -70,6 +71,36 @@ def is_missing(cells: pd.Series, further: Sequence[str | float] = ()) -> pd.Seri
     return gone | to_numbers(cells).isin(numbers) if numbers else gone
 
 
+def strangers(names: pd.Series, known: Collection[str], among: str) -> pd.Series:
+    """Names that are not known, quoted, each with the known one that differs in blanks, signs, capitals or zeros in front alone.
+
+    Parameters
+    ----------
+    names : Series of str
+    known : names that there are
+    among : the table that they stand in
+
+    Returns
+    -------
+    Series of str
+        With the index that ``names`` has.
+    """
+    unknown = names[~names.isin(known)]
+    there = {_bare(name): name for name in known} if len(unknown) else {}
+    others = {name: there[_bare(name)] for name in unknown if _bare(name) in there}
+    told = [
+        repr(name) + (f", which {among} spells {others[name]!r}" if name in others else "")
+        for name in unknown
+    ]
+    return pd.Series(told, index=unknown.index, dtype=object)
+
+
+def _bare(name: str) -> str:
+    """``P-007`` and ``p7`` are one; a program may have written the number 7 as 7.0."""
+    text = re.sub(r"\.0+$", "", unicodedata.normalize("NFKC", name).casefold())
+    return re.sub(r"[\W_]", "", re.sub(r"(?<!\d)0+(?=\d)", "", text))
+
+
 def decoded(cells: pd.Series, coding: Mapping[str, str]) -> pd.Series:
     """Codes by their meanings; a program may have written the code 1 as 1.0."""
     if not coding:
@@ -120,7 +151,7 @@ def numbers(cells: pd.Series, column: str, file: str, problems: Problems, decima
             advice = "Expected a number. Write a decimal point, not a comma."
             declare = ', or declare decimal: "," in the config'
         problems.cell(file, line, column, cells[line], advice, declare=declare)
-    return values
+    return values.where(values.abs().ne(float("inf")))
 
 
 @lru_cache

@@ -17,7 +17,7 @@ import pandas as pd
 from faceage_bio.core.columns import COHORT, DEFINITION, LEDGER_COLUMNS, MODEL_ID, PHOTO, SAMPLE, SUBJECT
 from faceage_bio.core.errors import CohortError, FitError, RunError, TableError, examples
 from faceage_bio.core.results.row import WORDS, is_result, restore, without_empty
-from faceage_bio.core.user_files import harmless_table, table_as_typed
+from faceage_bio.core.user_files import harmless_table, open_packed, table_as_typed, why_no_text
 
 KEYS = (COHORT, SUBJECT, PHOTO, SAMPLE)
 ACCESS = "FACEAGE_BIO_ACCESS"  # the workflow sets it from results.access
@@ -63,14 +63,15 @@ def read_text_table(path: Path | str, sheet: str | None = None, decimal: str | N
 
         return _frame(*read_sheet(path, sheet, decimal or "."), "", path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with io.TextIOWrapper(open_packed(path), encoding="utf-8-sig") as stream:
+            text = stream.read()
     except FileNotFoundError:
         raise TableError(
             f"{path}: no such file. Expected a table. Check the path; one in a config starts at the folder of the config."
         ) from None
     except UnicodeDecodeError as error:
         raise TableError(
-            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Expected a text table or a workbook (.xlsx). Save it as CSV UTF-8, text with tabs, or .xlsx."
+            f"{path}: not UTF-8 text ({why_no_text(path, error)}). Expected a text table or a workbook (.xlsx). Save it as CSV UTF-8, text with tabs, or .xlsx."
         ) from None
     except OSError as error:
         raise TableError(

@@ -13,15 +13,29 @@ import gzip
 import io
 import re
 import zipfile
-from collections.abc import Callable, Sequence
-from contextlib import closing
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import pandas as pd
 
 from faceage_bio.core.errors import TableError, examples
 
+# what a file begins with that is no text in UTF-8
+BEGINNINGS = {
+    b"\x1f\x8b": "it is packed by gzip, which a name ending in .gz says",
+    b"BZh": "it is packed by bzip2",
+    b"\xfd7zXZ": "it is packed by xz",
+    b"PK\x03\x04": "it is a zip, as workbooks are whose name ends in .xlsx",
+    b"\xd0\xcf\x11\xe0": "it is a workbook of the old kind, .xls",
+    b"\xff\xfe": "it is UTF-16, which spreadsheets call Unicode text",
+    b"\xfe\xff": "it is UTF-16, which spreadsheets call Unicode text",
+    b"%PDF": "it is a PDF",
+    b"\x89HDF": "it is HDF5, as files are whose name ends in .h5ad",
+    b"PAR1": "it is Parquet",
+}
 # a file that unpacks to more than real data do is refused, not unpacked
 LARGEST_RATIO = 250  # a table of zeros alone packs by about 100, deflate by 1,032 at most
 HARMLESS = 256 * 2**20  # bytes; what unpacks to less is no danger whatever its ratio
@@ -31,10 +45,31 @@ RUN = re.compile(rf"'*[{SIGNS}]")
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?)?")
 
 
+def why_no_text(path: Path, error: UnicodeDecodeError) -> str:
+    """What a file is that is no text in UTF-8, by its first bytes; otherwise where it is none."""
+    with path.open("rb") as stream:
+        first = stream.read(8)
+    where = f"{error.reason} at byte {error.start}"
+    return next((what for mark, what in BEGINNINGS.items() if first.startswith(mark)), where)
+
+
+@contextmanager
+def open_text(path: Path, errors: str = "strict") -> Iterator[TextIO]:
+    """A text file for reading, packed or not; what is no text in UTF-8 is told by name where it is read."""
+    with io.TextIOWrapper(open_packed(path), encoding="utf-8-sig", errors=errors) as stream:
+        try:
+            yield stream
+        except UnicodeDecodeError as error:
+            raise TableError(
+                f"{path}: not UTF-8 text ({why_no_text(path, error)}). Expected text, plain or packed by gzip. Save it as UTF-8."
+            ) from None
+
+
 def open_packed(path: Path) -> BinaryIO:
     """A binary file for reading, unpacked if its name ends in .gz or .bgz.
 
-    Reading raises `TableError` where it unpacks to more than ``HARMLESS`` bytes and ``LARGEST_RATIO`` times its size.
+    Reading raises `TableError` where it is damaged or cut off, and where it unpacks to more than ``HARMLESS`` bytes and
+    ``LARGEST_RATIO`` times its size.
     """
     if path.suffix not in {".gz", ".bgz"}:
         return path.open("rb")
@@ -103,7 +138,12 @@ class _Bounded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:
-        n = self._packed.readinto(buffer)
+        try:
+            n = self._packed.readinto(buffer)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise TableError(
+                f"{self._path}: cannot be read to its end ({error}). Expected a whole file packed by gzip. Copy or download it again."
+            ) from None
         self._done += n
         check_ratio(self._done, self._size, self._path)
         return n

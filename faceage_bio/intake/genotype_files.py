@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import pandas as pd
 from faceage_bio.core import parse
 from faceage_bio.core.errors import Problems, TableError, examples
 from faceage_bio.core.tables import read_text_table
+from faceage_bio.core.user_files import open_packed
 
 GENE_SEPARATOR = ";"  # a variant may lie in several
 WHOLE = "Expected a whole number. Write it as it is, counted as the file's kind counts (VCF from 1; starts of BED intervals from 0)."
@@ -118,9 +120,10 @@ def _add(
 
 def _read(path: Path, problems: Problems) -> pd.DataFrame | None:
     try:
-        if path.suffix != ".bed":
+        if ".bed" not in path.suffixes:
             return read_text_table(path)
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        with open_packed(path) as stream:
+            lines = stream.read().decode("utf-8-sig").splitlines()
     except TableError as error:
         problems.other(str(error))
         return None
@@ -225,7 +228,7 @@ def _lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
     try:
         with opened(path, "rt", encoding="utf-8-sig") as stream:
             yield from enumerate(stream, start=1)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         problems.other(
             f"{path}: cannot be read to its end ({error}). Expected a whole VCF, plain or packed by gzip or bgzip. Copy it again, or pack it so."
         )

@@ -32,6 +32,7 @@ WITHOUT = {  # settings whose columns an analysis goes without
 NEAR = 0.6  # of a name that is wrong for sure
 ALIKE = 0.75  # of one that may be right
 LEAST = 0.05  # share of the samples or participants that an analysis must keep
+READ_LATER = ("photos", "counts", "single_cell", "gene_ids", "variants", "variant_genes")  # keys of files
 COLUMNS = [COHORT, "setting", "column", "n", "n_known", "n_complete"]
 
 
@@ -115,9 +116,14 @@ def _header(file: str, form: SheetForm) -> list[str]:
 def check_columns(cohort: str, settings: Mapping[str, Any], problems: Problems) -> dict[str, list[str]]:
     """The column names of a cohort's tables, which are read before any cell or count.
 
-    A problem for each table that cannot be read or lacks a needed column, and for each name under ``columns``
-    and ``codings`` that the tables that it is declared for do not have.
+    A problem for each table that cannot be read or lacks a needed column, for each name under ``columns``
+    and ``codings`` that the tables that it is declared for do not have, and for each other file that is not there.
     """
+    for key in READ_LATER:
+        if settings.get(key) and not Path(settings[key]).exists():
+            problems.other(
+                f"{settings[key]}: no such file or folder. Expected what cohorts.{cohort}.{key} names. Check the path in the config (it starts at the folder of the config)."
+            )
     forms = {table: form_of(settings, table) for table in TABLES if settings.get(table)}
     headers, needed = {}, Problems()
     for table, form in forms.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from faceage_bio.core import parse
 from faceage_bio.core.columns import (
     COHORT,
     FACE_AGE,
@@ -125,11 +126,13 @@ def check_subjects_known(
     photos: pd.DataFrame, known: set[str], file: str, clinical: str, problems: Problems
 ) -> None:
     """Every photo's subject must be in the clinical table."""
-    strangers = photos[~photos[SUBJECT].isin(known) & (photos[SUBJECT] != "")]
-    if len(strangers):
-        found = [f"line {line}: {subject!r}" for line, subject in strangers[SUBJECT].items()]
+    named = photos.loc[photos[SUBJECT] != "", SUBJECT]
+    found = [
+        f"line {line}: {told}" for line, told in parse.strangers(named, known, Path(clinical).name).items()
+    ]
+    if found:
         problems.other(
-            f"{file}: {len(strangers)} photo(s) of subjects that {clinical} does not have: {examples(found)}. "
+            f"{file}: {len(found)} photo(s) of subjects that {clinical} does not have: {examples(found)}. "
             "Expected subjects of that table. Add them there, or look for another spelling."
         )
 

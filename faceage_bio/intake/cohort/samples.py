@@ -36,6 +36,7 @@ from faceage_bio.intake.schemas import (
 # what the clinical table and the photos say of people; a file of RNA does not
 OF_PARTICIPANTS = (*SUBJECT_COLUMNS, FACE_AGE, AGE_GAP, AGE_ACCELERATION)
 TISSUE = "tissue"
+CLINIC = "the clinical table"
 
 
 def read_samples(
@@ -76,11 +77,16 @@ def read_samples(
     else:
         _check_same_names(table, names, file, settings["counts"], problems)
         _check_specimens(table, file, problems)
-    strangers = table[~table[SUBJECT].isin(known)]
-    if len(strangers):
-        found = [f"line {line}: {subject!r}" for line, subject in strangers[SUBJECT].items()]
+    found = parse.strangers(table[SUBJECT], known, CLINIC)
+    if len(found) and not settings.get("samples"):
         problems.other(
-            f"{file}: {len(strangers)} sample(s) of subjects that the cohort does not have: column 'subject_id', {examples(found)}. Expected subjects of the clinical table; add them there, or look for another spelling."
+            f"{file}: {len(found)} of {len(names)} samples are not named by a subject_id: {examples(found.tolist())}. Expected such names where no table says "
+            "whose the samples are. Give one under `samples:` (sample_id, subject_id), or look for another spelling."
+        )
+    elif len(found):
+        lines = [f"line {line}: {told}" for line, told in found.items()]
+        problems.other(
+            f"{file}: {len(found)} sample(s) of subjects that the cohort does not have: column 'subject_id', {examples(lines)}. Expected subjects of the clinical table; add them there, or look for another spelling."
         )
     table[COHORT] = cohort
     further = [name for name in table if name not in SAMPLE_COLUMNS]
@@ -152,7 +158,8 @@ def _check_same_names(
             f"{file}: {len(changed)} sample(s) have another name in {counts}: R has written {examples(told)}. Expected the same names in both; read the "
             "table with check.names = FALSE, or write the names so in both."
         )
-    if lacking := [name for name in without_counts if name not in changed]:
+    unchanged = pd.Series([name for name in without_counts if name not in changed], dtype=object)
+    if lacking := parse.strangers(unchanged, without_row, Path(counts).name).tolist():
         problems.other(
             f"{file}: {len(lacking)} sample(s) have no column in {counts}: {examples(lacking)}. Expected the same names in both; correct them, or leave the rows out."
         )
@@ -176,10 +183,10 @@ def _donors(
     for sentence in cells.said:
         print(f"{path}: {sentence}", flush=True)
     donors = sorted(set(cells.obs[SUBJECT]) - {""})
-    strangers = [donor for donor in donors if donor not in known]
-    if strangers:
+    found = parse.strangers(pd.Series(donors, dtype=object), known, CLINIC).tolist()
+    if found:
         problems.other(
-            f"{path}: {len(strangers)} donor(s) that the cohort does not have: obs column 'subject_id', {examples(strangers)}. Expected subjects of the clinical table; add them there, or look for another spelling."
+            f"{path}: {len(found)} donor(s) that the cohort does not have: obs column 'subject_id', {examples(found)}. Expected subjects of the clinical table; add them there, or look for another spelling."
         )
     table = pd.DataFrame({COHORT: cohort, SAMPLE: donors, SUBJECT: donors})
     taken = {*OF_PARTICIPANTS, *of_clinical, COHORT, SAMPLE}
@@ -235,8 +242,9 @@ def _components(settings: dict, known: set[str], problems: Problems) -> pd.DataF
         return None
     table = read.values
     check_components(table, file, problems)
-    strangers = [f"line {line}: {cell!r}" for line, cell in table[SUBJECT].items() if cell not in known]
-    if strangers:
+    found = parse.strangers(table[SUBJECT], known, CLINIC)
+    if len(found):
+        strangers = [f"line {line}: {told}" for line, told in found.items()]
         problems.other(
             f"{file}: {len(strangers)} subject(s) that the cohort does not have: {examples(strangers)}. Expected subjects of the clinical table. Correct the name, or leave the row out."
         )

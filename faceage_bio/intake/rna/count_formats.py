@@ -1,20 +1,20 @@
 """Counts in one file: a plain table, or an h5ad with samples in obs; nothing is checked here."""
 
 import csv
-import io
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 import pandas as pd
 
 from faceage_bio.core.errors import CountsError, examples
 from faceage_bio.core.tables import said_delimiter
-from faceage_bio.core.user_files import check_hdf5, open_packed
+from faceage_bio.core.user_files import check_hdf5, open_packed, open_text, why_no_text
 
+NOT_UTF8 = re.compile("[\udc80-\udcff]")  # bytes as Python keeps them
 DECIMAL_COMMA = re.compile(r"-?\d+,\d+$")
 MOST_CELLS = 2**31  # values of a table of bulk RNA, 35,000 samples of 60,000 genes
 SHOWN = 5  # lines of a gene that stands in several
@@ -54,12 +54,11 @@ class Raw:
 
 def _lines_of(file: Path, name: str) -> list[int]:
     """The lines whose first cell is the name."""
-    starts = (name, f'"{name}"')
     with open_text(file) as stream:
         return [
             number
             for number, line in enumerate(stream, 1)
-            if name and line.startswith(starts) and re.split("[\t,;]", line)[0].strip('" \r\n') == name
+            if name and as_named(re.split("[\t,;]", line, maxsplit=1)[0].strip('" \r\n')) == name
         ]
 
 
@@ -68,15 +67,10 @@ def first_line(path: Path) -> str:
     with open_text(path) as stream:
         try:
             return stream.readline()
-        except (UnicodeDecodeError, OSError, EOFError) as error:
+        except UnicodeDecodeError as error:
             raise CountsError(
-                f"{path}: not a text table ({error}). Expected raw counts. Give a TSV or CSV, an h5ad, or a folder of the counting program's files."
+                f"{path}: not a text table ({why_no_text(path, error)}). Expected raw counts. Give a TSV or CSV, an h5ad, or a folder of the counting program's files."
             ) from None
-
-
-def open_text(path: Path) -> TextIO:
-    """A text file for reading, packed or not."""
-    return io.TextIOWrapper(open_packed(path), encoding="utf-8-sig")
 
 
 def sample_of(name: str) -> str:
@@ -136,8 +130,14 @@ def read_count_table(path: Path) -> pd.DataFrame:
             f"{path}: {len(nameless)} row(s) have no name of a gene: {examples(nameless)}. Expected one in the first column of each. Name them, or take the rows out."
         )
     genes = table.pop(0)  # in place: tables of counts are large
-    table.columns, table.index = names[1:], pd.Index(genes.to_numpy(), name=names[0] or None)
+    top, *samples = map(as_named, names)
+    table.columns, table.index = samples, pd.Index([*map(as_named, genes)], name=top or None)
     return table
+
+
+def as_named(cell: str) -> str:
+    """A name as in all other tables: without blanks around it, an accent written one way."""
+    return unicodedata.normalize("NFC", cell).strip()
 
 
 def _names_of(path: Path, line: int, names: list[str], rows: list[list[str]]) -> tuple[list[str], bool]:
@@ -171,14 +171,22 @@ def _lines(path: Path, start: int, n: int) -> list[str]:
 
 
 def _check_lines(path: Path) -> None:
-    """No cell of counts goes over several lines: a quote that does has swallowed rows. No text holds a byte of zero."""
-    with open_text(path) as stream:
-        open_lines, zeros = [], []
+    """No cell of counts goes over several lines: a quote that does has swallowed rows. No text holds a byte of zero, or
+    bytes that are not UTF-8.
+    """
+    with open_text(path, "surrogateescape") as stream:
+        open_lines, zeros, undecoded = [], [], []
         for number, line in enumerate(stream, 1):
             if line.count('"') % 2:
                 open_lines.append(f"line {number}")
             if "\0" in line:
                 zeros.append(f"line {number}")
+            if not line.isascii() and NOT_UTF8.search(line):
+                undecoded.append(f"line {number}")
+    if undecoded:
+        raise CountsError(
+            f"{path}: {len(undecoded)} line(s) are not UTF-8 text: {examples(undecoded)}. Expected raw counts. Save the table as UTF-8 text."
+        )
     if zeros:
         raise CountsError(
             f"{path}: {len(zeros)} line(s) hold bytes of zero: {examples(zeros)}. Expected text. Write the table again from the counting program's files."

@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.core.errors import TableError, examples
-from faceage_bio.intake.rna.count_formats import open_text
+from faceage_bio.core.tables import read_text_table
+from faceage_bio.core.user_files import open_text
 
 ENSEMBL = re.compile(r"^(ENS[A-Z]*G\d{11})(?:\.\d+)?(?:_PAR_Y)?$")
 OTHER_SPECIES = {
@@ -150,7 +151,7 @@ def read_mapping(path: Path | str) -> dict[str, str]:
         )
     if ".gtf" in path.suffixes:
         return _mapping_of_gtf(path)
-    table = pd.read_csv(path, sep=None, engine="python", dtype=str, keep_default_na=False, comment="#")
+    table = read_text_table(path)
     names = {name.lower(): name for name in table}
     symbol, identifier = (
         next((names[name] for name in usual if name in names), None) for usual in (SYMBOLS, IDENTIFIERS)

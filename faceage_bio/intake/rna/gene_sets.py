@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.core.errors import TableError, examples
+from faceage_bio.core.user_files import open_text
 
 DIRECTIONS = {"up": 1, "down": -1, "": 0}
 NO_REASON = "declared without a reason"
@@ -74,7 +75,9 @@ def read_gmt(path: Path | str) -> dict[str, GeneSet]:
         )
     found: dict[str, list[str]] = {}
     wrong = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    with open_text(path) as stream:
+        lines = stream.read().splitlines()
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         name, *rest = [cell.strip() for cell in line.split("\t")]

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from faceage_bio.core.errors import examples
+
 LOGARITHM_AT_MOST = 40.0  # log2 of a count hardly exceeds 25
 LARGEST = 1e9  # reads of one gene in one sample; a whole flow cell has fewer
 WHOLE_OF_ESTIMATED = 0.05  # of values above 0; salmon's and RSEM's have more, TPM and FPKM fewer
@@ -22,6 +24,7 @@ SEVERAL = 6
 # Reads are counted, so the variance of a gene's counts is its mean at least, however deep libraries are. Rounded TPM and FPKM, which
 # stand for more reads than their size, may have less; genes of these means, at least so many in so many samples, have a median above 0.9
 LOW_MEANS, LOW_GENES, LOW_SAMPLES, LEAST_DISPERSION = (0.5, 2.0), 200, 10, 0.6
+LEAST_SUMMED = 3  # samples and genes, of which one may be the sum of the others
 NOT_WHOLE = "not whole numbers"
 NEEDED = "DESeq2 needs raw counts: not TPM, FPKM, CPM or logarithms. Give the counts as the counting program wrote them."
 ESTIMATED = "If these are estimated counts of salmon, RSEM or tximport, say `counts_kind: estimated`."
@@ -55,6 +58,11 @@ def problems_of_values(
     ]
     if not problems and (told := _scaled(values) or _less_than_counted(values, fractions)):
         problems.append(f"{path}: {told} {NEEDED}")
+    if sums := _sums_of_others(values):
+        told = [f"{gene!r}{f' ({line})' if (line := place(gene, '')) else ''}" for gene in table.index[sums]]
+        problems.append(
+            f"{path}: {len(sums)} row(s) hold the sum of all others: {examples(told)}. Expected genes. Take them out."
+        )
     if problems or not estimated or fractions is None or not fractions.any():
         return problems
     many = len(values) >= FEW_GENES or fractions.sum() > (1 - FEW_WHOLE) * (values > 0).sum()
@@ -168,6 +176,15 @@ def _looks_like(values: np.ndarray) -> str:
     if largest < LOGARITHM_AT_MOST:
         return f"the largest value is {largest:.6g}, as of logarithms. {NEEDED}"
     return f"the largest value is {largest:.6g}. {NEEDED}"
+
+
+def _sums_of_others(values: np.ndarray) -> list[int]:
+    """Rows that hold the sum of all others in each of several samples: a total that a spreadsheet added."""
+    if min(values.shape) < LEAST_SUMMED:
+        return []
+    twice = values.sum(axis=0) / 2
+    likely = np.flatnonzero((values[:, 0] == twice[0]) & (values.sum(axis=1) > 0))
+    return [int(row) for row in likely if (values[row] == twice).all()]
 
 
 def _scaled(values: np.ndarray) -> str:

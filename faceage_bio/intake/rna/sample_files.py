@@ -7,6 +7,7 @@ A study has hundreds of files of 60,000 genes: each is read once, the columns th
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,17 +54,36 @@ def read_folder(path: Path, strand: str | None) -> Raw:
             f"{path}: holds salmon's counts of transcripts (quant.sf), not of genes. Expected those of genes. Run salmon with --geneMap, which writes "
             "quant.genes.sf next to them, or give tximport's table of counts with `counts_kind: estimated`."
         )
-    heads = {file: _head(file) for file in files}
+    heads = _heads(files)
     if feature := [file for file in files if is_feature_counts(heads[file][0])]:
-        return _feature_counts(path, feature)
+        table = _feature_counts(path, feature)
+        return replace(table, said=table.said + _not_read(files, feature))
     if pairs := [file for file in files if _is_pair(heads[file])]:
         named = {file: _name(file) for file in pairs}
         said = f"{len(pairs)} files of two columns, gene and count, as of HTSeq"
-        return _one_column(path, named, 1, said)
+        table = _one_column(path, named, 1, said)
+        return replace(table, said=table.said + _not_read(files, pairs))
     raise CountsError(
         f"{path}: no counts found in this folder; it holds {examples([file.name for file in files]) or 'no file'}. Expected STAR's "
         f"*{STAR}, GDC's *{GDC}, featureCounts' tables, HTSeq's two columns, RSEM's *.genes.results or salmon's quant.genes.sf. Put one kind of them there."
     )
+
+
+def _heads(files: Sequence[Path]) -> dict[Path, list[str]]:
+    """The first lines of each file; [""] of one that cannot be read."""
+    heads = {}
+    for file in files:
+        try:
+            heads[file] = _head(file)
+        except (OSError, TableError):
+            heads[file] = [""]
+    return heads
+
+
+def _not_read(files: Sequence[Path], read: Sequence[Path]) -> list[str]:
+    """A sentence on the files of a folder that are not of the kind that was read."""
+    others = [file.name for file in files if file not in read]
+    return [f"{len(others)} other file(s) not read: {examples(others)}"] if others else []
 
 
 def _gdc(path: Path, gdc: list[Path], files: list[Path], strand: str | None) -> Raw:
@@ -265,13 +285,8 @@ def _number(cell: str) -> float | None:
 
 
 def _unpacked(file: Path) -> bytes:
-    try:
-        with open_packed(file) as stream:
-            return stream.read().removeprefix(UTF8_MARK)
-    except (OSError, EOFError) as error:
-        raise CountsError(
-            f"{file}: cannot be read to its end ({error}). Expected the counts of a sample. Copy or download it again."
-        ) from None
+    with open_packed(file) as stream:
+        return stream.read().removeprefix(UTF8_MARK)
 
 
 def _header(content: bytes) -> tuple[int, list[str]]:
@@ -289,13 +304,10 @@ def _header(content: bytes) -> tuple[int, list[str]]:
 
 
 def _head(file: Path, n: int = 20) -> list[str]:
-    """The first lines of a file; [""] where it is none of text."""
-    try:
-        with open_packed(file) as stream:
-            lines = [stream.readline(1 << 20) for _ in range(n)]
-        return [line.decode("utf-8-sig").rstrip("\r\n") for line in lines if line] or [""]
-    except (OSError, EOFError, UnicodeDecodeError, TableError):
-        return [""]
+    """The first lines of a file, whatever they hold."""
+    with open_packed(file) as stream:
+        lines = [stream.readline(1 << 20) for _ in range(n)]
+    return [line.decode("utf-8-sig", "replace").rstrip("\r\n") for line in lines if line] or [""]
 
 
 def _is_pair(lines: list[str]) -> bool:
