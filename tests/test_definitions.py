@@ -15,7 +15,13 @@ from faceage_bio.analyses.acceleration.acceleration_stage import (
     plain_people,
     sensitivity,
 )
-from faceage_bio.analyses.acceleration.definitions import KINDS, column_of, define, normative_scores
+from faceage_bio.analyses.acceleration.definitions import (
+    KINDS,
+    column_of,
+    define,
+    definition_hazards,
+    normative_scores,
+)
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError
@@ -57,6 +63,20 @@ def test_only_a_curve_takes_a_bend_out(kind, flat):
     found = table[column_of(kind, "cohort")]
     r = np.corrcoef(found[found.notna()], bend[found.notna()])[0, 1]
     assert (abs(r) < 0.05) == flat
+
+
+@pytest.mark.parametrize("face_age", [lambda age: 0 * age + 66, lambda age: 0.8 * age + 10, lambda age: age])
+def test_face_ages_that_follow_age_alone_have_no_acceleration_and_no_hazard_ratio_of_it(face_age):
+    # what floating-point numbers leave of them, 1e-14 years, has hazard ratios of 0 and of infinity
+    table = people().assign(
+        followup_years=lambda table: 1 + table.index % 7 / 3, event=lambda table: table.index % 3 == 0
+    )
+    table = defined(table.assign(face_age=face_age(table.chronological_age), event=table.event.astype(float)))
+    residuals = [column_of(kind, "cohort") for kind in KINDS]
+    assert (table[residuals].dropna() == 0).all(axis=None)
+    hazards = definition_hazards(table, 10.0).set_index("term").loc[residuals]
+    assert hazards.estimate.isna().all()
+    assert told(hazards).str.fullmatch("not estimated, because acceleration .* does not vary").all()
 
 
 def coefficient(table, column):

@@ -1,6 +1,7 @@
 """Age acceleration: face age that chronological age does not explain."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pandas as pd
 from faceage_bio.core.errors import CohortError, FitError
 from faceage_bio.stats.minimum_sizes import AGES_FOR_LINE, FOR_LINE
 
+Ages = TypeVar("Ages", pd.Series, np.ndarray)
 ROUNDING = 1e-9  # years; residuals that are nowhere larger are none
 
 
@@ -82,5 +84,10 @@ def age_acceleration(
         See `fit_line`.
     """
     line = line or fit_line(face_age, chronological_age)
-    excess = face_age - line.expected(chronological_age)
-    return excess if excess.abs().max() > ROUNDING else excess * 0.0
+    return years_above(face_age, line.expected(chronological_age))
+
+
+def years_above(face_age: Ages, expected: pd.Series | np.ndarray) -> Ages:
+    """Face age above that expected; zero for all if it is rounding of floating-point numbers for all."""
+    years = face_age - expected
+    return years if np.nanmax(np.abs(years), initial=0.0) > ROUNDING else years * 0.0

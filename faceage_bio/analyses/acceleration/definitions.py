@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from faceage_bio.analyses.age_residual import fit_line
+from faceage_bio.analyses.age_residual import fit_line, years_above
 from faceage_bio.core.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -284,7 +284,7 @@ def define(people: pd.DataFrame, settings: Acceleration, places: Sequence[str] =
             inside = reference[group.index] | (place == "cohort")
             try:
                 expected = judge(group, inside, *_curve(kind, settings))
-                people.loc[group.index, column] = group[FACE_AGE] - expected
+                people.loc[group.index, column] = years_above(group[FACE_AGE], expected)
             except FitError as error:
                 if place == settings.fit_in == "reference" and kind == settings.definition:
                     raise CohortError(
@@ -336,7 +336,8 @@ def _in_sex_sd(
         if len(values) >= OF_A_SEX and values.std() > 0:
             result[mine] = group.loc[mine, AGE_ACCELERATION] / values.std()
         elif mine.any():
-            why.append(reason("too_few_of_sex", sex=sex, n=len(values)))
+            few = len(values) < OF_A_SEX
+            why.append(reason("too_few_of_sex", sex=sex, n=len(values)) if few else reason("no_variation"))
     if not why and not result.notna().any():
         why.append(reason("no_recorded_sex_of_participants"))
     return result, tuple(why)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.acceleration.photo_that_counts import DAYS_PER_YEAR
-from faceage_bio.analyses.age_residual import fit_line
+from faceage_bio.analyses.age_residual import fit_line, years_above
 from faceage_bio.core.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -131,7 +131,8 @@ def reliability_table(photos: pd.DataFrame, within_days: int | None, cohort: str
     try:
         first = photos[photos[AGE].notna()].drop_duplicates(SUBJECT)
         line = fit_line(first[FACE_AGE], first[AGE])
-        acceleration = values[FACE_AGE] - line.expected(pairs[[f"{AGE}_1", f"{AGE}_2"]]).to_numpy()
+        expected = line.expected(pairs[[f"{AGE}_1", f"{AGE}_2"]]).to_numpy()
+        acceleration = years_above(values[FACE_AGE], expected)
         values[AGE_ACCELERATION] = acceleration[~np.isnan(acceleration).any(axis=1)]
     except FitError as error:
         why = error
