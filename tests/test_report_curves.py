@@ -8,7 +8,7 @@ import pytest
 
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.pages import survival_page
-from faceage_bio.report.plot import WIDTH
+from faceage_bio.report.plot import WIDTH, Scale
 from faceage_bio.report.sections_curves import Panel, curves_section, step_curves
 from faceage_bio.report.tables_by_place import collect
 from tests.browser import emulate
@@ -165,6 +165,13 @@ def test_no_death_does_not_stop_the_page(tmp_path):
     text = page(tmp_path, data_of().assign(event=0.0, cause=None))
     assert "not estimated, because there was no death" in text
     assert "no cause of death is known" in text
+
+
+def test_follow_up_that_is_zero_for_all_does_not_stop_the_page(tmp_path):
+    data = data_of().assign(followup_years=0.0)
+    page(tmp_path, data.assign(event=1.0 * (data.index % 2), cause=None))
+    assert Scale(0.0, 0.0, 10, 20)(0.0) == 10
+    assert Scale(2.0, 2.0, 10, 20, log=True)(2.0) == 10
 
 
 def test_numbers_that_go_on_after_the_curves_keep_the_figure_in_its_width():

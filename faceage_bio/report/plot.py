@@ -33,9 +33,11 @@ BETWEEN = (VIOLET, BROWN, "#50648C", "#783CF0")
 
 
 class Scale:
-    """Numbers to units of the figure, linear or logarithmic."""
+    """Numbers to units of the figure, linear or logarithmic; an axis without an extent has one of 1, or of a factor of 10."""
 
     def __init__(self, low: float, high: float, start: float, end: float, log: bool = False):
+        if high == low:
+            high = 10 * low if log else low + 1
         self.low, self.high, self.start, self.end, self.log = low, high, start, end, log
 
     def __call__(self, value):
