@@ -89,7 +89,7 @@ def test_a_good_study_is_read(study):
         manifest | p2,b | p2, | 'subject_id': 1 row.*line 3. This row needs an identifier. Write it
         manifest | a.jpg,2020-01-01 | a.jpg, | 'followup_date': 1 row.*It needs the subject's photo_date; give that, or followup_years instead
         samples | s2,b | s1,b | 'sample_id': 2 row.*stands more than once
-        samples | s2,b | s9,b | samples\.csv: 1 sample.s. have no column in .*counts\.csv: s9\. Expected the same names in both; correct
+        samples | s2,b | s9,b | samples\.csv: 1 sample.s. have no column in .*counts\.csv: 's9'\. Expected the same names in both; correct
         samples | s2,b | s2,zoe | samples.csv: 1 sample.s. of subjects .* column 'subject_id', line 3: 'zoe'. Expected subjects of the clinical table; add
         counts | 5,7 | 5.25,7.5 | not whole numbers, such as 5\.25 for gene 'CDK6' in sample 's1' .line 2, column 's1'.; the largest value is 12
         counts | 5,7 | -5,7 | are negative
@@ -281,7 +281,7 @@ def test_a_manifest_without_rows_paths_or_photos_is_told(study):
     for message, more in {
         "manifest.csv: no rows below the header. Expected one at least. Save": {"manifest": MANIFEST.partition("\n")[0] + "\n"},
         "'path': 1 row.*line 3: ''. Expected a file name. Write the photo's name": {"manifest": MANIFEST.replace("p2,b,b.jpg", "p2,b,")},
-        "gone: no such file or folder. Expected what cohorts.mine.photos names. Check": {"photos": str(study.folder / "gone")},
+        "gone: no such file or folder. Expected what cohorts.c.photos names. Check": {"photos": str(study.folder / "gone")},
     }.items():  # fmt: skip
         with pytest.raises(CohortError, match=message):
             study(**more)
