@@ -261,3 +261,5 @@ def test_few_participants_are_refused():
     double = pd.DataFrame({"age": np.arange(60.0), "again": np.arange(60.0)})
     with pytest.raises(FitError, match="singular"):
         pooled_linear([linear_sums(pd.Series(np.arange(60.0)), double)])
+    with pytest.raises(FitError, match="the outcome follows exactly from the terms"):
+        pooled_linear([linear_sums(0.1 * double["age"] + 3, double[["age"]])])

@@ -24,7 +24,7 @@ PACKAGES = ("survival", "sandwich", "emmeans", "DESeq2", "limma", "metafor")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reproduce")
     models = [*cox(people(), strata=["smoking"])[1](), *late_models()]
-    own = list(curves(people(), strata=("sex",)))
+    own = [*curves(people(), strata=("sex",)), *ending_at_one_half()]
     rows, pooled = meta_analysis()
     contrasted = [*contrasts(people())[1](), *rows["phenotype/phenotypes"]]
     write_scripts(
@@ -48,6 +48,13 @@ def meta_analysis():
 def late_models():
     """The same study as another cohort: delayed entry, robust errors."""
     return [replace(model, cohort="south") for model in cox(late(people()), cluster="ward")[1]()]
+
+
+def ending_at_one_half():
+    """The same as another cohort, whose survival curve ends at its median."""
+    table = people().assign(followup_years=lambda d: d["followup_years"].rank(method="first") / 10)
+    table["event"] = (table["followup_years"] <= table["followup_years"].median()).astype(float)
+    return [replace(one, cohort="south") for one in curves(table)]
 
 
 def run(command, folder):

@@ -58,6 +58,13 @@ def test_kappa_and_its_interval_are_those_of_r(name):
         assert getattr(found, part) == pytest.approx(GOLDEN.loc[name, part], rel=1e-9)
 
 
+@pytest.mark.parametrize(("counts", "kappa"), [([[5, 0], [0, 5]], 1.0), ([[0, 5], [5, 0]], -1.0)])
+def test_kappa_without_an_estimate_of_its_variance_has_no_interval(counts, kappa):
+    found = cohens_kappa(counts)
+    assert found.estimate == pytest.approx(kappa)
+    assert np.isnan([found.ci_lower, found.ci_upper, found.standard_error]).all()
+
+
 @pytest.mark.parametrize(("counts", "why"), [([[0, 0], [0, 0]], "they judged nothing in common"), ([[9, 0], [0, 0]], "the same answer throughout"), ([[2, 0], [1, 0]], "the same answer throughout")])  # fmt: skip
 def test_kappa_that_means_nothing_is_not_given(counts, why):
     with pytest.raises(FitError, match=why):

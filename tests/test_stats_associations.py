@@ -11,7 +11,7 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.group_differences import adjusted_difference, hedges_g, variance_share
 from faceage_bio.stats.imputation import _augment, _multinomial, impute, pool
-from faceage_bio.stats.linear import correlation, fit_linear, marginal_means, mean_interval, welch
+from faceage_bio.stats.linear import Estimate, correlation, fit_linear, marginal_means, mean_interval, welch
 from faceage_bio.stats.matching import common_spread, match_nearest, standardised_difference
 from faceage_bio.stats.multiplicity import benjamini_hochberg, holm
 from faceage_bio.stats.robustness import e_value_of_difference
@@ -347,10 +347,21 @@ def test_a_regression_of_the_imputation_that_does_not_settle_is_told():
 
 
 SAME, EXPOSED = np.ones(4), pd.Series([True, True, False, False])
+LAST_TWO = pd.DataFrame({"group: c": [1.0], "group: d": [-1.0]})
+ROUNDED = np.array([0.3, 0.1 + 0.2, 0.3, 0.3])
+GROUPS = pd.DataFrame(
+    {f"group: {name}": np.repeat([0.0, *np.eye(3)[place]], 3) for place, name in enumerate("bcd")}
+)
+CONSTANT = np.array([0.3, 0.3, 0.1 + 0.2, 7.1, 7.1, 7.1, 2, 2, 2, 5, 6, 8])  # but for the last group
 NOISE = np.random.default_rng(1)
 REFUSED = {
     "hedges": (lambda: hedges_g(SAME, SAME), "the values do not vary"),
     "welch": (lambda: welch(SAME, SAME), "the values do not vary"),
+    "rounded": (lambda: welch(ROUNDED, SAME * 0.3), "the values do not vary"),
+    "rounded g": (lambda: hedges_g(ROUNDED, SAME * 0.3), "the values do not vary"),
+    "rounded correlation": (lambda: correlation(ROUNDED, np.arange(4.0)), "a correlation needs 4 pairs that vary"),
+    "constant groups": (lambda: Estimate.of(fit_linear(pd.Series(CONSTANT), GROUPS).terms.loc["group: b"]), "the values do not vary"),
+    "constant later groups": (lambda: Estimate.of(fit_linear(pd.Series(CONSTANT[::-1]), GROUPS).combine(LAST_TWO).loc[0]), "the values do not vary"),
     "mean": (lambda: mean_interval(SAME), "the values do not vary"),
     "spread": (lambda: standardised_difference(EXPOSED.astype(float), EXPOSED, 0.0), "the values do not vary within the groups"),
     "linear": (lambda: fit_linear(pd.Series(np.ones(6)), pd.DataFrame({"x": np.arange(6.0)})), "the outcome follows exactly from the terms, or does not vary"),

@@ -200,6 +200,11 @@ def test_one_cohort_keeps_its_own_interval():
     assert np.isnan(got.prediction_lower[0])
 
 
+def test_equal_cohorts_have_no_heterogeneity():
+    got = ma.pool([0.25, 0.25], [0.5, 0.5], "EE", "z")
+    assert (got.q[0], got.q_p_value[0], got.i2[0]) == (0, 1, 0)
+
+
 @pytest.mark.parametrize("se", [[0.1, 0.0], [0.1, -0.2], [0.1, np.nan]])
 def test_errors_must_be_positive(se):
     with pytest.raises(FitError, match="standard errors"):

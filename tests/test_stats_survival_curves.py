@@ -1,5 +1,7 @@
 """Curves, restricted means, log-rank tests and competing risks equal R's: script and versions in tests/golden/survival_curves."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,6 +72,15 @@ def test_curves_equal_survfit(name, interval):
         assert (curve.ci_lower[curve.years.between(5, 15)] < 0.75).all()
         theirs[1, 0] = ours[1, 0]
     np.testing.assert_allclose(ours, theirs, rtol=1e-12, equal_nan=True)
+    equal(astuple(median(curve)), f"{name} {interval} median")
+
+
+@pytest.mark.parametrize("interval", TYPES)
+def test_the_median_of_a_curve_that_ends_at_one_half_is_that_printed_by_survfit(interval):
+    half = data.half()
+    curve = kaplan_meier(half.time, half.status, interval=interval)
+    assert curve.survival.iloc[-1] == pytest.approx(0.5)
+    equal(astuple(median(curve)), f"half {interval} median")
 
 
 def test_numbers_at_risk_equal_survfit():

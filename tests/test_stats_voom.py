@@ -136,3 +136,12 @@ def test_what_cannot_be_estimated_is_told():
     lone = np.column_stack([np.ones(5), [1.0, 0, 0, 0, 0]])
     with pytest.raises(FitError, match="one sample alone determines a term"):
         hc3(np.ones((5, 1)), lone, np.eye(2))
+
+
+def test_an_outcome_or_groups_that_do_not_vary_have_no_test():
+    groups = np.column_stack([np.ones(9), np.repeat(np.eye(3), 3, axis=0)[:, 1:]])
+    y = np.column_stack([np.full(9, 0.1), [0.3, 0.3, 0.1 + 0.2, 7.1, 7.1, 7.1, 5, 6, 8]])
+    _, error, t, p = hc3(y, groups, np.eye(3)[1:])
+    assert (error[[0, 1, 0], [0, 0, 1]] == 0).all()
+    assert np.isnan([t, p])[:, [0, 1, 0], [0, 0, 1]].all()
+    assert p[1, 1] < 0.05

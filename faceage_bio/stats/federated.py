@@ -293,7 +293,7 @@ def pooled_linear(
     Raises
     ------
     FitError
-        Terms that are combinations of others at all sites.
+        Terms that are combinations of others at all sites, or an outcome that follows from them.
     """
     xx, xy, yy, n = (sum(getattr(one, name) for one in sums) for name in ("xx", "xy", "yy", "n"))
     df = n - len(sums) - (len(xy) if len(sums) else 0)
@@ -301,6 +301,8 @@ def pooled_linear(
     try:
         if sums:
             beta = np.linalg.solve(xx, xy)
+            if yy - beta @ xy <= 1e-12 * yy:
+                raise FitError("outcome_follows")
             parts.append((beta, (yy - beta @ xy) / df * np.linalg.inv(xx)))
         if len(parts) == 1:
             return *parts[0], float(df) if sums else np.inf

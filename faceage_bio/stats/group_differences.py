@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special, stats
 
 from faceage_bio.core.errors import FitError
-from faceage_bio.stats.linear import NORMAL_975, Estimate, LinearFit, correlation
+from faceage_bio.stats.linear import NORMAL_975, Estimate, LinearFit, constant, correlation
 
 RESAMPLES = 2000
 SEED = 2025  # fixed, so that an interval does not change from run to run
@@ -74,7 +74,7 @@ def standard_deviation(values: np.ndarray) -> Estimate:
 
 def _bootstrap(values: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> Estimate:
     values = np.asarray(values, dtype=np.float64)
-    if len(values) < 3 or np.ptp(values) == 0:
+    if len(values) < 3 or constant(values):
         raise FitError("too_few_varying", needed=3)
     random = np.random.default_rng(SEED)
     at_once = max(1, BLOCK // len(values))
@@ -207,7 +207,7 @@ def hedges_g(a: np.ndarray, b: np.ndarray) -> StandardisedDifference:
         raise FitError("small_group", needed=2)
     df = len(a) + len(b) - 2
     pooled = np.sqrt(((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / df)
-    if pooled == 0:
+    if constant(a) and constant(b):
         raise FitError("values_constant")
     correction = np.exp(special.gammaln(df / 2) - np.log(np.sqrt(df / 2)) - special.gammaln((df - 1) / 2))
     g = float(correction * (a.mean() - b.mean()) / pooled)

@@ -201,7 +201,7 @@ def pool(estimates: Sequence[float], standard_errors: Sequence[float], df_comple
     ----------
     estimates, standard_errors : one for each completed table, at least 2
     df_complete : float
-        Degrees of freedom if nothing had been missing.
+        Degrees of freedom if nothing had been missing; finite.
 
     Raises
     ------

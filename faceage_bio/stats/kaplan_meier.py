@@ -180,10 +180,11 @@ class Quantile:
 
 
 def quantile(curve: pd.DataFrame, share: float) -> Quantile:
-    """The time by which ``share`` has died, and the times at which the interval's ends cross that height, as R's ``quantile``.
+    """The time by which ``share`` has died, and the times at which the interval's ends cross that height, as R's ``print(survfit)``.
 
     A curve that stays at that height for a while gives the middle of the stretch, and so do the interval's
-    ends. The interval is of the type of the curve's own.
+    ends; where it ends at that height, the first time (R's ``quantile`` the middle to the last time). The
+    interval is of the type of the curve's own.
     """
     height = 1 - share
 

@@ -13,6 +13,8 @@ from faceage_bio.stats.blocks import split
 from faceage_bio.stats.design import RANK_TOLERANCE, independent, independent_columns
 
 NORMAL_975 = float(stats.norm.ppf(0.975))
+NOTHING = 1e-20  # of a variance: a smaller one is rounding of zero
+CANCELLED = 1e-12  # of the parts that a variance is the sum of: a smaller one is rounding of zero
 
 
 @dataclass(frozen=True)
@@ -32,10 +34,18 @@ class Estimate:
 
     @classmethod
     def of(cls, row: pd.Series) -> "Estimate":
-        """The estimate of a row of `LinearFit.terms` or `LinearFit.combine`."""
+        """The estimate of a row of `LinearFit.terms` or `LinearFit.combine`.
+
+        Raises
+        ------
+        FitError
+            Without a standard error: the groups that it compares do not vary.
+        """
         columns = ["estimate", "ci_lower", "ci_upper", "p_value", "standard_error"]
         value, lower, upper, p_value, error = row[columns].astype(float).tolist()
-        return cls(value, lower, upper, p_value, error, value / error if error > 0 else np.nan)
+        if not error > 0:
+            raise FitError("values_constant")
+        return cls(value, lower, upper, p_value, error, value / error)
 
     @classmethod
     def by_t(cls, value: float, error: float, df: float = np.inf, null: float = 0.0) -> "Estimate":
@@ -80,7 +90,10 @@ class LinearFit:
         """
         full = weights.reindex(columns=self.terms.index, fill_value=0.0).to_numpy(dtype=np.float64)
         estimate = full @ self.terms["estimate"].to_numpy()
-        error = np.sqrt(np.einsum("ij,jk,ik->i", full, self.covariance.to_numpy(), full))
+        covariance = self.covariance.to_numpy()
+        variance = np.einsum("ij,jk,ik->i", full, covariance, full)
+        size = np.einsum("ij,jk,ik->i", np.abs(full), np.abs(covariance), np.abs(full))
+        error = np.sqrt(np.where(variance > CANCELLED * size, variance, 0.0))
         return with_t(estimate, error, self.df, weights.index)
 
     def wald(self, names: Sequence[str]) -> "WaldTest":
@@ -146,9 +159,12 @@ def fit_linear(y: pd.Series, design: pd.DataFrame) -> LinearFit:
     inverse = np.linalg.solve(r, q.T) / length[:, np.newaxis]
     estimate, residuals = inverse @ outcome, outcome - q @ (q.T @ outcome)
     rss = float(residuals @ residuals)
-    if rss <= 1e-20 * max(float(outcome @ outcome), 1e-300):  # rounding leaves some of nothing
+    if rss <= NOTHING * max(float(outcome @ outcome), 1e-300):
         raise FitError("outcome_follows")
     covariance = np.square(residuals / (1 - leverage)) * inverse @ inverse.T
+    # of terms that rest on groups without spread
+    flat = np.diag(covariance) <= NOTHING * rss / (n - p) * (inverse**2).sum(axis=1)
+    covariance[flat], covariance[:, flat] = 0.0, 0.0
     terms = with_t(estimate, np.sqrt(np.diag(covariance)), n - p, names)
     return LinearFit(terms, pd.DataFrame(covariance, index=names, columns=names), n - p, rss, n)
 
@@ -168,9 +184,9 @@ def leverages(q: np.ndarray, code: str = "single_sample_term") -> np.ndarray:
 
 
 def with_t(estimate: np.ndarray, error: np.ndarray, df: float, names: Sequence[str]) -> pd.DataFrame:
-    """Estimates with t intervals and p-values of the tests against zero."""
+    """Estimates with t intervals and p-values of the tests against zero; NaN where there is no error."""
     half = special.stdtrit(df, 0.975) * error
-    ratio = np.divide(np.abs(estimate), error, out=np.zeros_like(error), where=error > 0)
+    ratio = np.divide(np.abs(estimate), error, out=np.full_like(error, np.nan), where=error > 0)
     ends = {"ci_lower": estimate - half, "ci_upper": estimate + half}
     found = {"estimate": estimate, "standard_error": error, **ends, "p_value": 2 * special.stdtr(df, -ratio)}
     return pd.DataFrame(found, index=names)
@@ -187,12 +203,16 @@ def welch(a: np.ndarray, b: np.ndarray) -> Estimate:
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if min(len(a), len(b)) < 2:
         raise FitError("small_group", needed=2)
-    if a.var() == 0 and b.var() == 0:
+    if constant(a) and constant(b):
         raise FitError("values_constant")
-    test = stats.ttest_ind(a, b, equal_var=False)
-    low, high = test.confidence_interval()
-    error = np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
-    return Estimate(*map(float, (a.mean() - b.mean(), low, high, test.pvalue, error, test.statistic)))
+    one, other = a.var(ddof=1) / len(a), b.var(ddof=1) / len(b)
+    df = (one + other) ** 2 / (one**2 / (len(a) - 1) + other**2 / (len(b) - 1))
+    return Estimate.by_t(a.mean() - b.mean(), np.sqrt(one + other), df)
+
+
+def constant(values: np.ndarray) -> bool:
+    """Whether values differ by rounding alone."""
+    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
 
 
 def mean_interval(values: np.ndarray) -> Estimate:
@@ -206,12 +226,9 @@ def mean_interval(values: np.ndarray) -> Estimate:
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 2:
         raise FitError("too_few_values", needed=2)
-    if np.ptp(values) <= 1e-12 * np.abs(values).max():
+    if constant(values):
         raise FitError("values_constant")
-    test = stats.ttest_1samp(values, 0.0)
-    low, high = test.confidence_interval()
-    error = values.std(ddof=1) / np.sqrt(len(values))
-    return Estimate(*map(float, (values.mean(), low, high, test.pvalue, error, test.statistic)))
+    return Estimate.by_t(values.mean(), values.std(ddof=1) / np.sqrt(len(values)), len(values) - 1)
 
 
 def spread(values: pd.Series) -> float:
@@ -236,7 +253,7 @@ def correlation(a: np.ndarray, b: np.ndarray) -> Estimate:
         Fewer than 4 pairs, or one side does not vary.
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if len(a) < 4 or a.std() == 0 or b.std() == 0:
+    if len(a) < 4 or constant(a) or constant(b):
         raise FitError("too_few_pairs", needed=4)
     test = stats.pearsonr(a, b)
     low, high = test.confidence_interval()
@@ -270,8 +287,13 @@ def hc3(y: np.ndarray, design: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
     influence = np.linalg.solve(r.T, contrasts.T).T @ q.T  # of each sample on each sum, shape (k, n)
     estimate = np.linalg.solve(r.T, contrasts.T).T @ scores
     weights = (influence / (1 - leverage)) ** 2
-    parts = split(np.arange(y.shape[1]), n)  # residuals of some outcomes at a time
-    squares = [weights @ (y[:, part] - q @ scores[:, part]) ** 2 for part in parts]
+    squares = []
+    for part in split(np.arange(y.shape[1]), n):  # residuals of some outcomes at a time
+        residuals = (y[:, part] - q @ scores[:, part]) ** 2
+        residuals[:, residuals.sum(axis=0) <= NOTHING * (y[:, part] ** 2).sum(axis=0)] = 0.0
+        found = weights @ residuals
+        least = NOTHING * np.outer(weights.sum(axis=1), residuals.mean(axis=0))
+        squares.append(np.where(found > least, found, 0.0))
     error = np.sqrt(np.concatenate(squares, axis=1))
     t = np.divide(estimate, error, out=np.full_like(estimate, np.nan), where=error > 0)
     return np.stack([estimate, error, t, 2 * stats.t.sf(np.abs(t), n - p)])
@@ -289,8 +311,8 @@ def marginal_means(fit: LinearFit, design: pd.DataFrame, indicators: dict[str, s
     """Means and differences of a factor's levels over a balanced grid of everything else, as R's emmeans.
 
     Numeric covariates stand at their mean; every level of a further factor weighs the same, however many
-    participants it has (``weights = "equal"``). Searle, Speed and Milliken 1980,
-    doi:10.1080/00031305.1980.10483031.
+    participants it has (``weights = "equal"``). By default emmeans takes a number of two values for a factor: equal
+    with ``cov.keep = NULL``. Searle, Speed and Milliken 1980, doi:10.1080/00031305.1980.10483031.
 
     Parameters
     ----------
@@ -356,7 +378,7 @@ def explained(y: np.ndarray, terms: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     centred, q = y - y.mean(axis=0), np.linalg.qr(terms - terms.mean(axis=0))[0]
     total = (centred**2).sum(axis=0)
     within = ((centred - q @ (q.T @ centred)) ** 2).sum(axis=0)
-    varies = total > 1e-20 * np.maximum((y**2).sum(axis=0), 1e-300)
+    varies = total > NOTHING * np.maximum((y**2).sum(axis=0), 1e-300)
     share = np.where(varies, 1 - within / np.where(varies, total, 1), np.nan)
     with np.errstate(divide="ignore"):
         f = (share / p) / ((1 - share) / (n - p - 1))

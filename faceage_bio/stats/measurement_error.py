@@ -7,7 +7,7 @@ elsewhere, such as repeated measurements, and both assume that it is the same fo
 nothing about the outcome.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from scipy import stats
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.linear import Estimate, least_squares, mean_interval
 from faceage_bio.stats.minimum_sizes import REPEATED
+from faceage_bio.stats.prediction_accuracy import normal_estimate
 
 STEPS = (0.5, 1.0, 1.5, 2.0)  # error variances added, in multiples of its own; R's simex takes the same
 DRAWS = 200
@@ -190,7 +191,8 @@ def cohens_kappa(counts: np.ndarray) -> Estimate:
     Parameters
     ----------
     counts : int array, shape (k, k)
-        Row: the first judge's answer; column: the second's.
+        Row: the first judge's answer; column: the second's. Where they agree in everything or in nothing the
+        interval is NaN: its variance is estimated as zero.
 
     Raises
     ------
@@ -207,7 +209,7 @@ def cohens_kappa(counts: np.ndarray) -> Estimate:
     if max(counts.sum(axis=0).max(), counts.sum(axis=1).max()) == total:
         raise FitError("one_answer")
     found = kappa(counts)
-    return Estimate(*map(float, (found.kappa, found.kappa_low, found.kappa_upp, np.nan, found.std_kappa)))
+    return replace(normal_estimate(float(found.kappa), float(found.std_kappa)), p_value=np.nan)
 
 
 @dataclass(frozen=True)

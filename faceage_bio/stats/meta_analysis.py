@@ -183,7 +183,7 @@ def pool(
     h2 = 1 + _ratio(fit.tau2, typical)
     if method == "EE":
         h2 = _ratio(fit.q, k - 1.0)
-        i2 = 100 * np.maximum(0, 1 - _ratio(1, h2))
+        i2 = 100 * np.maximum(0, 1 - 1 / np.maximum(h2, TINY))
     alone = k < 2
     i2, h2 = np.where(alone, np.nan, i2), np.where(alone, np.nan, h2)
     df = k - (1.0 if prediction_df == "k-1" else 2.0)

@@ -218,7 +218,7 @@ def censoring(years: np.ndarray, event: np.ndarray, horizon: float) -> Censoring
     years, event : arrays, shape (n,)
         End of observation, all from time 0 on, and 1 where it is a death.
     horizon : float
-        Who is censored exactly then was alive then.
+        Who is censored exactly then was alive then, and is a control; riskRegression leaves such participants out.
     """
     years, event = np.round(np.asarray(years, dtype=np.float64), DIGITS), np.asarray(event).astype(bool)
     case = event & (years <= horizon)

@@ -152,7 +152,7 @@ def lowest_point(outcome: pd.Series, x: pd.Series, others: pd.DataFrame) -> dict
     """
     terms, covariance, df, middle = quadratic(outcome, x, others)
     (line, square), p_value = terms["estimate"], terms.loc["square", "p_value"]
-    if square <= 0 or p_value >= ALPHA:
+    if square <= 0 or not p_value < ALPHA:
         raise FitError("no_u_shape", coefficient=f"{square:.2g}", p=f"{p_value:.3f}")
     place = middle - line / (2 * square)
     low, high = np.percentile(x, [EDGE, 100 - EDGE])

@@ -130,10 +130,10 @@ def _means(frame: Frame, margins: Callable[[], Margins]) -> list[dict]:
         mine = frame.members(level)
 
         def margin(level=level) -> dict:
-            row = margins().means.loc[level]
+            row = Estimate.of(margins().means.loc[level])
             # face age at the mean age of all, less that age: the years of the raw column
-            years = {name: row[name] - mean_age for name in ("estimate", "ci_lower", "ci_upper")}
-            return years | {"standard_error": row["standard_error"], "model": MARGINS}
+            years = {name: getattr(row, name) - mean_age for name in ("estimate", "ci_lower", "ci_upper")}
+            return years | {"standard_error": row.standard_error, "model": MARGINS}
 
         def mean(mine=mine) -> dict:
             untested = {"p_value": np.nan, "statistic": np.nan, "model": "mean (t)"}

@@ -53,12 +53,14 @@ def cox_by_lifelines(model: Model) -> dict[str, float]:
 def curve_by_lifelines(curves: Curves, group: str) -> tuple[pd.DataFrame, float]:
     """A group's curve, indexed by time: survival, ci_lower, ci_upper (log-log); and median survival."""
     from lifelines import KaplanMeierFitter
+    from lifelines.utils import median_survival_times
 
     own = curves.people[curves.people[GROUP] == group]
     fit = KaplanMeierFitter().fit(own[FOLLOWUP], own[EVENT], entry=own.get(ENTERED))
     table = pd.concat([fit.survival_function_, fit.confidence_interval_], axis=1)
     table.columns = ["survival", "ci_lower", "ci_upper"]
-    return table, float(fit.median_survival_time_)
+    # rounding of a product may leave a height of one half a little above it
+    return table, float(median_survival_times(fit.survival_function_.round(12)))
 
 
 def log_rank_by_lifelines(curves: Curves) -> dict[str, float]:

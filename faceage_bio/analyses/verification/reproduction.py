@@ -115,7 +115,8 @@ def _curves(curves: Curves, folder: Path, own: list[dict]) -> dict:
         for row in known[known["measure"] == "median survival"].to_dict("records"):
             told["median"] = f"{curves.cohort}: median survival, years"
             _note(own, told["median"], row)
-            if (np.abs(curves.curve["survival"] - 0.5) < HALF).any():
+            above_half = curves.curve["survival"] - 0.5
+            if (np.abs(above_half) < HALF).any() and (above_half < -HALF).any():
                 told["known"] = str(reason("lifelines_median"))
     for row in known[known["measure"] == "log-rank chi-square"].to_dict("records"):
         if not told["entered"]:

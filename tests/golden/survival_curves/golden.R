@@ -5,20 +5,24 @@ options(digits = 17)
 out <- list()
 add <- function(name, values) out[[length(out) + 1]] <<- data.frame(quantity = name, value = as.numeric(values))
 chi <- function(x, df) c(x, df, pchisq(x, df, lower.tail = FALSE))
-lung <- read.csv("lung.csv"); heart <- read.csv("heart.csv"); late <- read.csv("late.csv")
+lung <- read.csv("lung.csv"); half <- read.csv("half.csv"); heart <- read.csv("heart.csv"); late <- read.csv("late.csv")
 types <- c("log-log", "log", "plain")
-# curves: heights and intervals at fixed days, quartiles, at each type; of everybody, and with delayed entry
+# curves: heights and intervals at fixed days, quartiles, medians as printed, at each type; of everybody, and with delayed entry
+printed <- function(f) summary(f)$table[c("median", "0.95LCL", "0.95UCL")]
 curve <- function(name, make, days) for (type in types) {
   f <- make(type); s <- summary(f, times = days)
   add(paste(name, type, "survival"), s$surv); add(paste(name, type, "error"), s$std.err); add(paste(name, type, "risk"), s$n.risk)
   add(paste(name, type, "lower"), s$lower); add(paste(name, type, "upper"), s$upper)
   q <- quantile(f, c(0.25, 0.5, 0.75)); add(paste(name, type, "quantiles"), t(rbind(q$quantile, q$lower, q$upper)))
+  add(paste(name, type, "median"), printed(f))
 }
 curve("lung", function(type) survfit(Surv(time, status) ~ 1, lung, conf.type = type), c(50, 183, 365, 700))
 curve("lung ecog 2", function(type) survfit(Surv(time, status) ~ 1, lung, subset = ecog == 2, conf.type = type), c(50, 183, 365))
 curve("late", function(type) survfit(Surv(start, time, status) ~ 1, late, conf.type = type), c(20, 100, 365, 700))
 curve("heart", function(type) survfit(Surv(start, stop, event) ~ 1, heart, conf.type = type, subset = transplant == 1), c(50, 183, 365))
-add("late followup", summary(survfit(Surv(start, time, 1 - status) ~ 1, late, conf.type = "log-log"))$table[c("median", "0.95LCL", "0.95UCL")])
+add("late followup", printed(survfit(Surv(start, time, 1 - status) ~ 1, late, conf.type = "log-log")))
+# a curve that ends at one half: print gives the day of the last death, quantile the middle from there to the last day
+for (type in types) add(paste("half", type, "median"), printed(survfit(Surv(time, status) ~ 1, half, conf.type = type)))
 # restricted means and their standard errors
 mean_of <- function(f, day) { m <- summary(f, rmean = day)$table; if (is.matrix(m)) as.numeric(t(m[, c("rmean", "se(rmean)")])) else m[c("rmean", "se(rmean)")] }
 add("rmst lung", mean_of(survfit(Surv(time, status) ~ 1, lung), 365)); add("rmst sex", mean_of(survfit(Surv(time, status) ~ sex, lung), 500))
