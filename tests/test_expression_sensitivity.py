@@ -282,7 +282,7 @@ def test_the_page_shows_variants_and_a_card_for_each_gene(tmp_path):
     config = config_of(["one"], expression={"panel": PANEL})
     page = association_page(collected(tmp_path, tables), config, [CARD])
     for text in ("Leaving out any one sample, the estimate is between", "hidden component whatever their cause",
-                 "not estimated, because not given", "Prespecified genes, one by one</h2>", "CELLAGE (falls)", "Points are means of equal groups of samples",
+                 "not estimated, because not given", "Prespecified genes, one by one</h2>", "CELLAGE (decreases)", "Points are means of equal groups of samples",
                  "In none of the included sets", "Not estimated, because it was not tested"):  # fmt: skip
         assert text in page or text.replace("&#39;", "'") in page, text
     assert page.count('<details class="card">') == len(PANEL)

@@ -100,7 +100,7 @@ def test_n_of_a_cohort_is_the_same_everywhere_in_a_release(tmp_path):
     pages = {path.name: path.read_text() for path in (tmp_path / "share").glob("*.html")}
     captions = re.findall(r"</b> in (\w+) \(n = (\d+), \d+ deaths\): Kaplan-Meier", pages["survival.html"])
     assert set(captions) == {("one", "129"), ("two", "147")}
-    assert {"129", "147"} <= set(re.findall(r"All participants: (\d+) participants", pages["survival.html"]))
+    assert {"129", "147"} <= set(re.findall(r"All participants: n = (\d+), ", pages["survival.html"]))
     flows = re.findall(r"Participants with follow-up: (\d+)", pages["association.html"])
     assert set(flows) == {"129", "147"}
     # 276 is the sum of both cohorts, which no table has

@@ -252,7 +252,7 @@ def test_strangers_among_the_donors_are_told_and_cells_without_a_donor_are_none(
     data.obs["subject_id"] = [None if k == 6 else d for k, d in enumerate(data.obs.subject_id)]
     samples, problems = read_donors(written(data, tmp_path), "d0 d1 d2")
     assert samples.sample_id.tolist() == ["d0", "d1", "d2", "d3"]
-    message = r"1 donor\(s\) that the cohort does not have: obs column 'subject_id', d3. Expected"
+    message = r"1 donor\(s\) that the cohort does not have: obs column 'subject_id', 'd3'. Expected"
     with pytest.raises(Exception, match=message):
         problems.stop_if_any()
 

@@ -480,7 +480,7 @@ def test_shards_and_a_second_opinion_in_a_study_of_ones_own(demo, tmp_path):
     assert bias.estimate == pytest.approx((people.face_age_2 - people.face_age).mean())
     page = page_of(tmp_path, "association")
     assert "Agreement with a second age model</h2>" in page
-    assert "Mean of the crop against " in page
+    assert "Mean of the crop compared with " in page
 
 
 def test_given_face_ages_are_the_same_acceleration_as_the_photos_they_came_from(demo, tmp_path):
