@@ -12,7 +12,7 @@ from faceage_bio.analyses.acceleration.repeats import dated_photos
 from faceage_bio.analyses.age_residual import age_acceleration
 from faceage_bio.analyses.survival.follow_up import prepare, read_people
 from faceage_bio.core.errors import CohortError, ConfigError, Problems
-from faceage_bio.core.parse import date_problem, dates_of
+from faceage_bio.core.parse import date_problem, dates_of, to_numbers
 from faceage_bio.core.results.reasons import in_words
 from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import write_table
@@ -99,6 +99,12 @@ def test_one_row_per_photo_where_photos_are_asked(read):
 def test_identifiers_that_look_like_huge_numbers_end_nothing(read, texts):
     table = read("face_age chronological_age checksum\n60 61 {}\n62 63 {}\n".format(*texts))
     assert table.checksum.tolist() == texts
+
+
+@pytest.mark.parametrize("kind", [object, "string"])  # pandas' own conversion breaks down in both
+def test_words_of_either_kind_that_look_like_huge_numbers_are_no_numbers(kind):
+    cells = pd.Series(["1.5", "12e45678901234567890", None], dtype=kind)
+    assert to_numbers(cells).fillna(-1).tolist() == [1.5, -1, -1]
 
 
 def test_huge_numbers_are_no_measurements(read):

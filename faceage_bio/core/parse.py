@@ -125,7 +125,7 @@ def to_numbers(cells: pd.Series, decimal: str = ".") -> pd.Series:
     pandas' own conversion breaks down (a segmentation fault) on exponents such as that of
     12e45678901234567890, which a hash or an identifier may look like; those are no numbers here.
     """
-    if cells.dtype != object:
+    if cells.dtype != object and not isinstance(cells.dtype, pd.StringDtype):
         return pd.to_numeric(cells, errors="coerce")
 
     def number(cell: object) -> float:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, FiniteFloat, NonNegativeInt, PositiveFloat, Vali
 import faceage_bio
 from faceage_bio.core.columns import ENTRY, EVENT, FOLLOWUP, SUBJECT
 from faceage_bio.core.errors import FaceAgeBioError, PrivacyError, RunError
+from faceage_bio.core.parse import to_numbers
 from faceage_bio.core.tables import OWNER_ONLY, digest_of, write_text
 from faceage_bio.release.rule import midpoint
 from faceage_bio.stats.cox_fit import numbers
@@ -218,13 +219,13 @@ def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.Data
 
 
 def _numbers(values: pd.Series) -> pd.Series:
-    try:
-        return pd.to_numeric(values)
-    except (TypeError, ValueError):
+    numbers = to_numbers(values)
+    if (numbers.isna() & values.notna()).any():
         raise RunError(
             f"column {values.name} of the site's table holds words. Expected numbers, or a term of one of its levels. "
             f"Ask the coordinator for another request, such as --term {values.name}=LEVEL."
-        ) from None
+        )
+    return numbers
 
 
 def data_version(people: pd.DataFrame, key: bytes) -> str:
