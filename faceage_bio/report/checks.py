@@ -4,7 +4,7 @@ Each check is a function of the tables. The limits are defined here and printed 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -40,45 +40,49 @@ CAMERAS = ("camera", "device", "scanner", "hospital", "centre", "center", "clini
 FAIR = {
     "difference in mean error": "bias", "difference in mean absolute error": "MAE", "ratio of standard deviations": "spread",
 }  # fmt: skip
-LIMITS: tuple[tuple[str, str], ...] = (
-    (FOLLOWS_AGE, f"red if the upper 99% bound of r is below that expected from the released ages of FaceAge (slope {RELEASED_SLOPE:g}, residual SD {RELEASED_SPREAD:g} years) at the SD of age of the cohort"),
-    ("Origin of the weights", "amber until reference ages were matched"),
-    ("Age dependence", f"amber from a correlation with age of {CORRELATION[0]:g}, red from {CORRELATION[1]:g}"),
-    ("Proportional hazards", "amber if a test of face age or of the whole model has p < survival.alpha, red if no time-varying model could be fitted"),
-    ("Events per variable", f"amber below {EVENTS[0]:g} in any model that was estimated, red below {EVENTS[1]:g} in the age-adjusted model"),
-    ("Missing data", f"amber from {100 * MISSING[0]:g}% of any variable of Table 1, exposure or set of covariates, red from {100 * MISSING[1]:g}%"),
-    ("Site and camera", f"amber at p < {FALSE_ALARM:g} of any test between sites, red if RNA batch and age acceleration are confounded"),
-    ("Fairness", f"amber at q < {FALSE_ALARM:g} of a difference in bias, MAE or spread at the same age, red from {FAIR_YEARS:g} years"),
-    ("Validity range", f"amber from {100 * OUTSIDE[0]:g}% of a cohort outside the ages tested, red from {100 * OUTSIDE[1]:g}%"),
-    (SOFTWARE, "red if a number of a Cox model, curve, log-rank test, adjusted contrast or pooled estimate differs by more than 1e-6, or over 1% of the genes by more than 0.05 in log10 p; known differences count apart; amber if one is larger than is known"),
-)  # fmt: skip
-MATTERS: tuple[tuple[str, str], ...] = (
-    (
-        FOLLOWS_AGE,
+# name: what its states mean, and what follows from the worst of them for the results
+CHECKS: Mapping[str, tuple[str, str]] = {
+    FOLLOWS_AGE: (
+        f"red if the upper 99% bound of r is below that expected from the released ages of FaceAge (slope {RELEASED_SLOPE:g}, residual SD {RELEASED_SPREAD:g} years) at the SD of age of the cohort",
         "If face age does not follow age, it measures something else, and no result can be interpreted",
     ),
-    (
-        "Origin of the weights",
+    "Origin of the weights": (
+        "amber until reference ages were matched",
         "Results can be compared with those of FaceAge only if the weights are the published ones",
     ),
-    ("Age dependence", "An association with age acceleration may then be one with age"),
-    ("Proportional hazards", "The hazard ratio is an average over a follow-up in which it changes"),
-    (
-        "Events per variable",
+    "Age dependence": (
+        f"amber from a correlation with age of {CORRELATION[0]:g}, red from {CORRELATION[1]:g}",
+        "An association with age acceleration may then be one with age",
+    ),
+    "Proportional hazards": (
+        "amber if a test of face age or of the whole model has p < survival.alpha, red if no time-varying model could be fitted",
+        "The hazard ratio is an average over a follow-up in which it changes",
+    ),
+    "Events per variable": (
+        f"amber below {EVENTS[0]:g} in any model that was estimated, red below {EVENTS[1]:g} in the age-adjusted model",
         "Models with few events per variable are unstable: estimates too extreme, intervals too narrow",
     ),
-    ("Missing data", "Complete cases may differ from all participants"),
-    (
-        "Site and camera",
+    "Missing data": (
+        f"amber from {100 * MISSING[0]:g}% of any variable of Table 1, exposure or set of covariates, red from {100 * MISSING[1]:g}%",
+        "Complete cases may differ from all participants",
+    ),
+    "Site and camera": (
+        f"amber at p < {FALSE_ALARM:g} of any test between sites, red if RNA batch and age acceleration are confounded",
         "Differences between sites or cameras may be taken for differences between participants",
     ),
-    ("Fairness", "Differences between subgroups may be differences in the error of the model"),
-    (
-        "Validity range",
+    "Fairness": (
+        f"amber at q < {FALSE_ALARM:g} of a difference in bias, MAE or spread at the same age, red from {FAIR_YEARS:g} years",
+        "Differences between subgroups may be differences in the error of the model",
+    ),
+    "Validity range": (
+        f"amber from {100 * OUTSIDE[0]:g}% of a cohort outside the ages tested, red from {100 * OUTSIDE[1]:g}%",
         "The error of the model is not known at other ages; results restricted to the tested ages are shown",
     ),
-    (SOFTWARE, "A number that another package does not give may be a fault of the software"),
-)
+    SOFTWARE: (
+        "red if a number of a Cox model, curve, log-rank test, adjusted contrast or pooled estimate differs by more than 1e-6, or over 1% of the genes by more than 0.05 in log10 p; known differences count apart; amber if one is larger than is known",
+        "A number that another package does not give may be a fault of the software",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ def ranked(checks: Sequence[Check]) -> list[Check]:
 def weakest_point(checks: Sequence[Check]) -> tuple[Check, str] | None:
     """The check that stands worst, with what follows from it for the results; None if none ran."""
     first = checks[0]
-    return None if first.state == NOT_RUN else (first, dict(MATTERS)[first.name])
+    return None if first.state == NOT_RUN else (first, CHECKS[first.name][1])
 
 
 def tally(checks: Sequence[Check]) -> str:

@@ -10,8 +10,8 @@ from faceage_bio.core.columns import POOLED
 from faceage_bio.core.config import Config
 from faceage_bio.report import figures, flow
 from faceage_bio.report.checks import (
+    CHECKS,
     FOLLOWS_AGE,
-    LIMITS,
     PROBLEM,
     all_checks,
     cohorts_off_age,
@@ -128,7 +128,7 @@ def summary(tables: ReportTables, config: dict, cards: Sequence[dict], run: dict
         "tally": tally(checks),
         "weakest": weakest_point(checks),
         "cohorts": describe_cohorts(tables, config),
-        "check_limits": LIMITS,
+        "check_limits": [(name, limit) for name, (limit, _) in CHECKS.items()],
         "verification": verification_section(tables),
         "changes": run["changes"] if run else None,
         "changed": change_sentence(run["changes"]) if run else "",
