@@ -23,15 +23,21 @@ from faceage_bio.core.results.result_tables import is_declared, key_of, never_re
 from faceage_bio.core.results.row import KEPT, columns_of, restore
 from faceage_bio.core.settings.settings_genes import Expression
 from faceage_bio.core.settings.settings_report import Release
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import cohort_of
 from faceage_bio.intake.observation import check_follow_up
+from faceage_bio.intake.plain import with_covariates
 from faceage_bio.intake.rna.raw import problems_of_values
 from faceage_bio.release.rule import release
 
 __all__ = [
     "GeneTables", "age_acceleration", "cox_models", "gene_panel", "read_participants", "release_tables", "simulate_cohort",
 ]  # fmt: skip
-PANEL = tuple(Expression().panel)
+SURVIVAL, EXPRESSION, RELEASE = (
+    Survival(),
+    Expression(),
+    Release(),
+)  # defaults of all arguments of these names
 
 
 class GeneTables(NamedTuple):
@@ -46,13 +52,13 @@ class GeneTables(NamedTuple):
 
 def cox_models(
     participants: pd.DataFrame,
-    sequential_adjustment: Sequence[str] = ("sex",),
-    covariates: Sequence[str] = (),
+    sequential_adjustment: Sequence[str] = tuple(SURVIVAL.sequential_adjustment),
+    covariates: Sequence[str] = tuple(SURVIVAL.covariates),
     *,
-    per_years: float = 10.0,
-    groups: Mapping[str, Sequence[float]] | None = None,
-    strata: Sequence[str] = (),
-    cluster: str | None = None,
+    per_years: float = SURVIVAL.per_years,
+    groups: Mapping[str, Sequence[float]] = SURVIVAL.groups,
+    strata: Sequence[str] = tuple(SURVIVAL.strata),
+    cluster: str | None = SURVIVAL.cluster,
 ) -> pd.DataFrame:
     """Hazard ratios for death of face age, age acceleration and chronological age in sequentially adjusted
     Cox models.
@@ -63,7 +69,8 @@ def cox_models(
     ----------
     participants : DataFrame, shape (n, any)
         face_age, chronological_age and followup_years (years), event (1 = died), and the covariates;
-        entry_years where observation starts late. age_acceleration is made where it lacks.
+        entry_years where observation starts late. age_acceleration is made where it lacks; models go without
+        covariates of the defaults that lack.
     sequential_adjustment : columns that enter one after the other, after age
     covariates : further columns of the full model
     per_years : years that hazard ratios are given for
@@ -90,7 +97,7 @@ def cox_models(
         per_years=per_years,
         sequential_adjustment=sequential_adjustment,
         covariates=covariates,
-        groups={name: _listed(cuts) for name, cuts in (groups or {}).items()},
+        groups={name: _listed(cuts) for name, cuts in groups.items()},
         strata=strata,
         cluster=cluster,
     )
@@ -104,16 +111,16 @@ def cox_models(
 def gene_panel(
     participants: pd.DataFrame,
     counts: pd.DataFrame,
-    panel: Sequence[str] = PANEL,
-    covariates: Sequence[str] = ("chronological_age", "sex"),
+    panel: Sequence[str] = tuple(EXPRESSION.panel),
+    covariates: Sequence[str] = tuple(EXPRESSION.covariates),
     *,
     samples: pd.DataFrame | None = None,
-    per_years: float = 10.0,
-    min_count: int = 10,
-    min_samples: int = 10,
-    headline: str = "auto",
-    permutations: int = 50,
-    seed: int = 1,
+    per_years: float = EXPRESSION.per_years,
+    min_count: int = EXPRESSION.min_count,
+    min_samples: int = EXPRESSION.min_samples,
+    headline: str = EXPRESSION.headline,
+    permutations: int = EXPRESSION.permutations,
+    seed: int = EXPRESSION.seed,
 ) -> GeneTables:
     """Log2 fold changes per ``per_years`` of age acceleration, adjusted for age and covariates, by DESeq2's
     method and limma-voom.
@@ -180,7 +187,7 @@ def gene_panel(
 
 
 def release_tables(
-    tables: Mapping[str, pd.DataFrame], rounding: int = Release().rounding
+    tables: Mapping[str, pd.DataFrame], rounding: int = RELEASE.rounding
 ) -> dict[str, pd.DataFrame]:
     """Result tables as they may leave: counts rounded to the midpoint of ``rounding``, what follows from
     small counts redacted.
@@ -289,7 +296,7 @@ def _check_result(place: str, table: pd.DataFrame) -> None:
 
 
 def _checked(participants: pd.DataFrame, needed: Sequence[str]) -> pd.DataFrame:
-    """A copy with one row per participant from 0 on.
+    """A copy with one row per participant from 0 on, and the covariates of the defaults.
 
     Raises
     ------
@@ -311,4 +318,4 @@ def _checked(participants: pd.DataFrame, needed: Sequence[str]) -> pd.DataFrame:
             f"participants: subject_id {examples(doubled)} stands more than once. Expected one row per participant. Keep one of each."
         )
     problems.stop_if_any()
-    return table
+    return with_covariates(table)

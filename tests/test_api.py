@@ -1,6 +1,7 @@
 """The functions for notebooks: the page's example runs, and they give what the steps give."""
 
 import doctest
+import inspect
 import re
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import faceage_bio as fa
 from faceage_bio.cli.main import STEPS
+from faceage_bio.core.config import Config
 from faceage_bio.core.errors import CohortError, ConfigError, CountsError, FaceAgeBioError
 from faceage_bio.core.results.row import without_empty
 from faceage_bio.core.tables import read_table
@@ -33,6 +35,37 @@ def test_every_function_has_a_docstring_and_is_listed():
         assert getattr(fa, name).__doc__, name
     with pytest.raises(AttributeError, match="has no attribute 'cox'; it has GeneTables"):
         _ = fa.cox
+
+
+def test_every_default_is_that_of_the_setting():
+    config = Config()
+    for function, section in (
+        (fa.cox_models, config.survival),
+        (fa.gene_panel, config.expression),
+        (fa.release_tables, config.release),
+    ):
+        given = {name: one.default for name, one in inspect.signature(function).parameters.items()}
+        shared = given.keys() & type(section).model_fields.keys()
+        assert shared >= {"per_years", "covariates"} or shared == {"rounding"}
+        for name in shared:
+            setting = getattr(section, name)
+            assert given[name] == (tuple(setting) if isinstance(setting, list) else setting), name
+
+
+def test_of_covariates_that_lack_cox_models_go_without_defaults_and_all_others_are_told(cohort):
+    participants, counts = cohort
+    few = participants.drop(columns=["site", "ecog", "bmi"])
+    cox = fa.cox_models(few)
+    full = cox[(cox.step == "full") & (cox.term == "face_age")].iloc[0]
+    assert full.estimate > 0
+    assert re.search("site.*ecog|ecog.*site", full.reason)
+    with pytest.raises(
+        CohortError,
+        match=r"expression\.covariates names 'bmi', but neither the clinical nor the samples table has a value of it",
+    ):
+        fa.gene_panel(few, counts)
+    with pytest.raises(CohortError, match="'waist'"):
+        fa.cox_models(few, covariates=["waist"])
 
 
 def test_cox_models_are_those_of_the_step(cohort, tmp_path):

@@ -80,8 +80,13 @@ def read_plain(
         )
     problems.stop_if_any()
     if AGE in needed and Path(path).suffix != ".parquet":
-        table = table.assign(**{name: None for name in COVARIATES if name not in table})
+        table = with_covariates(table)
     return table.astype({name: "float64" for name in NUMBERS if name in table}).reset_index(drop=True)
+
+
+def with_covariates(table: pd.DataFrame) -> pd.DataFrame:
+    """With an empty column for each covariate of the defaults that lacks, so that models go without it and say so."""
+    return table.assign(**{name: None for name in COVARIATES if name not in table})
 
 
 def _check(

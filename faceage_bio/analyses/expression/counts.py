@@ -59,23 +59,24 @@ def choose_samples(
     Raises
     ------
     CohortError
-        A covariate that no table has, a tissue that no sample is of, several tissues of a participant among
+        A covariate that no sample has, a tissue that no sample is of, several tissues of a participant among
         which nothing decides, or no sample of anybody in the analysis table.
     """
     columns = columns_of(covariates)
     ordered = by_date(samples)
     further = [name for name in samples if name not in (COHORT, SUBJECT, SAMPLE)]
     people = ordered.merge(table.drop(columns=[COHORT, *further], errors="ignore"), on=SUBJECT, how="left")
-    unknown = [name for name in columns if name not in people]
-    if unknown:
-        raise CohortError(
-            f"expression.covariates names {', '.join(map(repr, unknown))}, but neither the clinical nor the samples table has it. "
-            f"There are: {', '.join(sorted(map(str, people.columns)))}. Expected some of these. Correct the name, or add the column to one of the tables."
-        )
     if len(samples) and not samples[SUBJECT].isin(table[SUBJECT]).any():
         raise CohortError(
             f"none of the {len(samples)} samples is of a person of the analysis table: the samples name {examples(list(samples[SUBJECT]), 3)}, "
             f"the table {examples(list(table[SUBJECT]), 3)}. Expected the same participants in both. Write subject_id in both in one way."
+        )
+    if unknown := [
+        name for name in columns if name not in people or (len(people) and people[name].isna().all())
+    ]:
+        raise CohortError(
+            f"expression.covariates names {', '.join(map(repr, unknown))}, but neither the clinical nor the samples table has a value of it. "
+            f"There are: {', '.join(sorted(map(str, people.columns)))}. Expected some of these, with values. Correct the name, take it out, or add the column to one of the tables."
         )
     reason = pd.Series("", index=people.index)
     reason[~_of_tissue(people, tissue, repeated, columns)] = "other_tissue"
