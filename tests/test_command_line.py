@@ -239,14 +239,15 @@ def test_a_step_sees_no_setting_that_it_does_not_declare():
     ("word", "value"),
     [
         ("survival.per_years=5", 5.0), ("survival.sequential_adjustment=sex", ["sex"]), ("survival.sequential_adjustment=sex,site", ["sex", "site"]), ("survival.sequential_adjustment=[]", []),
-        ("survival.sequential_adjustment=", []), ("survival.groups.ecog=2", {"ecog": [2.0]}), ("survival.curves.face_age=65,75", {"face_age": [65.0, 75.0]}),
-        ("survival.curves.sex=levels", {"sex": "levels"}), ("survival.fleming_harrington=0,1", [0.0, 1.0]),
+        ("survival.sequential_adjustment=", []), ("survival.groups.ecog=2", {"ecog": [2.0]}), ("survival.curves={face_age: [65, 75]}", {"face_age": [65.0, 75.0]}),
+        ("survival.curves.sex=levels", Config().survival.curves | {"sex": "levels"}), ("survival.curves.face_age=65,75", Config().survival.curves | {"face_age": [65.0, 75.0]}),
+        ("phenotype.covariates.sex.role=confounder", Config().phenotype.covariates), ("report.governance=''", ""), ("survival.end_date='2024-12-31'", "2024-12-31"), ("survival.fleming_harrington=0,1", [0.0, 1.0]),
         ("survival.fleming_harrington=null", None), ("survival.end_date=2024-12-31", "2024-12-31"), ("survival.firth=true", True),
         ("phenotype.table_one.groups=-5,5", [-5.0, 5.0]), ("phenotype.table_one.groups=tertiles", "tertiles"),
     ],
 )  # fmt: skip
 def test_a_setting_is_set_by_its_name(word, value):
-    found = check_config(with_values({}, [word]), study=False)
+    found = check_config(with_values({}, [word], [*Config.model_fields], "a step"), study=False)
     for part in word.partition("=")[0].split("."):
         if isinstance(found, dict):
             break
@@ -259,6 +260,8 @@ def test_a_setting_is_set_by_its_name(word, value):
     [
         ("survival.per_year=5", r"fit-survival has no setting 'survival.per_year'. Expected one of .* Did you mean 'survival.per_years'\?"),
         ("survival.times_years=5", "fit-survival has no setting 'survival.times_years'"),
+        ("survival={per_years: 5, times_years: [9]}", "fit-survival has no setting 'survival.times_years'"),
+        ("survival=5", "fit-survival has no setting 'survival'"),
         ("survival.per_years", "expected section.setting=value, such as survival.per_years=5. Write it so"),
         ("survival.per_years=none", 'survival.per_years: found "none"'),
     ],
@@ -266,6 +269,17 @@ def test_a_setting_is_set_by_its_name(word, value):
 def test_a_setting_that_does_not_fit_is_told(word, message):
     with pytest.raises(ConfigError, match=message):
         STEPS["fit-survival"].resolve(None, [word])
+
+
+def test_a_part_of_a_setting_is_put_into_its_default():
+    for word in (
+        "faceage.quality.dark.threshold=5",
+        "faceage={quality: {dark: {action: flag, threshold: 5}}}",
+    ):
+        found = STEPS["predict-face-age"].resolve(None, [word]).faceage
+        dark = found.quality.dark
+        assert (dark.action, dark.threshold) == (Config().faceage.quality.dark.action, 5)
+        assert found.quality.bright == Config().faceage.quality.bright
 
 
 def test_a_study_needs_cohorts_and_a_step_by_hand_does_not():

@@ -206,6 +206,8 @@ def test_settings_of_pooling_can_be_given(zips, tmp_path):
     assert "overlap" in (tmp_path / "r/tables/pooled/meta_analysis/estimates.tsv").read_text()
     with pytest.raises(ConfigError, match="--set: 1 problem"):
         output_of(pool, "pooling.method=guess")
+    with pytest.raises(ConfigError, match=r"site pool has no setting 'survival\.per_years'"):
+        output_of(pool, "survival.per_years=5")
 
 
 def test_sites_have_controls_of_their_own_and_cohorts_of_a_site_may_share_them(zips):

@@ -263,7 +263,7 @@ def pool(
     if allowed_signers:
         for path, one in zip(bundles, read, strict=True):
             check_signature(path, one.site, allowed_signers)
-    settings = with_values({"pooling": {}}, sets)
+    settings = with_values({"pooling": {}}, sets, ["pooling"], "site pool")
     check_config(settings, "--set", study=False)
     pooled = pool_bundles(read, output, settings["pooling"])
     for name, values in differing_settings(read).items():

@@ -316,27 +316,62 @@ def _in_line(value: Any) -> str:
     return text.removesuffix("\n").removesuffix("\n...")
 
 
-def with_values(content: dict[str, Any], sets: Sequence[str]) -> dict[str, Any]:
+def with_values(
+    content: dict[str, Any], sets: Sequence[str], known: Sequence[str], command: str
+) -> dict[str, Any]:
     """A config's content in which these settings, as ``survival.per_years=5``, have the values given.
+
+    A part of a mapping, as ``survival.curves.sex=levels``, is put into what the content or else the default has.
+
+    Parameters
+    ----------
+    content : of a config's file
+    sets : words of ``--set``
+    known : dotted names of the settings that the command uses
+    command : for messages
 
     Raises
     ------
     ConfigError
-        A word is not of this form, or names a part of what has no parts.
+        A word is not of this form, names a part of what has no parts, or a setting that the command does not use.
     """
     content = deepcopy(content)
     for word in sets:
-        name, sign, value = word.partition("=")
+        name, sign, text = word.partition("=")
+        value = _read_value(text, name)
+        _check_known(word, name, value, known, command)
         *way, last = name.split(".")
         place: Any = content
+        default: Any = Config()
         for key in way:
-            place = place.setdefault(key, {}) if isinstance(place, dict) else None
+            default = default.get(key) if isinstance(default, dict) else getattr(default, key, None)
+            place = place.setdefault(key, _parts(default)) if isinstance(place, dict) else None
         if not sign or not isinstance(place, dict):
             raise ConfigError(
                 f"--set {word!r}: expected section.setting=value, such as survival.per_years=5. Write it so."
             )
-        place[last] = _read_value(value, name)
+        place[last] = value
     return content
+
+
+def _parts(default: Any) -> dict[str, Any]:
+    """Of a mapping its parts; of a section what it cannot be without."""
+    if isinstance(default, dict):
+        return {key: one.model_dump() if isinstance(one, Closed) else one for key, one in default.items()}
+    return default.model_dump(exclude_defaults=True) if isinstance(default, Closed) else {}
+
+
+def _check_known(word: str, name: str, value: Any, known: Sequence[str], command: str) -> None:
+    """A name, or each key of a mapping that holds several settings, is one of those known."""
+    if isinstance(value, dict) and any(one.startswith(f"{name}.") for one in known):
+        for key, part in value.items():
+            _check_known(word, f"{name}.{key}", part, known, command)
+    elif not any(f"{name}.".startswith(f"{one}.") for one in known):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(
+            f"--set {word!r}: {command} has no setting {name!r}. Expected one of {', '.join(known)}.{hint} Correct the name."
+        )
 
 
 def _read_value(text: str, name: str) -> Any:
@@ -347,7 +382,7 @@ def _read_value(text: str, name: str) -> Any:
         value = text
     kinds = {get_origin(one) or one for one in _kinds(name)}
     if not kinds - {str, NoneType} and value is not None:
-        return text  # a day or a number, in a setting of words
+        return value if isinstance(value, str) else text  # a day or a number, in a setting of words
     several = "," in text or not kinds - {list, NoneType}
     whole = isinstance(value, (list, dict)) or (value is None and NoneType in kinds)
     if list in kinds and several and not whole:

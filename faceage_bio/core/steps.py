@@ -5,7 +5,6 @@ Command line, help, the rule's parameters and the record of what ran come from t
 itself is defined once, as a field of `settings`.
 """
 
-import difflib
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +25,6 @@ from faceage_bio.core.config import (
     values_of,
     with_values,
 )
-from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.settings.closed import Closed
 
 ConfigFile = Annotated[
@@ -172,15 +170,7 @@ class Step:
             A setting that the step does not use, or a value that does not fit.
         """
         known = [name for used in self.uses for name, *_ in fields_of(used)]
-        for one in sets:
-            name = one.partition("=")[0]
-            if not any(f"{name}.".startswith(f"{used}.") or used.startswith(f"{name}.") for used in known):
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f" Did you mean {near[0]!r}?" if near else ""
-                raise ConfigError(
-                    f"--set {one!r}: {self.name} has no setting {name!r}. Expected one of {', '.join(known)}.{hint} Correct the name."
-                )
-        content = with_values(read_yaml(config) if config else {}, sets)
+        content = with_values(read_yaml(config) if config else {}, sets, known, self.name)
         return check_config(
             content, source=str(config or "--set"), folder=config.parent if config else None, study=False
         )
