@@ -3,6 +3,19 @@
 In a notebook: ``import faceage_bio as fa``; the functions are those of `faceage_bio.api`.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from faceage_bio.api import (
+        GeneTables,
+        age_acceleration,
+        cox_models,
+        gene_panel,
+        read_participants,
+        release_tables,
+        simulate_cohort,
+    )
+
 __version__ = "0.2.0"
 __all__ = [
     "GeneTables",
@@ -16,7 +29,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     """A function of the API; pandas and the methods are imported with the first one."""
     if name not in __all__:
         raise AttributeError(f"module 'faceage_bio' has no attribute {name!r}; it has {', '.join(__all__)}")
@@ -25,5 +38,5 @@ def __getattr__(name):
     return getattr(api, name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return __all__

@@ -260,10 +260,9 @@ def simulate_cohort(n: int = 150, seed: int = 1) -> tuple[pd.DataFrame, pd.DataF
 
 def _listed(value: object) -> object:
     """A sequence as the config has it; a word stays one, which no list of the config is."""
-    listed = isinstance(value, (Sequence, set, pd.Index, pd.Series, np.ndarray)) and not isinstance(
-        value, str
-    )
-    return list(value) if listed else value
+    if isinstance(value, (Sequence, set, pd.Index, pd.Series, np.ndarray)) and not isinstance(value, str):
+        return list(value)
+    return value
 
 
 def _settings(function: str, section: str, **values: object) -> Any:

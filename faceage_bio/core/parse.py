@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
+from typing import Any
 
 import pandas as pd
 
@@ -128,7 +129,7 @@ def to_numbers(cells: pd.Series, decimal: str = ".") -> pd.Series:
     if cells.dtype != object and not isinstance(cells.dtype, pd.StringDtype):
         return pd.to_numeric(cells, errors="coerce")
 
-    def number(cell: object) -> float:
+    def number(cell: Any) -> float:
         if not isinstance(cell, str):
             return float("nan") if cell is None or pd.isna(cell) else float(cell)
         if decimal == ",":
@@ -212,8 +213,8 @@ def dates(
         if advice:
             declare = FORMATTED.get(advice, "")
             problems.where(file, cells.rename(column), cells == cell, advice, declare=declare)
-        else:
-            days[cell] = pd.Timestamp(*_fields(cell, date_format)[: 6 if clock else 3])
+        elif parts := _fields(cell, date_format):
+            days[cell] = pd.Timestamp(*parts[: 6 if clock else 3])
     return pd.to_datetime(cells.map(days))
 
 

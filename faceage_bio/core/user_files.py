@@ -137,7 +137,7 @@ class _Bounded(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: Any, /) -> int:
         try:
             n = self._packed.readinto(buffer)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
