@@ -257,11 +257,11 @@ DISKS = {
     "full": ("mount -t tmpfs -o size=32k none store", r"No space left on device", 0),
     "read-only": ("mount --bind store store && mount -o remount,ro,bind store", r"Read-only file system", 3),
 }
-ON_THAT_DISK = """
+ON_THAT_DISK = f"""
 import sys, pandas as pd
 from pathlib import Path
 from faceage_bio.faces.faceage.store import PhotoStore
-from tests.test_photo_store import ENGINE
+ENGINE = {ENGINE!r}
 rows = pd.read_parquet("rows.parquet")
 store = PhotoStore(Path("store"), ENGINE)
 print("known", len(store.find(sorted(Path("photos").resolve().iterdir()))))
