@@ -245,7 +245,7 @@ def test_unknown_and_doubled_sets_are_told(tmp_path):
     message = r"the name.s. SenMayo are taken by another set. Expected a name of its own for each. Give"
     with pytest.raises(TableError, match=message):
         choose_sets(["SenMayo"], [tmp_path / "mine.gmt"])
-    with pytest.raises(TableError, match="no such file"):
+    with pytest.raises(TableError, match=r"no such file. Expected gene sets. Give a GMT file"):
         choose_sets([], [tmp_path / "absent.gmt"])
     (tmp_path / "latin.gmt").write_bytes(b"S\tx\tCDK\xe9\n")
     with pytest.raises(TableError, match=r"latin.gmt: not UTF-8 text .*at byte 7"):

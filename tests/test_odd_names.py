@@ -12,6 +12,7 @@ import yaml
 from faceage_bio.core.config import load_config
 from faceage_bio.core.errors import CohortError, ConfigError
 from faceage_bio.intake.cohort.intake import read_cohorts, write_cohort
+from tests.commands import invoked
 from tests.conftest import ROOT
 
 NFC, NFD = (unicodedata.normalize(form, "Zoë Müller.jpg") for form in ("NFC", "NFD"))
@@ -68,6 +69,34 @@ def test_braces_in_a_path_are_told_before_snakemake_stumbles_over_them(tmp_path)
         message = f"{place}: .* holds braces, which snakemake takes for a placeholder; rename"
         with pytest.raises(ConfigError, match=message):
             load_config(tmp_path / "config.yaml")
+
+
+def test_pipes_and_devices_are_refused_before_they_are_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.tsv")
+    for place, content in {
+        "cohorts.mine.face_ages": {"cohorts": {"mine": {"face_ages": "pipe.tsv"}}},
+        "cohorts.mine.counts": {"cohorts": {"mine": {"face_ages": "ages.tsv", "counts": "/dev/zero"}}},
+        "readers.readings": {
+            "cohorts": {"mine": {"face_ages": "ages.tsv"}},
+            "readers": {"readings": "pipe.tsv"},
+        },
+    }.items():
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
+        message = f"{place}: .* is a pipe, socket or device, and no file; save what it gives as a file, and name that"
+        with pytest.raises(ConfigError, match=message):
+            load_config(tmp_path / "config.yaml")
+    for line in (
+        "check --configfile",
+        "fit-survival --output out --participants",
+        "site pool --output out",
+        "plan report --output out",
+    ):
+        done = invoked(f"{line} pipe.tsv", folder=tmp_path)
+        assert done.exit_code == 2
+        words = (
+            "pipe.tsv: a pipe, socket or device, and no file. Save what it gives as a file, and name that."
+        )
+        assert words in " ".join(done.output.replace("│", " ").split())
 
 
 @pytest.mark.parametrize(

@@ -237,7 +237,7 @@ def test_a_value_that_is_no_count_is_found_late_in_the_file_too(tmp_path, monkey
 def test_no_file_no_h5ad_and_no_values(tmp_path):
     import anndata
 
-    with pytest.raises(CountsError, match="no such file"):
+    with pytest.raises(CountsError, match=r"no such file. Expected one of single cells. Give the h5ad under"):
         open_cells(tmp_path / "none.h5ad")
     (tmp_path / "text.h5ad").write_text("subject_id\tcell_type\n")
     with pytest.raises(CountsError, match="cannot be read as h5ad"):

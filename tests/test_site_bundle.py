@@ -147,13 +147,14 @@ def forged(path, members=(), **manifest):
         tables/elsewhere/survival/cox.tsv | a 1 | tables/elsewhere/survival/cox.tsv. Expected
         tables/c/survival/unheard_of.tsv | a 1 | unheard_of.tsv. Expected
         tables/c/survival/cox.tsv | a 1 | tables/c/survival/cox.tsv \(no result rows\)
+        tables/c/survival/cox.tsv | \0a 1 | tables/c/survival/cox.tsv \(line 2 holds bytes of zero\)
         config.json | {"cohorts":{"../c":{}}} | config.json: \d problems?:
         cards.json | "card" | cannot be read as a site's bundle \(cards.json holds no model cards\)
         cards.json | [1] | cards.json holds no model cards
     """),
 )
 def test_a_bundle_holds_tables_of_its_cohorts_and_nothing_else(zips, name, content, message):
-    forged(zips[0], {name: content.replace(" ", "\n").encode()})
+    forged(zips[0], {name: content.replace(" ", "\n").replace("\\0", "x\n\0").encode()})
     with pytest.raises(FaceAgeBioError, match=message):
         read_bundle(zips[0])
 

@@ -1,6 +1,7 @@
 """Reading what users type, writing what must not be half there."""
 
 import gzip
+import os
 
 import pandas as pd
 import pytest
@@ -95,14 +96,21 @@ def test_a_table_may_be_packed_by_gzip(tmp_path):
 
 
 def test_a_missing_table_is_told(tmp_path):
-    with pytest.raises(TableError, match="no such file"):
-        read_text_table(tmp_path / "none.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    what = {
+        "none.csv": "no such file",
+        ".": "a folder, and no file",
+        "pipe.csv": "a pipe, socket or device, and no file",
+    }
+    for name, there in what.items():
+        with pytest.raises(TableError, match=f"{there}. Expected a table. Check the path"):
+            read_text_table(tmp_path / name)
     message = r"none.parquet: no such file. Expected what an earlier step writes. Run the workflow"
     with pytest.raises(TableError, match=message):
         read_table(tmp_path / "none.parquet")
     message = r"cannot be read .*Expected a text table that you may read; check its rights"
     with pytest.raises(TableError, match=message):
-        read_text_table(tmp_path)
+        read_text_table("/proc/self/mem")
     (tmp_path / "table.xlsx").write_bytes(b"PK")
     message = r"table.xlsx: expected a file ending in .parquet, .tsv or .csv. Save it as one of them"
     with pytest.raises(TableError, match=message):

@@ -183,7 +183,7 @@ def test_a_wrong_mat_file_says_what_it_holds(tmp_path):
     refused("holds x, without the field", "imdb_wiki", tmp_path / "other.mat")
     (tmp_path / "no.mat").write_bytes(b"PK not a mat file at all" * 20)
     refused("not a MATLAB file of version 5", "imdb_wiki", tmp_path / "no.mat")
-    refused("no such file", "imdb_wiki", tmp_path / "none.mat")
+    refused("no such file. Expected imdb.mat or wiki.mat. Check the path", "imdb_wiki", tmp_path / "none.mat")
     refused("no such folder", "utkface", tmp_path / "none")
 
 

@@ -136,9 +136,10 @@ def test_faults_of_a_genotype_table_are_told(tmp_path, content, message):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("absent.vcf", None, "absent.vcf: no such file"),
+        ("absent.vcf", None, "absent.vcf: no such file. Expected a VCF or a table of genotypes. Check the path"),
         ("no.vcf", b"hello\n", "not a VCF with genotypes"),
         ("no.vcf.gz", gzip.compress(b"x" * 999, mtime=0)[:20], "cannot be read to its end"),
+        ("zero.vcf", f"##fileformat=VCFv4.2\n{HEADER}\n{ONE}\0\n".encode(), r"zero.vcf: holds bytes of zero \(line 3\)"),
         ("twice.vcf", "\n".join(["##fileformat=VCFv4.2", HEADER.replace("\tb\t", "\ta\t"), ONE, ""]).encode(),
          r"the header names the sample.s. a more than once. Expected each once. Keep one"),
     ],
@@ -159,7 +160,8 @@ def test_files_that_are_no_vcf_are_told(tmp_path, name, content, message):
          [r"line 2: '5'\. Expected an end above the start, as in BED", r"line 3: '-3'\. Expected a whole number\. Write it", r"line 4: ''\. Expected the gene's symbol\. Name the gene"]),
         ("none.tsv", "symbol\nCDK6\n", ["needs the column gene and either variant_id"]),
         ("genes.bed", "chr1\t99\t200\n", ["genes.bed: column 'gene': 1 row.s., line 1. A BED line needs chrom, start, end and the gene's symbol"]),
-        ("genes.bed", "chr1\t\xff\xfe", ["genes.bed: cannot be read as text .*Expected a TSV, CSV or BED file. Save"]),
+        ("genes.bed", "chr1\t\xff\xfe", ["genes.bed: not UTF-8 text .*Expected text, plain or packed by gzip. Save"]),
+        ("genes.bed", "chr1\t99\t200\tCD\0K6\n", [r"genes.bed: holds bytes of zero \(line 1\), as files do that are no text"]),
         (None, "", ["a VCF does not say which gene"]),
     ],
 )  # fmt: skip

@@ -8,12 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from faceage_bio.core.errors import RunError
+from faceage_bio.core.errors import STREAM, RunError, is_stream
 from faceage_bio.core.settings.renamed import COMMANDS, OPTIONS
 from faceage_bio.core.steps import with_help
 
@@ -60,7 +61,7 @@ def _escaped(*parts: Any) -> Iterator[None]:
 
 
 class VerbatimCommand(TyperCommand):
-    """A command whose help is shown as it stands in its docstring and options; options of earlier versions and infinite numbers are refused."""
+    """A command whose help is shown as it stands in its docstring and options; options of earlier versions, infinite numbers and paths of pipes and devices are refused."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         known = {name for one in self.params for name in one.opts}
@@ -74,6 +75,8 @@ class VerbatimCommand(TyperCommand):
             for value in given if isinstance(given, list | tuple) else [given]:
                 if isinstance(value, float) and not isfinite(value):
                     ctx.fail(f"{one.opts[0]} {value}: expected a finite number. Write it in digits.")
+                if isinstance(value, Path) and is_stream(value):
+                    ctx.fail(f"{one.opts[0]} {value}: {STREAM}. Save what it gives as a file, and name that.")
         return left
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faceage_bio.core.results.reasons import reason
@@ -33,6 +34,7 @@ REFUSALS = {
     errno.EISDIR: "a folder, where a file is needed. Name a file in it.",
     errno.ENAMETOOLONG: "the name is longer than the system allows. Expected a shorter path. Choose another folder, or a shorter name.",
 }
+STREAM = "a pipe, socket or device, and no file"
 EXAMPLES = 5
 DOUBLED = "It stands more than once. Expected one row of each. Keep one, or give each a name of its own."
 NAMELESS = "This row needs an identifier. Write it, or leave the row out."
@@ -108,6 +110,20 @@ def refusal_of(error: OSError | MemoryError) -> str:
     quoted = re.search(r"'([^'\s]+)'", str(error))
     named = error.filename or (quoted[1] if quoted else "what was to be read or written")
     return f"{named}: {REFUSALS[code]}"
+
+
+def is_stream(path: Path | str) -> bool:
+    """Whether it is a pipe, socket or device, which would wait for ever, never end, or be read once alone."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
+def no_file(path: Path | str) -> str:
+    """What is there in place of a file; "" if it is one."""
+    if os.path.isfile(path):
+        return ""
+    if os.path.isdir(path):
+        return "a folder, and no file"
+    return STREAM if is_stream(path) else "no such file"
 
 
 def examples(values: Sequence[object], limit: int = 5) -> str:

@@ -15,9 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.core.columns import COHORT, DEFINITION, LEDGER_COLUMNS, MODEL_ID, PHOTO, SAMPLE, SUBJECT
-from faceage_bio.core.errors import CohortError, FitError, RunError, TableError, examples
+from faceage_bio.core.errors import CohortError, FitError, RunError, TableError, examples, no_file
 from faceage_bio.core.results.row import WORDS, is_result, restore, without_empty
-from faceage_bio.core.user_files import harmless_table, open_packed, table_as_typed, why_no_text
+from faceage_bio.core.user_files import harmless_table, open_packed, table_as_typed, why_no_text, zeros
 
 KEYS = (COHORT, SUBJECT, PHOTO, SAMPLE)
 ACCESS = "FACEAGE_BIO_ACCESS"  # the workflow sets it from results.access
@@ -58,17 +58,17 @@ def read_text_table(path: Path | str, sheet: str | None = None, decimal: str | N
     """
     path = Path(path)
     note_reading(path)
-    if path.suffix.lower() in (".xlsx", ".xlsm") and path.is_file():
+    if why := no_file(path):
+        raise TableError(
+            f"{path}: {why}. Expected a table. Check the path; one in a config starts at the folder of the config."
+        )
+    if path.suffix.lower() in (".xlsx", ".xlsm"):
         from faceage_bio.core.user_files import read_sheet  # openpyxl, which few tables need
 
         return _frame(*read_sheet(path, sheet, decimal or "."), "", path)
     try:
         with io.TextIOWrapper(open_packed(path), encoding="utf-8-sig") as stream:
             text = stream.read()
-    except FileNotFoundError:
-        raise TableError(
-            f"{path}: no such file. Expected a table. Check the path; one in a config starts at the folder of the config."
-        ) from None
     except UnicodeDecodeError as error:
         raise TableError(
             f"{path}: not UTF-8 text ({why_no_text(path, error)}). Expected a text table or a workbook (.xlsx). Save it as CSV UTF-8, text with tabs, or .xlsx."
@@ -83,10 +83,7 @@ def read_text_table(path: Path | str, sheet: str | None = None, decimal: str | N
 def parse_text_table(text: str, path: Path | str) -> pd.DataFrame:
     """What `read_text_table` makes of a file's text; ``path`` names it in messages."""
     if "\0" in text:
-        raise TableError(
-            f"{path}: holds bytes of zero (line {text[: text.index(chr(0))].count(chr(10)) + 1}), as files do that are no text. Expected a text table or a "
-            "workbook (.xlsx). Save it as CSV UTF-8."
-        )
+        raise zeros(path, text[: text.index("\0")].count("\n") + 1)
     # one way to write an accent; control-Z ended MS-DOS files
     text = unicodedata.normalize("NFC", text).rstrip("\n\r\x1a")
     before, delimiter = said_delimiter(text)

@@ -66,14 +66,21 @@ def open_text(path: Path, errors: str = "strict") -> Iterator[TextIO]:
 
 
 def open_packed(path: Path) -> BinaryIO:
-    """A binary file for reading, unpacked if its name ends in .gz or .bgz.
+    """The bytes of a text file for reading, unpacked if its name ends in .gz or .bgz.
 
-    Reading raises `TableError` where it is damaged or cut off, and where it unpacks to more than ``HARMLESS`` bytes and
-    ``LARGEST_RATIO`` times its size.
+    Reading raises `TableError` where it is damaged or cut off, where it unpacks to more than ``HARMLESS`` bytes and
+    ``LARGEST_RATIO`` times its size, and where it holds bytes of zero, unless it begins as a file that is no text in UTF-8.
     """
-    if path.suffix not in {".gz", ".bgz"}:
-        return path.open("rb")
-    return io.BufferedReader(_Bounded(gzip.open(path), path), 1 << 20)
+    packed = path.suffix in {".gz", ".bgz"}
+    return io.BufferedReader(_Checked(gzip.open(path) if packed else path.open("rb"), path, packed), 1 << 20)
+
+
+def zeros(path: Path | str, line: int) -> TableError:
+    """What is said of a text with a byte of zero."""
+    return TableError(
+        f"{path}: holds bytes of zero (line {line}), as files do that are no text. Expected a text table or a "
+        "workbook (.xlsx). Save it as CSV UTF-8."
+    )
 
 
 def check_zip(path: Path) -> None:
@@ -128,28 +135,37 @@ def check_hdf5(path: Path) -> None:
     check_ratio(sum(sizes), path.stat().st_size, path)
 
 
-class _Bounded(io.RawIOBase):
-    """What a packed file holds, counted while it is read."""
+class _Checked(io.RawIOBase):
+    """What a text file holds, packed or not, checked while it is read."""
 
-    def __init__(self, packed: gzip.GzipFile, path: Path) -> None:
-        self._packed, self._path, self._size, self._done = packed, path, path.stat().st_size, 0
+    def __init__(self, file: BinaryIO | gzip.GzipFile, path: Path, packed: bool) -> None:
+        self._file, self._path, self._packed = file, path, packed
+        self._size, self._done, self._lines, self._text = path.stat().st_size, 0, 1, True
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int:
         try:
-            n = self._packed.readinto(buffer)
+            n = self._file.readinto(buffer)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise TableError(
                 f"{self._path}: cannot be read to its end ({error}). Expected a whole file packed by gzip. Copy or download it again."
             ) from None
+        read = bytes(buffer[:n])
+        if not self._done:
+            self._text = not read.startswith(tuple(BEGINNINGS))
+        before, zero, _ = read.partition(b"\0")
+        self._lines += before.count(b"\n")
+        if zero and self._text:
+            raise zeros(self._path, self._lines)
         self._done += n
-        check_ratio(self._done, self._size, self._path)
+        if self._packed:
+            check_ratio(self._done, self._size, self._path)
         return n
 
     def close(self) -> None:
-        self._packed.close()
+        self._file.close()
         super().close()
 
 

@@ -1,8 +1,6 @@
 """Genotypes in one form, from a VCF or a table: copies of one allele of each variant, and the genes it lies in."""
 
-import gzip
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core import parse
-from faceage_bio.core.errors import Problems, TableError, examples
+from faceage_bio.core.errors import Problems, TableError, examples, no_file
 from faceage_bio.core.tables import read_text_table
-from faceage_bio.core.user_files import open_packed
+from faceage_bio.core.user_files import open_text
 
 GENE_SEPARATOR = ";"  # a variant may lie in several
 WHOLE = "Expected a whole number. Write it as it is, counted as the file's kind counts (VCF from 1; starts of BED intervals from 0)."
@@ -122,15 +120,10 @@ def _read(path: Path, problems: Problems) -> pd.DataFrame | None:
     try:
         if ".bed" not in path.suffixes:
             return read_text_table(path)
-        with open_packed(path) as stream:
-            lines = stream.read().decode("utf-8-sig").splitlines()
+        with open_text(path) as stream:
+            lines = stream.read().splitlines()
     except TableError as error:
         problems.other(str(error))
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        problems.other(
-            f"{path}: cannot be read as text ({error}). Expected a TSV, CSV or BED file. Save it as UTF-8 text."
-        )
         return None
     cells = {
         number: [*line.split("\t"), None, None, None, None][:4]
@@ -200,7 +193,7 @@ def is_vcf(path: Path) -> bool:
 
 def read_sites(path: Path, problems: Problems) -> tuple[list[str] | None, Iterator[Site]]:
     """Names of the samples, and the file's lines one after the other; what is wrong goes to the problems."""
-    lines = _lines(path, problems)
+    lines = _lines(path)
     header = None
     for _, line in lines:
         if line.startswith("#CHROM"):
@@ -223,15 +216,9 @@ def read_sites(path: Path, problems: Problems) -> tuple[list[str] | None, Iterat
     return header[9:], _sites(path, lines, len(header), problems)
 
 
-def _lines(path: Path, problems: Problems) -> Iterator[tuple[int, str]]:
-    opened = gzip.open if path.suffix in {".gz", ".bgz"} else open
-    try:
-        with opened(path, "rt", encoding="utf-8-sig") as stream:
-            yield from enumerate(stream, start=1)
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        problems.other(
-            f"{path}: cannot be read to its end ({error}). Expected a whole VCF, plain or packed by gzip or bgzip. Copy it again, or pack it so."
-        )
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    with open_text(path) as stream:
+        yield from enumerate(stream, start=1)
 
 
 def _sites(path: Path, lines: Iterator[tuple[int, str]], width: int, problems: Problems) -> Iterator[Site]:
@@ -290,9 +277,9 @@ def read_genotypes(path: Path | str, genes: Path | str | None, problems: Problem
     gene_map = read_gene_map(genes, problems) if genes else None
     if genes and gene_map is None:
         return None
-    if not path.is_file():
+    if why := no_file(path):
         problems.other(
-            f"{path}: no such file. Expected a VCF or a table of genotypes. Check the path; one in a config starts at the folder of the config."
+            f"{path}: {why}. Expected a VCF or a table of genotypes. Check the path; one in a config starts at the folder of the config."
         )
         return None
     if is_vcf(path):
@@ -302,7 +289,11 @@ def read_genotypes(path: Path | str, genes: Path | str | None, problems: Problem
                 "ref, alt) and gene, or intervals chrom, start, end, gene as in BED."
             )
             return None
-        return _of_vcf(path, gene_map, problems)
+        try:
+            return _of_vcf(path, gene_map, problems)
+        except TableError as error:
+            problems.other(str(error))
+            return None
     return _of_table(path, gene_map, problems)
 
 

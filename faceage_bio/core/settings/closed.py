@@ -9,6 +9,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
+from faceage_bio.core.errors import STREAM, is_stream
+
 
 class Closed(BaseModel):
     """A section of the config that knows all its keys."""
@@ -40,6 +42,8 @@ def located(path: str, info: ValidationInfo) -> str:
     if not info.context:
         return path
     whole = os.path.normpath(os.path.join(os.path.abspath(info.context["folder"]), os.path.expanduser(path)))
+    if is_stream(whole):
+        raise ValueError(f"{whole!r} is {STREAM}; save what it gives as a file, and name that")
     if (start := info.context["start"]) is None:
         return whole
     start = os.path.abspath(start)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core import parse
-from faceage_bio.core.errors import TableError, examples
+from faceage_bio.core.errors import TableError, examples, no_file
 from faceage_bio.core.settings.settings_training import Source
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.faces.training.curation import BAD_LABEL, NO_FACE_SAID, SEVERAL_SAID
@@ -83,8 +83,8 @@ def _imdb_wiki(source: Source) -> pd.DataFrame:
     from scipy.io import loadmat
 
     path = Path(source.path)
-    if not path.is_file():
-        raise TableError(f"{path}: no such file. Expected imdb.mat or wiki.mat. Check the path.")
+    if why := no_file(path):
+        raise TableError(f"{path}: {why}. Expected imdb.mat or wiki.mat. Check the path.")
     try:
         content = loadmat(path, squeeze_me=True, struct_as_record=True, chars_as_strings=True)
     except (ValueError, NotImplementedError, TypeError, OSError) as error:

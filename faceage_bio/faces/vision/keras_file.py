@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from faceage_bio.core.errors import WeightsError, examples
+from faceage_bio.core.errors import WeightsError, examples, no_file
 
 MAX_TENSOR = 16_000_000  # numbers; the largest tensor of the network has about 2 million
 BATCH_NORM_VARIABLES = {"beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
@@ -38,9 +38,9 @@ def read_keras_file(path: Path | str) -> dict[str, np.ndarray]:
         not have.
     """
     path = Path(path)
-    if not path.is_file():
+    if why := no_file(path):
         raise WeightsError(
-            f"{path}: no such file. Expected the Keras file faceage_model.h5. Fetch it with `faceage-bio weights fetch`."
+            f"{path}: {why}. Expected the Keras file faceage_model.h5. Fetch it with `faceage-bio weights fetch`."
         )
     try:
         with h5py.File(path, "r") as file:

@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 from torch import nn
 
-from faceage_bio.core.errors import WeightsError, examples
+from faceage_bio.core.errors import WeightsError, examples, no_file
 from faceage_bio.core.settings.closed import Closed
 from faceage_bio.core.tables import sha256_of
 from faceage_bio.faces.vision.face_input import STANDARDISATIONS, input_of
@@ -200,10 +200,8 @@ def read_state(path: Path | str, begins: Mapping[str, str] | None = None) -> dic
         has one of the beginnings.
     """
     path = Path(path)
-    if not path.is_file():
-        raise WeightsError(
-            f"{path}: no such file. Expected a checkpoint (.pth, .safetensors). Check the path."
-        )
+    if why := no_file(path):
+        raise WeightsError(f"{path}: {why}. Expected a checkpoint (.pth, .safetensors). Check the path.")
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from faceage_bio.core.columns import SUBJECT
-from faceage_bio.core.errors import CountsError, examples
+from faceage_bio.core.errors import CountsError, examples, no_file
 from faceage_bio.core.user_files import check_hdf5
 from faceage_bio.intake.rna import gene_ids
 
@@ -65,10 +65,8 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
         Every problem found: not an h5ad, no such columns, no raw counts, genes of another species.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CountsError(
-            f"{path}: no such file. Expected one of single cells. Give the h5ad under `single_cell:`."
-        )
+    if why := no_file(path):
+        raise CountsError(f"{path}: {why}. Expected one of single cells. Give the h5ad under `single_cell:`.")
     symbols = gene_ids.read_mapping(mapping) if mapping else None
     check_hdf5(path)
     try:

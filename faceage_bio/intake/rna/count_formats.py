@@ -171,25 +171,17 @@ def _lines(path: Path, start: int, n: int) -> list[str]:
 
 
 def _check_lines(path: Path) -> None:
-    """No cell of counts goes over several lines: a quote that does has swallowed rows. No text holds a byte of zero, or
-    bytes that are not UTF-8.
-    """
+    """No cell of counts goes over several lines: a quote that does has swallowed rows. No text holds bytes that are not UTF-8."""
     with open_text(path, "surrogateescape") as stream:
-        open_lines, zeros, undecoded = [], [], []
+        open_lines, undecoded = [], []
         for number, line in enumerate(stream, 1):
             if line.count('"') % 2:
                 open_lines.append(f"line {number}")
-            if "\0" in line:
-                zeros.append(f"line {number}")
             if not line.isascii() and NOT_UTF8.search(line):
                 undecoded.append(f"line {number}")
     if undecoded:
         raise CountsError(
             f"{path}: {len(undecoded)} line(s) are not UTF-8 text: {examples(undecoded)}. Expected raw counts. Save the table as UTF-8 text."
-        )
-    if zeros:
-        raise CountsError(
-            f"{path}: {len(zeros)} line(s) hold bytes of zero: {examples(zeros)}. Expected text. Write the table again from the counting program's files."
         )
     if open_lines:
         raise CountsError(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.core.errors import TableError, examples
+from faceage_bio.core.errors import TableError, examples, no_file
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.core.user_files import open_text
 
@@ -145,9 +145,9 @@ def read_mapping(path: Path | str) -> dict[str, str]:
         No such file, none of these columns, or an identifier with two symbols.
     """
     path = Path(path)
-    if not path.is_file():
+    if why := no_file(path):
         raise TableError(
-            f"{path}: no such file. Expected the names of genes. Give a GTF, or a table with the columns gene_id and symbol, under `gene_ids:`."
+            f"{path}: {why}. Expected the names of genes. Give a GTF, or a table with the columns gene_id and symbol, under `gene_ids:`."
         )
     if ".gtf" in path.suffixes:
         return _mapping_of_gtf(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from faceage_bio.core.errors import TableError, examples
+from faceage_bio.core.errors import TableError, examples, no_file
 from faceage_bio.core.user_files import open_text
 
 DIRECTIONS = {"up": 1, "down": -1, "": 0}
@@ -69,9 +69,9 @@ def read_gmt(path: Path | str) -> dict[str, GeneSet]:
         No such file, a line of fewer than three cells, a name that stands twice; all lines are told.
     """
     path = Path(path)
-    if not path.is_file():
+    if why := no_file(path):
         raise TableError(
-            f"{path}: no such file. Expected gene sets. Give a GMT file: name, description and symbols, tab-separated."
+            f"{path}: {why}. Expected gene sets. Give a GMT file: name, description and symbols, tab-separated."
         )
     found: dict[str, list[str]] = {}
     wrong = []

@@ -253,6 +253,10 @@ def read_bundle(path: Path) -> SiteBundle:
 def _fault_of(content: bytes, place: str) -> str:
     """Why these bytes are not the released table of this place, or ""."""
     key = key_of(place)
+    before, zero, _ = content.partition(b"\0")
+    if zero:
+        line = before.count(b"\n") + 1
+        return f"line {line} holds bytes of zero"
     try:
         table = pd.read_csv(io.BytesIO(content), sep="\t", float_precision="round_trip")
         if TABLES[key].rows and not is_result(table):
