@@ -265,6 +265,36 @@ def test_a_small_study_is_told_so(study, capsys):
     assert "mine: too small for any model: 5 participants" in capsys.readouterr().out
 
 
+VARYING = FACES.assign(face_age=[52.5, 51, 55, 54.5, 58, 53, 60, 59, 57.5, 62, 61, 66])
+
+
+@pytest.mark.parametrize(
+    ("tables", "caution"),
+    [
+        ({"face_ages": FACES.assign(face_age=60)}, r"face_ages.tsv: column 'face_age': all 12 face ages follow from chronological age alone \(60 at age 50; 60 at age 51; 60 at age 52; and 9 more\), so that age acceleration is zero and no model of it can be fitted. Expected ages predicted from photos. Look for a mistake"),
+        ({"face_ages": FACES}, r"all 12 face ages follow from chronological age alone \(52.5 at age 50; 53.5 at age 51"),
+        ({"clinical": CLINICAL.assign(followup_years=0)}, r"clinical.tsv: column 'followup_years': all 12 participants with follow-up have 0, so that no survival after the photo can be estimated. Expected years after the photo. Look for a mistake in the dates or units"),
+        ({"clinical": CLINICAL.assign(event=0)}, r"clinical.tsv: column 'event': all 12 participants with follow-up are censored \(0\), so no hazard can be estimated. Check what codes a death"),
+        ({"clinical": CLINICAL.assign(smoking="never")}, r"clinical.tsv: column 'smoking': all 12 participants have 'never'; a constant tells nothing and the models go without it. Take it out of the covariates, or look for a mistake"),
+        ({"clinical": CLINICAL.assign(smoking=["never", "current", *["former"] * 10]), "face_ages": VARYING.tail(10)}, "column 'smoking': all 10 participants have 'former'"),
+        ({"clinical": CLINICAL.assign(sex=["male"] * 11 + ["female"])}, "column 'sex': no death among the 1 participants with 'female' .row 12.; a hazard ratio of this group has no end"),
+    ],
+    ids=["one face age", "a line of age", "no time", "no death", "one level", "one level with a face age", "a level without death"],
+)  # fmt: skip
+def test_what_does_not_vary_is_cautioned(study, capsys, tables, caution):
+    study(**{"face_ages": VARYING} | tables)
+    told = re.findall("caution: .*", capsys.readouterr().out)
+    assert [line for line in told if re.search(caution, line)]
+    study(face_ages=VARYING, clinical=CLINICAL.assign(event=[1, 1, 0, 0] * 3))
+    assert "caution" not in capsys.readouterr().out
+
+
+def test_what_does_not_vary_among_those_with_rna_is_cautioned(study, capsys, monkeypatch):
+    monkeypatch.setattr("tests.test_study_check.COUNTS", COUNTS[["P0", "P2", "P4", "P6", "P8", "P10"]])
+    study(face_ages=VARYING)
+    assert "column 'sex': all 6 participants with RNA have 'male'" in capsys.readouterr().out
+
+
 # What an edit computes again: photos by their bytes, genes by what they depend on; `check` says so beforehand.
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from faceage_bio.cli import terminal
 from faceage_bio.core import machine
-from faceage_bio.core.columns import OUTCOMES, SUBJECT
-from faceage_bio.core.config import analysis_settings, load_config
+from faceage_bio.core.columns import AGE, OUTCOMES, SUBJECT
+from faceage_bio.core.config import analysis_settings, load_config, named_columns
 from faceage_bio.core.errors import (
     CohortError,
     FaceAgeBioError,
@@ -108,7 +108,7 @@ def _checked_tables(
         return None
     with _collected(problems):
         _check_uses(cohorts, tables, settings, say)
-    for check in (_check_sessions, _check_readings, _check_review):
+    for check in (_check_variation, _check_sessions, _check_readings, _check_review):
         with _collected(problems):
             check(config, tables, say)
     return tables
@@ -138,6 +138,44 @@ def _check_uses(cohorts: dict, tables: "dict[str, CohortTables]", settings: dict
         say(line)
     named.stop_if_any()
     check_tables(cohorts, tables, settings)
+
+
+def _check_variation(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:
+    """What models will not tell of participants with a photo or face age and a known age, since it does not vary among them."""
+    from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
+    from faceage_bio.analyses.survival.follow_up import (
+        IN_YEARS,
+        complete,
+        constant,
+        constant_acceleration,
+        hints,
+    )
+    from faceage_bio.intake.cohort.intake import photographed
+    from faceage_bio.intake.observation import is_followed
+
+    named = named_columns(config.model_dump())
+    columns = {
+        part: {one for setting, names in named.items() if setting.startswith(part) for one in names}
+        for part in ("", "survival", "expression")
+    }
+    for name, cohort in tables.items():
+        files, people, said = config.cohorts[name], cohort.subjects, []
+        if files.face_ages and cohort.face_ages is not None:
+            both = one_per_subject(cohort.face_ages, cohort.photos, people, config.acceleration)
+            said = constant_acceleration(complete(both, name), files.face_ages)
+        aged = people[people[SUBJECT].isin(photographed(cohort)) & people[AGE].notna()]
+        known = [one for one in aged if aged[one].notna().any() and one not in IN_YEARS]
+        flat = constant(aged, [one for one in known if one in columns[""]], str(files.clinical))
+        varying = [one for one in known if one not in flat]
+        said += flat.values()
+        if len(followed := aged[is_followed(aged)]):
+            of_survival = [one for one in varying if one in columns["survival"]]
+            said += hints(people, followed, of_survival, str(files.clinical))
+        sampled = aged[aged[SUBJECT].isin(cohort.samples[SUBJECT])]
+        of_genes = [one for one in varying if one in columns["expression"]]
+        said += constant(sampled, of_genes, str(files.clinical), "participants with RNA").values()
+        for line in said:
+            say(f"caution: {line}")
 
 
 def _check_sessions(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:

@@ -29,6 +29,7 @@ from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import ledger_rows
 from faceage_bio.intake.observation import has_no_time, is_followed
 from faceage_bio.intake.plain import read_plain
+from faceage_bio.stats.design import build_design
 from faceage_bio.stats.minimum_sizes import FOR_LINE
 
 PHOTO_DATE = "photo_date"
@@ -243,6 +244,35 @@ def complete(table: pd.DataFrame, name: str) -> pd.DataFrame:
     return table
 
 
+def constant(
+    people: pd.DataFrame, columns: Sequence[str], source: str, whom: str = "participants"
+) -> dict[str, str]:
+    """A sentence for each column that does not vary, so that the designs of models leave it out."""
+    values = {name: people[name].dropna() for name in columns}
+    flat = {
+        name: one
+        for name, one in values.items()
+        if len(one) and build_design(one.to_frame(), [name]).constant
+    }
+    return {
+        name: f"{source}: column '{name}': all {len(one)} {whom} have {_shown(one.iloc[0])}; a constant tells nothing "
+        "and the models go without it. Take it out of the covariates, or look for a mistake."
+        for name, one in flat.items()
+    }
+
+
+def constant_acceleration(people: pd.DataFrame, source: str) -> list[str]:
+    """A sentence where age acceleration does not vary, so that no model of it can be fitted."""
+    known = people[people[AGE_ACCELERATION].notna()]
+    if known.empty or not build_design(known, [AGE_ACCELERATION]).constant:
+        return []
+    shown = [f"{face:g} at age {age:g}" for face, age in zip(known[FACE_AGE], known[AGE], strict=True)]
+    return [
+        f"{source}: column '{FACE_AGE}': all {len(known)} face ages follow from chronological age alone ({examples(shown, 3)}), so that age acceleration "
+        "is zero and no model of it can be fitted. Expected ages predicted from photos. Look for a mistake in how they were made."
+    ]
+
+
 def hints(table: pd.DataFrame, usable: pd.DataFrame, covariates: Sequence[str], source: str) -> list[str]:
     """What the models will not be able to tell, before they say so themselves: what was found and what to do.
 
@@ -262,17 +292,18 @@ def hints(table: pd.DataFrame, usable: pd.DataFrame, covariates: Sequence[str], 
             f"{source}: column '{EVENT}': all {len(usable)} participants with follow-up are censored (0), so no hazard can be "
             "estimated. Check what codes a death; if no participant died yet, come back with more follow-up."
         )
+    if len(usable) and not usable[FOLLOWUP].gt(0).any():
+        found.append(
+            f"{source}: column '{FOLLOWUP}': all {len(usable)} participants with follow-up have 0, so that no survival after the photo can be estimated. "
+            "Expected years after the photo. Look for a mistake in the dates or units it comes from."
+        )
     for name in names:
         values = usable[name].dropna()
         if len(usable) and not len(values):
             found.append(
                 f"{source}: column '{name}' is empty for all {len(usable)} participants with follow-up; the models go without it."
             )
-        elif len(values) and values.nunique() == 1:
-            found.append(
-                f"{source}: column '{name}': all {len(values)} participants have {_shown(values.iloc[0])}; a constant tells nothing "
-                "and the models go without it. Take it out of the covariates, or look for a mistake."
-            )
+        found += constant(usable, [name], source).values()
     for name in names:
         values = usable[name]
         words = not pd.api.types.is_numeric_dtype(values)
