@@ -28,12 +28,12 @@ WhenAbsent = Annotated[
 
 def read_followed(path: Path, covariates: Sequence[str] = (), units: Sequence[str] = ()):
     """The checked table, and of it those with usable follow-up; what models will not be able to tell goes to the log."""
-    from faceage_bio.analyses.survival.follow_up import hints, prepare, read_people
+    from faceage_bio.analyses.survival.follow_up import constant_acceleration, hints, prepare, read_people
     from faceage_bio.intake.observation import parse_units
 
     table = read_people(path, parse_units(units))
     usable, _ = prepare(table)
-    for hint in hints(table, usable, covariates, str(path)):
+    for hint in [*constant_acceleration(table, str(path)), *hints(table, usable, covariates, str(path))]:
         print(f"note: {hint}")
     return table, usable
 

@@ -152,6 +152,7 @@ def _check_variation(config: "Config", tables: "dict[str, CohortTables]", say: S
     )
     from faceage_bio.intake.cohort.intake import photographed
     from faceage_bio.intake.observation import is_followed
+    from faceage_bio.stats.minimum_sizes import FOR_LINE
 
     named = named_columns(config.model_dump())
     columns = {
@@ -164,6 +165,8 @@ def _check_variation(config: "Config", tables: "dict[str, CohortTables]", say: S
             both = one_per_subject(cohort.face_ages, cohort.photos, people, config.acceleration)
             said = constant_acceleration(complete(both, name), files.face_ages)
         aged = people[people[SUBJECT].isin(photographed(cohort)) & people[AGE].notna()]
+        if len(aged) < FOR_LINE:  # that they are too few for any model is told already
+            continue
         known = [one for one in aged if aged[one].notna().any() and one not in IN_YEARS]
         flat = constant(aged, [one for one in known if one in columns[""]], str(files.clinical))
         varying = [one for one in known if one not in flat]
