@@ -237,6 +237,27 @@ def test_rounded_values_are_no_counts_though_they_are_whole():
     assert "scaled to one total" in told(tpm)
 
 
+@pytest.mark.parametrize("n_genes", [4, 10, 40, 200])
+def test_rounded_logarithms_of_few_genes_are_told_from_small_counts(n_genes):
+    """Fisher's index of dispersion: counts vary by Poisson at least, and small ones of a panel are no logarithms."""
+    random = np.random.default_rng(11)
+
+    def told(values):
+        return " ".join(problems_of_values(pd.DataFrame(values).astype(int), "counts.tsv"))
+
+    mean, depth = random.lognormal(5, 1.8, (n_genes, 1)), random.uniform(0.5, 2, 24)
+    deep = random.negative_binomial(4, 4 / (4 + mean * depth))
+    for logarithms in (np.log2(deep + 1), np.log2(deep + 50)):
+        message = r"counts.tsv: the largest value is \d+, and the variance between samples is 0\.\d+ times the mean over all genes; of counted reads it is 1 or more, so these may be logarithms that were rounded. DESeq2 needs raw counts"
+        assert re.match(message, told(np.rint(logarithms)))
+    assert told(deep) == ""
+    for _ in range(100):
+        small = random.lognormal(random.uniform(-1, 2), 0.3, (n_genes, 1))
+        assert "logarithms" not in told(
+            random.poisson(small, (n_genes, 24))
+        )  # equally deep, the least that counts vary
+
+
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import chi2
 
 from faceage_bio.core.errors import examples
 
@@ -24,6 +25,7 @@ SEVERAL = 6
 # Reads are counted, so the variance of a gene's counts is its mean at least, however deep libraries are. Rounded TPM and FPKM, which
 # stand for more reads than their size, may have less; genes of these means, at least so many in so many samples, have a median above 0.9
 LOW_MEANS, LOW_GENES, LOW_SAMPLES, LEAST_DISPERSION = (0.5, 2.0), 200, 10, 0.6
+CHANCE = 1e-6  # that whole numbers of the variance of counts vary as little; a share of `LEAST_DISPERSION` may be one of few genes
 LEAST_SUMMED = 3  # samples and genes, of which one may be the sum of the others
 NOT_WHOLE = "not whole numbers"
 NEEDED = "DESeq2 needs raw counts: not TPM, FPKM, CPM or logarithms. Give the counts as the counting program wrote them."
@@ -56,7 +58,11 @@ def problems_of_values(
         for mask, what in _masks(values, None if estimated else fractions)
         if mask.any()
     ]
-    if not problems and (told := _scaled(values) or _less_than_counted(values, fractions)):
+    if not problems and (
+        told := _scaled(values)
+        or _rounded_logarithms(values, fractions)
+        or _less_than_counted(values, fractions)
+    ):
         problems.append(f"{path}: {told} {NEEDED}")
     if sums := _sums_of_others(values):
         told = [f"{gene!r}{f' ({line})' if (line := place(gene, '')) else ''}" for gene in table.index[sums]]
@@ -196,6 +202,26 @@ def _scaled(values: np.ndarray) -> str:
     if np.ptp(sums) > EQUAL_SUMS * sums.mean() and not near_a_million:
         return ""
     return f"every sample sums to {sums.mean():.6g}, so they were scaled to one total (TPM or CPM sum to a million)."
+
+
+def _rounded_logarithms(values: np.ndarray, fractions: np.ndarray | None) -> str:
+    """Small whole numbers, of however few genes, that vary less than counts: Fisher's index of dispersion, of which counts have that of Poisson's
+    distribution or more.
+    """
+    if (
+        min(values.shape) < 1
+        or values.max() >= LOGARITHM_AT_MOST
+        or (fractions is not None and fractions.any())
+    ):
+        return ""
+    indices = [row.var() * len(row) / row.mean() for row in values if row.any()]
+    index, df = sum(indices), len(indices) * (values.shape[1] - 1)
+    if index >= LEAST_DISPERSION * df or chi2.cdf(index, df) > CHANCE:
+        return ""
+    return (
+        f"the largest value is {values.max():.6g}, and the variance between samples is {index / df:.2f} times the mean over all genes; of counted reads it is 1 or "
+        "more, so these may be logarithms that were rounded."
+    )
 
 
 def _less_than_counted(values: np.ndarray, fractions: np.ndarray | None) -> str:
