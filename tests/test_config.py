@@ -110,6 +110,28 @@ def test_a_file_that_is_no_config(tmp_path):
         load_config(path)
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("    missing: [012]", r"config.yaml: line 4: YAML reads 012 as 10, to base 8 or 60. Expected a number without zeros in front and without colons. Write it so, or in quotes"),
+        ("    missing: [12:30]", "line 4: YAML reads 12:30 as 750, to base 8 or 60"),
+        ("survival: {end_date: 2020-02-30}", r"line 4: 2020-02-30 cannot be read \(day is out of range for month\). Expected a number or a date. Correct it, or write it in quotes"),
+        ("survival: {seed: " + 5000 * "9" + "}", r"line 4: 9{40} cannot be read \(Exceeds the limit"),
+        ("    codings: {smoking: {no: never}}", r"found false \(bool\), expected a valid string; YAML takes words such as no, on, 12 and 2020-01-31 for something else, so write them in quotes"),
+        ("survival: {end_date: 2020-02-03}", r'survival.end_date: found "2020-02-03" \(date\), expected a valid string; YAML takes words'),
+        ("survival: {per_years: .inf}", r"survival.per_years: found Infinity \(float\), expected a finite number"),
+    ],
+    ids=["base 8", "base 60", "no day", "thousands of digits", "no", "date", "infinite"],
+)  # fmt: skip
+def test_what_yaml_takes_for_something_else_is_refused(tmp_path, line, message):
+    path = tmp_path / "config.yaml"
+    path.write_text(f"cohorts:\n  mine:\n    face_ages: ages.tsv\n{line}\n")
+    with pytest.raises(ConfigError, match=message):
+        load_config(path)
+    path.write_text("\ufeffcohorts:\n  mine: {face_ages: ages.tsv, missing: [-9, '012', 0.5, 0]}\n")
+    assert load_config(path).cohorts["mine"].missing == [-9, "012", 0.5, 0]
+
+
 def test_schema_is_closed_everywhere():
     schema = json_schema()
     assert schema["additionalProperties"] is False

@@ -3,8 +3,10 @@
 import difflib
 import inspect
 import json
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from datetime import date
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -38,6 +40,7 @@ CohortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,
 RESERVED_COHORTS = {"pooled", "reports", "logs", "share", "local", "demo", "model", "all"}
 
 # libyaml's, which is five times as fast, where it is there
+OTHER_BASE = re.compile(r"[+-]?0[0-9_]+|[+-]?[0-9_]+(:[0-9.]+)+")  # for YAML 012 is 10, and 12:30 is 750
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 ANALYSIS_SETTINGS = (
     *(f"expression.{name}" for name in ("covariates", "tissue", "repeated_samples", "panel", "gene_sets", "gmt")),
@@ -160,7 +163,7 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
         raise ConfigError(
             f"{path}: cannot be read ({error.strerror}). Expected the study's config. Check the path, or write one with `faceage-bio init`."
         ) from None
-    except _TwiceError as error:
+    except _TrapError as error:
         raise ConfigError(f"{path}: {error}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(
@@ -182,23 +185,38 @@ def _quoting(path: Path, error: Exception) -> Exception:
     return error
 
 
-class _TwiceError(Exception):
-    """A key that stands more than once."""
+class _TrapError(Exception):
+    """What YAML itself would silently take for something else than what is written, or stumble over."""
 
 
 class _Once(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML in which each key stands once; of two, YAML itself would silently take the last."""
+    """YAML in which each key stands once (of two, YAML itself would silently take the last), and each number to base 10."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         lines: dict[str, int] = {}
         for key, _ in node.value:
             name, line = str(key.value), key.start_mark.line + 1
             if name in lines and key.tag != "tag:yaml.org,2002:merge":
-                raise _TwiceError(
+                raise _TrapError(
                     f"the key {name!r} stands in line {lines[name]} and again in line {line}. Expected each key once. Give one another name, or take it out."
                 )
             lines[name] = line
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        line = f"line {node.start_mark.line + 1}"
+        try:
+            value = super().construct_object(node, deep)
+        except ValueError as error:  # of a date that is none, a number of thousands of digits
+            raise _TrapError(
+                f"{line}: {node.value[:40]} cannot be read ({error}). Expected a number or a date. Correct it, or write it in quotes if it is a word."
+            ) from None
+        if isinstance(value, int | float) and OTHER_BASE.fullmatch(str(node.value)):
+            raise _TrapError(
+                f"{line}: YAML reads {node.value} as {value}, to base 8 or 60. Expected a number without zeros in front and without colons. Write it so, or "
+                "in quotes if it is a word."
+            )
+        return value
 
 
 def rename_keys(path: Path) -> tuple[list[str], bool]:
@@ -460,6 +478,10 @@ def explain(item: Mapping[str, Any], root: type[Closed]) -> str:
         entries = "entry" if len(found) == 1 else "entries"
         return f"{where}: found {len(found)} {entries}, expected {side} {limit}."
     message = item["msg"].removeprefix("Input should be ")
+    if item["type"] == "string_type" and isinstance(found, bool | int | float | date):
+        message += (
+            "; YAML takes words such as no, on, 12 and 2020-01-31 for something else, so write them in quotes"
+        )
     return f"{where}: found {json.dumps(found, default=str)} ({type(found).__name__}), expected {message}."
 
 

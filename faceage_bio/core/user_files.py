@@ -138,7 +138,7 @@ def check_hdf5(path: Path) -> None:
 class _Checked(io.RawIOBase):
     """What a text file holds, packed or not, checked while it is read."""
 
-    def __init__(self, file: BinaryIO | gzip.GzipFile, path: Path, packed: bool) -> None:
+    def __init__(self, file: io.BufferedIOBase, path: Path, packed: bool) -> None:
         self._file, self._path, self._packed = file, path, packed
         self._size, self._done, self._lines, self._text = path.stat().st_size, 0, 1, True
 

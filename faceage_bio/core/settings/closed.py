@@ -15,7 +15,7 @@ from faceage_bio.core.errors import STREAM, is_stream
 class Closed(BaseModel):
     """A section of the config that knows all its keys."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 @cache

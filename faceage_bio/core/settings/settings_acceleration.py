@@ -120,7 +120,7 @@ class TableOne(Closed):
     groups: (
         Literal["tertiles"]
         | Annotated[
-            list[Annotated[float, Field(allow_inf_nan=False)]],
+            list[float],
             Field(min_length=1),
             AfterValidator(_different),
         ]

@@ -44,7 +44,7 @@ class Survival(Closed):
     time_zero: str = "photo"
     """photo, or a column of the clinical table with dates (diagnosis_date) from which time runs; participants are then at risk from
     the photo on only, so that no participant is credited with time that he had to survive to be photographed."""
-    landmark_years: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    landmark_years: float | None = Field(default=None, gt=0)
     """Only participants still under observation so long after time zero, and time from there. null: all participants."""
     end_date: Annotated[str | None, AfterValidator(_days)] = None
     """Day (YYYY-MM-DD) on which observation ends for all participants. null: as the clinical table says."""
@@ -106,7 +106,7 @@ class Survival(Closed):
     """Weights [p, q] of a further test: [1, 0] looks at early, [0, 1] at late differences. null: none."""
     cause_of_interest: Cause = "cancer"
     """Word of the clinical table's column `cause`; deaths of other causes compete with it."""
-    horizon_years: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    horizon_years: float | None = Field(default=None, gt=0)
     """Follow-up beyond this is censored there. null: use all."""
     gene_covariates: list[str] = ["chronological_age", "sex"]
     """Covariates of each gene's Cox model; `batch` of the samples table may be named too. `expression.panel` are the
