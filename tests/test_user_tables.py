@@ -1,6 +1,7 @@
 """Tables as hospitals, portals and spreadsheets write them: read rightly where declared, refused with file, line and value otherwise."""
 
 import datetime
+import zipfile
 
 import openpyxl
 import pytest
@@ -243,6 +244,23 @@ def test_what_is_no_workbook_is_refused(tmp_path):
     (tmp_path / "t.xlsx").write_text("id\n1\n")
     with pytest.raises(TableError, match=r"not a workbook that can be read .*Save it again as a workbook"):
         read_text_table(tmp_path / "t.xlsx")
+    whole = save(tmp_path / "whole.xlsx", {"one": ROWS}, lambda book: None)
+    with zipfile.ZipFile(whole) as packed:
+        members = {name: packed.read(name) for name in packed.namelist()}
+    sheets = members["xl/workbook.xml"]
+    for name, content in {
+        "xl/worksheets/sheet1.xml": members["xl/worksheets/sheet1.xml"][:200],  # cut off
+        "xl/styles.xml": b"not XML",
+        "xl/workbook.xml": sheets.replace(b"visibility", b"visibilitx"),
+        "xl/_rels/workbook.xml.rels": b"",
+    }.items():
+        with zipfile.ZipFile(tmp_path / "t.xlsx", "w") as packed:
+            for member, kept in (members | {name: content}).items():
+                packed.writestr(member, kept)
+        with pytest.raises(
+            TableError, match=r"t.xlsx: not a workbook that can be read .*Save it again as a workbook"
+        ):
+            read_text_table(tmp_path / "t.xlsx")
 
 
 def test_empty_columns_and_cells_of_a_spreadsheet_are_dropped(tmp_path):

@@ -39,6 +39,18 @@ BEGINNINGS = {
 # a file that unpacks to more than real data do is refused, not unpacked
 LARGEST_RATIO = 250  # a table of zeros alone packs by about 100, deflate by 1,032 at most
 HARMLESS = 256 * 2**20  # bytes; what unpacks to less is no danger whatever its ratio
+# what openpyxl raises of a workbook that is none, or damaged
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    SyntaxError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+)
 SIGNS = "=+\\-@\t\r\n＝＋－＠"
 FIRST = frozenset("'=+-@\t\r\n＝＋－＠")  # of the cells that either function changes
 RUN = re.compile(rf"'*[{SIGNS}]")
@@ -192,7 +204,9 @@ def read_sheet(path: Path, sheet: str | None, decimal: str) -> tuple[list[list[s
     check_zip(path)
     try:
         book = openpyxl.load_workbook(path, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        if not book.worksheets:
+            raise ValueError("no sheet has cells")
+    except DAMAGED as error:
         raise TableError(
             f"{path}: not a workbook that can be read ({error}). Expected .xlsx. Save it again as a workbook, without a password, or as CSV UTF-8."
         ) from None
