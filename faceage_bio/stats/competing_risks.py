@@ -278,6 +278,8 @@ def fit_fine_gray(years: pd.Series, cause: pd.Series, of: int, design: pd.DataFr
     scaled = (design.to_numpy(dtype=np.float64) - design.mean().to_numpy()) / spread
     order = np.argsort(time, kind="stable")
     data = _Weighted(time[order], cause[order], of, scaled[order])
+    if data.nobody_outlives():
+        raise FitError("no_pairs")
     beta = np.zeros(design.shape[1])
     null = likelihood = data.derivatives(beta)[0]
     for _ in range(MAX_STEPS):
@@ -328,6 +330,11 @@ class _Weighted:
         np.add.at(gone, self.place, values * self.weight.reshape(-1, *[1] * (values.ndim - 1)))
         gone = np.concatenate([np.zeros_like(gone[:1]), gone.cumsum(axis=0)[:-1]])
         return living + gone * self.uncensored.reshape(-1, *[1] * (values.ndim - 1))
+
+    def nobody_outlives(self) -> bool:
+        """Whether all who were at risk died of the cause at once, so that nothing tells their hazards apart."""
+        at_risk = self._at_risk(np.ones(len(self.design)))
+        return bool((at_risk[self.deaths > 0] == self.deaths[self.deaths > 0]).all())
 
     def _sums(self, beta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """exp(x beta) of each, their sum over those at risk, and the mean of x over them."""

@@ -192,8 +192,9 @@ def fit_cox(
     Raises
     ------
     FitError
-        Negative times, values missing, fewer than 2 events or fewer events than terms, a term that does
-        not vary or that others determine, no convergence, or separation: the text names the term.
+        Negative times, values missing, fewer than 2 events or fewer events than terms, nobody who outlives
+        another (Efron's ties would make a hazard ratio of 1, with an interval, of it), a term that does not
+        vary or that others determine, no convergence, or separation: the text names the term.
     """
     if penalty not in ("none", "firth"):
         raise FitError("unknown_option", option="penalty", value=penalty, known="none, firth")
@@ -202,6 +203,8 @@ def fit_cox(
     x, center, scale = _orthonormal(np.ascontiguousarray(design.to_numpy(dtype=np.float64).T), names)
     further = (None if part is None else np.asarray(part) for part in (entry, strata, weights))
     sets = risk_sets(years, event, *further)
+    if (sets.at_risk(np.ones(len(design))) == np.bincount(sets.group)).all():
+        raise FitError("no_pairs")
     x = x[:, sets.order]
     if penalty == "firth":
         spread = np.linalg.norm(scale, axis=1)

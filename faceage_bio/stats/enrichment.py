@@ -12,6 +12,7 @@ SMALLEST_P = 1e-50  # gseapy's own floor: no p is ever 0
 METHODS = ("mean z", "score_genes", "ssGSEA")
 CONTROL_GENES = 50
 SEED = 1
+ROUNDING = 1e-12  # of a gene's largest level
 SAMPLES = 500  # at once in ssGSEA, which holds its levels several times
 
 
@@ -101,7 +102,7 @@ def mean_z(levels: pd.DataFrame, directions: Mapping[str, int]) -> pd.Series:
     genes = [gene for gene in directions if gene in levels]
     table = levels[genes]
     spread = table.std(ddof=1)
-    varying = spread.index[spread > 0]
+    varying = spread.index[spread > ROUNDING * table.abs().max()]
     signs = np.array([directions[gene] or 1 for gene in varying], dtype=np.float64)
     return ((table[varying] - table[varying].mean()) / spread[varying] * signs).mean(axis=1)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.errors import FitError
+from faceage_bio.stats.linear import constant
 
 
 def match_nearest(
@@ -109,6 +110,8 @@ def standardised_difference(values: pd.Series, exposed: pd.Series, spread: float
     one, other = values[exposed].dropna(), values[~exposed].dropna()
     if len(one) == 0 or len(other) == 0:
         raise FitError("group_without_value")
+    if constant(np.append(one, other)):
+        return 0.0
     difference = float(one.mean() - other.mean())
     if difference == 0:
         return 0.0
@@ -118,8 +121,10 @@ def standardised_difference(values: pd.Series, exposed: pd.Series, spread: float
 
 
 def common_spread(values: pd.Series, exposed: pd.Series) -> float:
-    """Root of the mean of both groups' variances; of p (1 - p) where the values are 0 and 1."""
+    """Root of the mean of both groups' variances; of p (1 - p) where the values are 0 and 1; 0 where it is rounding."""
     groups = [values[exposed].dropna(), values[~exposed].dropna()]
+    if all(len(one) and constant(one) for one in groups):
+        return 0.0
     binary = set(values.dropna().unique()) <= {0.0, 1.0}
     variances = [one.mean() * (1 - one.mean()) if binary else one.var() for one in groups]
     return float(np.sqrt(np.mean(variances)))
@@ -138,10 +143,10 @@ def difference_of_numbers(a: np.ndarray, b: np.ndarray) -> float:
         0 or more; NaN where a group has fewer than 2 participants, or where no participant varies.
     """
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    if min(len(a), len(b)) < 2:
+    if min(len(a), len(b)) < 2 or (constant(a) and constant(b)):
         return float("nan")
     spread = np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2)
-    return float(abs(a.mean() - b.mean()) / spread) if spread > 0 else float("nan")
+    return float(abs(a.mean() - b.mean()) / spread)
 
 
 def difference_of_shares(a: np.ndarray, b: np.ndarray) -> float:

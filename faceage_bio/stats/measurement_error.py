@@ -21,6 +21,7 @@ from faceage_bio.stats.prediction_accuracy import normal_estimate
 STEPS = (0.5, 1.0, 1.5, 2.0)  # error variances added, in multiples of its own; R's simex takes the same
 DRAWS = 200
 LEAST_RELIABLE = 0.2  # below it a correction is mostly noise
+ROUNDING = 1e-12  # of the largest value; measurements that differ by less are the same
 LIMIT = 1.96  # standard deviations on either side of the bias
 
 
@@ -137,7 +138,8 @@ def _residual(others: np.ndarray, values: np.ndarray) -> np.ndarray:
 class Agreement:
     """Bias (mean of second minus first), the limits of agreement around it, and how the difference goes with the mean.
 
-    ``slope`` is the difference per unit of the mean of both: away from 0 where the bias grows with what is measured.
+    ``slope`` is the difference per unit of the mean of both: away from 0 where the bias grows with what is measured; without an
+    interval where all pairs lie on the line.
     """
 
     n: int
@@ -164,7 +166,8 @@ def bland_altman(first: np.ndarray, second: np.ndarray) -> Agreement:
     first, second = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     n = len(first)
     difference, mean = second - first, (first + second) / 2
-    if n < 4 or np.ptp(difference) == 0 or np.ptp(mean) == 0:
+    rounding = ROUNDING * np.abs([first, second]).max(initial=0.0)
+    if n < 4 or np.ptp(difference) <= rounding or np.ptp(mean) <= rounding:
         raise FitError("too_few_pairs_to_agree", needed=4)
     deviation = float(difference.std(ddof=1))
     bias = mean_interval(difference)
@@ -175,11 +178,8 @@ def bland_altman(first: np.ndarray, second: np.ndarray) -> Agreement:
         for limit in (bias.estimate - LIMIT * deviation, bias.estimate + LIMIT * deviation)
     )
     line = stats.linregress(mean, difference)
-    reach = stats.t.ppf(0.975, n - 2) * line.stderr
-    slope = Estimate(
-        float(line.slope), float(line.slope - reach), float(line.slope + reach), float(line.pvalue),
-        float(line.stderr), float(line.slope / line.stderr) if line.stderr > 0 else np.nan,
-    )  # fmt: skip
+    exact = np.ptp(difference - line.slope * mean) <= rounding
+    slope = Estimate.by_t(line.slope, np.nan if exact else line.stderr, n - 2)
     return Agreement(n, bias, deviation, lower, upper, slope)
 
 
@@ -259,7 +259,7 @@ def repeat_reliability(values: np.ndarray, level: float = 0.95) -> Reliability:
     within = ((values - people[:, None]) ** 2).sum() / (n * (k - 1))
     columns = n * occasions.var(ddof=1)
     rest = ((values - people[:, None] - occasions + values.mean()) ** 2).sum() / ((n - 1) * (k - 1))
-    if between <= 0 or within <= 0 or rest <= 0:
+    if min(between, within, rest) <= (ROUNDING * np.abs(values).max()) ** 2:
         raise FitError("constant_measurements")
     tail = (1 - level) / 2
     df = n * (k - 1)

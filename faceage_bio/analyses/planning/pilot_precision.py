@@ -15,7 +15,7 @@ from faceage_bio.core.errors import FitError, RunError
 from faceage_bio.stats.concordance import concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import nelson_aalen
-from faceage_bio.stats.linear import NORMAL_975
+from faceage_bio.stats.linear import NORMAL_975, constant
 from faceage_bio.stats.minimum_sizes import EVENTS_OF_PILOT
 
 AGE_ECOG_STAGE = ("chronological_age", "ecog", "stage")  # what a trial knows of its patients anyway
@@ -75,7 +75,7 @@ def design_matrix(rows: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
         for name in columns
     ]
     matrix = pd.concat(parts, axis=1).to_numpy(dtype=float) if parts else np.empty((len(rows), 0))
-    return matrix[:, matrix.std(axis=0) > 0]
+    return matrix[:, [not constant(column) for column in matrix.T]]
 
 
 def precision_plan(

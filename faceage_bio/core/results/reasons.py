@@ -36,6 +36,7 @@ WHY_NOT = {  # no number is given
     "no_error_of_means": "all participants of each group died at one time, so that the comparison has no error",
     "no_time_lived": "all participants of a group died at time 0, so that there is no ratio",
     "separated": "{columns} separates those who died from those who did not, so its hazard ratio has no end",
+    "unbounded_hazard_ratio": "its hazard ratio may be anything from 0 to infinity: it nearly follows from the other terms, or one of its units is far too large",
     "separated_by_cause": "{columns} separates those who died of this cause from the others, so its hazard ratio has no end",
     "determined": "{columns} does not vary or follows from the other terms",
     "combination_of": "{column} follows from {others}",

@@ -16,7 +16,7 @@ from faceage_bio.core.columns import (
     PER_SD,
 )
 from faceage_bio.core.results.measures import MEASURES
-from faceage_bio.core.results.reasons import NOT_ESTIMATED, Reason, encode, status_of
+from faceage_bio.core.results.reasons import NOT_ESTIMATED, Reason, encode, reason, status_of
 from faceage_bio.core.results.result_tables import NUMBERS as NUMBER_KEYS
 from faceage_bio.core.results.result_tables import TABLES, key_of
 from faceage_bio.core.settings.settings_study import (
@@ -66,6 +66,8 @@ ABOUT = ("outcome", "exposure", "term", "grouping", "modifier", "variable")
 UNADJUSTED, JOINT = "unadjusted", "together"
 ANSWERING = ("cox", "added_value", "panel", "phenotypes", "groups")  # tables that answer a question
 HARRELL = "difference of Harrell's C"
+HAZARD_RATIOS = [name for name in MEASURES if "hazard ratio" in name]
+NO_END = 50.0  # standard error of a log hazard ratio whose interval, a factor of 10^85, says nothing
 
 
 def columns_of(table: str) -> list[str]:
@@ -113,6 +115,10 @@ def result_rows(rows: Sequence[dict] | pd.DataFrame, table: str) -> pd.DataFrame
     made["role"] = made["role"].astype(object).fillna(EXPLORATORY)
     made["reason"] = [_cell(value) for value in made["reason"]]
     made["status"] = by_cell(made["reason"], status_of)
+    robust = [name for name in made if name.startswith("robust_")]
+    unbounded = _is_unbounded(made) & made["status"].ne(NOT_ESTIMATED)
+    made.loc[unbounded, ["reason", "status"]] = reason("unbounded_hazard_ratio").encoded, NOT_ESTIMATED
+    made.loc[unbounded, robust] = float("nan")
     lost = made["status"].eq(NOT_ESTIMATED)
     made.loc[lost, list(ESTIMATES)] = float("nan")
     units = made["measure"].map({name: measure.unit for name, measure in MEASURES.items()})
@@ -121,6 +127,13 @@ def result_rows(rows: Sequence[dict] | pd.DataFrame, table: str) -> pd.DataFrame
         if made[name].dtype == object:
             made[name] = pd.to_numeric(made[name]).astype(float)
     return made
+
+
+def _is_unbounded(made: pd.DataFrame) -> pd.Series:
+    """Hazard ratios of terms that nearly follow from others, or of units far too large: 0, infinite, or with intervals that say nothing."""
+    estimate, error = (pd.to_numeric(made[name]) for name in ("estimate", "standard_error"))
+    beyond = (error > NO_END) | estimate.isin([0.0, float("inf")])
+    return made["measure"].isin(HAZARD_RATIOS) & error.notna() & beyond
 
 
 def identified(table: pd.DataFrame, participants: pd.DataFrame) -> pd.DataFrame:
