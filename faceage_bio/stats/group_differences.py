@@ -1,6 +1,5 @@
 """How two groups differ: shares, spread, correlations, ranks of pairs, standardised differences."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,10 +7,6 @@ from scipy import special, stats
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.linear import NORMAL_975, Estimate, LinearFit, constant, correlation
-
-RESAMPLES = 2000
-SEED = 2025  # fixed, so that an interval does not change from run to run
-BLOCK = 4_000_000  # resampled numbers held at a time
 
 
 def wilson(events: int, trials: int) -> Estimate:
@@ -51,39 +46,52 @@ def share_difference(events: tuple[int, int], trials: tuple[int, int]) -> Estima
 
 
 def root_mean_square(values: np.ndarray) -> Estimate:
-    """Root of the mean square with a percentile bootstrap interval of fixed seed (it has no simple formula).
+    """Root of the mean square, with the interval of `_jackknifed`.
 
     Raises
     ------
     FitError
         Fewer than 3 values, or none that differs from the others.
     """
-    return _bootstrap(values, lambda drawn: np.sqrt(np.mean(drawn**2, axis=-1)))
+    squares = _varying(values) ** 2
+    return _jackknifed(squares.mean(), (squares.sum() - squares) / (len(squares) - 1))
 
 
 def standard_deviation(values: np.ndarray) -> Estimate:
-    """Standard deviation (n - 1) with a percentile bootstrap interval of fixed seed, so that no shape is assumed.
+    """Standard deviation (n - 1), with the interval of `_jackknifed`.
 
     Raises
     ------
     FitError
-        Fewer than 3 values, or none that differs from the others.
+        Fewer than 3 values, or at most one that differs from the others.
     """
-    return _bootstrap(values, lambda drawn: np.std(drawn, axis=-1, ddof=1))
+    squares = (_varying(values) - np.mean(values)) ** 2
+    n, total = len(squares), squares.sum()
+    return _jackknifed(total / (n - 1), (total - squares * n / (n - 1)) / (n - 2))
 
 
-def _bootstrap(values: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> Estimate:
+def _varying(values: np.ndarray) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     if len(values) < 3 or constant(values):
         raise FitError("too_few_varying", needed=3)
-    random = np.random.default_rng(SEED)
-    at_once = max(1, BLOCK // len(values))
-    drawn = [
-        statistic(values[random.integers(0, len(values), (min(at_once, RESAMPLES - done), len(values)))])
-        for done in range(0, RESAMPLES, at_once)
-    ]
-    low, high = np.quantile(np.concatenate(drawn), [0.025, 0.975])
-    return Estimate(float(statistic(values)), float(low), float(high), np.nan)
+    return values
+
+
+def _jackknifed(square: float, without: np.ndarray) -> Estimate:
+    """A root with the t interval that the jackknife gives its logarithm (Miller 1968, doi:10.1214/aoms/1177698418).
+
+    It assumes no shape; a percentile bootstrap's is too short (0.80 of normal samples of 10 in place of 0.95).
+
+    Parameters
+    ----------
+    square : float
+    without : float array, shape (n,): the square without each of the values
+    """
+    if not without.min() > 1e-12 * square:
+        raise FitError("too_few_varying", needed=3)
+    n, root = len(without), float(np.sqrt(square))
+    half = stats.t.ppf(0.975, n - 1) * np.sqrt((n - 1) * (np.log(without) / 2).var())
+    return Estimate(root, float(root * np.exp(-half)), float(root * np.exp(half)), np.nan)
 
 
 def sd_ratio(

@@ -22,6 +22,7 @@ ALL_PARTICIPANTS = "all participants"
 ALL = "all"
 NUMBERS = ("estimate", "ci_lower", "ci_upper", "p_value")
 FAMILY = "age-adjusted differences that are not sparse"
+JACKKNIFE = "jackknife of the logarithm (t)"  # of spreads, whose interval has no formula without a shape
 BY_AGE = reason("groups_of_age")
 
 

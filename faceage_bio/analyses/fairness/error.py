@@ -11,6 +11,7 @@ import pandas as pd
 
 from faceage_bio.analyses.fairness.differences import (
     ALL,
+    JACKKNIFE,
     Factor,
     adjusted_mean,
     age_bands,
@@ -185,8 +186,8 @@ def _one_group(
         for measure, more, model, compute in (
             (MEAN, {}, "t interval", lambda: mean_interval(error)),
             (ABSOLUTE, {}, "t interval", lambda: _untested(mean_interval(group["absolute"]))),
-            (SQUARED, {}, "percentile bootstrap", lambda: root_mean_square(error)),
-            ("standard deviation", {}, "percentile bootstrap", lambda: standard_deviation(error)),
+            (SQUARED, {}, JACKKNIFE, lambda: root_mean_square(error)),
+            ("standard deviation", {}, JACKKNIFE, lambda: standard_deviation(error)),
             ("correlation", of_face, "Fisher's interval", lambda: correlation(face, age)),
             ("slope", slope, "least squares, HC3 (t)", lambda: _slope(group)),
         )

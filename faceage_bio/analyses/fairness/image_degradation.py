@@ -9,6 +9,7 @@ import pandas as pd
 
 from faceage_bio.analyses.fairness.differences import (
     ALL,
+    JACKKNIFE,
     Factor,
     age_bands,
     all_of,
@@ -105,7 +106,7 @@ def _one_group(part: pd.DataFrame, factor: Factor, level: str, where: str, min_n
     base["term"] = where if factor.name == ALL else f"{where}, {term_of(factor, level)}"
     base |= {"outcome": CHANGE, "adjustment": "unadjusted"}
     mean = attempt(base | {"measure": "mean change", "model": "t interval"}, mean_interval, change)
-    about = {"measure": "standard deviation", "model": "percentile bootstrap"}
+    about = {"measure": "standard deviation", "model": JACKKNIFE}
     spread = attempt(base | about, standard_deviation, change)
     without_face = group["lost"].isin(NO_FACE)
     rejected = (group["lost"] != "") & ~without_face

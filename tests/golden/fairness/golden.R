@@ -11,10 +11,15 @@ hc3 <- function(fit, term) {
   c(ct[term, 1], ci[term, ], ct[term, 4])
 }
 mean_of <- function(x) { t <- t.test(x); c(t$estimate, t$conf.int) }
+# Miller 1968 (doi:10.1214/aoms/1177698418): t interval of the logarithm, whose error is that of leaving each value out
+jackknifed <- function(f, x) {
+  n <- length(x); left <- sapply(seq_len(n), function(i) log(f(x[-i])))
+  f(x) * exp(c(0, -1, 1) * qt(0.975, n - 1) * sqrt((n - 1) / n * sum((left - mean(left))^2)))
+}
 for (sex in 1:2) {
   g <- d[d$sex == sex, ]
   add(paste("mean", sex), mean_of(g$error)); add(paste("absolute", sex), mean_of(abs(g$error)))
-  add(paste("root mean square", sex), sqrt(mean(g$error^2))); add(paste("sd", sex), sd(g$error))
+  add(paste("root mean square", sex), jackknifed(function(x) sqrt(mean(x^2)), g$error)); add(paste("sd", sex), jackknifed(sd, g$error))
   r <- cor.test(g$face, g$age); add(paste("correlation", sex), c(r$estimate, r$conf.int, r$p.value))
   add(paste("slope", sex), hc3(lm(error ~ I(age / 10), g), "I(age/10)"))
   d$other <- as.numeric(d$sex != sex); d$centred <- d$age - mean(d$age)
