@@ -151,7 +151,9 @@ def test_intervals_of_spreads_are_the_same_each_time_and_cover():
         assert 0.9 < np.mean([value.ci_lower < true < value.ci_upper for value in found]) < 0.97
 
 
-@given(st.lists(st.integers(-90, 90), min_size=4, max_size=12, unique=True), st.sampled_from([1e-9, 1.0, 1e9]))
+@given(
+    st.lists(st.integers(-90, 90), min_size=4, max_size=12, unique=True), st.sampled_from([1e-9, 1.0, 1e9])
+)
 def test_intervals_of_spreads_have_the_unit_of_the_values_and_no_order(values, unit):
     for measure in (standard_deviation, root_mean_square):
         found, other = measure(np.array(values)), measure(unit * np.array(values[::-1]))

@@ -92,6 +92,8 @@ def test_mean_z_ignores_units_and_turns_with_the_directions(seed, scale, shift):
     np.testing.assert_allclose(mean_z(levels * scale + shift, ways), one, atol=1e-7)
     np.testing.assert_allclose(mean_z(levels, {gene: -way for gene, way in ways.items()}), -one, atol=1e-12)
     assert one.mean() == pytest.approx(0, abs=1e-9)
+    rounded = levels.assign(A=25.3 + random.integers(-2, 3, 12) * np.spacing(25.3))
+    np.testing.assert_allclose(mean_z(rounded, ways), mean_z(levels.drop(columns="A"), ways), atol=1e-12)
 
 
 def study(effect=0.6, n=70, seed=1, genes=400):

@@ -105,12 +105,18 @@ def test_reliability_knows_no_unit(values, shift, factor):
     assert -1 <= plain.icc_one_way.estimate <= 1
 
 
+ONCE = np.repeat(np.linspace(41.3, 77.7, 30)[:, None], 2, axis=1)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         (np.ones((3, 2)), r"3 participants measured 2 times are too few .at least 5."),
         (np.ones((8, 1)), "no participant was measured twice"),
         (np.ones((8, 2)), "participants or their measurements do not vary"),
+        (ONCE, "participants or their measurements do not vary"),
+        (ONCE * [1, 1 + 3e-16], "participants or their measurements do not vary"),
+        (ONCE + np.array([0, 0.1]), "participants or their measurements do not vary"),
         (np.arange(16.0).reshape(8, 2) * np.where(np.eye(8, 2) == 1, np.nan, 1), "a measurement is missing"),
     ],
 )

@@ -247,8 +247,13 @@ def test_too_few_participants_are_told():
 
 
 def test_values_that_do_not_vary_are_refused():
-    with pytest.raises(FitError, match="agreement needs 4 pairs whose differences and means vary"):
-        bland_altman(np.ones(10), np.ones(10))
+    ages = np.linspace(40, 70, 30)
+    for second in (np.ones(30), ages + 0.1, ages * (1 + 3e-16), 100 - ages):
+        with pytest.raises(FitError, match="agreement needs 4 pairs whose differences and means vary"):
+            bland_altman(ages if second[0] != 1 else second, second)
+    slope = bland_altman(ages, 1.1 * ages).slope
+    assert slope.estimate == pytest.approx(0.1 / 1.05)
+    assert np.isnan([slope.ci_lower, slope.ci_upper, slope.p_value]).all()  # and not 0
 
 
 @given(st.lists(st.tuples(st.integers(20, 90), st.integers(20, 90)), min_size=5, max_size=30))

@@ -152,8 +152,8 @@ def test_pilots_that_tell_nothing(change, columns, message):
 
 
 def test_words_become_indicators_and_constants_go():
-    rows = cohort(40, 0).assign(stage="II")
-    assert design_matrix(rows, ["chronological_age", "sex", "stage"]).shape == (40, 2)
+    rows = cohort(40, 0).assign(stage="II", bmi=25.3)  # whose standard deviation is not 0 but rounding
+    assert design_matrix(rows, ["chronological_age", "sex", "stage", "bmi"]).shape == (40, 2)
 
 
 @pytest.mark.parametrize(("width", "measure"), [(0, "c-index"), (1.2, "difference"), (0.9, "hazard-ratio")])

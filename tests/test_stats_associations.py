@@ -354,6 +354,7 @@ GROUPS = pd.DataFrame(
 )
 CONSTANT = np.array([0.3, 0.3, 0.1 + 0.2, 7.1, 7.1, 7.1, 2, 2, 2, 5, 6, 8])  # but for the last group
 NOISE = np.random.default_rng(1)
+TWO_VALUES = pd.Series([0.7] * 5 + [25.3] * 14)
 REFUSED = {
     "hedges": (lambda: hedges_g(SAME, SAME), "the values do not vary"),
     "welch": (lambda: welch(SAME, SAME), "the values do not vary"),
@@ -364,6 +365,7 @@ REFUSED = {
     "constant later groups": (lambda: Estimate.of(fit_linear(pd.Series(CONSTANT[::-1]), GROUPS).combine(LAST_TWO).loc[0]), "the values do not vary"),
     "mean": (lambda: mean_interval(SAME), "the values do not vary"),
     "spread": (lambda: standardised_difference(EXPOSED.astype(float), EXPOSED, 0.0), "the values do not vary within the groups"),
+    "rounded groups": (lambda: standardised_difference(TWO_VALUES, TWO_VALUES > 1, common_spread(TWO_VALUES, TWO_VALUES > 1)), "the values do not vary within the groups"),
     "linear": (lambda: fit_linear(pd.Series(np.ones(6)), pd.DataFrame({"x": np.arange(6.0)})), "the outcome follows exactly from the terms, or does not vary"),
     "no errors": (lambda: pool([1.0, 2.0], [0.0, 0.0], 10), "the standard errors are zero"),
     "one table": (lambda: pool([1.0], [0.5], 10), "pooling needs 2 completed tables or more"),
@@ -371,6 +373,12 @@ REFUSED = {
     "correlation": (lambda: correlation(np.arange(3.0), np.arange(3.0)), "a correlation needs 4 pairs that vary"),
     "no terms": (lambda: fit_linear(pd.Series(NOISE.normal(size=9)), pd.DataFrame({"x": NOISE.normal(size=9)})).wald([]), "too few participants carry the terms that are tested together"),
 }  # fmt: skip
+
+
+def test_the_same_value_in_both_groups_is_balanced():
+    # whose means 25.3 differ in the last digit, as their standard deviations do from 0
+    values, exposed = pd.Series(np.full(40, 25.3)), pd.Series(np.arange(40) % 3 == 0)
+    assert standardised_difference(values, exposed, common_spread(values, exposed)) == 0
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -486,6 +486,22 @@ def test_a_handful_of_participants_has_an_answer_or_a_reason(seed):
     assert not found or re.search(reasons, found), found
 
 
+@pytest.mark.parametrize("penalty", ["none", "firth"])
+def test_deaths_at_one_time_without_survivors_tell_nothing(penalty):
+    # R 4.2.2, survival 3.5-3, coxph(Surv(rep(3, 20), rep(1, 20)) ~ x, ties = "exact"): log-likelihood 0 at each coefficient, se NaN;
+    # Efron's approximation gives HR 1.000, se 0.251, p = 1
+    x = pd.DataFrame({"x": np.sin(np.arange(20.0))})
+    died = pd.Series(np.ones(20))
+    why = "no participant died while another was under observation, so no pair can be compared"
+    with pytest.raises(FitError, match=f"^{why}"):
+        fit_cox(pd.Series(np.full(20, 3.0)), died, x, penalty=penalty)
+    two = pd.Series(np.repeat(["a", "b"], 10))
+    times = pd.Series(np.repeat([3.0, 5.0], 10))
+    with pytest.raises(FitError, match=f"^{why}"):
+        fit_cox(times, died, x, strata=two)
+    assert fit_cox(times, died, x).terms.standard_error["x"] > 0
+
+
 @pytest.mark.parametrize("clustered", [False, True])
 def test_global_tests_equal_rs_summary(clustered):
     cluster = pd.Series(np.arange(1, len(PBC) + 1) % 60) if clustered else None

@@ -370,6 +370,7 @@ UNTIED = data.untied()
         ({"age": 1.0}, "age does not vary"),
         ({"marker": UNTIED.age * 2}, "follows from the other terms"),
         ({"age": (UNTIED.cause == 1).astype(float)}, "separates"),
+        ({"time": 2.0, "cause": 1}, "no participant died while another was under observation"),
     ],
 )
 def test_a_fine_gray_model_that_cannot_be_fitted_is_an_error(change, message):

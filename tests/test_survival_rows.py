@@ -25,7 +25,7 @@ from faceage_bio.core.settings.settings_acceleration import Imputation
 from faceage_bio.core.settings.settings_survival import AddedValue, Scores, Survival
 from tests.golden.scores import data as clinic
 from tests.rows import worded
-from tests.survival_studies import with_causes
+from tests.survival_studies import people, with_causes
 
 CHOICES = Choices(10, ["sex"], ["ecog"], firth=True)
 SCORE = load_score("teachh_publication")
@@ -54,6 +54,37 @@ def hazards(data):
         "survival/remedies": held.remedies, "survival/hazard_curve_tests": bent.rows, "survival/hazard_curve": bent.curve,
         "survival/hazard_curve_histogram": bent.histogram,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("change", [{"twin": 1e-4}, {"twin": 1e-3}, {"unit": 1e-9}])
+def test_a_hazard_ratio_that_may_be_anything_is_no_number(change):
+    # R's coxph gives 0 and Inf, with intervals from 0 to Inf, of both
+    data = people(n=300)
+    noise = np.random.default_rng(3).normal(size=300)
+    if "twin" in change:
+        data["bmi"] = data["chronological_age"] + change["twin"] * noise
+    else:
+        data["age_acceleration"] *= change["unit"]
+    table = sequential_cox_models(data, Choices(10, ["sex"], ["bmi"] if "twin" in change else []), "c")
+    lost = table[table["reason"].fillna("").str.contains("unbounded_hazard_ratio")]
+    assert len(lost)
+    numbers = [
+        "estimate",
+        "ci_lower",
+        "ci_upper",
+        "standard_error",
+        "p_value",
+        "robust_lower",
+        "robust_upper",
+        "robust_p",
+    ]
+    assert lost[numbers].isna().all(axis=None)
+    assert lost["status"].eq("not_estimated").all()
+    words = "its hazard ratio may be anything from 0 to infinity: it nearly follows from the other terms, or one of its units is far too large"
+    assert worded(lost)["note"].str.contains(words, regex=False).all()
+    kept = table[table["measure"].eq("hazard ratio") & table["status"].ne("not_estimated")]
+    assert np.isfinite(kept[["estimate", "ci_lower", "ci_upper"]]).all(axis=None)
+    assert len(kept)
 
 
 def models(data):

@@ -113,6 +113,9 @@ def test_a_factor_of_two_levels_is_a_number_of_zeros_and_ones(counts, more):
 def test_what_has_no_difference_is_none():
     assert np.isnan(difference_of_numbers(np.array([1.0]), np.array([1.0, 2.0])))
     assert np.isnan(difference_of_numbers(np.array([1.0, 1.0]), np.array([1.0, 1.0])))
+    assert np.isnan(
+        difference_of_numbers(np.full(14, 25.3), np.full(26, 25.3))
+    )  # their means differ by rounding
     assert np.isnan(difference_of_shares(np.array([4, 0]), np.array([3, 0])))
     assert np.isnan(difference_of_shares(np.array([0, 0]), np.array([3, 1])))
     assert all_pairs([np.array([1.0, 3.0])], difference_of_numbers).shape == (0,)
