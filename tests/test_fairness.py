@@ -339,6 +339,15 @@ def test_years_added_to_every_face_move_the_mean_and_no_difference(seed, years):
     assert one(moved, *MEN_WOMEN).estimate == pytest.approx(one(plain, *MEN_WOMEN).estimate, abs=1e-8)
 
 
+def test_face_ages_that_are_the_ages_have_no_error_but_rounding():
+    table = people(n=200, seed=1)
+    table["face_age"] = table["chronological_age"] * (1 + 3e-16)
+    found = assess_fairness(table, ["sex"], [65.0], 5)
+    errors = found[found["outcome"].eq("error of face age")]
+    assert errors["status"].eq("not_estimated").all()
+    assert len(errors) > 20
+
+
 LINE = (np.arange(9.0), np.arange(9.0))
 
 

@@ -88,6 +88,6 @@ def age_acceleration(
 
 
 def years_above(face_age: Ages, expected: pd.Series | np.ndarray) -> Ages:
-    """Face age above that expected; zero for all if it is rounding of floating-point numbers for all."""
+    """Face age above that expected, or above age; zero for all if it is rounding of floating-point numbers for all."""
     years = face_age - expected
     return years if np.nanmax(np.abs(years), initial=0.0) > ROUNDING else years * 0.0

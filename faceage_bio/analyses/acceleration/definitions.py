@@ -273,7 +273,7 @@ def define(people: pd.DataFrame, settings: Acceleration, places: Sequence[str] =
         fit_in is "reference", and the controls do not suffice for the chosen definition.
     """
     people = people.reset_index(drop=True)
-    people[AGE_GAP] = people[FACE_AGE] - people[AGE]
+    people[AGE_GAP] = years_above(people[FACE_AGE], people[AGE])
     both = people[people[AGE_GAP].notna()]
     reference = in_reference(both)
     notes: dict[tuple[str, str], tuple[Reason, ...]] = {}

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from faceage_bio.analyses.age_residual import years_above
 from faceage_bio.analyses.expression.counts import Expression, log_counts_per_million
 from faceage_bio.analyses.expression.formula import plain
 from faceage_bio.analyses.expression.gene_models import tested_genes
@@ -108,7 +109,7 @@ def with_gap(people: pd.DataFrame) -> pd.DataFrame:
     """The table with the raw age gap, if it has face age."""
     if AGE_GAP in people or FACE_AGE not in people:
         return people
-    return people.assign(**{AGE_GAP: people[FACE_AGE] - people[AGE]})
+    return people.assign(**{AGE_GAP: years_above(people[FACE_AGE], people[AGE])})
 
 
 def rows_of_ages(

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from faceage_bio.analyses.age_residual import years_above
 from faceage_bio.analyses.fairness.differences import (
     ALL,
     JACKKNIFE,
@@ -124,7 +125,7 @@ def assess_fairness(
 def _errors_of(members: pd.DataFrame) -> pd.DataFrame:
     """Those with both ages: age, face, error and its absolute value."""
     table = pd.DataFrame({"age": known_age(members), "face": members[FACE_AGE].astype("float64")})
-    table["error"] = table["face"] - table["age"]
+    table["error"] = years_above(table["face"], table["age"])
     return table.assign(absolute=table["error"].abs()).dropna()
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from faceage_bio.analyses.age_residual import years_above
 from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE, LEVELS, POOLED, UNITS
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.stats.design import build_design
@@ -31,7 +32,7 @@ def gather(tables: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame
     """
     ready = []
     for table, name in zip(tables, names, strict=True):
-        table = table.assign(**{AGE_GAP: table[FACE_AGE] - table[AGE]})
+        table = table.assign(**{AGE_GAP: years_above(table[FACE_AGE], table[AGE])})
         if COHORT not in table:
             table[COHORT] = name
         if "bmi" in table and "bmi_class" not in table and pd.api.types.is_numeric_dtype(table["bmi"]):

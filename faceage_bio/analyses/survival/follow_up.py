@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.age_residual import age_acceleration
+from faceage_bio.analyses.age_residual import age_acceleration, years_above
 from faceage_bio.core.columns import (
     AGE,
     AGE_ACCELERATION,
@@ -235,7 +235,7 @@ def complete(table: pd.DataFrame, name: str) -> pd.DataFrame:
     if COHORT not in table:
         table[COHORT] = name
     if AGE_GAP not in table:
-        table[AGE_GAP] = table[FACE_AGE] - table[AGE]
+        table[AGE_GAP] = years_above(table[FACE_AGE], table[AGE])
     if AGE_ACCELERATION not in table:
         known = table.loc[table[AGE_GAP].notna(), [FACE_AGE, AGE]]
         table[AGE_ACCELERATION] = np.nan
