@@ -156,7 +156,7 @@ def _check_variation(config: "Config", tables: "dict[str, CohortTables]", say: S
     from faceage_bio.intake.observation import is_followed
     from faceage_bio.stats.minimum_sizes import FOR_LINE
 
-    named = named_columns(config.model_dump())
+    named = named_columns(config)
     columns = {
         part: {one for setting, names in named.items() if setting.startswith(part) for one in names}
         for part in ("", "survival", "expression")
