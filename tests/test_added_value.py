@@ -9,8 +9,9 @@ import pytest
 from faceage_bio.analyses.survival.added_value import AddedValue
 from faceage_bio.analyses.survival.added_value import added_value as measured
 from faceage_bio.analyses.survival.cox_models import Choices
-from faceage_bio.analyses.survival.predictions import AGES, Outcome
+from faceage_bio.analyses.survival.predictions import Outcome
 from faceage_bio.analyses.survival.predictions import _at as calibration_at
+from faceage_bio.core.columns import AGES_COMPARED
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.results.reasons import in_words, reason
 from faceage_bio.core.settings.settings_survival import AddedValue as Settings
@@ -71,7 +72,7 @@ def measures_of(table, measure, **wanted):
 def test_both_models_stand_on_identical_rows(found):
     table = people()
     rows = found.rows
-    assert list(dict.fromkeys(rows.comparison)) == [FIRST, CLINICAL, AGES]
+    assert list(dict.fromkeys(rows.comparison)) == [FIRST, CLINICAL, AGES_COMPARED]
     assert rows.groupby("comparison").n.nunique().eq(1).all()
     assert of(rows, comparison=CLINICAL).n.iloc[0] == table.ecog.notna().sum()
     assert of(rows, comparison=FIRST).n.iloc[0] == len(table)
@@ -100,7 +101,7 @@ def test_both_models_stand_on_identical_rows(found):
 
 
 def test_every_measure_has_both_models_and_their_difference(found):
-    for question in (FIRST, CLINICAL, AGES):
+    for question in (FIRST, CLINICAL, AGES_COMPARED):
         rows = of(found.rows, comparison=question)
         for measure in ("Harrell's C", "Uno's C", "integrated Brier score"):
             assert list(measures_of(rows, measure).kind) == ["model", "model", "difference"]
@@ -113,11 +114,11 @@ def test_every_measure_has_both_models_and_their_difference(found):
                     old, new, difference = mine[column]
                     np.testing.assert_allclose(difference, new - old, rtol=rtol)
     expected = ["face age added to age", "age added to face age"]
-    assert list(of(found.rows, comparison=AGES, kind="test").term) == expected
+    assert list(of(found.rows, comparison=AGES_COMPARED, kind="test").term) == expected
 
 
 def test_calibration_and_decisions_of_every_time(found):
-    for question in (FIRST, CLINICAL, AGES):
+    for question in (FIRST, CLINICAL, AGES_COMPARED):
         mine = of(found.calibration, comparison=question)
         slopes = of(mine, kind="slope")
         np.testing.assert_allclose(slopes.estimate, 1, rtol=1e-6)
@@ -204,7 +205,7 @@ def test_strata_and_clusters():
     table = people(250)
     table["hospital"] = np.arange(len(table)) // 5
     found = added_value(table, replace(AGE_AND_SEX, strata=("site",)), "c", bootstraps=4).rows
-    assert list(dict.fromkeys(found.comparison)) == [FIRST, AGES]
+    assert list(dict.fromkeys(found.comparison)) == [FIRST, AGES_COMPARED]
     assert of(found, measure="AUC").corrected.notna().all()
     plain, clustered = (
         of(added_value(table, replace(AGE_AND_SEX, cluster=cluster), "c", bootstraps=2).rows, measure="Harrell's C")
@@ -328,6 +329,6 @@ def test_a_group_of_risk_without_deaths_has_no_interval():
 def test_differences_between_nested_models_are_marked_as_conservative(found):
     apart = found.rows[(found.rows.kind == "difference") & found.rows.estimate.notna()]
     marked = apart.reason.fillna("").str.contains("nested_models")
-    assert (marked == (apart.comparison != AGES)).all()
+    assert (marked == (apart.comparison != AGES_COMPARED)).all()
     assert "conservative; the likelihood-ratio test is the test" in in_words(apart.reason[marked].iloc[0])
     assert not of(found.rows, kind="test").reason.fillna("").str.contains("nested_models").any()

@@ -46,7 +46,7 @@ def study(tmp_path):
         content = {"cohorts": {"mine": cohort | (config or {}).pop("mine", {})}} | (config or {})
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
         found, problems = load_config(tmp_path / "config.yaml"), Problems()
-        read = read_cohorts(found.cohorts)
+        read = read_cohorts(found.cohorts, 365.25)
         said = check_names(found.cohorts, read, analysis_settings(found), problems)
         problems.stop_if_any()
         return read["mine"], "\n".join(said)

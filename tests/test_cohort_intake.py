@@ -43,7 +43,7 @@ def study(tmp_path):
             if text is not None:
                 (tmp_path / f"{name}.csv").write_text(text)
                 cohort[name] = str(tmp_path / f"{name}.csv")
-        return read_cohorts({"c": Cohort(**cohort | more)})["c"]
+        return read_cohorts({"c": Cohort(**cohort | more)}, 365.25)["c"]
 
     read.folder = tmp_path
     return read
@@ -209,7 +209,7 @@ def test_the_same_subject_in_two_cohorts_is_told(study):
     files = {"photos": "photos", "manifest": "manifest.csv", "clinical": "clinical.csv"}
     cohort = Cohort(**{name: str(study.folder / file) for name, file in files.items()})
     with pytest.raises(CohortError, match=r"2 subject.s. are in cohort 'one' and in cohort 'two': 'a'; 'b'"):
-        read_cohorts({"one": cohort, "two": cohort})
+        read_cohorts({"one": cohort, "two": cohort}, 365.25)
 
 
 def test_without_clinical_data_the_manifest_names_the_participants(study):
@@ -223,7 +223,7 @@ def test_dates_of_given_face_ages_reach_the_later_stages(tmp_path):
     (tmp_path / "ages.csv").write_text(ages)
     (tmp_path / "clinical.csv").write_text("subject_id,birth_date,sex\na,1960-01-01,f\n")
     cohort = Cohort(face_ages=str(tmp_path / "ages.csv"), clinical=str(tmp_path / "clinical.csv"))
-    photos = read_cohorts({"c": cohort})["c"].photos.set_index("photo_id")
+    photos = read_cohorts({"c": cohort}, 365.25)["c"].photos.set_index("photo_id")
     assert photos.photo_date.to_dict() == {"z": "2020-01-01", "b": "2022-01-01"}
     assert photos.chronological_age.round().to_dict() == {"z": 60, "b": 62}
 

@@ -38,7 +38,7 @@ def checked(tmp_path):
         path.write_text(yaml.safe_dump({"cohorts": {"mine": given | (cohort or {})}, **sections}))
         config, problems = load_config(path), Problems()
         try:
-            tables = read_cohorts(config.cohorts)
+            tables = read_cohorts(config.cohorts, 365.25)
         except CohortError as error:
             return str(error), ""
         said = check_names(config.cohorts, tables, analysis_settings(config), problems)

@@ -199,7 +199,7 @@ def test_the_example_rows_are_read(tmp_path):
     tables = ("manifest", "clinical", "counts", "samples", "variants", "variant_samples", "ancestry")
     files = {"photos": str(tmp_path / "photos"), "variant_genes": str(tmp_path / "genes.tsv")}
     files |= {key: str(tmp_path / f"{key}.tsv") for key in tables}
-    table = read_cohorts({"mine": Cohort(**files)})["mine"]
+    table = read_cohorts({"mine": Cohort(**files)}, 365.25)["mine"]
     assert (len(table.photos), len(table.subjects), len(table.samples)) == (3, 2, 2)
     assert table.subjects.followup_years.notna().all()
     assert len(read_face_ages(tmp_path / "face_ages.tsv", "mine")) == 2

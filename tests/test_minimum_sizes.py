@@ -20,7 +20,7 @@ TABLES = {
     "Firth": lambda data: sequential_cox_models(data, Choices(10, [], [], firth=True), "c"),
     "ages": lambda data: compare_ages(data, CHOICES, "c"),
     "sites": lambda data: compare_sites(data, "sex", CHOICES, "c"),
-    "subgroups": lambda data: subgroup_hazards(data, ["sex"], CHOICES, "c"),
+    "subgroups": lambda data: subgroup_hazards(data, ["sex"], CHOICES, "c", split_age=65.0),
     "definitions": lambda data: definition_hazards(data, 10),
     "choices": lambda data: sensitivity(data, CHOICES, "c", early_death_years=0.1, gap_classes=(-5.0, 5.0)),
 }

@@ -28,7 +28,9 @@ def manifest(folder: Path, *paths: str, files: tuple[str | bytes, ...] = ()):
             file.write("x")
     rows = [f"p{k}\ta{k}\t{path}" for k, path in enumerate(paths)]
     (folder / "manifest.tsv").write_text("\n".join(["photo_id\tsubject_id\tpath", *rows]) + "\n")
-    return read_cohorts({"c": Cohort(photos=os.fsdecode(photos), manifest=str(folder / "manifest.tsv"))})["c"]
+    return read_cohorts(
+        {"c": Cohort(photos=os.fsdecode(photos), manifest=str(folder / "manifest.tsv"))}, 365.25
+    )["c"]
 
 
 @pytest.mark.parametrize(

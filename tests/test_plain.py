@@ -257,7 +257,7 @@ def test_units_settle_days_and_months(tmp_path):
         cohort_of(tmp_path, clinical)
     subjects = cohort_of(tmp_path, clinical, year_days=365.0, units={"followup": "days"}).subjects
     np.testing.assert_allclose(subjects.followup_years, days / 365)
-    assert in_years(table, {"followup": "months"}).followup_years[0] == days[0] / 12
+    assert in_years(table, {"followup": "months"}, 365.25).followup_years[0] == days[0] / 12
     with pytest.raises(ConfigError, match="--unit time=days: expected followup, entry or age"):
         parse_units(["time=days"])
 

@@ -126,9 +126,9 @@ def test_further_analyses_have_the_prediction_interval_of_the_main_one(pool):
     row, _, further = pool(TEXT_OF_FOUR, "--set", "pooling.prediction_df=k-2", measure="mean difference")
     further = further.set_index(["variant", "method"])["pi_upper"]
     assert further.loc["first 4: up to c3", row["method"]] == pytest.approx(row["pi_upper"])
-    want = meta.pool(*(values[1:] for values in FOUR), prediction_df="k-2").prediction_upper[0]
+    want = meta.pool(*(values[1:] for values in FOUR), "REML", "adhoc").prediction_interval("k-2")[1][0]
     assert further.loc["without c0", row["method"]] == pytest.approx(want)
-    other = meta.pool(*FOUR, "REML", "z", prediction_df="k-2").prediction_upper[0]
+    other = meta.pool(*FOUR, "REML", "z").prediction_interval("k-2")[1][0]
     assert further.loc["other model"].loc["random effects, REML, z"] == pytest.approx(other)
 
 
@@ -240,7 +240,7 @@ def pooled(
 def test_pooled_row_is_metafors_of_full_precision_errors():
     y, se = [0.2, 0.5, 0.3], [0.1, 0.12, 0.15]
     row = pooled([cox(name, *one) for name, one in zip("abc", zip(y, se, strict=True), strict=True)])
-    want = meta.pool(y, se)
+    want = meta.pool(y, se, "REML", "adhoc")
     assert row["estimate"] == pytest.approx(np.exp(want.estimate[0]), rel=1e-12)
     assert row["p_value"] == pytest.approx(want.p_value[0], rel=1e-12)
     assert (row["role"], row["n"], row["n_events"], row["covariates"]) == ("primary", 300, 180, "age")

@@ -24,7 +24,7 @@ ESTIMATE = ["estimate", "ci_lower", "ci_upper"]
 
 
 def subgroup_hazards(*args, **options):
-    return worded(fitted(*args, **options))
+    return worded(fitted(*args, **{"split_age": 65.0} | options))
 
 
 def equal(found, *words, rtol=1e-6):
@@ -33,7 +33,7 @@ def equal(found, *words, rtol=1e-6):
 
 @cache
 def of_lung():
-    return subgroup_hazards(lung(), MODIFIERS, CHOICES, "lung", split_age=65)
+    return subgroup_hazards(lung(), MODIFIERS, CHOICES, "lung")
 
 
 def chi_square(row):

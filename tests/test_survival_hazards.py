@@ -297,7 +297,7 @@ def page_of(tmp_path, data, name="mine", **survival):
         "proportional_hazards": ph.tests, "proportional_hazards_curve": ph.curve, "remedies": ph.remedies,
         "hazard_curve_tests": curve.rows, "hazard_curve": curve.curve, "hazard_curve_histogram": curve.histogram,
         "sites": compare_sites(data, "site", CHOICES, name), "sensitivity": choices_of(data).drop(columns="note"),
-        "subgroups": subgroup_hazards(data, ["sex", "chronological_age", "site"], CHOICES, name),
+        "subgroups": subgroup_hazards(data, ["sex", "chronological_age", "site"], CHOICES, name, split_age=65.0),
         "imputed": impute_full_model(data, CHOICES, name, Imputation(m=2, iterations=1, seed=1)),
     }  # fmt: skip
     placed = dict(ages_tables(name)) | {f"survival/{key}.tsv": table for key, table in tables.items()}

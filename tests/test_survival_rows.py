@@ -92,7 +92,9 @@ def models(data):
         "survival/cox": sequential_cox_models(data, CHOICES, "c"),
         "survival/age_comparison": compare_ages(data, CHOICES, "c"),
         "survival/sites": compare_sites(data, "sex", CHOICES, "c"),
-        "survival/subgroups": subgroup_hazards(data, ["sex", "chronological_age"], CHOICES, "c"),
+        "survival/subgroups": subgroup_hazards(
+            data, ["sex", "chronological_age"], CHOICES, "c", split_age=65.0
+        ),
         "survival/sensitivity": sensitivity(
             data, CHOICES, "c", early_death_years=0.5, gap_classes=(-5.0, 10.0)
         ),
@@ -166,7 +168,7 @@ def check_rows(table, place):
 def test_a_subgroup_in_which_acceleration_does_not_vary_says_so():
     data = with_causes(200)
     data.loc[data.sex == "male", "age_acceleration"] = 1.0
-    rows = worded(subgroup_hazards(data, ["sex"], Choices(10, [], []), "c"))
+    rows = worded(subgroup_hazards(data, ["sex"], Choices(10, [], []), "c", split_age=65.0))
     assert "age acceleration does not vary in male" in rows.note.iloc[-1]
 
 

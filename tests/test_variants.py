@@ -207,7 +207,9 @@ def intake(tmp_path):
     def read_with(**changes):
         for name, text in (good | changes).items():
             (tmp_path / f"{name}.tsv").write_text(text)
-        return read_cohorts({"one": Cohort(**{name: str(tmp_path / f"{name}.tsv") for name in good})})["one"]
+        return read_cohorts(
+            {"one": Cohort(**{name: str(tmp_path / f"{name}.tsv") for name in good})}, 365.25
+        )["one"]
 
     return read_with
 

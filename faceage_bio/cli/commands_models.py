@@ -8,12 +8,14 @@ import typer
 from faceage_bio.cli.terminal import Commands, counted_of
 from faceage_bio.core.columns import AGE, EVENT, FOLLOWUP
 from faceage_bio.core.errors import RunError
+from faceage_bio.core.settings.settings_photos import FaceAge
 
 weights_app = Commands(no_args_is_help=True)
 train_app = Commands(no_args_is_help=True)
 ConfigFile = Annotated[
     Path, typer.Option("--config", help="train.yaml: sources, rules, split and fit (docs/training.md).")
 ]
+AUTO = FaceAge().device
 Device = Annotated[str, "For finding faces: auto, cpu or cuda."]
 Workers = Annotated[int, typer.Option(help="Processes side by side; 0: one per core.", min=0)]
 Alignment = Literal["box", "five_points"]
@@ -167,7 +169,7 @@ def show(folder: Annotated[Path, typer.Argument(help="A model folder.")]) -> Non
 def prepare(
     config: ConfigFile,
     output: Annotated[Path, "Folder for the faces, the split and the flow; private."],
-    device: Device = "auto",
+    device: Device = AUTO,
     workers: Workers = 0,
 ) -> None:
     """Read labelled photos, exclude by declared rules, cut each face once and split by person.
@@ -240,7 +242,7 @@ def evaluate(
         "Participants with follow-up: path, chronological_age, followup_years, event; needs --incumbent.",
     ] = None,
     cohort: Annotated[str, "What the card calls them."] = "follow-up",
-    device: Device = "auto",
+    device: Device = AUTO,
     workers: Workers = 0,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 1,
 ) -> None:

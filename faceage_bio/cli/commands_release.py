@@ -10,6 +10,7 @@ from faceage_bio.cli.terminal import Commands, ask
 from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.config import check_config, load_config, with_values
 from faceage_bio.core.errors import PrivacyError, RunError
+from faceage_bio.core.settings.settings_acceleration import Acceleration
 from faceage_bio.core.settings.settings_report import Release
 
 app = Commands()
@@ -280,7 +281,7 @@ def request(
     term: Annotated[list[str], "COLUMN, COLUMN/UNITS (such as face_age/10) or COLUMN=LEVEL; repeat."],
     model_id: Annotated[str, "SHA-256 of the face-age weights, from card.json."],
     output: Annotated[Path, "The request (.json), for all sites."],
-    definition: Annotated[str, "Definition of age acceleration."] = "linear",
+    definition: Annotated[str, "Definition of age acceleration."] = Acceleration().definition,
     outcome: Annotated[
         str, "event: a Cox model of follow-up; a column of numbers: a linear model of it."
     ] = "event",
@@ -315,7 +316,7 @@ def answer(
     key: Annotated[Path, "Secret key of this site, made if it is not there; it never leaves."],
     log: Annotated[Path, "Log of this site's answers (.jsonl)."],
     output: Annotated[Path, "The answer (.json)."],
-    definition: Annotated[str, "Definition of age acceleration."] = "linear",
+    definition: Annotated[str, "Definition of age acceleration."] = Acceleration().definition,
     rounding: Annotated[
         int, typer.Option(help="Counts are rounded to multiples of this.", min=1)
     ] = Release().rounding,

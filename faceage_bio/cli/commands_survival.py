@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from faceage_bio.cli.terminal import Commands, counted
+from faceage_bio.core.columns import FOLLOW_UP_REASON
 from faceage_bio.core.config import Config
 from faceage_bio.core.errors import Problems
 from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, in_section, step
@@ -66,14 +67,14 @@ def prepare_follow_up(
     Example: faceage-bio prepare-follow-up --participants participants.tsv --set survival.time_zero=diagnosis_date
     --set survival.horizon_years=5 --output survival
     """
-    from faceage_bio.analyses.survival.follow_up import REASON, mark, read_people, survival_ledger
+    from faceage_bio.analyses.survival.follow_up import mark, read_people, survival_ledger
     from faceage_bio.core.tables import cohort_of
     from faceage_bio.intake.observation import parse_units
 
     survival = settings.survival
     table = read_people(participants, parse_units(unit))
     marked = mark(table, survival)
-    followed, name = marked[marked[REASON] == ""], cohort or cohort_of(table, participants.stem)
+    followed, name = marked[marked[FOLLOW_UP_REASON] == ""], cohort or cohort_of(table, participants.stem)
     deaths = int(followed["event"].sum())
     print(f"{name}: {len(followed)} of {len(table)} subjects with follow-up, {deaths} deaths")
     return {

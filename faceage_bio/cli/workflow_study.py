@@ -11,7 +11,6 @@ from typing import Any
 from faceage_bio.analyses.pooling.sources import SOURCES
 from faceage_bio.cli.main import STEPS
 from faceage_bio.core.config import Config
-from faceage_bio.demo.plans import PLANS
 from faceage_bio.faces.faceage.shards import count_photos, shard_names
 from faceage_bio.report.places import runs
 
@@ -93,7 +92,11 @@ class Study:
 
     def shards(self, *cohorts: str) -> list[str]:
         """The tables that inference writes for these cohorts, from the number of rows in their manifests."""
-        simulated = {plan.name: plan.n for plan in PLANS} if self.settings.demo else {}
+        simulated = {}
+        if self.settings.demo:
+            from faceage_bio.demo.plans import PLANS
+
+            simulated = {plan.name: plan.n for plan in PLANS}
         found = []
         for name in cohorts:
             n = simulated.get(name) or count_photos(self.settings.cohorts[name].manifest)

@@ -28,6 +28,14 @@ CAUSE = "cause"  # of death
 # what became of participants after the photo
 OUTCOMES = (ENTRY, FOLLOWUP, EVENT, CAUSE, "ended_before_photo")
 
+FOLLOW_UP_REASON = "follow_up_reason"  # why a participant is not followed, "" for those who are
+
+# words of result rows, by which pages find them
+ALL_PARTICIPANTS = "all participants"
+AGES_COMPARED = "face age against age"
+MAIN_MODEL, SAMPLE_LEFT_OUT = "main model", "one sample left out"
+OTHER_SEX = "sex by RNA differs from the record"
+
 THIRDS = ("lowest tertile", "middle tertile", "highest tertile")  # groups of equal size
 
 # declared words of the categorical columns; the first is the reference level

@@ -14,6 +14,8 @@ from faceage_bio.core.columns import CAUSE_LEVELS, GROUP_LEVELS, SEX_LEVELS, SMO
 from faceage_bio.core.errors import CohortError, Problems, examples
 
 ISO = "YYYY-MM-DD"
+DAYS_PER_YEAR = 365.25  # of age
+MOST_LEVELS = 20  # of a column of words that is taken for groups
 # a time of day behind a date
 CLOCK = r"([ T](?P<hour>\d{1,2}):(?P<minute>\d\d)(:(?P<second>\d\d)(\.\d+)?)?)?"
 UNKNOWN_DAYS = {(1900, 1, 1), (1899, 12, 30), (1899, 12, 31), (9999, 12, 31), (9999, 12, 30)}

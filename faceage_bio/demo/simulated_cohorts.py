@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from faceage_bio.core.parse import DAYS_PER_YEAR
 from faceage_bio.core.tables import atomic_path, write_table, write_text
 from faceage_bio.demo.plans import PLANS, Plan
 from faceage_bio.demo.portraits import another_day, draw, imagine
@@ -133,8 +134,8 @@ def _clinical(people: pd.DataFrame, plan: Plan, random: np.random.Generator) -> 
     clinical = people[columns].copy()
     clinical["group"] = "cancer" if plan.cancer else "reference"
     if plan.dates:
-        lived = pd.to_timedelta((people.age * 365.25).round(), unit="D")
-        followed = pd.to_timedelta(np.ceil(people.followup_years * 365.25), unit="D")
+        lived = pd.to_timedelta((people.age * DAYS_PER_YEAR).round(), unit="D")
+        followed = pd.to_timedelta(np.ceil(people.followup_years * DAYS_PER_YEAR), unit="D")
         clinical["birth_date"] = (people.photo_date - lived).dt.strftime("%Y-%m-%d")
         clinical["followup_date"] = (people.photo_date + followed).dt.strftime("%Y-%m-%d")
     else:

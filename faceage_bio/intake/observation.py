@@ -18,7 +18,7 @@ LIVED = ((100.0, 0.1, 2), (110.0, 0.01, 1), (120.0, 0.0, 1))
 OLDEST = 120.0  # that a human has reached
 LONG = 15.0  # years of follow-up; shorter ones may be those of centenarians
 WIDESPREAD = 0.05  # share of the participants from which on it is the unit and not a cell
-UNITS = {"months": 12.0, "days": 365.25}
+UNITS = {"months": 12.0, "days": parse.DAYS_PER_YEAR}
 TIMES = {"followup": FOLLOWUP, "entry": ENTRY, "age": AGE}  # names in `units`
 
 
@@ -107,7 +107,7 @@ def parse_units(words: Sequence[str]) -> dict[str, str]:
     return units
 
 
-def in_years(table: pd.DataFrame, units: Mapping[str, str], year_days: float = 365.25) -> pd.DataFrame:
+def in_years(table: pd.DataFrame, units: Mapping[str, str], year_days: float) -> pd.DataFrame:
     """Follow-up, entry and age in years, from the declared units ("followup", "entry", "age": "months", "days")."""
     table = table.copy()
     for name, unit in units.items():

@@ -28,7 +28,9 @@ from faceage_bio.core.columns import (
     SUBJECT,
 )
 from faceage_bio.core.errors import DOUBLED, NAMELESS, Problems, TableError, examples
+from faceage_bio.core.parse import MOST_LEVELS
 from faceage_bio.core.settings.settings_cohort import SheetForm
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.intake.observation import in_years
 
@@ -40,7 +42,6 @@ CODES = {
     99.0, 999.0, 7777.0, 8888.0, 9998.0, 9999.0, 77777.0, 88888.0, 99999.0,
 }  # fmt: skip
 FAR = 2.0  # times the largest of the other values
-MOST_LEVELS = 20  # of a column of words that is taken for groups
 TRUTH = {"True": True, "False": False}
 
 # kinds; a moment is a date with the time of day where it is known
@@ -143,7 +144,7 @@ def read_user_table(
     schema: pa.DataFrameSchema,
     problems: Problems,
     form: SheetForm | None = None,
-    year_days: float = 365.25,
+    year_days: float = Survival().year_days,
 ) -> UserTable | None:
     """A user's table under our names and in our types, None if it cannot be read.
 

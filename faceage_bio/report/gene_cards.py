@@ -3,7 +3,7 @@
 import pandas as pd
 
 from faceage_bio.analyses.survival.gene_hazards import question_of
-from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, MAIN_MODEL, SAMPLE_LEFT_OUT
 from faceage_bio.core.config import Config
 from faceage_bio.core.settings.settings_genes import Expression
 from faceage_bio.intake.rna.gene_sets import shipped_sets
@@ -15,8 +15,6 @@ from faceage_bio.report.tables_by_place import ReportTables, first_of
 from faceage_bio.report.words import covariates, interval, number, signed
 
 FOLD, MEDIATED = "log2 fold change", "mediated log2 fold change"
-LEFT_OUT = "leave-one-out"
-MAIN = "main model"
 HEIGHT, LEFT, TOP, GAP, FOOT = 200, 46, 8, 34, 36
 PANELS = (
     (AGE_ACCELERATION, "Age acceleration, years", VERMILLION),
@@ -63,7 +61,7 @@ def _part(table: pd.DataFrame, analysis: str, settings: Expression) -> dict:
 
 def left_out_sentence(table: pd.DataFrame, gene: str) -> str:
     """How far any single sample carries the estimate, of which none is named; empty where it was not run."""
-    rows = table[(table.term == gene) & (table.variant == LEFT_OUT) & table.estimate.notna()]
+    rows = table[(table.term == gene) & (table.variant == SAMPLE_LEFT_OUT) & table.estimate.notna()]
     found = dict(zip(rows["measure"], rows["estimate"], strict=True))
     if not found:
         return ""
@@ -167,7 +165,7 @@ def _card(
         "gene": gene,
         "figure": partial_residual_figure(shown, gene) if len(shown) else "",
         "why": next(filter(None, binned.note), ""),
-        "estimates": _estimates(panel, first_of(varied, variant=MAIN, measure=FOLD)),
+        "estimates": _estimates(panel, first_of(varied, variant=MAIN_MODEL, measure=FOLD)),
         "survival": survival,
         "left_out": left_out_sentence(varied, gene),
         "sets": [f"{name} ({WAYS[ways[gene]]})" for name, ways in sets.items() if gene in ways],

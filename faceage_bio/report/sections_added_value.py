@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from faceage_bio.core.columns import AGES_COMPARED
 from faceage_bio.core.config import Config
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
@@ -13,7 +14,6 @@ from faceage_bio.report.words import count, interval, number, p_equals, signed, 
 WITHOUT, WITH = GREY, VERMILLION
 LOWEST_BENEFIT = -0.05
 PANEL = 258  # width and height
-AGES = "face age against age"
 DIGITS = 3
 ORDER = ("Harrell's C", "Uno's C", "AUC", "Brier score", "scaled Brier score", "integrated Brier score")
 DIFFERENCES = {f"difference of {measure}": measure for measure in ORDER}
@@ -133,7 +133,7 @@ def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataF
     question = rows["comparison"].iloc[0]
     models = list(dict.fromkeys(rows.loc[rows.kind == "model", "term"]))
     names = [words.model_words(model) for model in models]
-    titles = names if question == AGES else ["without face age", "with face age"]
+    titles = names if question == AGES_COMPARED else ["without face age", "with face age"]
     shown = calibration[calibration.estimate.notna()]
     shown = shown.assign(model=shown.model.map(words.model_words))
     curves = decisions[decisions.estimate.notna()]
@@ -147,7 +147,7 @@ def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataF
         "sentence": sentence(rows),
         "names": names,
         "titles": titles,
-        "models": " vs ".join(names) if question == AGES else compared,
+        "models": " vs ".join(names) if question == AGES_COMPARED else compared,
         "n": rows["n"].iloc[0],
         "n_events": rows["n_events"].iloc[0],
         "note": next(iter(rows.loc[rows.estimate.notna(), "note"]), ""),
@@ -206,12 +206,12 @@ def sentence(rows: pd.DataFrame) -> str:
     on_whom = f"In the same {count(first.n)} participants ({count(first.n_events)} deaths)"
     held = " and ".join(words.model_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
     redacted = pd.isna(first.estimate) or pd.isna(second.estimate)
-    verdict = _both_added(tests) if question == AGES else _adds(tests, held if redacted else "them")
+    verdict = _both_added(tests) if question == AGES_COMPARED else _adds(tests, held if redacted else "them")
     verdict += _thin(first.reason)
     if redacted:
         return f"{on_whom}: Harrell's C-index {first.note or second.note}. {verdict}"
     values, told = [number(one.estimate, DIGITS) for one in (first, second)], _difference(c.loc["difference"])
-    if question == AGES:
+    if question == AGES_COMPARED:
         return f"{on_whom}, Harrell's C-index was {values[1]} for face age alone and {values[0]} for chronological age alone ({told}). {verdict}"
     moved = round(second.estimate, DIGITS) - round(first.estimate, DIGITS)
     verb = "increased" if moved > 0 else "decreased" if moved < 0 else "did not change"

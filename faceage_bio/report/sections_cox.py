@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from faceage_bio.core.columns import AGES_COMPARED
 from faceage_bio.core.config import Config
 from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
@@ -26,7 +27,6 @@ from faceage_bio.report.words import (
 )
 from faceage_bio.stats.sample_size import size_for_fitted_model
 
-AGES = "face age against age"
 CELLS = {"face_age": "face", "age_acceleration": "acceleration", "chronological_age": "age"}
 OF_OTHER_AGES = [exposure for exposure in CELLS if exposure != "face_age"]
 WAYS = {"two models": "in separate models", "one model with both": "both in one model"}
@@ -127,7 +127,7 @@ def age_rows(comparison: pd.DataFrame) -> list[dict]:
     for (step, model), mine in comparison.groupby(["step", "model"], sort=False):
         found = rows_by(mine, "term")
         both = {"face": found.get("face_age"), "age": found.get("chronological_age")}
-        rows.append({"step": step_words(step), "way": model, **both, "ratio": found[AGES]})
+        rows.append({"step": step_words(step), "way": model, **both, "ratio": found[AGES_COMPARED]})
     return rows
 
 
@@ -136,9 +136,9 @@ def ages_sentence(comparison: pd.DataFrame) -> str:
     parts, analysed = [], ""
     for model, way in WAYS.items():
         mine = comparison[(comparison.step == "unadjusted") & (comparison.model == model)].set_index("term")
-        if AGES not in mine.index or pd.isna(mine.estimate[AGES]):
+        if AGES_COMPARED not in mine.index or pd.isna(mine.estimate[AGES_COMPARED]):
             continue
-        ratio = mine.loc[AGES]
+        ratio = mine.loc[AGES_COMPARED]
         analysed = f"n = {count(ratio.n)}, {count(ratio.n_events)} events"
         parts.append(
             f"{way}, {number(mine.estimate['face_age'])} vs {number(mine.estimate['chronological_age'])}, "

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, OTHER_SEX
 from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import SPARSE, decode
 from faceage_bio.core.results.row import by_cell
@@ -51,7 +51,6 @@ MODELS = {
 }
 MAIN_METHOD = "mean z"  # of the scores of gene sets
 INSEPARABLE = "inseparable_from_batch"  # code of a reason
-OTHER_SEX = "sex by RNA differs from the record"
 SURVIVAL_COLUMNS = (
     Column("Hazard ratio per doubling (95% CI)", ("estimate", "ci_lower", "ci_upper"), "estimate"),
     Column("p", ("p_value",), "p"),

@@ -16,9 +16,7 @@ from faceage_bio.report import words
 from faceage_bio.report.sections_participants import ALL, DIFFERENCES, LARGEST
 from faceage_bio.report.tables_by_place import ReportTables, rows_by, where
 from faceage_bio.report.words import first_upper
-from faceage_bio.stats.minimum_sizes import EVENTS_PER_TERM
 
-SPARSE = EVENTS_PER_TERM  # events per variable below which an estimate is marked
 WITHOUT = ("without_missing", "without_constant")  # reasons that name covariates that a model went without
 EXPOSURES = ("face_age", "age_acceleration", "chronological_age")
 JOINT, GAP = "together", "unadjusted age gap"  # gene models: both ages in one model; age gap alone

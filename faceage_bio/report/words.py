@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from faceage_bio.core.columns import AGES_COMPARED
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, SPARSE, decode
 from faceage_bio.core.settings.settings_photos import Quality, Rule
 from faceage_bio.core.tables import read_table
@@ -200,7 +201,7 @@ def _range(group: str) -> str:
 
 def comparison_title(name: str) -> str:
     """A comparison of added value as a heading."""
-    return first_upper(name.replace("face age against age", "face age compared with chronological age"))
+    return first_upper(name.replace(AGES_COMPARED, "face age compared with chronological age"))
 
 
 def label(name: str, per: str = "") -> str:

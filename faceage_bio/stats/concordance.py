@@ -11,10 +11,9 @@ import pandas as pd
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.cox_likelihood import TIE
-from faceage_bio.stats.prediction_accuracy import Measured
+from faceage_bio.stats.prediction_accuracy import CHANCE, Measured
 
 LEAF = 32  # blocks of so many rows are compared pair by pair
-CHANCE = 0.5
 
 
 def rising(x: np.ndarray) -> tuple[np.ndarray, bool]:

@@ -34,8 +34,7 @@ class Pooled:
     """Pooled estimates, arrays of shape (m,) on the analysis scale; NaN where no cohort has an estimate.
 
     ``k``: cohorts; ``df``: of t, infinite for z; ``tau2``: between-cohort variance; ``i2``: percent; ``q``
-    with ``q_p_value``: test of homogeneity; ``prediction_lower``, ``prediction_upper``: 95% prediction
-    interval, NaN where it is not defined.
+    with ``q_p_value``: test of homogeneity.
     """
 
     estimate: np.ndarray
@@ -48,19 +47,25 @@ class Pooled:
     k: np.ndarray
     tau2: np.ndarray
     i2: np.ndarray
-    h2: np.ndarray
     q: np.ndarray
     q_p_value: np.ndarray
-    prediction_lower: np.ndarray
-    prediction_upper: np.ndarray
+
+    def prediction_interval(self, degrees: Df) -> tuple[np.ndarray, np.ndarray]:
+        """Ends of the 95% prediction interval for a further cohort, NaN where it is not defined.
+
+        Higgins et al. 2009 (doi:10.1111/j.1467-985X.2008.00552.x), with k - 2 degrees of freedom; k - 1 is
+        metafor's default.
+        """
+        half = _t(0.975, self.k - (1.0 if degrees == "k-1" else 2.0))
+        half = half * np.sqrt(self.tau2 + self.standard_error**2)
+        return self.estimate - half, self.estimate + half
 
 
 @dataclass(frozen=True, eq=False)
 class Regressed:
-    """Meta-regressions, arrays of shape (m, p) by coefficient and (m,) by fit; ``covariance``: (m, p, p).
+    """Meta-regressions, arrays of shape (m, p) by coefficient and (m,) by fit.
 
-    ``omnibus``: test of the moderators, chi-square for z and F otherwise; ``r2``: percent of the
-    between-cohort variance that they explain.
+    ``omnibus``: test statistic of the moderators, chi-square for z and F otherwise.
     """
 
     estimate: np.ndarray
@@ -70,19 +75,16 @@ class Regressed:
     statistic: np.ndarray
     p_value: np.ndarray
     df: np.ndarray
-    covariance: np.ndarray
     k: np.ndarray
     tau2: np.ndarray
     q: np.ndarray
     q_p_value: np.ndarray
     omnibus: np.ndarray
-    omnibus_p_value: np.ndarray
-    r2: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Heterogeneity:
-    """Between-cohort variance, I2 (percent) and H2, each with its 95% CI by the Q-profile; arrays of shape (m,)."""
+    """Between-cohort variance and I2 (percent), each with its 95% CI by the Q-profile; arrays of shape (m,)."""
 
     tau2: np.ndarray
     tau2_lower: np.ndarray
@@ -90,17 +92,14 @@ class Heterogeneity:
     i2: np.ndarray
     i2_lower: np.ndarray
     i2_upper: np.ndarray
-    h2: np.ndarray
-    h2_lower: np.ndarray
-    h2_upper: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class Influence:
     """What one pooled estimate owes to each of its k cohorts, arrays of shape (k,): as metafor's ``influence``.
 
-    ``rstudent``: deleted residual; ``tau2``, ``q``: without the cohort; ``hat``: its share of the weight;
-    ``marked``: influential by metafor's limits.
+    ``rstudent``: deleted residual; ``hat``: its share of the weight; ``marked``: influential by metafor's
+    limits.
     """
 
     rstudent: np.ndarray
@@ -108,8 +107,6 @@ class Influence:
     dfbetas: np.ndarray
     cook: np.ndarray
     covariance_ratio: np.ndarray
-    tau2: np.ndarray
-    q: np.ndarray
     hat: np.ndarray
     marked: np.ndarray
 
@@ -151,16 +148,14 @@ class _Weighted:
         return tr_p, tr_pp
 
 
-def pool(
-    y: np.ndarray, se: np.ndarray, method: Method = "REML", test: Test = "adhoc", *, prediction_df: Df = "k-1"
-) -> Pooled:
+def pool(y: np.ndarray, se: np.ndarray, method: Method, test: Test) -> Pooled:
     """Pooled estimates of m quantities over k cohorts.
 
     Weights 1 / (SE^2 + tau2). Between-cohort variance: DerSimonian and Laird 1986
     (doi:10.1016/0197-2456(86)90046-2), Paule and Mandel 1982 (doi:10.6028/jres.087.022), restricted maximum
     likelihood (Viechtbauer 2005, doi:10.3102/10769986030003261), cut at 0. Tests: Hartung and Knapp 2001
     (doi:10.1002/sim.1009), ad hoc with a factor of at least 1 (Knapp and Hartung 2003, doi:10.1002/sim.1482).
-    Prediction interval: Higgins et al. 2009 (doi:10.1111/j.1467-985X.2008.00552.x). As metafor's ``rma``.
+    As metafor's ``rma``.
 
     Parameters
     ----------
@@ -168,7 +163,6 @@ def pool(
         Estimates and their standard errors on the analysis scale; NaN where a cohort has none.
     method : "EE" (common effect) or the estimator of the between-cohort variance
     test : "z", "knha" (Hartung-Knapp) or "adhoc"; the last two have t with k - 1 degrees of freedom
-    prediction_df : degrees of freedom of the prediction interval: k - 1 (metafor's default) or k - 2 (Higgins et al.)
 
     Raises
     ------
@@ -177,25 +171,18 @@ def pool(
     """
     y, v = _checked(y, se)
     fit = _fit(y, v, _ones(y), method, test)
-    (estimate, error), k = (fit.estimate[:, 0], fit.standard_error[:, 0]), fit.k
-    typical = _typical(v, k)
+    k, typical = fit.k, _typical(v, fit.k)
     i2 = 100 * _ratio(fit.tau2, typical + fit.tau2)
-    h2 = 1 + _ratio(fit.tau2, typical)
     if method == "EE":
-        h2 = _ratio(fit.q, k - 1.0)
-        i2 = 100 * np.maximum(0, 1 - 1 / np.maximum(h2, TINY))
-    alone = k < 2
-    i2, h2 = np.where(alone, np.nan, i2), np.where(alone, np.nan, h2)
-    df = k - (1.0 if prediction_df == "k-1" else 2.0)
-    half = _t(0.975, df) * np.sqrt(fit.tau2 + error**2)
+        i2 = 100 * np.maximum(0, 1 - 1 / np.maximum(_ratio(fit.q, k - 1.0), TINY))
     return Pooled(
-        estimate, error, fit.ci_lower[:, 0], fit.ci_upper[:, 0], fit.statistic[:, 0], fit.df, fit.p_value[:, 0], k, fit.tau2, i2, h2,
-        fit.q, fit.q_p_value, estimate - half, estimate + half,
+        fit.estimate[:, 0], fit.standard_error[:, 0], fit.ci_lower[:, 0], fit.ci_upper[:, 0], fit.statistic[:, 0], fit.df,
+        fit.p_value[:, 0], k, fit.tau2, np.where(k < 2, np.nan, i2), fit.q, fit.q_p_value,
     )  # fmt: skip
 
 
 def heterogeneity(y: np.ndarray, se: np.ndarray, tau2: np.ndarray) -> Heterogeneity:
-    """Between-cohort variance, I2 and H2 with 95% CIs by the Q-profile, as metafor's ``confint``.
+    """Between-cohort variance and I2 with 95% CIs by the Q-profile, as metafor's ``confint``.
 
     Viechtbauer 2007, doi:10.1002/sim.2514.
 
@@ -215,32 +202,21 @@ def heterogeneity(y: np.ndarray, se: np.ndarray, tau2: np.ndarray) -> Heterogene
         )
     ends = [np.asarray(tau2, dtype=float), lower, upper]
     i2 = [100 * _ratio(one, typical + one) for one in ends]
-    h2 = [1 + _ratio(one, typical) for one in ends]
-    return Heterogeneity(*ends, *i2, *h2)
+    return Heterogeneity(*ends, *i2)
 
 
-def leave_one_out(
-    y: np.ndarray, se: np.ndarray, method: Method = "REML", test: Test = "adhoc", *, prediction_df: Df = "k-1"
-) -> Pooled:
+def leave_one_out(y: np.ndarray, se: np.ndarray, method: Method, test: Test) -> Pooled:
     """One estimate pooled without each of its k cohorts in turn: arrays of shape (k,)."""
     left = _subsets(y, se, ~np.eye(np.shape(y)[-1], dtype=bool))
-    return pool(*left, method, test, prediction_df=prediction_df)
+    return pool(*left, method, test)
 
 
-def cumulative(
-    y: np.ndarray,
-    se: np.ndarray,
-    order: Sequence[int],
-    method: Method = "REML",
-    test: Test = "adhoc",
-    *,
-    prediction_df: Df = "k-1",
-) -> Pooled:
+def cumulative(y: np.ndarray, se: np.ndarray, order: Sequence[int], method: Method, test: Test) -> Pooled:
     """One estimate pooled over the first, the first two, ... cohorts in ``order``: arrays of shape (k,)."""
     place = np.empty(len(order), dtype=int)
     place[np.asarray(order)] = np.arange(len(order))
     first = _subsets(y, se, place[None, :] <= np.arange(len(order))[:, None])
-    return pool(*first, method, test, prediction_df=prediction_df)
+    return pool(*first, method, test)
 
 
 def against(pooled: Pooled, null: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -249,7 +225,7 @@ def against(pooled: Pooled, null: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return statistic, 2 * _t_sf(np.abs(statistic), pooled.df)
 
 
-def influence(y: np.ndarray, se: np.ndarray, method: Method = "REML", test: Test = "adhoc") -> Influence:
+def influence(y: np.ndarray, se: np.ndarray, method: Method, test: Test) -> Influence:
     """What each cohort moves, of one estimate: Viechtbauer and Cheung 2010, doi:10.1002/jrsm.11.
 
     Parameters
@@ -272,11 +248,11 @@ def influence(y: np.ndarray, se: np.ndarray, method: Method = "REML", test: Test
     marked = (np.abs(dffits) > 3 / np.sqrt(k - 1)) | (stats.chi2.cdf(cook, 1) > 0.5)
     marked |= (hat > 3 / k) | (np.abs(dfbetas) > 1)
     ratio = left.standard_error**2 / whole.standard_error**2
-    return Influence(rstudent, dffits, dfbetas, cook, ratio, left.tau2, left.q, hat, marked)
+    return Influence(rstudent, dffits, dfbetas, cook, ratio, hat, marked)
 
 
 def meta_regression(
-    y: np.ndarray, se: np.ndarray, moderators: np.ndarray, method: Method = "REML", test: Test = "knha"
+    y: np.ndarray, se: np.ndarray, moderators: np.ndarray, method: Method, test: Test
 ) -> Regressed:
     """Estimates of cohorts on their moderators by weighted least squares, as metafor's ``rma(mods = )``.
 
@@ -307,11 +283,10 @@ def permutation_p(
     y: np.ndarray,
     se: np.ndarray,
     moderators: np.ndarray,
-    method: Method = "REML",
-    test: Test = "knha",
+    method: Method,
+    test: Test,
     *,
-    permutations: int | Literal["all"] = 2000,
-    seed: int = 1,
+    permutations: int | Literal["all"],
 ) -> tuple[np.ndarray, float]:
     """Two-sided p-values of a meta-regression by permuting its moderators among the cohorts: of each coefficient, and of all.
 
@@ -326,7 +301,7 @@ def permutation_p(
     """
     moderators = np.asarray(moderators, dtype=float)
     k = len(moderators)
-    orders = _orders(k, permutations, seed)
+    orders = _orders(k, permutations)
     ys, ses = (np.broadcast_to(np.asarray(one, dtype=float), orders.shape) for one in (y, se))
     fit = meta_regression(ys, ses, moderators[orders], method, test)
     size = np.abs(fit.statistic)
@@ -334,7 +309,7 @@ def permutation_p(
     return (size >= size[0] - slack).mean(axis=0)[1:], float((fit.omnibus >= fit.omnibus[0] - slack).mean())
 
 
-def egger(y: np.ndarray, se: np.ndarray, method: Method = "REML", test: Test = "z") -> Regressed:
+def egger(y: np.ndarray, se: np.ndarray, method: Method, test: Test) -> Regressed:
     """Asymmetry of the funnel plot: regression on the standard error, whose coefficient is the second.
 
     Egger et al. 1997 (doi:10.1136/bmj.315.7109.629) with ``method="EE", test="knha"``, metafor's
@@ -360,15 +335,9 @@ def _fit(y: np.ndarray, v: np.ndarray, x: np.ndarray, method: Method, test: Test
     half = _t(0.975, reference)[:, None] * error
     p_value = 2 * _t_sf(np.abs(statistic), reference[:, None])
     q_p = np.where(df > 0, stats.chi2.sf(common.y_p_y, np.maximum(df, 1)), np.nan)
-    omnibus, omnibus_p = _omnibus(fit.beta, covariance, reference)
-    if p > 1:
-        without = _tau2(y, v, x[:, :, :1], _Weighted(y, v, x[:, :, :1], np.zeros(len(y))), method)
-        r2 = 100 * np.maximum(0, _ratio(without - tau2, without))
-    else:
-        r2 = np.full(len(y), np.nan)
     return Regressed(
-        fit.beta, error, fit.beta - half, fit.beta + half, statistic, p_value, reference, covariance, k, tau2, common.y_p_y, q_p,
-        omnibus, omnibus_p, r2,
+        fit.beta, error, fit.beta - half, fit.beta + half, statistic, p_value, reference, k, tau2, common.y_p_y, q_p,
+        _omnibus(fit.beta, covariance, reference),
     )  # fmt: skip
 
 
@@ -379,15 +348,13 @@ def _factor(test: Test, mean_square: np.ndarray) -> np.ndarray:
     return mean_square if test == "knha" else np.maximum(1, mean_square)
 
 
-def _omnibus(beta: np.ndarray, covariance: np.ndarray, df: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _omnibus(beta: np.ndarray, covariance: np.ndarray, df: np.ndarray) -> np.ndarray:
     n = beta.shape[1] - 1
     if n == 0:
-        return np.full(len(beta), np.nan), np.full(len(beta), np.nan)
+        return np.full(len(beta), np.nan)
     own = beta[:, 1:, None]
     chi_square = (own.transpose(0, 2, 1) @ np.linalg.solve(covariance[:, 1:, 1:], own))[:, 0, 0]
-    if np.isinf(df).all():
-        return chi_square, stats.chi2.sf(chi_square, n)
-    return chi_square / n, stats.f.sf(chi_square / n, n, df)
+    return chi_square if np.isinf(df).all() else chi_square / n
 
 
 def _tau2(y: np.ndarray, v: np.ndarray, x: np.ndarray, common: _Weighted, method: Method) -> np.ndarray:
@@ -536,9 +503,9 @@ def _t_sf(size: np.ndarray, df: np.ndarray) -> np.ndarray:
     return np.where(df > 0, np.where(np.isinf(known), stats.norm.sf(size), stats.t.sf(size, known)), np.nan)
 
 
-def _orders(k: int, permutations: int | Literal["all"], seed: int) -> np.ndarray:
+def _orders(k: int, permutations: int | Literal["all"]) -> np.ndarray:
     """Orders of k cohorts, the observed one first."""
     if permutations == "all":
         return np.array(list(all_orders(range(k))))
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(1)
     return np.array([np.arange(k), *(generator.permutation(k) for _ in range(permutations))])

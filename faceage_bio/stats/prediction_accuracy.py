@@ -10,10 +10,10 @@ import pandas as pd
 from scipy import stats
 
 from faceage_bio.core.errors import FitError
+from faceage_bio.stats.kaplan_meier import DIGITS
 from faceage_bio.stats.linear import Estimate
 
 CHANCE = 0.5
-DIGITS = 8  # of years; times closer than this are ties
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ from itertools import islice
 import numpy as np
 from scipy.stats import chi2, t
 
+from faceage_bio.stats.kaplan_meier import DIGITS
+
 BLOCK = 2048  # people compared at a time with all others
-DIGITS = 8  # times closer than this are ties, as R's timefix takes them
 ALPHA = 0.05
 MEDIAN_CHI_SQUARE = float(chi2.median(1))
 PERMUTED_AT_ONCE = 1000  # permutations whose products are in memory at a time

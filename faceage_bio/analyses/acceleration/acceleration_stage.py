@@ -8,6 +8,7 @@ import pandas as pd
 
 from faceage_bio.analyses.acceleration import definitions as definitions_
 from faceage_bio.analyses.acceleration.definitions import (
+    BAND,
     PLACES,
     Defined,
     column_of,
@@ -16,7 +17,7 @@ from faceage_bio.analyses.acceleration.definitions import (
     definition_of,
     in_reference,
 )
-from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
+from faceage_bio.analyses.acceleration.photo_that_counts import SHORT_SIDE, one_per_subject
 from faceage_bio.analyses.age_residual import Line, fit_line
 from faceage_bio.core.columns import (
     AGE,
@@ -40,10 +41,8 @@ from faceage_bio.stats.linear import Estimate, correlation, mean_interval, sprea
 from faceage_bio.stats.minimum_sizes import AGES_FOR_LINE, FEWEST_EVENTS, FOR_LINE
 
 VALID_AGE, LOW_RESOLUTION = "valid_age", "low_resolution"
-SHORT_SIDE = "face_short_side"
 WITH_AGE = {"exposure": AGE}
 SLOPE = {"exposure": AGE, "outcome": "face age", "per": "1 year"}
-BAND = 10  # years
 
 
 def flag(people: pd.DataFrame, settings: Acceleration) -> pd.DataFrame:

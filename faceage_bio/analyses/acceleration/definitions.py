@@ -20,6 +20,7 @@ from faceage_bio.core.columns import (
     COHORT,
     EVENT,
     FACE_AGE,
+    FOLLOW_UP_REASON,
     FOLLOWUP,
     LEVELS,
     PER_SD,
@@ -45,7 +46,6 @@ PLACES = ("cohort", "reference")
 SPLINE_DF = 3
 BAND = 10  # years
 ALONE, WITH_AGE = "unadjusted", "age"  # adjustments of the hazard ratios
-LEFT_OUT = "follow_up_reason"  # of a table on the survival stage's time: why a participant is not followed
 MODEL = "Cox, Efron ties, Wald interval"
 # people -> years of face age, NaN where the curve says nothing
 Expected = Callable[[pd.DataFrame], np.ndarray]
@@ -435,8 +435,8 @@ def definition_hazards(people: pd.DataFrame, per_years: float) -> pd.DataFrame:
         )
     cohort = str(people[COHORT].iloc[0]) if COHORT in people and len(people) else ""
     followed = people[is_followed(people) & people[AGE].notna()]
-    if LEFT_OUT in followed:
-        followed = followed[followed[LEFT_OUT].fillna("") == ""]
+    if FOLLOW_UP_REASON in followed:
+        followed = followed[followed[FOLLOW_UP_REASON].fillna("") == ""]
     years = (per_years, f"{per_years:g} years")
     units = {"years": years, "SD": (1.0, PER_SD), "centiles": (10.0, "10 centiles")}
     shown = {one.column: units[one.per] for one in definitions(Acceleration(), "") if one.column in people}

@@ -6,10 +6,9 @@ import pandas as pd
 
 from faceage_bio.core.columns import AGE, COHORT, ENTRY, FACE_AGE, FOLLOWUP, PHOTO, SUBJECT
 from faceage_bio.core.errors import CohortError
-from faceage_bio.core.parse import dates_of
+from faceage_bio.core.parse import DAYS_PER_YEAR, dates_of
 from faceage_bio.core.settings.settings_acceleration import Acceleration
 
-DAYS_PER_YEAR = 365.25
 SHORT_SIDE = "face_short_side"
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.acceleration.photo_that_counts import DAYS_PER_YEAR
 from faceage_bio.analyses.age_residual import fit_line, years_above
 from faceage_bio.core.columns import (
     AGE,
@@ -22,7 +21,7 @@ from faceage_bio.core.columns import (
     UNITS,
 )
 from faceage_bio.core.errors import CohortError, FitError
-from faceage_bio.core.parse import dates_of
+from faceage_bio.core.parse import DAYS_PER_YEAR, dates_of
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import counted, result_rows
 from faceage_bio.intake.observation import entry_of, is_followed

@@ -31,7 +31,7 @@ CALIBRATED = (0.04, 0.06)  # the 95% interval of DESeq2's type I error at 0.05 l
 METHODS = ("DESeq2, Wald test", "DESeq2, likelihood-ratio test", VOOM, "least squares, HC3")
 # rules by which a method leads
 DECLARED, FEW = "declared", f"fewer than {SAMPLES_FOR_VOOM} samples"
-GOOD = "95% CI of the type I error of DESeq2 within 0.04 to 0.06"
+GOOD = f"95% CI of the type I error of DESeq2 within {CALIBRATED[0]} to {CALIBRATED[1]}"
 BAD = GOOD.replace("within", "not within")
 SEVERAL, UNKNOWN = "several samples of a participant", "type I error not estimated"
 

@@ -10,7 +10,16 @@ import pandas as pd
 
 from faceage_bio.analyses.expression.counts import by_date, of_samples
 from faceage_bio.analyses.expression.formula import plain
-from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, LEVELS, SAMPLE, SPECIMEN, SUBJECT
+from faceage_bio.core.columns import (
+    AGE,
+    AGE_ACCELERATION,
+    COHORT,
+    LEVELS,
+    OTHER_SEX,
+    SAMPLE,
+    SPECIMEN,
+    SUBJECT,
+)
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import result_rows
@@ -32,7 +41,6 @@ NO_COUNTS, OUTLIER, SEX = "no_counts", "rna_outlier", "sex_mismatch"
 # a column with more words than this share of participants tells one from another, not groups
 MANY_WORDS = 0.5
 BATCH = "batch"
-OTHER_SEX = "sex by RNA differs from the record"
 NOT_COVARIATES = {COHORT, SAMPLE, SUBJECT, SPECIMEN, "sample_date"}
 PRIVATE_COLUMNS = [
     "analysis", SAMPLE, SUBJECT, "library_size", "genes_detected", "top_share", "xist", "y_genes", "rna_sex",

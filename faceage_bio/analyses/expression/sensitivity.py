@@ -13,7 +13,7 @@ from scipy.stats import t
 from faceage_bio.analyses.expression.counts import Expression
 from faceage_bio.analyses.expression.formula import design_of, plain, terms_of
 from faceage_bio.analyses.expression.gene_models import tested_counts, tested_genes
-from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, SAMPLE
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COHORT, MAIN_MODEL, SAMPLE, SAMPLE_LEFT_OUT
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.measures import MEASURES
 from faceage_bio.core.results.reasons import Reason, reason
@@ -28,8 +28,6 @@ from faceage_bio.stats.negative_binomial import trimmed_mean_of_m
 from faceage_bio.stats.resampling import draw_counts
 from faceage_bio.stats.robustness import by_way_of, hidden_components, leave_one_out
 
-MAIN = "main model"
-LEFT_OUT = "leave-one-out"
 MODEL = "least squares of log2 levels, HC3"
 AGES = (AGE_ACCELERATION, AGE)
 PLACE = 1  # of age acceleration in a design, behind the intercept
@@ -75,7 +73,7 @@ def sensitivity_table(
         fit.levels = levels_of(data, settings.min_count, settings.min_samples)
         fit.main, _ = fit.design(data.people)
         tables = [
-            fit.attempt(MAIN, lambda: (fit.main, None)),
+            fit.attempt(MAIN_MODEL, lambda: (fit.main, None)),
             *fit.hidden(),
             *fit.further(),
             fit.attempt("without flagged samples", fit.unflagged),
@@ -84,7 +82,7 @@ def sensitivity_table(
         ]
         table = pd.concat(tables, ignore_index=True)
     except FitError as error:
-        table = fit.refused(MAIN, error.reason)
+        table = fit.refused(MAIN_MODEL, error.reason)
     columns = ["estimate", "ci_lower", "ci_upper", "p_value", "standard_error", "statistic", "q_value"]
     table = table.reindex(columns=list(dict.fromkeys([*table, *columns])))
     folds = table["measure"] == FOLD
@@ -227,7 +225,7 @@ class _Fitter:
         try:
             found = leave_one_out(self.levels[genes].to_numpy(), self.main.to_numpy(), PLACE)
         except FitError as error:
-            return self.refused(LEFT_OUT, error.reason)
+            return self.refused(SAMPLE_LEFT_OUT, error.reason)
         main = self.fitted(self.main)
         moved = np.abs(found.estimates - main["estimate"].to_numpy()).max(axis=0, initial=0.0)
         measures = {
@@ -239,7 +237,9 @@ class _Fitter:
         }
         tables = {name: pd.DataFrame({"estimate": values}, index=genes) for name, values in measures.items()}
         n = len(self.main)
-        return pd.concat([self.rows(LEFT_OUT, table, n, measure=name) for name, table in tables.items()])
+        return pd.concat(
+            [self.rows(SAMPLE_LEFT_OUT, table, n, measure=name) for name, table in tables.items()]
+        )
 
     def mediation(self) -> pd.DataFrame:
         """The model without and with the mediator, and the difference with its percentile bootstrap interval."""

@@ -8,7 +8,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import pandas as pd
 
-from faceage_bio.core.columns import AGE, LEVELS
+from faceage_bio.core.columns import AGE, ALL_PARTICIPANTS, LEVELS
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import SPARSE, Reason, encode, reason
 from faceage_bio.stats.group_differences import correlation_difference, sd_ratio, share_difference, wilson
@@ -18,7 +18,6 @@ from faceage_bio.stats.multiplicity import benjamini_hochberg
 AGE_BAND = "age band"
 MOST_GROUPS = 20  # of one column; more are no groups but numbers or names
 CONTROLS = "controls"
-ALL_PARTICIPANTS = "all participants"
 ALL = "all"
 NUMBERS = ("estimate", "ci_lower", "ci_upper", "p_value")
 FAMILY = "age-adjusted differences that are not sparse"

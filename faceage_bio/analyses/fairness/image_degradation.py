@@ -24,12 +24,12 @@ from faceage_bio.analyses.fairness.differences import (
     too_small,
     with_q,
 )
+from faceage_bio.analyses.fairness.error import NO_FACE
 from faceage_bio.core.columns import COHORT
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.group_differences import standard_deviation
 from faceage_bio.stats.linear import mean_interval
 
-NO_FACE = ("no_face", "low_probability")
 AS_IT_IS = "as it is"
 CHANGE = "change of face age"
 COMPARISON = difference_of_means("change", "difference in mean change", CHANGE)

@@ -38,6 +38,7 @@ from faceage_bio.core.settings.settings_acceleration import Covariate, Imputatio
 from faceage_bio.stats.design import build_design
 from faceage_bio.stats.imputation import impute, pool
 from faceage_bio.stats.linear import LinearFit, fit_linear
+from faceage_bio.stats.resampling import ALPHA
 from faceage_bio.stats.robustness import e_value_of_difference
 from faceage_bio.stats.smoothing import natural_spline, place_knots
 
@@ -53,7 +54,6 @@ RESIDUAL_ADJUSTED = "acceleration_adjusted"
 OTHER_UNITS = ("_sd", "_z", "_centile")
 AGE_ONLY = "age"
 NONE = "none"
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)

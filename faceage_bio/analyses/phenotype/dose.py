@@ -25,13 +25,13 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, result_rows
 from faceage_bio.stats.linear import fit_linear
+from faceage_bio.stats.resampling import ALPHA
 from faceage_bio.stats.smoothing import Knots, natural_spline, place_knots
 
 SPLINE_DF = 3
 GRID = 41
 # per cent of participants left out at both ends of a curve, so that it neither leans on nor tells the extremes
 EDGE = 2.5
-ALPHA = 0.05
 REFERENCE_VALUES = {"pack_years": 0.0}  # where a curve crosses zero; the median of anything else
 LINE, CURVATURE, QUADRATIC, LOWEST = "mean difference", "curvature", "quadratic coefficient", "turning point"
 

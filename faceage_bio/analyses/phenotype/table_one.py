@@ -20,7 +20,6 @@ from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.matching import all_pairs, difference_of_numbers, difference_of_shares
 
 ALL = "all"
-TERTILES = "tertiles"
 OF_NUMBERS, OF_SHARES = "standardised difference", "standardised difference of shares"
 AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
 

@@ -160,11 +160,11 @@ def _pool_alike(groups: Mapping[int, pd.DataFrame], settings: Pooling) -> dict[i
         alike.setdefault(("EE", "z") if common else (settings.method, settings.test), []).append(k)
     for (method, test), members in alike.items():
         y, se = _matrices([groups[k] for k in members])
-        pooled = meta.pool(y, se, method, test, prediction_df=settings.prediction_df)
+        pooled = meta.pool(y, se, method, test)
         spread = meta.heterogeneity(y, se, pooled.tau2)
         scales = np.array([groups[k]["scale"].iloc[0] for k in members], dtype=object)
         null = np.array([null_on_scale(groups[k]["measure"].iloc[0]) for k in members])
-        numbers = _numbers(pooled, scales, null, common=method == "EE")
+        numbers = _numbers(pooled, scales, null, None if method == "EE" else settings.prediction_df)
         numbers["cohorts"] = pooled.k
         if method != "EE":
             limits = ("tau2_lower", "tau2_upper", "i2_lower", "i2_upper")
@@ -195,15 +195,15 @@ def _matrices(groups: Sequence[pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _numbers(
-    pooled: meta.Pooled, scales: np.ndarray, null: np.ndarray | float, *, common: bool
+    pooled: meta.Pooled, scales: np.ndarray, null: np.ndarray | float, prediction_df: meta.Df | None
 ) -> dict[str, np.ndarray]:
     """Columns of result rows, back on the scale of the estimates; no test where there is no value without an
-    association (``null``).
+    association (``null``); ``prediction_df`` is None with a common effect.
     """
     statistic, p_value = meta.against(pooled, null)
     natural = {name: getattr(pooled, name) for name in ("estimate", "ci_lower", "ci_upper")}
-    if not common:
-        natural |= {"pi_lower": pooled.prediction_lower, "pi_upper": pooled.prediction_upper}
+    if prediction_df:
+        natural["pi_lower"], natural["pi_upper"] = pooled.prediction_interval(prediction_df)
     return {name: on_scale(values, scales, BACK) for name, values in natural.items()} | {
         "standard_error": pooled.standard_error,
         "statistic": statistic,
@@ -212,7 +212,7 @@ def _numbers(
         "i2": pooled.i2,
         "heterogeneity_q": pooled.q,
         "heterogeneity_p": pooled.q_p_value,
-        "tau2": np.full_like(pooled.tau2, np.nan) if common else pooled.tau2,
+        "tau2": pooled.tau2 if prediction_df else np.full_like(pooled.tau2, np.nan),
     }
 
 
@@ -251,11 +251,10 @@ def _sensitivity(head: dict, usable: pd.DataFrame, settings: Pooling) -> Iterato
     shared = head | smallest
     main, test = ("EE", "z") if genes else (settings.method, settings.test)
     scales, null = np.full(k, head["scale"], dtype=object), null_on_scale(head["measure"])
-    further: dict = {"prediction_df": settings.prediction_df}
 
     def told(pooled: meta.Pooled, variants: Sequence[str], words: str) -> Iterator[dict]:
-        common = words.startswith(meta.METHODS["EE"])
-        numbers = _numbers(pooled, scales[: len(variants)], null, common=common)
+        df = None if words.startswith(meta.METHODS["EE"]) else settings.prediction_df
+        numbers = _numbers(pooled, scales[: len(variants)], null, df)
         for place, variant in enumerate(variants):
             own = {name: values[place] for name, values in numbers.items() if name != "heterogeneity_q"}
             yield shared | own | {"variant": variant, "method": words, "cohorts": int(pooled.k[place])}
@@ -265,11 +264,11 @@ def _sensitivity(head: dict, usable: pd.DataFrame, settings: Pooling) -> Iterato
         others = [("REML", "z"), ("REML", "adhoc")] if k >= COHORTS_OF_GENES else [("REML", "z")]
     for other, by in others:
         if (other, by) != (main, test):
-            yield from told(meta.pool(y, se, other, by, **further), ["other model"], method_words(other, by))
+            yield from told(meta.pool(y, se, other, by), ["other model"], method_words(other, by))
     # of two cohorts the between-cohort variance is not estimated, here as elsewhere
     without = (main, test) if k > COHORTS_RANDOM else ("EE", "z")
     variants = [f"without {name}" for name in names]
-    left = list(told(meta.leave_one_out(y, se, *without, **further), variants, method_words(*without)))
+    left = list(told(meta.leave_one_out(y, se, *without), variants, method_words(*without)))
     if k >= COHORTS_FOR_DIAGNOSTICS and not genes:
         left = _with_influence(left, y, se, main, test)
     yield from left
@@ -280,7 +279,7 @@ def _sensitivity(head: dict, usable: pd.DataFrame, settings: Pooling) -> Iterato
     ordered = [names[place] for place in order]
     growing = [f"first {n}: up to {name}" for n, name in enumerate(ordered, start=1)]
     for by, part in ((("EE", "z"), slice(0, 2)), ((main, test), slice(2, k))):
-        rows = list(told(meta.cumulative(y, se, order, *by, **further), growing, method_words(*by)))
+        rows = list(told(meta.cumulative(y, se, order, *by), growing, method_words(*by)))
         yield from rows[part]
     if k >= COHORTS_FOR_DIAGNOSTICS:
         yield from _diagnostics(shared, usable, settings)

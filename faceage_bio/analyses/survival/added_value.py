@@ -8,7 +8,6 @@ import pandas as pd
 
 from faceage_bio.analyses.survival.cox_models import Choices, counts, of_question
 from faceage_bio.analyses.survival.predictions import (
-    AGES,
     AUC,
     BRIER,
     DIFFERENCES,
@@ -25,7 +24,7 @@ from faceage_bio.analyses.survival.predictions import (
     measure,
     questions,
 )
-from faceage_bio.core.columns import FACE_AGE
+from faceage_bio.core.columns import AGES_COMPARED, FACE_AGE
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import counted, result_rows, tested
@@ -93,7 +92,7 @@ def added_value(
         about |= counts(asked.frame)
         flattery, failed = _flattery(asked, settings, done)
         remarks = [*asked.fits[1].reasons, *asked.frame.reasons, *failed]
-        nested = [reason("nested_models")] if question != AGES else []
+        nested = [reason("nested_models")] if question != AGES_COMPARED else []
         for part, found in (
             (rows, [*_tests(asked), *_measures(asked, flattery)]),
             (calibration, calibration_rows(asked, flattery, settings.risk_groups)),

@@ -28,8 +28,7 @@ from faceage_bio.analyses.survival.curves import (
     late_entry,
     stacked,
 )
-from faceage_bio.analyses.survival.follow_up import REASON
-from faceage_bio.core.columns import AGE, CAUSE, CAUSE_LEVELS, EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio.core.columns import AGE, CAUSE, CAUSE_LEVELS, EVENT, FACE_AGE, FOLLOW_UP_REASON, FOLLOWUP
 from faceage_bio.core.errors import FitError, Problems
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import counted, result_rows, tested
@@ -70,7 +69,7 @@ def check_causes(table: pd.DataFrame, source: str, first_line: int) -> None:
         advice = ""
         if pd.notna(cause) and cause not in CAUSE_LEVELS:
             advice = f"Expected {', '.join(CAUSE_LEVELS)}, or nothing. Write one of them."
-        elif pd.notna(cause) and event != 1 and REASON not in table:
+        elif pd.notna(cause) and event != 1 and FOLLOW_UP_REASON not in table:
             advice = "Expected nothing, because only a death has a cause. Correct it or the event."
         if advice:
             problems.cell(source, line, CAUSE, cause, advice)

@@ -18,11 +18,12 @@ from faceage_bio.core.columns import (
     ENTRY,
     EVENT,
     FACE_AGE,
+    FOLLOW_UP_REASON,
     FOLLOWUP,
     SUBJECT,
 )
 from faceage_bio.core.errors import NAMELESS, FitError, Problems, examples
-from faceage_bio.core.parse import dates_of
+from faceage_bio.core.parse import MOST_LEVELS, dates_of
 from faceage_bio.core.results.reasons import Reason
 from faceage_bio.core.results.reasons import reason as code
 from faceage_bio.core.settings.settings_survival import Survival
@@ -33,10 +34,8 @@ from faceage_bio.stats.design import build_design
 from faceage_bio.stats.minimum_sizes import FOR_LINE
 
 PHOTO_DATE = "photo_date"
-REASON = "follow_up_reason"  # column of a prepared table: why somebody is not followed, "" for those who are
 NO_ACCELERATION = "no_acceleration"  # reason, and how many have it, kept with the usable rows
 NEEDED = (FACE_AGE, AGE, FOLLOWUP, EVENT)  # of a plain table
-MOST_LEVELS = 20  # of a column whose levels are looked at
 IN_YEARS = (FACE_AGE, AGE, AGE_ACCELERATION)
 PHOTO_TO_END = Survival()  # time from the photo to the end of follow-up
 
@@ -66,7 +65,9 @@ def prepare(table: pd.DataFrame, time: Survival = PHOTO_TO_END) -> tuple[pd.Data
     CohortError
         A date that is none, or a column of dates that is not there.
     """
-    reason = table[REASON].fillna("").astype(str) if REASON in table else _first_reasons(table)
+    reason = (
+        table[FOLLOW_UP_REASON].fillna("").astype(str) if FOLLOW_UP_REASON in table else _first_reasons(table)
+    )
     usable = table[reason == ""].copy()
     if ENTRY not in usable:
         usable[ENTRY] = np.nan
@@ -164,7 +165,7 @@ def mark(table: pd.DataFrame, time: Survival = PHOTO_TO_END) -> pd.DataFrame:
     for column in (ENTRY, FOLLOWUP, EVENT):
         values = marked[column] if column in marked else pd.Series(np.nan, index=marked.index)
         marked[column] = usable[column].reindex(marked.index).where(marked.index.isin(usable.index), values)
-    return marked.assign(**{REASON: reasons.reindex(marked.index).fillna("")})
+    return marked.assign(**{FOLLOW_UP_REASON: reasons.reindex(marked.index).fillna("")})
 
 
 def survival_ledger(table: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
@@ -172,7 +173,7 @@ def survival_ledger(table: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFr
 
     A covariate that no participant has is left out of the models, so it excludes no participant.
     """
-    why = table[REASON].fillna("").astype(str)
+    why = table[FOLLOW_UP_REASON].fillna("").astype(str)
     followed = table[why == ""]
     for name in reversed([name for name in covariates if name not in IN_YEARS]):
         lacks = followed[name].isna() if name in followed else pd.Series(False, index=followed.index)

@@ -16,7 +16,7 @@ from faceage_bio.analyses.survival.cox_models import (
     model_frame,
     name_of,
 )
-from faceage_bio.core.columns import AGE, EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio.core.columns import AGE, AGES_COMPARED, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.stats.calibration import (
@@ -41,7 +41,6 @@ GRID = 20  # times of the integrated Brier score
 HARRELL, UNO, AUC, BRIER, SCALED, INTEGRATED, SLOPE = (
     "Harrell's C", "Uno's C", "AUC", "Brier score", "scaled Brier score", "integrated Brier score", "calibration slope",
 )  # fmt: skip
-AGES = "face age against age"
 CURVE_POINTS = 41
 INNER = (0.025, 0.975)  # share of the people whose predictions the curve spans
 THRESHOLD_STEP = 0.01
@@ -273,7 +272,7 @@ def questions(usable: pd.DataFrame, choices: Choices) -> list[tuple[str, list[st
     clinical = list(dict.fromkeys([*known, *(name for name in choices.full if name not in choices.strata)]))
     if len(clinical) > len(known):
         asked.append(("beyond age and the clinical covariates", clinical))
-    return [*asked, (AGES, [AGE])]
+    return [*asked, (AGES_COMPARED, [AGE])]
 
 
 def ask(
@@ -293,12 +292,12 @@ def ask(
         raise FitError("constant", column=AGE)
     held = [name for name in frame.columns if name != FACE_AGE]
     both, outcome = frame.design, outcome_of(frame)
-    if question == AGES:
+    if question == AGES_COMPARED:
         designs, names = [both[[AGE]], both[[FACE_AGE]]], [WORDS[AGE], WORDS[FACE_AGE]]
     else:
         designs, names = [both.drop(columns=FACE_AGE), both], [name_of(held), name_of([*held, FACE_AGE])]
-    both_held = adjusted_for([] if question == AGES else held, choices)
-    if question != AGES and set(held) == {AGE, "sex"}:
+    both_held = adjusted_for([] if question == AGES_COMPARED else held, choices)
+    if question != AGES_COMPARED and set(held) == {AGE, "sex"}:
         both_held["adjustment"] = "minimal"
     designs = [design.reset_index(drop=True) for design in designs]
     fits = fit_all(designs, outcome)
@@ -311,7 +310,7 @@ def ask(
 def _tests(
     question: str, fits: list[CoxFit], both: pd.DataFrame, outcome: Outcome
 ) -> list[tuple[str, tuple[float, int, float]]]:
-    if question != AGES:
+    if question != AGES_COMPARED:
         return [("face age added", likelihood_ratio_test(*fits))]
     whole = fit_all([both.reset_index(drop=True)], outcome)[0]
     return [

@@ -18,7 +18,7 @@ from faceage_bio.analyses.survival.cox_models import (
     term_rows,
 )
 from faceage_bio.analyses.survival.follow_up import IN_YEARS
-from faceage_bio.core.columns import AGE, AGE_ACCELERATION, EVENT, FACE_AGE, FOLLOWUP, PER_SD
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGES_COMPARED, EVENT, FACE_AGE, FOLLOWUP, PER_SD
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason
 from faceage_bio.core.results.row import counted, result_rows
@@ -28,7 +28,6 @@ from faceage_bio.stats.minimum_sizes import check_events
 
 UNADJUSTED, FULL = "unadjusted", "full"
 SEPARATE, JOINT = "two models", "one model with both"
-RATIO = "face age against age"
 
 
 def adjustment_steps(choices: Choices) -> list[tuple[str, list[str]]]:
@@ -129,7 +128,7 @@ def compare_ages(usable: pd.DataFrame, choices: Choices, cohort: str) -> pd.Data
             continue
         covariates = [name for name in held if name != AGE]
         base = of_question(cohort, "age comparison") | adjusted_for(covariates, choices) | counted(usable)
-        base |= {"exposure": FACE_AGE, "term": RATIO, "step": step}
+        base |= {"exposure": FACE_AGE, "term": AGES_COMPARED, "step": step}
         base |= {"measure": "hazard ratio", "per": choices.per(FACE_AGE)}
         try:
             frame = model_frame(usable, [FACE_AGE, AGE, *covariates], choices)

@@ -159,7 +159,7 @@ def by_level(design: pd.DataFrame, level: pd.Series) -> pd.DataFrame:
 
 
 def subgroup_hazards(
-    usable: pd.DataFrame, modifiers: Sequence[str], choices: Choices, cohort: str, *, split_age: float = 65.0
+    usable: pd.DataFrame, modifiers: Sequence[str], choices: Choices, cohort: str, *, split_age: float
 ) -> pd.DataFrame:
     """Hazard ratio of age acceleration in each subgroup, and the test that subgroups differ.
 

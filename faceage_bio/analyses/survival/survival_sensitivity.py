@@ -18,7 +18,7 @@ from faceage_bio.analyses.survival.cox_models import (
     of_model,
     of_question,
 )
-from faceage_bio.core.columns import AGE, AGE_GAP, ENTRY, EVENT, FACE_AGE, FOLLOWUP
+from faceage_bio.core.columns import AGE, AGE_GAP, ALL_PARTICIPANTS, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import counted, result_rows
@@ -30,7 +30,6 @@ from faceage_bio.stats.imputation import impute, pool
 from faceage_bio.stats.minimum_sizes import check_events
 from faceage_bio.stats.resampling import inflation, permuted_exposures, type_one_error
 
-ALL_PARTICIPANTS = "all participants"
 GAP_CLASS = "gap_class"
 COMPLETE, IMPUTED = "complete cases", "multiple imputation"
 HAZARD = "cumulative_hazard"

@@ -18,7 +18,6 @@ from faceage_bio.intake.schemas import REVIEW, REVIEW_SHEET, read_user_table
 from faceage_bio.stats.group_differences import wilson
 from faceage_bio.stats.measurement_error import cohens_kappa
 
-DECISION_COLUMNS = tuple(REVIEW_SHEET.columns)
 REVIEW_COLUMNS = (COHORT, PHOTO, "reviewer", "decision", "reason")
 UNSURE, DISAGREEMENT = f"{REVIEWED}unsure", f"{REVIEWED}disagreement"
 RULES = {
@@ -118,7 +117,7 @@ def read_decisions(
 
     Parameters
     ----------
-    files : paths of tables that the sheet saved, with ``DECISION_COLUMNS``; one or more for each reviewer
+    files : paths of tables that the sheet saved, as `REVIEW_SHEET`; one or more for each reviewer
     keys : DataFrame with sheet, photo, cohort, photo_id; the keys of all sheets made
     key_file : its name, for messages
     partial : whether a reviewer may have left photos without a decision

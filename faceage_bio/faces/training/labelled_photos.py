@@ -9,6 +9,7 @@ import pandas as pd
 
 from faceage_bio.core import parse
 from faceage_bio.core.errors import TableError, examples, no_file
+from faceage_bio.core.parse import DAYS_PER_YEAR
 from faceage_bio.core.settings.settings_training import Source
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.faces.training.curation import BAD_LABEL, NO_FACE_SAID, SEVERAL_SAID
@@ -20,7 +21,6 @@ PICTURES = {".jpg", ".jpeg", ".png"}
 UTK_SEX = {"0": "male", "1": "female"}
 UTK_RACE = {"0": "White", "1": "Black", "2": "Asian", "3": "Indian", "4": "Other"}
 MATLAB_DAYS = 366  # MATLAB's day 1 is 1 January of the year 0, Python's that of the year 1
-DAYS_PER_YEAR = 365.25
 
 
 def read_source(source: Source) -> pd.DataFrame:

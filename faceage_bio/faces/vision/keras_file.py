@@ -12,12 +12,12 @@ import h5py
 import numpy as np
 
 from faceage_bio.core.errors import WeightsError, examples, no_file
+from faceage_bio.faces.vision.models import BATCH_NORM_EPS
 
 MAX_TENSOR = 16_000_000  # numbers; the largest tensor of the network has about 2 million
 BATCH_NORM_VARIABLES = {"beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 HEAD_SHAPES = ((128, 128), (128, 1))
 RESIDUAL_SCALES = {"Block35": 0.17, "Block17": 0.10, "Block8": 0.20}
-BATCH_NORM_EPS = 0.001
 
 
 def read_keras_file(path: Path | str) -> dict[str, np.ndarray]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "card.json"
+BATCH_NORM_EPS = 0.001  # Keras', everywhere in the FaceAge network
 ARCHITECTURE = (
     "Inception-ResNet v1, bottleneck 128 without L2-normalisation; dense 128, ReLU, batch norm, dense 1"
 )

@@ -10,11 +10,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from faceage_bio.core.errors import WeightsError
 from faceage_bio.faces.vision.face_input import input_of, standardise
-from faceage_bio.faces.vision.models import read_card
+from faceage_bio.faces.vision.models import BATCH_NORM_EPS, read_card
 
 EMBEDDING = 1792  # channels of the last block, averaged over the picture
 BOTTLENECK = 128
-BATCH_NORM_EPS = 0.001  # Keras', everywhere in this network
 
 
 class FaceAgeNetwork(nn.Module):

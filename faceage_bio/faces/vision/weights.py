@@ -9,8 +9,8 @@ from faceage_bio.core.errors import WeightsError
 from faceage_bio.core.tables import READABLE, read_json, sha256_of, write_json
 from faceage_bio.core.user_files import check_zip
 from faceage_bio.faces.vision.face_input import CROP_SIZE, INPUT
-from faceage_bio.faces.vision.keras_file import BATCH_NORM_EPS, read_keras_file
-from faceage_bio.faces.vision.models import ARCHITECTURE, CARD_FILE, write_model_folder
+from faceage_bio.faces.vision.keras_file import read_keras_file
+from faceage_bio.faces.vision.models import ARCHITECTURE, BATCH_NORM_EPS, CARD_FILE, write_model_folder
 
 NOTICE = (
     "The FaceAge weights are published by their authors (AIM-Harvard/FaceAge) without a licence and with a disclaimer: "

@@ -37,7 +37,7 @@ class CohortTables:
 
 def read_cohorts(
     cohorts: dict[str, Cohort],
-    year_days: float = 365.25,
+    year_days: float,
     *,
     named: Mapping[str, Sequence[str]] | None = None,
     kept: Path | None = None,

@@ -256,8 +256,8 @@ def _add_units(proposal: Proposal, columns: Mapping[str, str | list[str]], cells
     units = {}
     age = parse.to_numbers(_cells(columns[AGE], cells)) if AGE in columns else pd.Series(dtype=float)
     if age.median() > 1000:
-        units["age"], age = "days", age / 365.25
-        proposal.unsure.append(f"ages such as {age.median() * 365.25:g} are taken for days.")
+        units["age"], age = "days", age / parse.DAYS_PER_YEAR
+        proposal.unsure.append(f"ages such as {age.median() * parse.DAYS_PER_YEAR:g} are taken for days.")
     if FOLLOWUP in columns:
         names = " ".join(plain(name) for name in as_list(columns[FOLLOWUP]))
         said = next((unit for unit in ("days", "months", "years") if unit[:-1] in names), None)

@@ -17,11 +17,11 @@ from faceage_bio.core.columns import (
     SUBJECT_COLUMNS,
 )
 from faceage_bio.core.errors import Problems
+from faceage_bio.core.parse import DAYS_PER_YEAR
 from faceage_bio.core.settings.settings_cohort import Cohort, form_of
 from faceage_bio.intake.observation import check_follow_up, check_years
 from faceage_bio.intake.schemas import CLINICAL, DATE, complete, read_user_table
 
-DAYS_PER_YEAR_OF_AGE = 365.25
 AGE_TOLERANCE = 1.0  # years by which a given age may differ from the dates
 DATES = [name for name, column in CLINICAL.columns.items() if column.metadata["kind"] == DATE]
 
@@ -73,7 +73,7 @@ def _ages_from_dates(
     table: pd.DataFrame, photos: pd.DataFrame, file: str, problems: Problems
 ) -> pd.DataFrame:
     first = _first_photo_dates(table, photos)
-    from_dates = (first - table["birth_date"]).dt.days / DAYS_PER_YEAR_OF_AGE
+    from_dates = (first - table["birth_date"]).dt.days / DAYS_PER_YEAR
     advice = "The birth lies after the photo. Expected it before. Correct one of the dates."
     problems.where(file, _days(table["birth_date"]), from_dates < 0, advice)
     given = table[AGE]
@@ -83,7 +83,7 @@ def _ages_from_dates(
     table[AGE] = given.where(given.notna(), from_dates)
     birth = photos[SUBJECT].map(table.drop_duplicates(SUBJECT).set_index(SUBJECT)["birth_date"])
     since = pd.to_datetime(photos["photo_date"]).dt.normalize() - pd.to_datetime(birth)
-    age = since.dt.days / DAYS_PER_YEAR_OF_AGE
+    age = since.dt.days / DAYS_PER_YEAR
     return photos.assign(**{AGE: photos[AGE].where(photos[AGE].notna(), age)})
 
 

@@ -14,6 +14,7 @@ from faceage_bio.core.columns import SUBJECT
 from faceage_bio.core.errors import CountsError, examples, no_file
 from faceage_bio.core.user_files import check_hdf5
 from faceage_bio.intake.rna import gene_ids
+from faceage_bio.intake.rna.raw import LOGARITHM_AT_MOST
 
 CELL_TYPE = "cell_type"
 DOUBLET = "predicted_doublet"  # as scanpy's scrublet writes it
@@ -22,7 +23,6 @@ SINGLET_WORDS = {"false", "0", "0.0", "no", "singlet", ""}
 SYMBOL_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "gene_names", "symbol")
 BLOCK_VALUES = 20_000_000  # at once: some 250 MB
 BINARY_FROM = 500  # values of the first cells, among which counts have some above 1
-LOGARITHM_AT_MOST = 40.0  # log2 of a count hardly exceeds 25
 NEEDED = "Pseudobulk needs raw counts: put them into layers['counts'] (or X) and write the file again."
 
 

@@ -19,6 +19,7 @@ from nvflare.apis.signal import Signal
 from nvflare.job_config.api import FedJob
 
 from faceage_bio.core.errors import FaceAgeBioError, RunError
+from faceage_bio.core.settings.settings_acceleration import Acceleration
 from faceage_bio.core.settings.settings_report import Release
 from faceage_bio.core.tables import read_table, write_json, write_table
 from faceage_bio.release.pseudonyms import load_key
@@ -55,7 +56,7 @@ class SiteAnswers(Executor):  # type: ignore[misc]
         key: str,
         log: str,
         model_id: str,
-        definition: str = "linear",
+        definition: str = Acceleration().definition,
         rounding: int = Release().rounding,
     ) -> None:
         super().__init__()

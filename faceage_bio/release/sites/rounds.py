@@ -16,7 +16,7 @@ import pandas as pd
 from pydantic import BaseModel, FiniteFloat, NonNegativeInt, PositiveFloat, ValidationError
 
 import faceage_bio
-from faceage_bio.core.columns import ENTRY, EVENT, FOLLOWUP, SUBJECT
+from faceage_bio.core.columns import ENTRY, EVENT, FOLLOW_UP_REASON, FOLLOWUP, SUBJECT
 from faceage_bio.core.errors import FaceAgeBioError, PrivacyError, RunError
 from faceage_bio.core.parse import to_numbers
 from faceage_bio.core.tables import OWNER_ONLY, digest_of, write_text
@@ -197,8 +197,8 @@ def rows_of(people: pd.DataFrame, model: Mapping) -> tuple[pd.DataFrame, pd.Data
         raise PrivacyError(
             f"the request asks for {SUBJECT}. Expected columns that describe many participants. Ask the coordinator for another request."
         )
-    if model["time"] and "follow_up_reason" in people:
-        people = people[people["follow_up_reason"] == ""]
+    if model["time"] and FOLLOW_UP_REASON in people:
+        people = people[people[FOLLOW_UP_REASON] == ""]
     named = {"years": model["time"], "event": EVENT} if model["time"] else {"y": model["outcome"]}
     needed = [*named.values(), *(term.column for term in terms)]
     lacking = [name for name in dict.fromkeys(needed) if name not in people]
