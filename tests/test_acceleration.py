@@ -10,7 +10,7 @@ from faceage_bio.analyses.acceleration.acceleration_stage import compute, descri
 from faceage_bio.analyses.acceleration.definitions import PLACES
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
 from faceage_bio.analyses.acceleration.repeats import dated_photos
-from faceage_bio.analyses.age_residual import age_acceleration, fit_line
+from faceage_bio.analyses.age_residual import age_acceleration, fit_line, years_above
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError, FitError
 from faceage_bio.core.settings.settings_acceleration import Acceleration
@@ -42,7 +42,9 @@ def test_a_line_from_elsewhere_is_applied_as_it_is():
     line = fit_line(COHORT.face_age, COHORT.chronological_age)
     people = COHORT.head(2) + 1
     expected = people.face_age - (line.intercept + line.slope * people.chronological_age)
-    np.testing.assert_allclose(age_acceleration(people.face_age, people.chronological_age, line), expected)
+    np.testing.assert_allclose(
+        years_above(people.face_age, line.expected(people.chronological_age)), expected
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from faceage_bio.core.config import analysis_settings, check_config, load_config
 from faceage_bio.core.errors import CohortError, ConfigError, Problems, TableError
 from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.core.tables import read_text_table
-from faceage_bio.intake.cohort.config_checks import Tables, check_analyses, check_names
+from faceage_bio.intake.cohort.config_checks import check_analyses, check_names
 from faceage_bio.intake.cohort.intake import read_cohorts
 from faceage_bio.intake.cohort.samples import check_one_tissue
 from tests.commands import invoked, output_of
@@ -189,13 +190,20 @@ def sampled(tissues=("tumour",), dates=None, **more):
 
 def told(subjects, samples, files=FILES, genotyped=None, **settings):
     problems, chosen = Problems(), analysis_settings(check_config(CONFIG | settings))
-    check_analyses("lusc", files, Tables(subjects, samples, genotyped), chosen, problems)
+    tables = SimpleNamespace(subjects=subjects, samples=samples, variant_participants=genotyped)
+    check_analyses("lusc", files, tables, chosen, problems)
     return "\n".join(problems.others)
 
 
 def test_a_study_that_has_what_it_needs_passes_and_its_numbers_are_written():
     problems, settings = Problems(), analysis_settings(check_config(CONFIG))
-    found = check_analyses("lusc", FILES, Tables(people(), sampled()), settings, problems)
+    found = check_analyses(
+        "lusc",
+        FILES,
+        SimpleNamespace(subjects=people(), samples=sampled(), variant_participants=None),
+        settings,
+        problems,
+    )
     assert problems.others == []
     assert found.set_index(["setting", "column"]).n_complete.to_dict() == {
         ("expression.covariates", "sex"): N,

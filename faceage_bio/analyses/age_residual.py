@@ -58,33 +58,28 @@ def fit_line(face_age: pd.Series, chronological_age: pd.Series) -> Line:
     return Line(float(slope), float(intercept))
 
 
-def age_acceleration(
-    face_age: pd.Series, chronological_age: pd.Series, line: Line | None = None
-) -> pd.Series:
+def age_acceleration(face_age: pd.Series, chronological_age: pd.Series) -> pd.Series:
     """Years of face age that chronological age does not explain.
 
     Residual of the least-squares line within one cohort, the age adjustment of AgeAccelGrim (Lu et al. 2019,
-    doi:10.18632/aging.101684), or of a line fitted elsewhere.
+    doi:10.18632/aging.101684).
 
     Parameters
     ----------
     face_age, chronological_age : Series of float, shape (n_subjects,)
         Years, indexed by subject, nothing missing.
-    line : Line, optional
-        Fitted in controls; by default the subjects' own.
 
     Returns
     -------
     Series of float, shape (n_subjects,)
-        Years; positive means an older face than others of that age. Mean zero with the subjects' own line.
+        Years, mean zero; positive means an older face than others of that age.
 
     Raises
     ------
     FitError
         See `fit_line`.
     """
-    line = line or fit_line(face_age, chronological_age)
-    return years_above(face_age, line.expected(chronological_age))
+    return years_above(face_age, fit_line(face_age, chronological_age).expected(chronological_age))
 
 
 def years_above(face_age: Ages, expected: pd.Series | np.ndarray) -> Ages:

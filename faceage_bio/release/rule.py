@@ -21,6 +21,7 @@ from faceage_bio.core.results.result_tables import TABLES, count_columns, is_cou
 from faceage_bio.core.results.row import ESTIMATES, by_cell
 from faceage_bio.stats.competing_risks import cumulative_incidence
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median, risk_table
+from faceage_bio.stats.minimum_sizes import RESIDUAL_DF
 
 DIGITS = 3  # significant, of a released statistic
 GRID = 0.1  # of released curves, years: at the exact time of a change the exact count would be the first of its step
@@ -28,7 +29,6 @@ CAUSES = {"events": 1, "other_events": 2, "censored": 0}
 CURVE = ("cohort", "grouping", "group", "cause")
 # measures at a time: the column of the curve
 VALUES = {"survival": "survival", "cumulative incidence": "incidence"}
-RESIDUAL_DF = 10  # fewer are redacted (SDC Handbook, 2019: class of regression coefficients)
 # decimals of the places of a smooth curve, whose ends are dates of participants
 GRIDS = {"years": 1, "value": 1}
 # columns that groups of one parting have in common
@@ -48,9 +48,9 @@ def midpoint(counts: pd.Series | np.ndarray | float, k: int) -> np.ndarray:
     return np.ceil(values / k) * k - np.floor(k / 2) * (values != 0)
 
 
-def significant(values: pd.Series | np.ndarray, digits: int = DIGITS) -> np.ndarray:
-    """Rounded to significant digits; zero, NaN and infinity stay."""
-    return np.vectorize(lambda number: float(f"{number:.{digits}g}"), otypes=[float])(values)
+def significant(values: pd.Series | np.ndarray) -> np.ndarray:
+    """Rounded to `DIGITS` significant digits; zero, NaN and infinity stay."""
+    return np.vectorize(lambda number: float(f"{number:.{DIGITS}g}"), otypes=[float])(values)
 
 
 def evened(counts: pd.DataFrame | pd.Series, by: Sequence) -> pd.DataFrame | pd.Series:

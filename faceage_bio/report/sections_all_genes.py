@@ -326,13 +326,13 @@ def _plain(value: float) -> float | int:
     return int(value) if value == int(value) else value
 
 
-def brief(value: float, say: Callable[[float], str], digits: int = 3) -> float | int:
+def brief(value: float, say: Callable[[float], str]) -> float | int:
     """The number with few digits, but enough that it is printed as the whole number is, by Python and by a browser.
 
     (A browser rounds a tie such as 0.125 up, Python to the even digit; so no tie is left.)
     """
     wanted = say(value)
-    for length in range(digits, digits + 5):
+    for length in range(3, 8):
         short = float(f"{value:.{length}g}")
         if say(short) == wanted and say(short * (1 + 1e-12)) == wanted:
             return _plain(short)

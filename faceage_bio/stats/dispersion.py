@@ -17,6 +17,7 @@ from faceage_bio.stats.negative_binomial import Pairs
 
 LEAST = 1e-8  # dispersions are never smaller, nor larger than `largest`
 GRID = 20
+MOST_STEPS, TOLERANCE = 100, 1e-6  # of a search
 TRUSTED = 100 * LEAST  # smaller gene-wise dispersions do not shape the trend
 MAD_TO_SD = 1.4826
 
@@ -103,14 +104,14 @@ class Climb:
     last: np.ndarray
 
 
-def climb(profile: Profile, start: np.ndarray, tolerance: float = 1e-6, max_iterations: int = 100) -> Climb:
+def climb(profile: Profile, start: np.ndarray) -> Climb:
     """Gradient ascent with step halving (Armijo), every gene with its own step, genes leaving as they finish."""
     place = start.copy()
     first = profile.value(place)
     last, iterations = first.copy(), np.zeros(len(place), int)
     active, profile_now = np.arange(len(place)), profile
     slope, step, accepted = profile.slope(place), np.ones(len(place)), np.zeros(len(place), int)
-    for _ in range(max_iterations):
+    for _ in range(MOST_STEPS):
         if not len(active):
             break
         iterations[active] += 1
@@ -125,7 +126,7 @@ def climb(profile: Profile, start: np.ndarray, tolerance: float = 1e-6, max_iter
         accepted += good
         change = value - last[active]
         place[active[good]] = ahead[good]
-        flat = good & (change < tolerance)
+        flat = good & (change < TOLERANCE)
         last[active[flat]] = value[flat]
         gone = flat | (good & (ahead < np.log(LEAST / 10)))
         moved = good & ~gone
@@ -163,7 +164,7 @@ def gene_wise(profile: Profile, start: np.ndarray) -> np.ndarray:
     found = climb(profile, np.log(start))
     alpha = np.minimum(np.exp(found.log_alpha), largest(n))
     alpha = np.where(found.last < found.first + np.abs(found.first) / 1e6, start, alpha)
-    unsettled = ((found.iterations >= 100) | (found.iterations == 1)) & (alpha > 10 * LEAST)
+    unsettled = ((found.iterations >= MOST_STEPS) | (found.iterations == 1)) & (alpha > 10 * LEAST)
     if unsettled.any():
         alpha[unsettled] = np.exp(best_on_grid(profile.take(unsettled), n))
     return np.clip(alpha, LEAST, largest(n))
@@ -174,7 +175,7 @@ def with_prior(profile: Profile, start: np.ndarray) -> np.ndarray:
     n = profile.y.shape[1]
     found = climb(profile, np.log(start))
     alpha = np.exp(found.log_alpha)
-    unsettled = found.iterations >= 100
+    unsettled = found.iterations >= MOST_STEPS
     if unsettled.any():
         alpha[unsettled] = np.exp(best_on_grid(profile.take(unsettled), n))
     return np.clip(alpha, LEAST, largest(n))

@@ -16,9 +16,7 @@ ROUNDING = 1e-12  # of a gene's largest level
 SAMPLES = 500  # at once in ssGSEA, which holds its levels several times
 
 
-def preranked(
-    statistic: pd.Series, sets: Mapping[str, Collection[str]], seed: int, permutations: int = PERMUTATIONS
-) -> pd.DataFrame:
+def preranked(statistic: pd.Series, sets: Mapping[str, Collection[str]], seed: int) -> pd.DataFrame:
     """Enrichment of each set at the ends of a ranking (Subramanian et al. 2005; multilevel p-values of Korotkevich et al. 2021).
 
     The p-value is of permuted genes, which takes genes for independent; where they rise and fall together it
@@ -44,7 +42,7 @@ def preranked(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = gseapy.prerank(
-            ranked, members, min_size=1, max_size=len(ranked), permutation_num=permutations, outdir=None, no_plot=True,
+            ranked, members, min_size=1, max_size=len(ranked), permutation_num=PERMUTATIONS, outdir=None, no_plot=True,
             threads=1, seed=seed, method="multilevel", eps=SMALLEST_P,
         ).res2d.set_index("Term")  # fmt: skip
     p_values = found["NOM p-val"].astype("float64").clip(lower=SMALLEST_P)

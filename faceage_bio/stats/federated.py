@@ -25,13 +25,13 @@ from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import wald_table
 from faceage_bio.stats.cox_likelihood import efron_pass, information, risk_sets, score
 from faceage_bio.stats.linear import with_t
+from faceage_bio.stats.minimum_sizes import RESIDUAL_DF
 
 # below max(50, 20 p) an answer's equations can be solved for the rows
 FEWEST_EVENTS, EVENTS_PER_TERM = (50, 20)
 FEWEST_IN_LEVEL = 10  # participants at each level
 FEWEST_FOR_OWN = 5  # the same for a site's own fit
 FEWEST_WEIGHED = 10  # participants (Kish's effective number) on whom the weights of risk sets rest
-RESIDUAL_DF = 10  # fewer are no estimate that may leave, as in a release
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from scipy import stats
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.stats.linear import Estimate, least_squares, mean_interval
-from faceage_bio.stats.minimum_sizes import REPEATED
+from faceage_bio.stats.minimum_sizes import PAIRS_OF_METHODS, REPEATED
 from faceage_bio.stats.prediction_accuracy import normal_estimate
 
 STEPS = (0.5, 1.0, 1.5, 2.0)  # error variances added, in multiples of its own; R's simex takes the same
-DRAWS = 200
+DRAWS, SEED = 200, 0
 LEAST_RELIABLE = 0.2  # below it a correction is mostly noise
 ROUNDING = 1e-12  # of the largest value; measurements that differ by less are the same
 LIMIT = 1.96  # standard deviations on either side of the bias
@@ -41,7 +41,6 @@ def correct_slope(
     covariates: pd.DataFrame,
     error_sd: float,
     error_df: float = np.inf,
-    random: np.random.Generator | None = None,
 ) -> Corrected:
     """Slope of ``y`` on an exposure with error of a known size, covariates adjusted for.
 
@@ -53,8 +52,6 @@ def correct_slope(
         Standard deviation of the error of the exposure, in its unit.
     error_df : float
         Degrees of freedom with which it is known; infinite if it is given.
-    random : Generator
-        For SIMEX; by default always the same draws.
 
     Raises
     ------
@@ -74,9 +71,8 @@ def correct_slope(
     noise = (error_sd**2 / variance) ** 2 * (2 / error_df + 2 / df)
     slope = row["estimate"] / reliability
     error = np.sqrt((row["standard_error"] / reliability) ** 2 + slope**2 * noise / reliability**2)
-    random = random or np.random.default_rng(0)
     # each draw with its opposite, so that chance hardly moves the slope
-    half = random.standard_normal((len(STEPS), DRAWS // 2, len(y)))
+    half = np.random.default_rng(SEED).standard_normal((len(STEPS), DRAWS // 2, len(y)))
     draws = np.concatenate([half, -half], axis=1)
     df = len(y) - design.shape[1] - 1
     outcome, seen = y.to_numpy(dtype=np.float64), exposure.to_numpy(dtype=np.float64)
@@ -167,8 +163,8 @@ def bland_altman(first: np.ndarray, second: np.ndarray) -> Agreement:
     n = len(first)
     difference, mean = second - first, (first + second) / 2
     rounding = ROUNDING * np.abs([first, second]).max(initial=0.0)
-    if n < 4 or np.ptp(difference) <= rounding or np.ptp(mean) <= rounding:
-        raise FitError("too_few_pairs_to_agree", needed=4)
+    if n < PAIRS_OF_METHODS or np.ptp(difference) <= rounding or np.ptp(mean) <= rounding:
+        raise FitError("too_few_pairs_to_agree", needed=PAIRS_OF_METHODS)
     deviation = float(difference.std(ddof=1))
     bias = mean_interval(difference)
     error = float(deviation * np.sqrt(1 / n + LIMIT**2 / (2 * (n - 1))))
@@ -230,7 +226,7 @@ class Reliability:
     smallest_change: Estimate
 
 
-def repeat_reliability(values: np.ndarray, level: float = 0.95) -> Reliability:
+def repeat_reliability(values: np.ndarray) -> Reliability:
     """Intraclass correlations of single measurements, with F intervals.
 
     McGraw and Wong 1996, doi:10.1037/1082-989X.1.1.30; equals R's ``psych::ICC(lmer = FALSE)`` (ICC1, ICC2).
@@ -261,7 +257,7 @@ def repeat_reliability(values: np.ndarray, level: float = 0.95) -> Reliability:
     rest = ((values - people[:, None] - occasions + values.mean()) ** 2).sum() / ((n - 1) * (k - 1))
     if min(between, within, rest) <= (ROUNDING * np.abs(values).max()) ** 2:
         raise FitError("constant_measurements")
-    tail = (1 - level) / 2
+    tail = (1 - 0.95) / 2
     df = n * (k - 1)
     error = np.sqrt(within)
     ends = np.sqrt(df * within / stats.chi2.ppf([1 - tail, tail], df))

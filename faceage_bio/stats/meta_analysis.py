@@ -14,6 +14,7 @@ import numpy as np
 from scipy import stats
 
 from faceage_bio.core.errors import FitError
+from faceage_bio.stats.minimum_sizes import COHORTS_BEYOND_TERMS
 
 Method = Literal["EE", "DL", "PM", "REML", "ML", "EB", "SJ"]
 Test = Literal["z", "knha", "adhoc"]
@@ -271,7 +272,7 @@ def meta_regression(
     x = np.broadcast_to(x, (len(y), *x.shape[-2:])) if x.ndim == 2 else x
     x = np.concatenate([np.ones((*x.shape[:2], 1)), x], axis=2)
     p, k = x.shape[2], int(_count(v).min())
-    if k - p < 3:
+    if k - p < COHORTS_BEYOND_TERMS:
         raise FitError("few_cohorts_for_moderators", cohorts=k, terms=p)
     present = np.isfinite(v)
     if (np.linalg.matrix_rank(x * present[:, :, None]) < p).any():

@@ -19,6 +19,9 @@ AT_RISK_EARLY = 5  # at a death while others have not come yet: one such death m
 PER_RISK_GROUP = 20  # of a calibration by groups of predicted risk
 IN_GROUP = 2  # a fit would follow a group of one exactly
 PAIRS = 4  # of matched participants
+PAIRS_OF_METHODS = 4  # measurements by two methods, for limits of agreement
+VALUES_OF_CURVE = 3  # distinct ones, for a quadratic
+RESAMPLED = 5  # persons, below which a bootstrap of them says nothing
 IN_BIN = 5  # the t interval of a mean of fewer is too wide to show a shape
 FOR_LINE, AGES_FOR_LINE = 10, 3  # of face age on age: participants, and distinct ages
 FOR_CURVE = 30  # of face age on age
@@ -30,10 +33,14 @@ CLUSTERS = 20  # robust errors are too small below it
 SAMPLES_FOR_VOOM = 50  # voom has too few to estimate its weights below it, and DESeq2's test leads
 SAMPLES_FOR_COMPONENTS = 4
 SAMPLES_OF_PILOT = 4
+SAMPLES_OF_BATCH = 5  # that have a median of their own
 # cohorts that are pooled
 COHORTS_RANDOM = 3  # for a between-cohort variance
 COHORTS_OF_GENES = 5  # for Hartung and Knapp's test of genes too
 COHORTS_FOR_DIAGNOSTICS = 10  # for influence, meta-regression and Egger's test
+COHORTS_BEYOND_TERMS = 3  # more of them than coefficients of a meta-regression
+# of a model whose estimates leave: fewer are redacted (SDC Handbook, 2019: class of regression coefficients)
+RESIDUAL_DF = 10
 
 
 def check_events(event: pd.Series) -> None:

@@ -150,16 +150,6 @@ class ReaderStudy:
             raise FitError("constant_differences")
         return error, df
 
-    def mean(self, condition: int, random: Random = "both", null: float = 0.0) -> Inference:
-        """Mean accuracy of the readers in one condition, from the data of that condition alone.
-
-        Raises
-        ------
-        FitError
-            Fewer than two readers, or nothing varies.
-        """
-        return mean_accuracy(self.accuracy[condition], self._blocks()[condition, :, condition], random, null)
-
 
 def _variance(
     mean_square: float, df: float, error: float, r: int, between: float, random: Random

@@ -16,6 +16,7 @@ from faceage_bio.stats.blocks import in_blocks
 
 RIDGE = 1e-6 / np.log(2) ** 2  # on natural-log coefficients: 1e-6 on log2
 LEAST_MEAN = 0.5
+RATIO_TRIM, ABUNDANCE_TRIM = 0.3, 0.05  # share cut off at each end, by log ratio and by mean log abundance
 TOLERANCE = 1e-8  # relative change of the deviance
 MAX_ITERATIONS = 100
 LARGE = 30.0  # a coefficient beyond this has run away
@@ -287,13 +288,12 @@ def positive_counts(counts: np.ndarray) -> np.ndarray:
     return np.exp(logs - logs.mean())
 
 
-def trimmed_mean_of_m(counts: np.ndarray, ratio_trim: float = 0.3, sum_trim: float = 0.05) -> np.ndarray:
+def trimmed_mean_of_m(counts: np.ndarray) -> np.ndarray:
     """TMM factors of Robinson and Oshlack 2010 (doi:10.1186/gb-2010-11-3-r25), as edgeR's ``calcNormFactors``.
 
     Parameters
     ----------
     counts : int array, shape (n_samples, n_genes)
-    ratio_trim, sum_trim : share cut off at each end, by log ratio and by mean log abundance
 
     Returns
     -------
@@ -313,13 +313,11 @@ def trimmed_mean_of_m(counts: np.ndarray, ratio_trim: float = 0.3, sum_trim: flo
     else:
         reference = int(np.argmin(np.abs(upper - upper.mean())))
     base, size = row(reference), sizes[reference]
-    factors = np.array([_factor(row(k), sizes[k], base, size, ratio_trim, sum_trim) for k in samples])
+    factors = np.array([_factor(row(k), sizes[k], base, size) for k in samples])
     return factors / np.exp(np.log(factors).mean())
 
 
-def _factor(
-    one: np.ndarray, total: float, base: np.ndarray, size: float, ratio_trim: float, sum_trim: float
-) -> float:
+def _factor(one: np.ndarray, total: float, base: np.ndarray, size: float) -> float:
     both = (one > 0) & (base > 0)
     one, base = one[both], base[both]
     # in this order, because rounding decides between equal ratios of small counts
@@ -328,7 +326,7 @@ def _factor(
         return 1.0
     abundance = (np.log2(one / total) + np.log2(base / size)) / 2
     variance = (total - one) / total / one + (size - base) / size / base
-    keep = _middle(ratio, ratio_trim) & _middle(abundance, sum_trim)
+    keep = _middle(ratio, RATIO_TRIM) & _middle(abundance, ABUNDANCE_TRIM)
     mean = np.sum(ratio[keep] / variance[keep]) / np.sum(1 / variance[keep]) if keep.any() else 0.0
     return float(2**mean)
 

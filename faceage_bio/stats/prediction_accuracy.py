@@ -69,22 +69,6 @@ def delong(ratings: np.ndarray, positive: np.ndarray) -> Areas:
     return Areas(above.mean(axis=0), covariance, len(above), len(below))
 
 
-def jackknife(ratings: np.ndarray, positive: np.ndarray) -> Areas:
-    """The same areas, with the covariance that leaving out each case in turn gives (Efron 1982).
-
-    Raises
-    ------
-    FitError
-        Fewer than two cases of a kind.
-    """
-    above, below = placements(ratings, positive)
-    area, n = above.mean(axis=0), len(above) + len(below)
-    # an area is a mean of placements, so that leaving a case out needs no new comparison of pairs
-    left_out = np.concatenate([(len(part) * area - part) / (len(part) - 1) for part in (above, below)])
-    centred = left_out - left_out.mean(axis=0)
-    return Areas(area, (n - 1) / n * centred.T @ centred, len(above), len(below))
-
-
 def placements(ratings: np.ndarray, positive: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each positive case the share of negatives below it, for each negative the share of positives above it.
 

@@ -162,10 +162,10 @@ class OverPermutations:
         return cls(mean, error, max(0.0, mean - half), mean + half)
 
 
-def type_one_error(p_values: np.ndarray, alpha: float = ALPHA) -> OverPermutations:
-    """Share of p below ``alpha`` of p-values (n_permutations, n_tests) without association; NaN is left out."""
+def type_one_error(p_values: np.ndarray) -> OverPermutations:
+    """Share of p below `ALPHA` of p-values (n_permutations, n_tests) without association; NaN is left out."""
     known = np.isfinite(p_values)
-    return OverPermutations.of(((p_values < alpha) & known).sum(axis=1) / known.sum(axis=1))
+    return OverPermutations.of(((p_values < ALPHA) & known).sum(axis=1) / known.sum(axis=1))
 
 
 def inflation(p_values: np.ndarray) -> OverPermutations:

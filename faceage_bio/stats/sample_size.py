@@ -334,10 +334,10 @@ def samples_for_exposure(
     return float(z**2 * (1 / depth + cv**2) / (np.log(fold_change) * sd) ** 2)
 
 
-def smallest_detectable(standard_error: Numbers, power: float = 0.8, alpha: float = 0.05) -> Numbers:
-    """The smallest effect that a two-sided Wald test at ``alpha`` finds with this power, given its standard error.
+def smallest_detectable(standard_error: Numbers) -> Numbers:
+    """The smallest effect that a two-sided Wald test at 0.05 finds with a power of 0.8, given its standard error.
 
-    The minimum detectable effect (z(1 - alpha / 2) + z(power)) * SE: 2.80 SE (Bloom 1995,
+    The minimum detectable effect (z(0.975) + z(0.8)) * SE: 2.80 SE (Bloom 1995,
     doi:10.1177/0193841X9501900504).
     """
-    return (norm.ppf(1 - alpha / 2) + norm.ppf(power)) * standard_error
+    return (norm.ppf(0.975) + norm.ppf(0.8)) * standard_error

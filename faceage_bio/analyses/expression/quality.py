@@ -28,7 +28,7 @@ from faceage_bio.intake.cohort.samples import is_of_tissue
 from faceage_bio.stats.design import build_design, independent
 from faceage_bio.stats.limma import log_counts_per_million
 from faceage_bio.stats.linear import association_of_words, explained, mean_interval
-from faceage_bio.stats.minimum_sizes import SAMPLES_FOR_COMPONENTS
+from faceage_bio.stats.minimum_sizes import SAMPLES_FOR_COMPONENTS, SAMPLES_OF_BATCH
 from faceage_bio.stats.multiplicity import q_values
 
 X_GENE = "XIST"  # of inactivated X chromosomes
@@ -36,7 +36,6 @@ Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY", "USP9Y", "ZFY", "TXLNGY"
 TOP = 50  # genes whose share of the counts tells a library of little variety
 LEVELS_AT_ONCE = 5_000_000  # more would need more memory than the counts
 MAD = 1.4826  # times the median absolute deviation is the standard deviation of normal values
-LIKE = 5  # samples of one batch that have a median of their own
 NO_COUNTS, OUTLIER, SEX = "no_counts", "rna_outlier", "sex_mismatch"
 # a column with more words than this share of participants tells one from another, not groups
 MANY_WORDS = 0.5
@@ -186,10 +185,10 @@ def deviations(table: pd.DataFrame, alike: pd.Series) -> pd.DataFrame:
     ----------
     table : DataFrame of float
     alike : batch of each row; a sample is an outlier of its batch, however small that is, but those of batches
-        with fewer than `LIKE` are compared with all
+        with fewer than `SAMPLES_OF_BATCH` are compared with all
     """
     sizes = alike.map(alike.value_counts())
-    group = alike.where(sizes >= LIKE, "others")
+    group = alike.where(sizes >= SAMPLES_OF_BATCH, "others")
     centre = table.groupby(group).transform("median")
     centre[group == "others"] = table.median()
     distance = (table - centre).abs()
@@ -317,7 +316,7 @@ def _terms(people: pd.DataFrame, name: str) -> pd.DataFrame:
     return build_design(people, [name], LEVELS).matrix
 
 
-def confounding_table(people: pd.DataFrame, covariates: Sequence[str], batch: str = BATCH) -> pd.DataFrame:
+def confounding_table(people: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
     """Mean age acceleration of each batch, and how much of it and of each covariate the batch explains.
 
     Parameters
@@ -330,50 +329,50 @@ def confounding_table(people: pd.DataFrame, covariates: Sequence[str], batch: st
         Rows of ``level`` plate1 (mean years, t interval), then one per covariate: eta squared with the F test
         for numbers, Cramer's V with the chi-squared test for words.
     """
-    if batch not in people or people[batch].nunique() < 2:
-        one = batch in people and people[batch].nunique() == 1
+    if BATCH not in people or people[BATCH].nunique() < 2:
+        one = BATCH in people and people[BATCH].nunique() == 1
         row = {
             "measure": "eta squared",
             "n": len(people),
             "reason": reason("one_batch" if one else "no_batch"),
         }
-        return pd.DataFrame([_row(AGE_ACCELERATION, batch) | row])
-    known = people[people[batch].notna()]
-    known = known.assign(**{batch: known[batch].astype(str)})
+        return pd.DataFrame([_row(AGE_ACCELERATION) | row])
+    known = people[people[BATCH].notna()]
+    known = known.assign(**{BATCH: known[BATCH].astype(str)})
     rows = []
-    for word, mine in known.groupby(batch)[AGE_ACCELERATION]:
+    for word, mine in known.groupby(BATCH)[AGE_ACCELERATION]:
         mine = mine.dropna()
-        mean = {"term": batch, "level": word, "measure": "mean", "unit": "years", "n": len(mine)}
-        row = _row(AGE_ACCELERATION, batch) | mean
+        mean = {"term": BATCH, "level": word, "measure": "mean", "unit": "years", "n": len(mine)}
+        row = _row(AGE_ACCELERATION) | mean
         try:
             found = mean_interval(mine.to_numpy())
             row |= {name: getattr(found, name) for name in ("estimate", "ci_lower", "ci_upper")}
         except FitError:
             row |= {"estimate": mine.mean(), "reason": reason("no_interval" if len(mine) else "no_value")}
         rows.append(row)
-    skipped = {batch, "library_size", "genes_detected"}
-    rows += [_against(known, batch, name) for name in covariates if name not in skipped]
+    skipped = {BATCH, "library_size", "genes_detected"}
+    rows += [_against(known, name) for name in covariates if name not in skipped]
     return pd.DataFrame(rows).assign(model="analysis of variance, chi-squared test")
 
 
-def _against(people: pd.DataFrame, batch: str, name: str) -> dict:
+def _against(people: pd.DataFrame, name: str) -> dict:
     known = people[people[name].notna()]
     numeric = pd.api.types.is_numeric_dtype(known[name])
-    row = _row(name, batch) | {"measure": "eta squared" if numeric else "Cramer's V", "n": len(known)}
+    row = _row(name) | {"measure": "eta squared" if numeric else "Cramer's V", "n": len(known)}
     inseparable = reason("inseparable_from_batch", column=name.replace("_", " "))
     try:
-        if known[batch].nunique() < 2:
+        if known[BATCH].nunique() < 2:
             raise FitError("known_in_one_batch")
-        batches, terms = build_design(known, [batch]).matrix, build_design(known, [name], LEVELS).matrix
+        batches, terms = build_design(known, [BATCH]).matrix, build_design(known, [name], LEVELS).matrix
         if not terms.shape[1]:
             raise FitError("no_variation")
-        if not independent(batches) or known[batch].nunique() >= len(known) - 1:
+        if not independent(batches) or known[BATCH].nunique() >= len(known) - 1:
             raise FitError("batches_of_one")
         together = not independent(pd.concat([batches, terms], axis=1))
         share, p = (
             (value[0] for value in explained(known[name].to_numpy(), batches.to_numpy()))
             if numeric
-            else association_of_words(known[batch], known[name])
+            else association_of_words(known[BATCH], known[name])
         )
     except FitError as error:
         alone = error.reason.code == "batches_of_one"
@@ -381,8 +380,8 @@ def _against(people: pd.DataFrame, batch: str, name: str) -> dict:
     return row | {"estimate": share, "p_value": p, "reason": inseparable if together else None}
 
 
-def _row(name: str, batch: str) -> dict:
-    return {"term": name, "outcome": name, "exposure": batch}
+def _row(name: str) -> dict:
+    return {"term": name, "outcome": name, "exposure": BATCH}
 
 
 def quality_tables(

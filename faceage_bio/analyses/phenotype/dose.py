@@ -25,6 +25,7 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, result_rows
 from faceage_bio.stats.linear import fit_linear
+from faceage_bio.stats.minimum_sizes import VALUES_OF_CURVE
 from faceage_bio.stats.resampling import ALPHA
 from faceage_bio.stats.smoothing import Knots, natural_spline, place_knots
 
@@ -133,8 +134,8 @@ def quadratic(
     that mean.
     """
     middle = float(x.mean())
-    if x.nunique() < 3:
-        raise FitError("few_distinct_values", column=x.name, needed=3)
+    if x.nunique() < VALUES_OF_CURVE:
+        raise FitError("few_distinct_values", column=x.name, needed=VALUES_OF_CURVE)
     design = pd.DataFrame({"line": x - middle, "square": (x - middle) ** 2}).join(others)
     fit = fit_linear(outcome, design)
     names = ["line", "square"]

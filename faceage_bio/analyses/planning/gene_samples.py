@@ -16,6 +16,7 @@ from faceage_bio.stats.sample_size import samples_for_exposure, samples_per_grou
 
 LEAST_MEAN = 5.0
 SIZES = (10, 20, 30, 50, 75, 100, 150, 200, 300, 500)
+MOST_GENES = 1000  # in a simulated study, by seed
 
 
 def means_and_dispersions(counts: pd.DataFrame) -> pd.DataFrame:
@@ -60,8 +61,6 @@ def simulated_discovery(
     fdr: float = 0.05,
     sizes: Sequence[int] = SIZES,
     repeats: int = 20,
-    most_genes: int = 1000,
-    seed: int = 1,
 ) -> pd.DataFrame:
     """Share of the changed genes that are found by number of samples.
 
@@ -81,9 +80,9 @@ def simulated_discovery(
     DataFrame
         n, power, false_discoveries (mean share among the genes found).
     """
-    random = np.random.default_rng(seed)
-    if len(genes) > most_genes:
-        genes = genes.iloc[random.choice(len(genes), most_genes, replace=False)]
+    random = np.random.default_rng(1)
+    if len(genes) > MOST_GENES:
+        genes = genes.iloc[random.choice(len(genes), MOST_GENES, replace=False)]
     mean, shape = genes["mean"].to_numpy()[:, None], 1 / genes["dispersion"].to_numpy()[:, None]
     n_changed = max(round(changed * len(genes)), 1)
     rows = []

@@ -131,7 +131,7 @@ def interval_widths(
     columns: Sequence[str],
     *,
     per: float = 10.0,
-    repeats: int = 200,
+    repeats: int,
     seed: int = 1,
 ) -> pd.DataFrame:
     """Width of the 95% CI of a measure by number of participants.
@@ -222,9 +222,7 @@ def participants_for_width(widths: pd.DataFrame, width: float, measure: str) -> 
     return ceil((constant / (np.log(width) if ratio else width)) ** 2)
 
 
-def prognostic_gain(
-    rows: pd.DataFrame, scores: Mapping[str, Sequence[str]], *, repeats: int = 500, seed: int = 1
-) -> pd.DataFrame:
+def prognostic_gain(rows: pd.DataFrame, scores: Mapping[str, Sequence[str]], *, repeats: int) -> pd.DataFrame:
     """Squared correlation of out-of-fold scores with the martingale residuals: the share of events that
     adjustment saves.
 
@@ -244,7 +242,7 @@ def prognostic_gain(
     DataFrame
         score, saving, ci_lower, ci_upper, increment, increment_lower, increment_upper: shares from 0 to 1.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(1)
     years, event = rows[FOLLOWUP].to_numpy(dtype=float), rows[EVENT].to_numpy(dtype=float)
     matrices = [design_matrix(rows, columns) for columns in scores.values()]
     fold = random.permutation(np.arange(len(rows)) % FOLDS)

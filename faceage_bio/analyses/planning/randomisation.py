@@ -217,7 +217,6 @@ def simulate_balance(
     shares: Sequence[int] = (1, 1),
     blocks: Sequence[int] = (4,),
     repeats: int = 1000,
-    seed: int = 1,
 ) -> pd.DataFrame:
     """Deviation from the planned ratio of the arms by permuted blocks within strata, by minimisation, and by
     chance alone.
@@ -244,7 +243,7 @@ def simulate_balance(
         furthest from its planned share: overall (``overall_mean``, ``overall_p95``) and in the least balanced
         level of any factor (``level_mean``, ``level_p95``).
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(1)
     levels = {name: np.asarray(values, dtype=float) for name, values in strata.items()}
     bad = [name for name, values in levels.items() if (values <= 0).any() or not np.isclose(values.sum(), 1)]
     if bad or n < 2:

@@ -26,10 +26,10 @@ from faceage_bio.faces.training.curation import TEST, VALIDATION, keyed_hashes
 from faceage_bio.faces.training.loading import read_side
 from faceage_bio.faces.training.prepare import PHOTOS, SPLIT
 from faceage_bio.faces.vision.models import CARD_FILE, read_card
+from faceage_bio.stats.minimum_sizes import RESAMPLED
 
 TABLE = "training/accuracy"
 BAND = 10  # years
-FEWEST = 5  # persons, below which a bootstrap of them says nothing
 MEASURES = ("mean absolute error", "mean error", "root mean squared error", "correlation", "slope")
 RESAMPLES = 1000
 
@@ -82,7 +82,7 @@ def person_weights(person: np.ndarray, resamples: int, seed: int) -> np.ndarray:
 
 
 def accuracy_table(
-    tested: pd.DataFrame, names: Sequence[str], columns: Sequence[str], seed: int, resamples: int = RESAMPLES
+    tested: pd.DataFrame, names: Sequence[str], columns: Sequence[str], seed: int
 ) -> pd.DataFrame:
     """Errors of each model on the same photos, of all and by band of age, sex and race, with the further
     ones' differences from the first.
@@ -105,7 +105,7 @@ def accuracy_table(
     for factor in ("sex", "race"):
         for level in sorted(set(tested[factor]) - {""}):
             groups[factor, level] = (tested[factor] == level).to_numpy()
-    model = f"{resamples} bootstrap resamples of persons, percentile interval, seed {seed}"
+    model = f"{RESAMPLES} bootstrap resamples of persons, percentile interval, seed {seed}"
     shared = {
         COHORT: "test photos",
         "question": ACCURACY,
@@ -123,11 +123,11 @@ def accuracy_table(
             "persons": persons,
             "model": model,
         }
-        if persons < FEWEST:
-            failed = base | {"measure": MEASURES[0], "reason": reason("too_few_values", needed=FEWEST)}
+        if persons < RESAMPLED:
+            failed = base | {"measure": MEASURES[0], "reason": reason("too_few_values", needed=RESAMPLED)}
             rows += [failed | {"term": name} for name in names]
             continue
-        weights = person_weights(photos["person"].to_numpy(), resamples, seed)
+        weights = person_weights(photos["person"].to_numpy(), RESAMPLES, seed)
         ages = photos[["age", *columns]].to_numpy(float).T
         found = [accuracies(face_ages, ages[0], weights) for face_ages in ages[1:]]
         for name, measured in zip(names, found, strict=True):

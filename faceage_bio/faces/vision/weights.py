@@ -12,6 +12,7 @@ from faceage_bio.faces.vision.face_input import CROP_SIZE, INPUT
 from faceage_bio.faces.vision.keras_file import read_keras_file
 from faceage_bio.faces.vision.models import ARCHITECTURE, BATCH_NORM_EPS, CARD_FILE, write_model_folder
 
+BATCH = 32  # crops at once
 NOTICE = (
     "The FaceAge weights are published by their authors (AIM-Harvard/FaceAge) without a licence and with a disclaimer: "
     "they are not for clinical and not for commercial use. Ask the authors before any other use."
@@ -71,7 +72,7 @@ class Agreement:
     mean: float
 
 
-def verify_weights(folder: Path | str, reference: Path | str, batch_size: int = 32) -> Agreement:
+def verify_weights(folder: Path | str, reference: Path | str) -> Agreement:
     """Compare predictions with reference ages.
 
     Parameters
@@ -90,8 +91,8 @@ def verify_weights(folder: Path | str, reference: Path | str, batch_size: int = 
 
     inputs, ages = _read_reference(Path(reference))
     model = load_faceage(Path(folder))
-    starts = range(0, len(inputs), batch_size)
-    parts = [model.predict_standardised(inputs[start : start + batch_size]) for start in starts]
+    starts = range(0, len(inputs), BATCH)
+    parts = [model.predict_standardised(inputs[start : start + BATCH]) for start in starts]
     difference = np.abs(np.concatenate(parts) - ages)
     if not np.isfinite(difference).all():
         raise WeightsError(

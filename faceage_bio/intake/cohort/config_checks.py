@@ -301,15 +301,6 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Tables:
-    """The checked tables of a cohort that analyses take columns from, as in `intake.CohortTables`."""
-
-    subjects: pd.DataFrame
-    samples: pd.DataFrame
-    variant_participants: pd.DataFrame | None = None
-
-
-@dataclass(frozen=True)
 class Needed:
     """Columns that a setting names, and of whose rows none may be without them all."""
 
@@ -322,7 +313,7 @@ class Needed:
 
 def check_tables(
     cohorts: Mapping[str, Cohort],
-    tables: "Mapping[str, Tables | CohortTables]",
+    tables: Mapping[str, "CohortTables"],
     settings: Mapping[str, object],
 ) -> dict[str, pd.DataFrame]:
     """`check_analyses` of all cohorts.
@@ -343,7 +334,7 @@ def check_tables(
 def check_analyses(
     cohort: str,
     files: Cohort,
-    tables: "Tables | CohortTables",
+    tables: "CohortTables",
     settings: Mapping[str, object],
     problems: Problems,
 ) -> pd.DataFrame:
@@ -387,7 +378,7 @@ def check_analyses(
 
 def _needs(
     files: Cohort,
-    tables: "Tables | CohortTables",
+    tables: "CohortTables",
     settings: Mapping[str, object],
     problems: Problems,
 ) -> list[Needed]:
