@@ -47,9 +47,7 @@ notice: A model for the demo, trained on simulated faces. It is not FaceAge and 
 """
 
 
-def make_cohort(
-    plan: Plan, seed: int, folder: Path, progress: Callable[[int], None] = lambda n: None
-) -> None:
+def make_cohort(plan: Plan, seed: int, folder: Path, progress: Callable[[int], None]) -> None:
     """Draw the photos of a cohort and write its tables to ``folder``."""
     cohort_seed, random, people = _people(plan, seed)
     days = pd.to_timedelta(random.integers(0, 1400, plan.n), unit="D")

@@ -232,7 +232,7 @@ def _adjusted(keys: Sequence[select.Key]) -> str:
     return _listed(select.adjusted_for(keys[0].adjusted)) if keys else ""
 
 
-def _q(row: Mapping, say: Callable[[float], str] = p_value) -> str:
+def _q(row: Mapping, say: Callable[[float], str]) -> str:
     """The q-value where the family has one, else p."""
     return say(row["p_value"]) if pd.isna(row["q_value"]) else f"q {say(row['q_value'])}"
 

@@ -138,7 +138,7 @@ def line(d: str, colour: str = "currentColor", width: float = 1, opacity: float 
 
 
 def x_axis(
-    scale: Scale, values: Sequence[float], y: float, title: str = "", words: Sequence[str] | None = None
+    scale: Scale, values: Sequence[float], y: float, title: str, words: Sequence[str] | None = None
 ) -> str:
     """A horizontal axis at ``y``: line, ticks, numbers and title."""
     places = [scale(value) for value in values]
@@ -154,7 +154,7 @@ def y_axis(
     scale: Scale,
     values: Sequence[float],
     x: float,
-    title: str = "",
+    title: str,
     words: Sequence[str] | None = None,
     right: float | None = None,
 ) -> str:

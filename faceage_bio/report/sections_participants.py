@@ -103,7 +103,7 @@ def draw_scatter(
     return plot.svg(label, width, bottom + 46, parts, participants[[COHORT, AGE, FACE_AGE]])
 
 
-def draw_histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float = plot.WIDTH) -> Picture:
+def draw_histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float) -> Picture:
     """The same as numbers of participants in squares of both ages, a panel per cohort, for where no participant's row may be shown.
 
     Parameters

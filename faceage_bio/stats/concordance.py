@@ -134,7 +134,7 @@ def uno_concordance(
     scores: np.ndarray,
     *,
     strata: np.ndarray | None = None,
-    until: float = np.inf,
+    until: float,
 ) -> Measured:
     """Uno's C: pairs weighted by 1 / G(t-)^2, so that it does not depend on how participants were censored.
 

@@ -178,7 +178,7 @@ def baseline_hazard(fit: CoxFit) -> pd.DataFrame:
 
 
 def cumulative_hazard_at(
-    fit: CoxFit, design: pd.DataFrame, times: np.ndarray, strata: pd.Series | None = None
+    fit: CoxFit, design: pd.DataFrame, times: np.ndarray, strata: pd.Series | None
 ) -> np.ndarray:
     """Cumulative hazard of each row of ``design`` at each time.
 

@@ -233,7 +233,7 @@ class Headline:
         )
 
 
-def find_headline(frame: Frame, whole: Frame | None = None) -> Headline:
+def find_headline(frame: Frame, whole: Frame | None) -> Headline:
     """The headline contrast among some participants.
 
     Parameters

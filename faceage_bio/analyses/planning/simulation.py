@@ -20,7 +20,7 @@ def simulated_power(
     alpha: float = 0.05,
     sides: int = 2,
     modifier_share: float | None = None,
-    repeats: int = 1000,
+    repeats: int,
     seed: int = 1,
 ) -> tuple[float, float]:
     """Share of simulated studies in which the score test of a standard normal exposure is significant, with

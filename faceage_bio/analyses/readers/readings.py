@@ -192,7 +192,7 @@ def _pseudonyms(table: pd.DataFrame) -> pd.Series:
 
 
 def read_cases(
-    paths: Sequence[Path | str], model_column: str, problems: Problems, form: SheetForm | None = None
+    paths: Sequence[Path | str], model_column: str, problems: Problems, form: SheetForm | None
 ) -> pd.DataFrame:
     """What is known of the cases: of plain tables, or of the cohorts' analysis tables.
 

@@ -195,7 +195,7 @@ def estimate_optimism(
     *,
     repeats: int,
     seed: int,
-    done=lambda n: None,
+    done,
 ) -> tuple[dict[tuple[str, float], np.ndarray], Optimism]:
     """By how much each measure flatters each model: shape (k,) by name and time, and how many samples failed.
 

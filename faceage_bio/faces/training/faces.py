@@ -43,9 +43,9 @@ def cut_faces(
     how: FaceInput,
     folder: Path,
     *,
-    device: str = "cpu",
-    workers: int = 1,
-    progress: Callable[[int], None] = lambda n: None,
+    device: str,
+    workers: int,
+    progress: Callable[[int], None],
 ) -> pd.DataFrame:
     """Cut the face of each photo into ``folder/faces``; parts that are there and whole are not made again.
 

@@ -120,7 +120,7 @@ def training_loader(faces: Faces, fit: Fit, seed: int, rank: int = 0, processes:
     )
 
 
-def validation_loader(faces: Faces, fit: Fit, rank: int = 0, processes: int = 1) -> DataLoader:
+def validation_loader(faces: Faces, fit: Fit, rank: int, processes: int) -> DataLoader:
     """All faces once, as they are."""
     order = range(rank, len(faces), processes)
     return DataLoader(faces, max(1, fit.batch_size // processes), sampler=order, num_workers=fit.workers)

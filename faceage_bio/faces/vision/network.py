@@ -73,9 +73,7 @@ class FaceAgePredictor:
         bfloat16 is faster and moves ages by up to about a year.
     """
 
-    def __init__(
-        self, network: FaceAgeNetwork, card: dict, device: str = "cpu", precision: str = "float32"
-    ) -> None:
+    def __init__(self, network: FaceAgeNetwork, card: dict, device: str, precision: str) -> None:
         self.card = card
         self.size = input_of(card).size
         self.device = torch.device(device)

@@ -122,7 +122,7 @@ def try_model(model: OtherModel) -> None:
         )
 
 
-def load_other(folder: Path, device: str = "cpu") -> OtherModel:
+def load_other(folder: Path, device: str) -> OtherModel:
     """Load a model written by `add_model`."""
     card = read_card(folder)
     return OtherModel(_runner(folder / card["weights"], card["kind"], device), card)
@@ -199,7 +199,7 @@ def features(crops: np.ndarray, filters: dict[str, torch.Tensor]) -> np.ndarray:
 class RandomConvolution:
     """The demo's age model: two fixed random convolutions and a ridge regression. Not FaceAge, and useless on real persons."""
 
-    def __init__(self, tensors: dict[str, torch.Tensor], card: dict, device: str = "cpu") -> None:
+    def __init__(self, tensors: dict[str, torch.Tensor], card: dict, device: str) -> None:
         self.card = card
         self.filters = {name: tensors[name].to(device) for name in ("filters_1", "filters_2")}
         self.coefficients = tensors["coefficients"].double().numpy()
@@ -210,7 +210,7 @@ class RandomConvolution:
         return features(crops, self.filters) @ self.coefficients + self.intercept
 
 
-def load_demo(folder: Path, device: str = "cpu") -> RandomConvolution:
+def load_demo(folder: Path, device: str) -> RandomConvolution:
     """Load a model written by ``faceage-bio fit-demo-model``."""
     from safetensors.torch import load_file
 

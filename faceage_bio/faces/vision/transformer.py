@@ -302,7 +302,7 @@ def write_transformer(network: nn.Module, output: Path | str, card: dict, *, tri
     return write_model_folder(network.state_dict(), card, output)
 
 
-def load_transformer(folder: Path, device: str = "cpu") -> OtherModel:
+def load_transformer(folder: Path, device: str) -> OtherModel:
     """Load a model written by `import_transformer`.
 
     Raises

@@ -77,7 +77,7 @@ def read_cohorts(
 
 
 def read_cohort(
-    name: str, settings: Cohort, year_days: float, kept: Path | None, manifest: tuple[pd.DataFrame, list[str]] | None = None
+    name: str, settings: Cohort, year_days: float, kept: Path | None, manifest: tuple[pd.DataFrame, list[str]] | None
 ) -> CohortTables:  # fmt: skip
     """The tables of one cohort, each checked.
 
