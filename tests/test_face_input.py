@@ -86,15 +86,16 @@ def test_landmarks_land_on_the_template():
     landmarks = turned(np.array(TEMPLATE), 25, 2.0, [200, 60])
     for number, (x, y) in enumerate(np.round(landmarks).astype(int)):
         image[y - 4 : y + 5, x - 4 : x + 5] = 50 * (number + 1)
-    cut = cut_face(image, (0, 0, 10, 10), landmarks, how)
+    cut = cut_face(image, (0, 0, 10, 10), landmarks, how, "clip", "bicubic")
     assert cut.shape == (112, 112, 3)
     for number, (x, y) in enumerate(np.round(TEMPLATE).astype(int)):
         assert cut[y, x, 0] == 50 * (number + 1)
 
 
 def test_landmarks_in_one_point_cannot_be_aligned():
+    how = FaceInput("five_points", 112)
     with pytest.raises(ValueError, match="same point"):
-        cut_face(np.zeros((9, 9, 3), np.uint8), (0, 0, 9, 9), np.ones((5, 2)), FaceInput("five_points", 112))
+        cut_face(np.zeros((9, 9, 3), np.uint8), (0, 0, 9, 9), np.ones((5, 2)), how, "clip", "bicubic")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,8 @@ def test_each_model_gets_its_own_crop_of_one_detection(detector):
     x, y, width, height = face.box
     by_hand = Image.fromarray(image[y : y + height, x : x + width]).resize((96, 96))
     np.testing.assert_array_equal(small.crops[0][0], by_hand)
-    expected = cut_face(image, face.box, np.array(face.landmarks, float), FaceInput("five_points", 112))
+    how, landmarks = FaceInput("five_points", 112), np.array(face.landmarks, float)
+    expected = cut_face(image, face.box, landmarks, how, "clip", "bicubic")
     np.testing.assert_array_equal(aligned.crops[0][0], expected)
     assert photo.row["face_age_4"] == pytest.approx(expected.mean() / 3)
     assert photo.row["face_age_2"] == photo.row["face_age"] != photo.row["face_age_3"]

@@ -19,6 +19,7 @@ import pandas as pd
 
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason
+from faceage_bio.stats.cox import NO_END
 from faceage_bio.stats.cox_fit import few_per_term, hazard_ratios
 from faceage_bio.stats.design import independent_columns
 from faceage_bio.stats.kaplan_meier import (
@@ -35,7 +36,6 @@ from faceage_bio.stats.kaplan_meier import (
 ROUNDING = 1e-13  # what is left of a difference of equal sums
 MAX_STEPS = 50
 PRECISION = 1e-10  # of the score, in units of its standard error
-NO_END = 50.0  # a standard error of so many, per standard deviation of the term, is separation
 
 
 def cumulative_incidence(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from faceage_bio.core.errors import CohortError
 
+MAX_LEVELS = 12  # of a column whose groups are compared with each other
 RANK_TOLERANCE = 1e-8  # singular value of columns scaled to length 1
 
 

@@ -17,7 +17,6 @@ BMI_CLASSES = ("under 18.5", "18.5 to 25", "25 to 30", "30 and over")
 ORDERED = {"bmi_class": BMI_CLASSES, "smoking": LEVELS["smoking"]}  # beside columns of whole numbers
 REFERENCES = LEVELS | {"bmi_class": ("18.5 to 25", "under 18.5", "25 to 30", "30 and over")}
 SAME = {"bmi_class": "bmi", "bmi": "bmi_class"}  # one made of the other: never held constant against it
-MAX_LEVELS = 12  # of a column whose groups are compared in pairs
 DISEASE = "group"  # cancer or reference; a clinical table may lack it
 
 

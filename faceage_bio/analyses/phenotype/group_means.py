@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from faceage_bio.analyses.phenotype.comparison_frame import MAX_LEVELS, Frame, ascending, claims, make_frame
+from faceage_bio.analyses.phenotype.comparison_frame import Frame, ascending, claims, make_frame
 from faceage_bio.analyses.phenotype.contrasts import (
     LEAST_SQUARES,
     RAW,
@@ -22,6 +22,7 @@ from faceage_bio.analyses.phenotype.contrasts import (
 from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
+from faceage_bio.stats.design import MAX_LEVELS
 from faceage_bio.stats.group_differences import adjusted_difference, hedges_g, variance_share
 from faceage_bio.stats.linear import (
     Estimate,

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.phenotype.comparison_frame import (
-    MAX_LEVELS,
     Frame,
     claims,
     columns_of,
@@ -29,6 +28,7 @@ from faceage_bio.analyses.phenotype.group_means import wald_numbers
 from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE, UNITS
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
+from faceage_bio.stats.design import MAX_LEVELS
 from faceage_bio.stats.linear import LinearFit, fit_linear
 from faceage_bio.stats.minimum_sizes import IN_GROUP
 from faceage_bio.stats.multiplicity import q_values

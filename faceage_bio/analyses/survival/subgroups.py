@@ -28,11 +28,10 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import counted, result_rows, tested
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
-from faceage_bio.stats.design import build_design
+from faceage_bio.stats.design import MAX_LEVELS, build_design
 from faceage_bio.stats.minimum_sizes import EVENTS_OF_SUBGROUP, FEWEST_EVENTS
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
-MAX_LEVELS = 12
 BAND = "age_band"
 INTERACTION, COHORTS_DIFFER = "interaction chi-square", "cohort interaction chi-square"
 RATIO = "ratio of hazard ratios"

@@ -10,7 +10,9 @@ import numpy as np
 from PIL import Image
 
 from faceage_bio.core.errors import WeightsError
+from faceage_bio.core.settings.settings_photos import FaceAge
 
+USUAL = FaceAge()
 CROP_SIZE = 160  # pixels, width and height of the network's input
 BoxMode = Literal["clip", "abs_shift"]
 Resize = Literal["bicubic", "nearest"]
@@ -26,8 +28,8 @@ ALIGNMENTS = {
 INPUT = {  # what the FaceAge network and the demo's model are fed
     "crop": {
         "size": CROP_SIZE,
-        "box_mode_default": "clip",
-        "resize_default": "bicubic",
+        "box_mode_default": USUAL.box_mode,
+        "resize_default": USUAL.resize,
         "keeps_aspect": False,
     },
     "standardisation": "per photo: minus the mean, divided by the population standard deviation, over all pixels and channels",
@@ -59,8 +61,8 @@ class FlatCrop(ValueError):
 def crop_face(
     image: np.ndarray,
     box: tuple[int, int, int, int],
-    box_mode: BoxMode = "clip",
-    resize: Resize = "bicubic",
+    box_mode: BoxMode = USUAL.box_mode,
+    resize: Resize = USUAL.resize,
     size: int = CROP_SIZE,
 ) -> np.ndarray:
     """Cut a box out of a photo and scale it to the network's input, as the FaceAge study did; the aspect ratio is not kept.
@@ -237,8 +239,8 @@ def cut_face(
     box: tuple[int, int, int, int],
     landmarks: np.ndarray,
     how: FaceInput,
-    box_mode: BoxMode = "clip",
-    resize: Resize = "bicubic",
+    box_mode: BoxMode,
+    resize: Resize,
 ) -> np.ndarray:
     """The pixels that a model sees of one face.
 
