@@ -52,7 +52,7 @@ def test_the_page_tells_what_the_tables_hold(tmp_path):
     test = summary[summary.measure == "log-rank chi-square"].iloc[0]
     assert test.df == 2
     assert f"Log-rank: χ² {test.estimate:.2f}, 2 df, p" in text
-    assert "Log-rank for trend: χ²" in text
+    assert "; log-rank for trend: χ²" in text
     assert "cut at 65, 75" in text
     assert "without a search for an optimal cut-off" in text
     assert "Years after the photo" in text

@@ -47,6 +47,9 @@ CAUSE_LEVELS = get_args(Cause)
 
 LEVELS = {"sex": SEX_LEVELS, "smoking": SMOKING_LEVELS, "group": GROUP_LEVELS}
 
+# names in words, of those that are not made by replacing underscores
+SPOKEN = {"bmi": "BMI", "bmi_class": "BMI class", "ecog": "ECOG", "pack_years": "pack-years"}
+
 # what an estimate of a numeric covariate is given for
 PER_SD = "1 SD"  # of the exposure
 # units of columns
@@ -82,6 +85,12 @@ FACE_AGE_COLUMNS = (
 LEDGER_COLUMNS = (COHORT, SUBJECT, PHOTO, SAMPLE, "stage", "status", "reason", "detail")
 LEDGER_STATUSES = ("included", "flagged", "excluded")  # flagged = used, but look at it
 LEDGER_STAGES = ("intake", "face_age", "acceleration", "expression", "survival")
+
+
+def column_words(name: str) -> str:
+    """A column in words, with its level if one is named: ``bmi_class: under 18.5`` becomes ``BMI class: under 18.5``."""
+    column, colon, level = name.partition(": ")
+    return f"{SPOKEN.get(column, column.replace('_', ' '))}{colon}{level}"
 
 
 def other_age(number: int) -> str:

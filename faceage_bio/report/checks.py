@@ -44,43 +44,43 @@ FAIR = {
 # name: what its states mean, and what follows from the worst of them for the results
 CHECKS: Mapping[str, tuple[str, str]] = {
     FOLLOWS_AGE: (
-        f"red if the upper 99% bound of r is below that expected from the released ages of FaceAge (slope {RELEASED_SLOPE:g}, residual SD {RELEASED_SPREAD:g} years) at the SD of age of the cohort",
+        f"problem if the upper 99% bound of r is below that expected from the released ages of FaceAge (slope {RELEASED_SLOPE:g}, residual SD {RELEASED_SPREAD:g} years) at the SD of age of the cohort",
         "If face age does not follow age, it measures something else, and no result can be interpreted",
     ),
     "Origin of the weights": (
-        "amber until reference ages were matched",
+        "caution until reference ages were matched",
         "Results can be compared with those of FaceAge only if the weights are the published ones",
     ),
     "Age dependence": (
-        f"amber from a correlation with age of {CORRELATION[0]:g}, red from {CORRELATION[1]:g}",
+        f"caution from a correlation with age of {CORRELATION[0]:g}, problem from {CORRELATION[1]:g}",
         "An association with age acceleration may then be one with age",
     ),
     "Proportional hazards": (
-        "amber if a test of face age or of the whole model has p < survival.alpha, red if no time-varying model could be fitted",
+        "caution if a test of face age or of the whole model has p < survival.alpha, problem if no time-varying model could be fitted",
         "The hazard ratio is an average over a follow-up in which it changes",
     ),
     "Events per variable": (
-        f"amber below {EVENTS[0]:g} in any model that was estimated, red below {EVENTS[1]:g} in the age-adjusted model",
+        f"caution below {EVENTS[0]:g} in any model that was estimated, problem below {EVENTS[1]:g} in the age-adjusted model",
         "Models with few events per variable are unstable: estimates too extreme, intervals too narrow",
     ),
     "Missing data": (
-        f"amber from {percent(MISSING[0])} of any variable of Table 1, exposure or set of covariates, red from {percent(MISSING[1])}",
+        f"caution from {percent(MISSING[0])} of any variable of Table 1, exposure or set of covariates, problem from {percent(MISSING[1])}",
         "Complete cases may differ from all participants",
     ),
     "Site and camera": (
-        f"amber at p < {FALSE_ALARM:g} of any test between sites, red if RNA batch and age acceleration are confounded",
+        f"caution at p < {FALSE_ALARM:g} of any test between sites, problem if RNA batch and age acceleration are confounded",
         "Differences between sites or cameras may be taken for differences between participants",
     ),
     "Fairness": (
-        f"amber at q < {FALSE_ALARM:g} of a difference in bias, MAE or spread at the same age, red from {FAIR_YEARS:g} years",
+        f"caution at q < {FALSE_ALARM:g} of a difference in bias, MAE or spread at the same age, problem from {FAIR_YEARS:g} years",
         "Differences between subgroups may be differences in the error of the model",
     ),
     "Validity range": (
-        f"amber from {percent(OUTSIDE[0])} of a cohort outside the ages tested, red from {percent(OUTSIDE[1])}",
+        f"caution from {percent(OUTSIDE[0])} of a cohort outside the ages tested, problem from {percent(OUTSIDE[1])}",
         "The error of the model is not known at other ages; results restricted to the tested ages are shown",
     ),
     SOFTWARE: (
-        "red if a number of a Cox model, curve, log-rank test, adjusted contrast or pooled estimate differs by more than 1e-6, or over 1% of the genes by more than 0.05 in log10 p; known differences count apart; amber if one is larger than is known",
+        "problem if a number of a Cox model, curve, log-rank test, adjusted contrast or pooled estimate differs by more than 10⁻⁶, or over 1% of the genes by more than 0.05 in log10 p; known differences count apart; caution if one is larger than is known",
         "A number that another package does not give may be a fault of the software",
     ),
 }

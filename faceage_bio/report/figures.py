@@ -34,6 +34,7 @@ CONFIG = {
     },
     "view": {"stroke": None, "continuousWidth": 300, "continuousHeight": 300},
     "legend": LETTERS | {"orient": "top", "labelLimit": 300, "columnPadding": 24},
+    "header": {"labelColor": INK, "titleColor": INK},
     "title": {"color": INK},
     "text": {"color": INK},
 }

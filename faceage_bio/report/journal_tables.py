@@ -147,7 +147,7 @@ def _characteristics(
             not_recorded.append(words.term(variable).replace("_", " "))
             continue
         shares = any((part["measure"] == "share").any() for part in parts)
-        label = select.characteristic(variable) + (", n (%)" if shares else "")
+        label = words.characteristic(variable) + (", n (%)" if shares else "")
         own = () if differences is None else (number(differences.get(variable)),)
         rows.append(Row((label, *[""] * len(groups), *own), "variable"))
         for text, cells in (*(_levels if shares else _numbers)(parts), *_unknown(parts)):

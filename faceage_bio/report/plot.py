@@ -72,9 +72,9 @@ def inner_ticks(low: float, high: float, log: bool = False) -> list[float]:
 
 
 def tick_words(values: Sequence[float]) -> list[str]:
-    """The values with as many digits as they need, and a true minus sign."""
+    """The values with as many digits as they need, thousands apart, and a true minus sign."""
     digits = max((len(f"{value:.6g}".partition(".")[2]) for value in values), default=0)
-    return [f"{value:.{digits}f}".replace("-", "−") for value in values]
+    return [f"{value:,.{digits}f}".replace("-", "−") for value in values]
 
 
 def apart(values: Sequence[float], scale: "Scale", kept: float = 0) -> list[float]:

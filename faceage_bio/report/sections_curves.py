@@ -9,7 +9,7 @@ import pandas as pd
 from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode, encode, in_words
 from faceage_bio.core.settings.settings_survival import Survival
-from faceage_bio.report import plot, words
+from faceage_bio.report import plot
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.plot import WIDTH, of_groups
 from faceage_bio.report.tables_by_place import ReportTables, rows_by
@@ -167,7 +167,7 @@ def _median_lines(medians: Mapping[str, float], across: plot.Scale, up: plot.Sca
 def curves_section(tables: ReportTables, name: str, config: Config, width: float = WIDTH) -> dict:
     """Kaplan-Meier curves and what is read off them, one part for each declared grouping."""
     names = ("summary", "kaplan_meier", "at_risk")
-    summary, curves, at_risk = map(words.with_ranges, tables.several("survival", name, *names))
+    summary, curves, at_risk = tables.several("survival", name, *names)
     if not len(summary):
         return {"curves": [], "curves_overall": {}, "curves_why": ""}
     everybody = rows_by(summary[summary["grouping"] == ALL], "measure")
@@ -192,7 +192,7 @@ def curves_section(tables: ReportTables, name: str, config: Config, width: float
 def competing_section(tables: ReportTables, name: str, config: Config) -> dict:
     """Cumulative incidence by group, Gray's tests and both kinds of hazard ratio."""
     names = ("competing_risks", "cumulative_incidence", "incidence_at_risk")
-    rows, curves, at_risk = map(words.with_ranges, tables.several("survival", name, *names))
+    rows, curves, at_risk = tables.several("survival", name, *names)
     none = {"competing": [], "competing_models": [], "competing_why": "", "competing_note": ""}
     if not len(rows):
         return none | {"competing_why": "no table came in"}
@@ -247,7 +247,7 @@ def _groupings(
 def _detail(tests: list[dict]) -> str:
     """Where a grouping cuts, as its tests tell: "cut at 65, 75, 85"."""
     text = tests[0]["term"] if tests else ""
-    return text[text.index("(") + 1 : -1].replace("-", "−") if "(" in text else ""
+    return text[text.index("(") + 1 : -1] if "(" in text else ""
 
 
 def _lines(rows: pd.DataFrame) -> list[dict]:

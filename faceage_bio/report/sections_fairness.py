@@ -11,7 +11,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import forest, reference_line, to_svg
 from faceage_bio.report.plot import GREY, INK, VERMILLION, of_groups
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import count, in_brackets, number, signed
+from faceage_bio.report.words import count, first_upper, in_brackets, number, signed
 
 RAW_ERROR, SAME_AGE = "mean error", "mean error at the same age"
 RAW_DIFFERENCE, DIFFERENCE_AT_AGE = "unadjusted difference", "difference at the same age"
@@ -197,7 +197,7 @@ def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
     known = firm[firm["within"] == ""]
     for row in known[known["measure"] == "difference in mean error"].to_dict("records"):
         said.append(
-            f"{row['factor'].capitalize()}, {row['group']}: at the same age {signed(row['estimate'])} years{in_brackets(row, 1)}; "
+            f"{first_upper(row['factor'])}, {row['group']}: at the same age {signed(row['estimate'])} years{in_brackets(row, 1)}; "
             f"unadjusted {signed(row['raw_estimate'])} years{in_brackets(row, 1, 'raw_')}."
         )
     return said

@@ -13,7 +13,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, reference_line, to_svg
 from faceage_bio.report.plot import GREY, VERMILLION, WIDTH, of_cohorts
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import count, count_and_share, first_upper, interval, number, term
+from faceage_bio.report.words import count, count_and_share, interval, number, term
 
 ALL = "all"
 AVERAGE, LARGEST = "mean of all pairs", "largest of all pairs"
@@ -51,7 +51,7 @@ def draw_spread(table: pd.DataFrame) -> Picture:
         base.mark_point(filled=True, size=45, color=VERMILLION, opacity=1).encode(x="estimate:Q"),
     ]
     chart = alt.layer(*layers).properties(width=INNER - 140, height=max(60, 20 * len(labels)))
-    what = "10th-90th percentile (line), IQR (bar), median (stroke) and mean (dot)"
+    what = "10th–90th percentile (line), IQR (bar), median (stroke) and mean (dot)"
     return to_svg(chart, f"Age acceleration in each group: {what}")
 
 
@@ -258,7 +258,7 @@ def _variable(variable: str, rows: pd.DataFrame, names: Sequence[str]) -> dict:
     n_missing = missing["n"].iloc[0] if len(missing) else float("nan")
     differences = rows[rows["measure"].isin(DIFFERENCES)].set_index("group")["estimate"]
     shown = {
-        "term": first_upper(words.term(variable).replace("_", " ")),
+        "term": words.characteristic(variable),
         "rows": [],
         "missing": count(n_missing),
         "average": number(differences.get(AVERAGE)),

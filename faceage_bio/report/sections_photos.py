@@ -13,7 +13,7 @@ from faceage_bio.report.figures import coloured, to_svg
 from faceage_bio.report.flow import Box, box_of, cohort_flow
 from faceage_bio.report.plot import of_cohorts
 from faceage_bio.report.tables_by_place import ReportTables, rows_by
-from faceage_bio.report.words import count, percent, percents, with_ci
+from faceage_bio.report.words import count, first_upper, percent, percents, with_ci
 
 ALL = "all"
 STATUSES = {"ok": "used", "flagged": "used, flagged", "excluded": "excluded"}
@@ -257,15 +257,15 @@ def _with_share(n: float, of: float) -> str:
 def bin_label(lower: float, upper: float) -> str:
     """ "25 to 50", "below 25" for the first bin, "1,600 and more" for the last."""
     if pd.isna(upper):
-        return f"{lower:,g} and more"
-    return f"below {upper:,g}" if lower == 0 else f"{lower:,g} to {upper:,g}"
+        return f"{words.plain(lower)} and more"
+    return f"below {words.plain(upper)}" if lower == 0 else f"{words.plain(lower)} to {words.plain(upper)}"
 
 
 def limits_of(rules: dict[str, str], quality: Quality) -> str:
     """The rules that look at a measure: "excluded below 60"."""
     own = ((side, getattr(quality, name)) for name, side in rules.items())
     return ", ".join(
-        f"{DID[rule.action]} {side} {rule.threshold:g}" for side, rule in own if rule.action in DID
+        f"{DID[rule.action]} {side} {words.plain(rule.threshold)}" for side, rule in own if rule.action in DID
     )
 
 
@@ -326,7 +326,7 @@ def review_sentences(rows: pd.DataFrame) -> list[str]:
         agreed, lower, upper = (share[name] for name in ("estimate", "ci_lower", "ci_upper"))
         found = share["note"] if agreed != agreed else f"{percent(agreed)} ({percents(lower, upper)})"
         same = f"observed agreement {found}"
-        said.append(f"{term.capitalize()} on exclusion: Cohen's kappa {_told(kappa)}; {same}.")
+        said.append(f"{first_upper(term)} on exclusion: Cohen's kappa {_told(kappa)}; {same}.")
     return said
 
 

@@ -156,7 +156,7 @@ def training_page(
         if len(rows):
             drawn, axis = (
                 rows.assign(label=rows["subgroup"], p_value=math.nan),
-                f"{measure.capitalize()} (years)",
+                f"{first_upper(measure)} (years)",
             )
             forests[measure] = figures.forest(drawn, "label", colours, 0, axis, kind="term", digits=1)
     return _rendered(

@@ -41,6 +41,16 @@ from faceage_bio.report.words import (
 
 GROUPS = {"cancer": "patients with cancer", "reference": "controls"}
 MOST_SITES = 3
+# columns of the table of cohorts, numbers with a # in front
+OF_COHORTS = {
+    "who": "Participants",
+    "n": "#n",
+    "age": "#Age, years (SD)",
+    "women": "#Female",
+    "face_age": "#Face age, years (SD)",
+    "follow_up": "#Median follow-up, years (95% CI)",
+    "deaths": "#Deaths",
+}
 PREVIEW = 560.0  # width of a figure
 MOST_COHORTS = 6  # of more the figure of hazard ratios shows those adjusted for age alone
 AGE_ADJUSTED = "+ age"  # step of the models
@@ -139,6 +149,7 @@ def summary(tables: ReportTables, config: Config, cards: Sequence[dict], run: di
         "weakest": weakest_point(checks),
         "cohorts": describe_cohorts(tables, config),
         "check_limits": [(name, limit) for name, (limit, _) in CHECKS.items()],
+        "of_cohorts": OF_COHORTS,
         "verification": verification_section(tables),
         "changes": run["changes"] if run else None,
         "changed": change_sentence(run["changes"]) if run else "",

@@ -20,7 +20,6 @@ from faceage_bio.report.words import first_upper
 WITHOUT = ("without_missing", "without_constant")  # reasons that name covariates that a model went without
 EXPOSURES = ("face_age", "age_acceleration", "chronological_age")
 JOINT, GAP = "together", "unadjusted age gap"  # gene models: both ages in one model; age gap alone
-UNITS = dict.fromkeys((*EXPOSURES, "followup_years"), "years") | {"bmi": "kg/m²"}
 # what tells one association from another, besides who was compared
 ASSOCIATION = (
     COHORT,
@@ -161,12 +160,6 @@ def whom(cohort: str) -> str:
 def exposure(term: str) -> str:
     """An exposure or contrast as a table prints it: "Smoking: current vs never", "BMI"."""
     return first_upper(SPOKEN.get(term, words.label(term).replace("_", " ")))
-
-
-def characteristic(name: str) -> str:
-    """A variable of Table 1, with its unit."""
-    unit = UNITS.get(name, "")
-    return first_upper(words.term(name).replace("_", " ")) + (f", {unit}" if unit else "")
 
 
 def level(name: str) -> str:

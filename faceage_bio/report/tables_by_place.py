@@ -14,7 +14,7 @@ from faceage_bio.core.results.reasons import in_words
 from faceage_bio.core.results.result_tables import TABLES, is_count
 from faceage_bio.core.results.row import FIRST, LAST, NUMBERS, by_cell, columns_of, is_result
 from faceage_bio.core.tables import read_table, sha256_of
-from faceage_bio.report.words import covariates, measure_words
+from faceage_bio.report.words import covariates, measure_words, ranges
 
 ANALYSES = {
     "faceage", "acceleration", "phenotype", "fairness", "expression", "variants", "survival", "scores", "readers", "verification", "meta_analysis",
@@ -26,6 +26,7 @@ PARTICIPANTS = [
     FACE_AGE,
 ]  # of a table with a row per participant: what internal pages draw, no identifier
 WORDS = ("note", "question", "per", "model", "adjustment", "term", "measure")
+GROUPS = ("term", "level", "reference", "group", "subgroup", "age_band", "rule")  # that may be of numbers
 NUMBERS_SHOWN = ("estimate", "ci_lower", "ci_upper", "p_value", "q_value", "n", "n_events")
 
 
@@ -121,8 +122,10 @@ def _complete(table: pd.DataFrame, key: str) -> pd.DataFrame:
     for column in NUMBERS_SHOWN:
         if column not in table:
             table[column] = float("nan")
+    for column in table.columns.intersection(GROUPS):
+        table[column] = by_cell(table[column], ranges)
     if is_result(table):  # its reasons in words, for the page
-        table["note"] = by_cell(table["reason"], in_words)
+        table["note"] = by_cell(table["reason"], lambda cell: ranges(in_words(cell)))
         empty = [name for name in TABLES[key].keys if table[name].isna().all() and not is_count(name)]
         keys = [name for name in TABLES[key].keys if table[name].dtype == object or name in empty]
         words = [*(name for name in (*FIRST, *LAST) if name not in NUMBERS), *keys]

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from faceage_bio.core.columns import AGES_COMPARED
-from faceage_bio.core.results.reasons import NOT_ESTIMATED, SPARSE, decode
+from faceage_bio.core.columns import AGES_COMPARED, SPOKEN
+from faceage_bio.core.results.reasons import NOT_ESTIMATED, SPARSE, decode, said_of
 from faceage_bio.core.settings.settings_photos import Quality, Rule
 from faceage_bio.core.tables import read_table
 
@@ -25,12 +25,20 @@ TERMS = {
     "face_ageing_rate": "face ageing rate",
     "interval_years": "interval between the photos",
     "age_gap": "age gap",
-    "bmi": "BMI",
-    "ecog": "ECOG",
-    "bmi_class": "BMI class",
     "skin_type": "skin type",
-    "pack_years": "pack-years",
-}
+} | SPOKEN
+SIGNS = re.compile(r"[-<>]")
+# ends of a group of numbers that stand alone: no date, no name of a gene or variant
+PRINTED = (
+    (re.compile(r"(?<![\w.–-])(-?\d[\d.]*)-(\d[\d.]*)(?![\w-])"), r"\1–\2"),
+    (re.compile(r"(?<![\w.–-])-(?=\d)"), "−"),
+    (re.compile(r"<= (?=[−\d])"), "≤"),
+    (re.compile(r">= (?=[−\d])"), "≥"),
+    (re.compile(r"(?<![pq] )([<>]) (?=[−\d])"), r"\1"),
+)
+# of the variables of Table 1
+YEARS = ("face_age", "age_acceleration", "chronological_age", "followup_years")
+UNITS = dict.fromkeys(YEARS, "years") | {"bmi": "kg/m²"}
 UNITS_OF_RULES = {"small_photo": " px", "small_face": " px", "large_yaw": "°", "large_roll": "°"}
 
 
@@ -178,7 +186,24 @@ def term(name: str) -> str:
 
 def model_words(model: str) -> str:
     """A model's name in the words of its columns: ``face age + ecog`` becomes ``face age + ECOG``."""
-    return " + ".join(term(part).replace("_", " ") for part in model.split(" + "))
+    return " + ".join(_column_of_model(part) for part in model.split(" + "))
+
+
+def _column_of_model(part: str) -> str:
+    """A column, and what stands behind it: ``ecog, natural spline``."""
+    name, comma, kind = part.partition(", ")
+    return f"{term(name).replace('_', ' ')}{comma}{kind}"
+
+
+def characteristic(name: str) -> str:
+    """A variable of Table 1, with its unit: ``Chronological age, years``."""
+    unit = UNITS.get(name, "")
+    return first_upper(term(name).replace("_", " ")) + (f", {unit}" if unit else "")
+
+
+def plain(value: float) -> str:
+    """A setting or an end of a bin: as many digits as it needs, thousands apart, a true minus sign."""
+    return f"{value:,g}".replace("-", "−")
 
 
 def with_models(table: pd.DataFrame) -> pd.DataFrame:
@@ -186,17 +211,13 @@ def with_models(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(model=table["model"].map(model_words)) if "model" in table else table
 
 
-def with_ranges(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with its groups of numbers as they are printed: ``<= 65`` as ``≤65``, ``65-75`` as ``65–75``."""
-    names = table.columns.intersection(["group", "reference"])
-    return table.assign(**{name: table[name].map(_range, na_action="ignore") for name in names})
-
-
-def _range(group: str) -> str:
-    if not re.fullmatch(r"(?:[<>]=? )?-?[\d.]+(?:(?:-| to )-?[\d.]+)?", group):
-        return group
-    ends = re.sub(r"(?<=\d)-", "–", group).replace("-", "−")
-    return re.sub(r"([<>≤≥]) ", r"\1", ends.replace("<=", "≤").replace(">=", "≥"))
+def ranges(text: object) -> object:
+    """A text with its groups of numbers as they are printed: ``face age <= 65`` as ``face age ≤65``, ``65-75`` as ``65–75``."""
+    if not isinstance(text, str) or not SIGNS.search(text):
+        return text
+    for written, printed in PRINTED:
+        text = written.sub(printed, text)
+    return text
 
 
 def comparison_title(name: str) -> str:
@@ -239,7 +260,7 @@ def quality_rules(quality: Quality, action: str) -> str:
 
 def threshold(name: str, rule: Rule) -> str:
     """From where on a rule catches a photo, with the unit: "160 px"."""
-    return f"{rule.threshold:g}{UNITS_OF_RULES.get(name, '')}"
+    return f"{plain(rule.threshold)}{UNITS_OF_RULES.get(name, '')}"
 
 
 def measure_words(row: pd.Series | dict) -> str:
@@ -254,12 +275,12 @@ def measure_words(row: pd.Series | dict) -> str:
 
 def why_not(cell: object) -> str:
     """The reasons why a row was not estimated, without saying that it was not."""
-    return " and ".join(str(one) for one in decode(cell) if one.status == NOT_ESTIMATED)
+    return " and ".join(said_of(one) for one in decode(cell) if one.status == NOT_ESTIMATED)
 
 
 def sparse(cell: object) -> str:
     """The reasons why a row is to be interpreted with caution."""
-    return "; ".join(str(one) for one in decode(cell) if one.status == SPARSE)
+    return "; ".join(said_of(one) for one in decode(cell) if one.status == SPARSE)
 
 
 def hazard_sentence(cox: pd.DataFrame) -> str:

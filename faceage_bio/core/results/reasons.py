@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
+from faceage_bio.core.columns import column_words
+
 NOT_ESTIMATED, SPARSE, OK = "not_estimated", "sparse", "ok"
 COLUMNS = ("reason", "raw_reason")  # of the result tables
 STATUSES = (NOT_ESTIMATED, SPARSE, OK)  # the first of those that a row's reasons give is the row's
@@ -458,17 +460,18 @@ def status_of(cell: object) -> str:
 def in_words(cell: object) -> str:
     """A cell of ``reason`` in words: "not estimated, because ..." or the remarks."""
     reasons = decode(cell)
-    missing = [_spoken(one) for one in reasons if one.code in WHY_NOT]
-    remarks = [_spoken(one) for one in reasons if one.code not in WHY_NOT]
+    missing = [said_of(one) for one in reasons if one.code in WHY_NOT]
+    remarks = [said_of(one) for one in reasons if one.code not in WHY_NOT]
     return "; ".join([*([f"not estimated, because {' and '.join(missing)}"] if missing else []), *remarks])
 
 
-def _spoken(one: Reason) -> str:
-    """A reason as a page has it: columns by their names without underscores."""
+def said_of(one: Reason) -> str:
+    """A reason as a page has it: columns in words."""
     if one.code in OF_TABLES:
         return str(one)
     names = {
-        name: _said(one.parameters[name]).replace("_", " ") for name in OF_COLUMNS & one.parameters.keys()
+        name: ", ".join(map(column_words, _said(one.parameters[name]).split(", ")))
+        for name in OF_COLUMNS & one.parameters.keys()
     }
     return str(Reason(one.code, one.parameters | names))
 
