@@ -166,7 +166,7 @@ def test_genes_that_are_not_tested_and_choices_that_are_not_given_say_so():
     assert "no table has a column smoking" in rows.note["CDK6", "by way of smoking"]
     assert rows.note["CDK6", "without flagged samples"] == "no sample is flagged, so this is the main model"
     _, rows = varied(chosen(*expression_study()), purity="tumour_share", mediator=None)
-    expected = "not estimated, because not given: no table has a column tumour_share"
+    expected = "not estimated, because no table has a column tumour_share"
     assert rows.note["CDK6", "with tumour purity"] == expected
     assert rows.note["CDK6", "mediation"] == "not estimated, because not given"
 

@@ -12,14 +12,15 @@ import pandas as pd
 import pytest
 import yaml
 
+from faceage_bio.core.columns import column_words
 from faceage_bio.core.config import Config, check_config
-from faceage_bio.core.results.reasons import reason
+from faceage_bio.core.results.reasons import encode, in_words, reason
 from faceage_bio.core.results.result_tables import TABLES
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.core.tables import write_table
 from faceage_bio.release.bundle import result_tables
-from faceage_bio.report import figures, words
+from faceage_bio.report import figures, sections_photos, words
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.places import ASSOCIATION, FULL_ONLY, PHOTOS, SURVIVAL, not_in_core, runs
 from faceage_bio.report.sections_cox import ages_sentence
@@ -332,6 +333,63 @@ def test_columns_and_unknown_reasons_are_said_in_words():
     assert words.spoken("ecog_like") == "ecog_like"  # a column of the user's own
     assert words.reason("missing_bmi") == "BMI not known"
     assert words.reason("some_new_code") == "some new code"
+
+
+def test_columns_are_in_words_in_reasons_and_models():
+    assert words.why_not(encode([reason("constant", column="ecog")])) == "ECOG does not vary"
+    without = encode([reason("without_constant", columns=["ecog", "tumour_purity", "bmi_class: under 18.5"])])
+    assert in_words(without) == "without ECOG, tumour purity, BMI class: under 18.5, which does not vary"
+    assert in_words(encode([reason("no_column", column="ecog_2")])).endswith("no column 'ecog_2'")
+    assert column_words("age + ecog, natural spline") == "age + ECOG, natural spline"
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    cases("""
+        50-59 | 50–59
+        face age 65-75 vs <= 65 | face age 65–75 vs ≤65
+        > 85 | >85
+        >= 2 courses | ≥2 courses
+        cut at -3.94, 4.2 | cut at −3.94, 4.2
+        -5 to 5 | −5 to 5
+        p < 0.05 | p < 0.05
+        2025-01-02 | 2025-01-02
+        HLA-A | HLA-A
+        NKX2-5 | NKX2-5
+        MIR-1-2 | MIR-1-2
+        7-92462000-A-G | 7-92462000-A-G
+        site-1 | site-1
+    """),
+)
+def test_groups_of_numbers_have_en_dashes_and_names_keep_their_hyphens(text, printed):
+    assert words.ranges(text) == printed
+
+
+def test_tables_that_pages_read_have_en_dashes_in_their_groups(tmp_path):
+    tables = collect(write_study(tmp_path, ["one"]))
+    assert list(tables.get("acceleration", "age_bands")["age_band"]) == ["50–59", "60–69", "80–89"]
+    assert list(tables.get("survival", "kaplan_meier")["group"].unique()) == ["all", "≤65", ">65"]
+
+
+def test_names_keep_their_capitals_at_the_head_of_a_line():
+    # Jinja's filter makes "ECOG" to "Ecog"
+    templates = (ROOT / "faceage_bio" / "report" / "templates").glob("*.j2")
+    assert [path.name for path in templates if re.search(r"\|\s*capitalize", path.read_text())] == []
+
+
+def test_limits_of_quality_rules_have_true_minus_signs_and_thousands():
+    rules = {name: {"action": "flag", "threshold": value} for name, value in (("swapped_channels", -10), ("high_sharpness", 1500))}  # fmt: skip
+    assert words.quality_rules(rules, "flag") == "red and blue swapped (−10), too sharp for a photo (1,500)"
+
+
+def test_headers_of_panels_are_drawn_in_the_colour_of_the_page():
+    rows = pd.DataFrame(
+        {"cohort": "one", "outcome": ["dark", "blurred"], "share": [1.0, 2.0], "status": ["excluded", "used, flagged"]}
+    )  # fmt: skip
+    drawn = sections_photos.draw_outcomes(rows, ["one"])
+    texts = re.findall(r"<text[^>]*>[^<]*</text>", drawn)
+    assert len(texts) > 4
+    assert [text for text in texts if 'fill="currentColor"' not in text] == []
 
 
 def test_what_is_written_in_a_figure_is_not_rounded():

@@ -33,7 +33,7 @@ from faceage_bio.report.flow import as_list, chains, cohort_flow, draw
 from faceage_bio.report.key_results import key_results, not_answered
 from faceage_bio.report.pages import association_page, index_page
 from faceage_bio.report.sections_participants import table_one
-from faceage_bio.report.summary import _hazards, change_sentence, describe_cohorts, strip
+from faceage_bio.report.summary import OF_COHORTS, _hazards, change_sentence, describe_cohorts, strip
 from faceage_bio.report.tables_by_place import ReportTables
 from tests.report_studies import CARD, EVIL, HAZARD, config_of
 from tests.rows import worded
@@ -299,6 +299,18 @@ def test_cohorts_are_described_from_table_one_and_follow_up():
         "name": "one", "link": "association.html#table-one-one", "n": "114", "age": "63.0 (10.2)", "face_age": "–", "women": "49%",
         "who": "Patients with cancer: breast 45%, lung 25%, head 20%; photos before treatment", "follow_up": "5.0 (3.6–5.8)", "deaths": "79",
     }]  # fmt: skip
+
+
+def test_each_cell_of_the_table_of_cohorts_is_named_where_its_head_is_not_seen():
+    """On telephones the cohorts stand below each other, without a head."""
+    table = rows(
+        "phenotype/table_one", {"cohort": "one", "group": "all", "measure": "participants", "n": 114}
+    )
+    page = index_page(study(phenotype__table_one=table), config_of(["one"]), [CARD])
+    (body,) = re.findall(r'<table class="cohorts".*?</table>', page, flags=re.DOTALL)
+    heads = re.findall(r"<th[^>]*>([^<]*)</th>", body)[1:]
+    assert re.findall(r'<td[^>]*data-head="([^"]*)"', body) == heads[: len(OF_COHORTS)]
+    assert body.count("<td") == len(OF_COHORTS)
 
 
 def ages(r, n=114, spread=10.2, cohort="one"):

@@ -1,5 +1,6 @@
 """Names of the columns that pass between stages, so that each is spelt in one place."""
 
+import re
 from typing import Literal, get_args
 
 # keys
@@ -49,6 +50,7 @@ LEVELS = {"sex": SEX_LEVELS, "smoking": SMOKING_LEVELS, "group": GROUP_LEVELS}
 
 # names in words, of those that are not made by replacing underscores
 SPOKEN = {"bmi": "BMI", "bmi_class": "BMI class", "ecog": "ECOG", "pack_years": "pack-years"}
+_NAMED = re.compile(rf"\b({'|'.join(SPOKEN)})\b")
 
 # what an estimate of a numeric covariate is given for
 PER_SD = "1 SD"  # of the exposure
@@ -87,10 +89,9 @@ LEDGER_STATUSES = ("included", "flagged", "excluded")  # flagged = used, but loo
 LEDGER_STAGES = ("intake", "face_age", "acceleration", "expression", "survival")
 
 
-def column_words(name: str) -> str:
-    """A column in words, with its level if one is named: ``bmi_class: under 18.5`` becomes ``BMI class: under 18.5``."""
-    column, colon, level = name.partition(": ")
-    return f"{SPOKEN.get(column, column.replace('_', ' '))}{colon}{level}"
+def column_words(text: str) -> str:
+    """Columns in words: ``bmi_class: under 18.5`` becomes ``BMI class: under 18.5``, ``age + ecog`` ``age + ECOG``."""
+    return _NAMED.sub(lambda name: SPOKEN[name[0]], text).replace("_", " ")
 
 
 def other_age(number: int) -> str:

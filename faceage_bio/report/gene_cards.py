@@ -44,7 +44,8 @@ def _part(table: pd.DataFrame, analysis: str, settings: Expression) -> dict:
     own = folds[folds.term == gene]
     shown = own[own.measure == FOLD].assign(kind=gene)
     title = f"Log2 fold change of {gene} per {{per}} of age acceleration"
-    variants = list(dict.fromkeys(folds["variant"]))
+    # of the others the table of the first gene gives the reason
+    variants = list(dict.fromkeys(folds["variant"][folds["estimate"].notna()]))
     by_gene = folds.groupby("term", sort=False)
     others = {term: rows.set_index("variant").to_dict("index") for term, rows in by_gene}
     return {

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import faceage_bio
+from faceage_bio.core.columns import column_words
 from faceage_bio.core.config import Config
 from faceage_bio.report import figures, sections_fairness, sections_photos, sections_readers, words
 from faceage_bio.report.checklists import checklists
@@ -134,7 +135,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": words.number, "per_words": words.per_words, "signed": words.signed, "p": words.p_value, "p_equals": words.p_equals, "p_gene": words.p_scientific, "reason": words.reason, "term": words.term, "people": words.count, "years": words.years, "first_upper": words.first_upper,
+        "number": words.number, "per_words": words.per_words, "signed": words.signed, "p": words.p_value, "p_equals": words.p_equals, "p_gene": words.p_scientific, "reason": words.reason, "term": words.term, "columns": column_words, "people": words.count, "years": words.years, "first_upper": words.first_upper,
     }  # fmt: skip
     environment.globals |= {
         "interval": words.interval,

@@ -27,7 +27,7 @@ from faceage_bio.core.tables import digest_of, sha256_of
 from faceage_bio.report import words
 from faceage_bio.report.places import runs
 from faceage_bio.report.tables_by_place import ANALYSES, ReportTables, where
-from faceage_bio.report.words import covariates, leading_method, reason
+from faceage_bio.report.words import covariates, leading_method, reason, spoken
 
 if TYPE_CHECKING:
     from pybtex.database import Entry
@@ -294,7 +294,7 @@ class Ran:
         """The different words of a column, joined."""
         found = self.rows(table, **wanted)
         words = dict.fromkeys(found[column].dropna().astype(str)) if column in found else {}
-        return "; ".join(word for word in words if word)
+        return "; ".join(spoken(word) for word in words if word)
 
     def reasons(self, unit: str, status: str) -> str:
         """For what reasons photos, participants or samples were excluded or flagged, by the ledger; no numbers."""

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from faceage_bio.core.columns import AGES_COMPARED
+from faceage_bio.core.columns import AGES_COMPARED, column_words
 from faceage_bio.core.config import Config
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
@@ -125,17 +125,17 @@ def added_value_section(tables: ReportTables, name: str, config: Config) -> dict
         for comparison in dict.fromkeys(rows["comparison"])
     ]
     areas = rows[(rows.measure == "AUC") & (rows.kind == "model") & rows.estimate.notna()]
-    figure = draw_areas(areas.assign(model=areas.model.map(words.model_words))) if len(areas) else ""
+    figure = draw_areas(areas.assign(model=areas.model.map(column_words))) if len(areas) else ""
     return {"added": told, "added_figure": figure}
 
 
 def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataFrame) -> dict:
     question = rows["comparison"].iloc[0]
     models = list(dict.fromkeys(rows.loc[rows.kind == "model", "term"]))
-    names = [words.model_words(model) for model in models]
+    names = [column_words(model) for model in models]
     titles = names if question == AGES_COMPARED else ["without face age", "with face age"]
     shown = calibration[calibration.estimate.notna()]
-    shown = shown.assign(model=shown.model.map(words.model_words))
+    shown = shown.assign(model=shown.model.map(column_words))
     curves = decisions[decisions.estimate.notna()]
     curves = curves.assign(term=curves.term.replace(dict(zip(models, titles, strict=False))))
     compared = f"{names[0]}, without and with face age" if names else ""
@@ -204,7 +204,7 @@ def sentence(rows: pd.DataFrame) -> str:
     c = rows[rows.measure.replace(DIFFERENCES) == "Harrell's C"].set_index("kind")
     first, second = c.loc["model"].iloc[0], c.loc["model"].iloc[1]
     on_whom = f"In the same {count(first.n)} participants ({count(first.n_events)} deaths)"
-    held = " and ".join(words.model_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
+    held = " and ".join(column_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
     redacted = pd.isna(first.estimate) or pd.isna(second.estimate)
     verdict = _both_added(tests) if question == AGES_COMPARED else _adds(tests, held if redacted else "them")
     verdict += _thin(first.reason)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from faceage_bio.core.columns import COHORT, PER_SD, POOLED
+from faceage_bio.core.columns import COHORT, PER_SD, POOLED, column_words
 from faceage_bio.core.config import Config
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.results.reasons import decode
@@ -159,7 +159,7 @@ def whom(cohort: str) -> str:
 
 def exposure(term: str) -> str:
     """An exposure or contrast as a table prints it: "Smoking: current vs never", "BMI"."""
-    return first_upper(SPOKEN.get(term, words.label(term).replace("_", " ")))
+    return first_upper(SPOKEN.get(term, column_words(words.label(term))))
 
 
 def level(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from faceage_bio.core.columns import AGES_COMPARED, SPOKEN
+from faceage_bio.core.columns import AGES_COMPARED, SPOKEN, column_words
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, SPARSE, decode, said_of
 from faceage_bio.core.settings.settings_photos import Quality, Rule
 from faceage_bio.core.tables import read_table
@@ -27,6 +27,7 @@ TERMS = {
     "age_gap": "age gap",
     "skin_type": "skin type",
 } | SPOKEN
+NAMED = re.compile(rf"\b({'|'.join(name for name in TERMS if '_' in name or name in SPOKEN)})\b")
 SIGNS = re.compile(r"[-<>]")
 # ends of a group of numbers that stand alone: no date, no name of a gene or variant
 PRINTED = (
@@ -184,17 +185,6 @@ def term(name: str) -> str:
     return TERMS.get(name, name)
 
 
-def model_words(model: str) -> str:
-    """A model's name in the words of its columns: ``face age + ecog`` becomes ``face age + ECOG``."""
-    return " + ".join(_column_of_model(part) for part in model.split(" + "))
-
-
-def _column_of_model(part: str) -> str:
-    """A column, and what stands behind it: ``ecog, natural spline``."""
-    name, comma, kind = part.partition(", ")
-    return f"{term(name).replace('_', ' ')}{comma}{kind}"
-
-
 def characteristic(name: str) -> str:
     """A variable of Table 1, with its unit: ``Chronological age, years``."""
     unit = UNITS.get(name, "")
@@ -208,7 +198,7 @@ def plain(value: float) -> str:
 
 def with_models(table: pd.DataFrame) -> pd.DataFrame:
     """The table with its models in words, if it has any."""
-    return table.assign(model=table["model"].map(model_words)) if "model" in table else table
+    return table.assign(model=table["model"].map(column_words)) if "model" in table else table
 
 
 def ranges(text: object) -> object:
@@ -230,7 +220,7 @@ def label(name: str, per: str = "") -> str:
     first, colon, rest = name.partition(": ")
     one, times, other = first.partition(" x ")
     both = term(one) + (f" × {term(other)}" if times else "")
-    return f"{both}{colon}{rest}{f', per {per}' if per else ''}"
+    return f"{both}{colon}{rest.replace(' x ', ' × ')}{f', per {per}' if per else ''}"
 
 
 def per_words(row: Mapping) -> str:
@@ -246,9 +236,7 @@ def covariates(names: str) -> str:
 
 def spoken(text: str) -> str:
     """A text in which names of columns are written in words: ``sex × skin_type`` becomes ``sex × skin type``."""
-    for name, said in TERMS.items():
-        text = text.replace(name, said) if "_" in name else text
-    return text
+    return NAMED.sub(lambda name: TERMS[name[0]], text)
 
 
 def quality_rules(quality: Quality, action: str) -> str:

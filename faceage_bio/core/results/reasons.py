@@ -155,7 +155,7 @@ WHY_NOT = {  # no number is given
     "too_few_directions": "the residuals have fewer than {needed} directions",
     "no_spread_about_curve": "the values lie on the curve, without any spread",
     "not_given": "not given",
-    "column_not_given": "not given: no table has a column {columns}",
+    "column_not_given": "no table has a column {columns}",
     "values_constant": "the values do not vary",
     "several_samples_not_permuted": "participants have several samples, so that exposures are not permuted",
     # genes: sets
@@ -469,10 +469,7 @@ def said_of(one: Reason) -> str:
     """A reason as a page has it: columns in words."""
     if one.code in OF_TABLES:
         return str(one)
-    names = {
-        name: ", ".join(map(column_words, _said(one.parameters[name]).split(", ")))
-        for name in OF_COLUMNS & one.parameters.keys()
-    }
+    names = {name: column_words(_said(one.parameters[name])) for name in OF_COLUMNS & one.parameters.keys()}
     return str(Reason(one.code, one.parameters | names))
 
 
