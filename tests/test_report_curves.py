@@ -9,7 +9,7 @@ import pytest
 from faceage_bio.core.tables import write_table
 from faceage_bio.report.pages import survival_page
 from faceage_bio.report.plot import WIDTH, Scale
-from faceage_bio.report.sections_curves import Panel, curves_section, step_curves
+from faceage_bio.report.sections_curves import Panel, _risk_rows, curves_section, step_curves
 from faceage_bio.report.tables_by_place import collect
 from tests.browser import emulate
 from tests.report_studies import config_of
@@ -259,3 +259,9 @@ def test_a_study_without_causes_of_death_and_with_some_participants_lost_has_a_p
     write_table(pd.DataFrame(flow, columns=["cohort", "unit", "stage", "status", "reason", "n"]), paths[-1])
     text = survival_page(collect(paths), config_of(["c"], survival={"curves": CURVES}), [])
     assert "no cause of death is known; give the clinical table a column" in text
+
+
+def test_a_group_without_participants_has_no_row_of_numbers_at_risk():
+    at_risk = pd.DataFrame({"grouping": "face_age", "group": "≤65", "years": [1.0, 0.0], "at_risk": [8, 9]})
+    rows = _risk_rows(at_risk, "face_age", ["≤65", ">85"])["rows"]
+    assert [(group, [row["at_risk"] for row in numbers]) for group, numbers in rows] == [("≤65", [9, 8])]

@@ -301,6 +301,14 @@ def test_cohorts_are_described_from_table_one_and_follow_up():
     }]  # fmt: skip
 
 
+def test_photos_that_are_all_used_are_not_said_to_be_excluded():
+    flow = flow_table(("photo", "intake", "included", "", 12), ("photo", "face_age", "included", "", 12))
+    assert [what for _, what, _ in strip(study(ledger__flow=flow), config_of(["one"]))] == [
+        "face ages given",
+        "with a face age",
+    ]
+
+
 def test_each_cell_of_the_table_of_cohorts_is_named_where_its_head_is_not_seen():
     """On telephones the cohorts stand below each other, without a head."""
     table = rows(
@@ -430,6 +438,11 @@ def test_missing_data_of_exposures_and_covariates_are_counted():
     exposed = {"exposure": "crp", "term": "crp", "adjustment": "unadjusted", "n": 20}
     tables = {"ledger__flow": cells, "phenotype__phenotypes": rows("phenotype/phenotypes", exposed)}
     check = checked("Missing data", phenotype__table_one=table, **tables)
+    assert check.words == "at most 50% (crp or covariates of its model, one: 20 missing)"
+    unrecorded = rows("phenotype/phenotypes", exposed, exposed | {"exposure": "ecog", "term": "ecog", "n": 0})
+    check = checked(
+        "Missing data", phenotype__table_one=table, **tables | {"phenotype__phenotypes": unrecorded}
+    )
     assert check.words == "at most 50% (crp or covariates of its model, one: 20 missing)"
 
 

@@ -334,7 +334,8 @@ def _incomplete(tables: ReportTables, config: Config) -> Iterator[tuple[float, f
         came, rows = box_of(boxes, "subject", "acceleration"), tables.get("phenotype", "phenotypes", cohort)
         if came is None or not came.n > 0:
             continue
-        for exposure, n in rows.groupby("exposure")["n"].max().items():
+        numbers = rows.groupby("exposure")["n"].max()
+        for exposure, n in numbers[numbers > 0].items():  # others are not recorded
             what = f"{words.term(str(exposure))} or covariates of its model"
             yield 1 - n / came.n, came.n - n, what, cohort
 

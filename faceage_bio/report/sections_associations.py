@@ -256,9 +256,11 @@ def e_value_sentence(pairs: Sequence[dict]) -> str:
 def group_section(tables: ReportTables, config: Config) -> dict:
     """Cancer against controls over all cohorts: rows, and the sentence of the first screen."""
     groups = tables.get("phenotype", "groups")
+    if groups["n"].eq(0).all():
+        return {"groups": [], "group_sentence": ""}
     return {
         "groups": [row | {"said": select.exposure(row["term"])} for row in _both(groups)],
-        "group_sentence": words.group_sentence(groups) if len(groups) else "",
+        "group_sentence": words.group_sentence(groups),
     }
 
 

@@ -333,5 +333,6 @@ def _risk_rows(at_risk: pd.DataFrame, grouping: str, order: list[str]) -> dict:
     if not len(mine):
         return {"years": [], "rows": []}
     years = sorted(mine["years"].unique())
-    rows = [(group, mine[mine["group"] == group].sort_values("years").to_dict("records")) for group in order]
+    by_group = dict(iter(mine.sort_values("years", kind="stable").groupby("group")))
+    rows = [(group, by_group[group].to_dict("records")) for group in order if group in by_group]
     return {"years": [f"{year:g}" for year in years], "rows": rows}

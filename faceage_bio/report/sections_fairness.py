@@ -128,7 +128,7 @@ def _block(cohort: str, population: str, rows: pd.DataFrame) -> dict:
         "population": population,
         "groups": [line for line in lines if not line["crossed"]],
         "crossed": [line for line in lines if line["crossed"]],
-        "has_photos": bool((groups["measure"] == SHARE).any()),
+        "has_photos": bool(((groups["measure"] == SHARE) & groups["n"].ne(0)).any()),
         "differences": _compared(differences[main]),
         "differences_within": _compared(differences[~main & ~differences["sparse"]]),
         "n_sparse": int((~main & differences["sparse"]).sum()),

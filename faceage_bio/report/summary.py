@@ -185,7 +185,7 @@ def strip(tables: ReportTables, config: Config) -> list[tuple[str, str, str]]:
 
     came, usable, events = total("photo", "intake"), total("photo", "face_age"), _deaths(tables)
     given = all(cohort.face_ages for cohort in config.cohorts.values())
-    counted = not (rounded or usable is None or came is None)
+    counted = not (rounded or usable is None or came is None or usable == came)
     lost = f" ({count(came - usable)} excluded)" if counted else ""
     died = "" if events is None else f", {count(events)} deaths"
     here = place("participant-flow")
