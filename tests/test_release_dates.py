@@ -17,7 +17,7 @@ from faceage_bio.release.known import Known, known_of_columns
 BIRTH = date(1950, 4, 3)
 PHOTO = date(2019, 8, 7)
 PEOPLE = Known(births={BIRTH}, dates={BIRTH, PHOTO})
-# what people in six languages call the months, with accents; the module has them without
+# what people in seven languages call the months, with accents; the module has them without
 NAMES = {
     "English": "January February March April May June July August September October November December",
     "English, short": "Jan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec",
@@ -27,6 +27,7 @@ NAMES = {
     "French": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
     "French, short": "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.",
     "Spanish": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "Portuguese": "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
     "Italian": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
     "Italian, short": "gen feb mar apr mag giu lug ago set ott nov dic",
     "Dutch": "januari februari maart april mei juni juli augustus september oktober november december",
@@ -40,7 +41,7 @@ NUMBERS = (
 )  # fmt: skip
 WORDS = (
     "{d} {name} {y}", "{d:02} {name} {y}", "{d}. {name} {y}", "{name} {d}, {y}", "{name} {d:02} {y}", "{d}-{name}-{y}", "{d:02}{name}{y}",
-    "{d}er {name} {y}", "{d}th of {name}, {y}", "{d} de {name} de {y}", "{d} de {name} del {y}", "{d}º {name} {y}", "{y} {name} {d}", "{y}-{name}-{d:02}",
+    "{d}er {name} {y}", "{d}th of {name}, {y}", "{name} the {d}th, {y}", "{name} the {d} {y}", "{d} de {name} de {y}", "{d} de {name} del {y}", "{d}º {name} {y}", "{y} {name} {d}", "{y}-{name}-{d:02}",
     "{d} {name} {s:02}", "{d}. {name} '{s:02}", "{d:02}-{name}-{s:02}", "{d:02}{name}{s:02}", "{name} {d}, '{s:02}", "{name} {d}, ’{s:02}",
 )  # fmt: skip
 AROUND = (

@@ -86,6 +86,16 @@ LEAKS = {
     "identifier with a soft hyphen": ("identifier", {"a.html": PAGE.format("<p>N0&shy;912</p>")}),
     "identifier with a space of no width": ("identifier", {"a.md": "seen N0\u200b912"}),
     "identifier with a hyphen of typesetters": ("identifier", {"a.md": "in ward\u2011b"}),
+    "identifier with a hyphen put in": ("identifier", {"a.html": PAGE.format("<p>N-0912</p>")}),
+    "identifier with a blank put in": ("identifier", {"a.md": "seen N 0912 twice"}),
+    "identifier with a low line put in": ("identifier", {"a.svg": "<svg><text>n_09_12</text></svg>"}),
+    "identifier with its hyphen left out": ("identifier", {"a.md": "from site7-0042"}, Known(identifiers={"site-7-0042"})),
+    "identifier with a Cyrillic letter": ("identifier", {"a.md": "seen \u041d912"}),
+    "identifier with a Greek letter": ("identifier", {"a.md": "seen \u039d0912"}),
+    "identifier in letters of full width": ("identifier", {"a.md": "seen \uff2e\uff10\uff19\uff11\uff12"}),
+    "identifier with an accent of its own": ("identifier", {"a.md": "Zoe\u0308/12"}),
+    "name of a file with a Cyrillic letter": ("identifier", {"figures/\u041d912.svg": "<svg/>"}),
+    "photo's name with a hyphen put in": ("identifier", {"a.md": "IMG-2201.jpg"}),
     "identifier that a tag splits": ("identifier", {"a.html": PAGE.format("<p>N0<bdi>912</bdi></p>")}),
     "identifier in base64 of plain text": (
         "identifier", {"a.md": base64.b64encode(b"N0912 was seen on the ward, and went home").decode()}
@@ -135,11 +145,22 @@ LEAKS = {
 
 @pytest.mark.parametrize("leak", LEAKS)
 def test_each_planted_leak_is_caught_by_name(tmp_path, leak):
-    kind, files = LEAKS[leak]
+    kind, files, *known = LEAKS[leak]
     if leak == "identifier in a zip":
         with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
             packed.writestr("inside/a.md", "N0912")
-    assert kind in kinds(tmp_path, {**CLEAN, **files})
+    assert kind in kinds(tmp_path, {**CLEAN, **files}, *known)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "n 912", "n = 0912", "n, 0912", "n: 0912", "p .0912", "p 0.0912", "n\t0912", "<td>N</td><td>0912</td>", "7-734-521", "773-4521", "773 4521", "7,734,521",
+        "7734.521", "7734521.5", "1.7734521", "XN 0912", "N 09123", "ward c", "wardbc",
+    ],
+)  # fmt: skip
+def test_ordinary_words_and_numbers_are_no_identifiers(tmp_path, text):
+    assert check_folder_text(tmp_path, {"a.md": text}) == []
 
 
 def test_a_link_is_refused(tmp_path):

@@ -7,6 +7,7 @@ import html
 import json
 import re
 import socket
+import unicodedata
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,6 +28,7 @@ SCRIPT = re.compile(r"<script\b(?![^>]*json)[^>]*>.*?</script\s*>", re.IGNORECAS
 SHAPES = re.compile(r'(?<=\s)(?:d|points)="[MmLlHhVvCcSsQqTtAaZz\d\s.,+eE-]*"')
 # names of the parts of a Word file, which look like paths; sizes, colours and numbers of revisions, which look like identifiers
 LAYOUT = re.compile(r'\bPartName="[^"]*"|\b\w+:\w+="[-+]?[0-9A-Fa-f.]+%?"')
+PHOTO = r"\.(?i:jpe?g|png|heic|heif|tiff?|bmp|webp|gif|dcm|dng|cr2|nef)"  # the ending of its file's name
 # tags on both sides of which parts of a word may stand
 INLINE = r"</?(?:b|i|u|em|strong|span|su[bp]|small|mark|wbr|a|font|bd[io]|code|abbr|tspan|w:(?!(?:p|tc|br|cr|tab)\b)\w+)\b[^>]*>"
 TEXTS = {
@@ -35,8 +37,12 @@ TEXTS = {
     r"share|export|private|volumes|ngs|hpc|storage|beegfs|cluster|etc|usr|run))/[\w.@+-]+"
     r"|(?<=[\"'\s=(>])/[A-Za-z][\w.-]*(?:/[\w.-]+){2,}"
     r"|(?<![\w/])[A-Za-z]:\\{1,2}[\w.$-]+|(?<![\\\w])\\\\[\w.$-]+\\[\w.$-]+|\bfile:/{2,3}[\w.~%-]+",
-    "file name": r"(?<![\w/])[\w-]+\.(?:jpe?g|heic|heif|png|tiff?|bmp|webp|dcm|dng|nef|cr2)\b(?!\s*\()",
+    "file name": rf"(?<![\w/])[\w-]+{PHOTO}\b(?!\s*\()",
 }
+# Cyrillic and Greek letters that look Latin, of confusables.txt of Unicode
+ALIKE = dict(zip("АВЕІКМНОРСТУХасеіорухΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEIKMHOPCTYXaceiopyxABEZHIKMNOPTYXo", strict=True))
+# and signs that take no place: accents, soft hyphens and the like
+UNLIKE = re.compile(f"[{''.join(ALIKE)}\u0300-\u036f\u00ad\u200b-\u200f\u2060\ufeff]")
 COMMON_NAMES = {
     "root", "user", "admin", "localhost", "runner", "docker", "ubuntu", "debian", "data", "test", "demo", "localdomain",
 }  # fmt: skip
@@ -76,14 +82,19 @@ def embedded(text: str) -> Iterator[tuple[int, bytes]]:
             yield found.start(), _unpacked(content)
 
 
+def as_read(text: str) -> str:
+    """The letters and digits that an eye reads: without accents and signs of no width, and Latin where others look the same."""
+    return UNLIKE.sub(lambda found: ALIKE.get(found[0], ""), unicodedata.normalize("NFKD", text))
+
+
 def readings_of(text: str) -> Iterator[str]:
-    """The text, and what a browser or a program makes of it: entities, words that tags or signs of no width split, escapes, LaTeX, per cent codes."""
-    plain = re.sub("[\u00ad\u200b-\u200d\u2060\ufeff]", "", html.unescape(text)).replace("\u2011", "-")
+    """The text `as_read`, and what a browser or a program makes of it: entities, words that tags split, escapes, LaTeX, per cent codes."""
+    plain = html.unescape(text)
     made = (
         text, plain, re.sub(INLINE, "", plain), re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text),
         re.sub(r"\\([_&%#$])", r"\1", text), unquote(text),
     )  # fmt: skip
-    yield from dict.fromkeys(made)
+    yield from dict.fromkeys(map(as_read, made))
 
 
 def pieces_of(markup: str) -> list[str]:

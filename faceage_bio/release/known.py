@@ -3,7 +3,8 @@
 How an identifier is looked for depends on how easily it is something else:
 
 - letters and digits, at least 4 characters (``N091``), two words with a separator (``ward-b``), or at least 6 digits:
-  anywhere in a text, as a whole word (``N0912`` is not ``N091``, and the digits of 0.123456 are no identifier);
+  anywhere in a text, as a whole word (``N0912`` is not ``N091``, and the digits of 0.123456 are no identifier), also with
+  other separators or none (``N-091``); with a blank where no ordinary number follows it (``N 091``, ``n 0912``, and not ``n 114``);
 - letters and digits, 2 or 3 characters (``S1``): where it is all that a cell or a piece of text says;
 - numbers of 4 or 5 digits (``48213``) and single words of at least 4 letters (``anna``): after a word such as patient, case or ID;
 - those and shorter numbers (``1``, ``0042``): where it is all that a cell says in a column whose name tells that it holds
@@ -29,20 +30,21 @@ from faceage_bio.core.errors import TableError
 from faceage_bio.core.results.result_tables import is_declared
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.core.user_files import as_typed
+from faceage_bio.release.content import PHOTO, as_read
 from faceage_bio.release.dates import days_in, days_of_cell, masked_day
 
 IDENTIFIERS = r"(^|_)(id|ids|identifier|mrn|nhs|donor|subject|patient|photo|sample|specimen|case|reader|reviewer|barcode|library|(?:hospital|record|chart|accession)_(?:number|no))(_id|_name|_number)?$"
 NOT_PEOPLE = ("gene", "variant", "ensembl", "transcript", "protein", "set", "term", "model", "definition")
 FILES = {"path", "file", "filename", "file_name", "photo_path"}
 DATES = re.compile(r"(^|_)(date|dates|birth|dob|birthday|datetime)($|_)")
-PHOTO_ENDINGS = (
-    ".jpg", ".jpeg", ".png", ".heic", ".heif", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".dcm", ".dng", ".cr2", ".nef",
-)  # fmt: skip
 # folders of results without tables about single participants
 NOT_OF_PEOPLE = {"model", "logs", "reports", "share"}
 MOST_NUMBERS = 8  # in a cell of words
 MATRIX = 200  # columns: a table of more is one of genes, in whose numbers no level stands
 WORD = re.compile(r"[^\W_]+")
+WORD_OR_NUMBER = re.compile(r"\d+(?:[.,]\d+)+(?![^\W_])|[^\W_]+")
+# within an identifier; ordinary numbers behind a blank have no zero before them and fewer digits
+SEPARATOR = re.compile(r"[-_/\u2010-\u2015]| (?=0\d|\d{4})")
 CALLED = re.compile(
     r"\b(?:patient|subject|person|participant|case|donor|sample|photo|reader|mrn|id|no|number)s?\b[\s:#.=]*(?:no\.?|number|id)?[\s:#.=]*"
     r"(?P<name>[^\W_][\w-]*)",
@@ -66,20 +68,23 @@ class Known:
     @property
     def words(self) -> str:
         """How many are looked for, and how many of them not in texts."""
-        plain = sum(not _distinct(name) for name in self.identifiers)
-        n = len(self.identifiers)
+        n, plain = len(self.identifiers), sum(not _distinct(name) for name in self.identifiers)
         said = f"{n} identifiers, {len(self.files)} file names, {len(self.dates)} dates"
         found = f"{n - plain} of {n} identifiers could be looked for in texts (others are too short or plain)"
         return f"{said}; {found}; whole cells of tables were compared" if plain else said
 
     def in_text(self, text: str) -> Iterator[tuple[int, str, str]]:
-        """Where, which kind, and which: identifiers and file names that stand in a text as whole words, and dates."""
+        """Where (in the text `as_read`), which kind, and which: identifiers and file names that stand in a text as whole words, and dates."""
+        text = as_read(text)
         lower = text.casefold()
-        for found in WORD.finditer(lower):
-            for name, kind in self._by_first_word.get(found[0], ()):
-                end = found.start() + len(name)
-                if lower[found.start() : end] == name and not _goes_on(lower, found.start(), end, name):
-                    yield found.start(), kind, text[found.start() : end]
+        begun: list[tuple[int, str]] = []
+        for word in WORD_OR_NUMBER.finditer(lower):
+            longer = [(start, letters + word[0]) for start, letters in [*begun, (word.start(), "")]]
+            begun = [(start, letters) for start, letters in longer if letters in self._by_letters]
+            for start, letters in begun:
+                for name, kind in self._by_letters[letters]:
+                    if _is_written(name, lower[start : word.end()]):
+                        yield start, kind, text[start : word.end()]
         for found in CALLED.finditer(text):
             name = found["name"]
             if name in self.identifiers and len(name) >= 4 and not _distinct(name):
@@ -100,28 +105,27 @@ class Known:
     def allows(self, cell: str) -> bool:
         """Whether each word of a cell is of the vocabulary, or a number of up to 4 digits, behind a word of it up to 2 (PC10); and they are no
         identifier in pieces (N 09 12), and no pixels."""
-        found = WORD.findall(cell.casefold())
+        found = WORD.findall(as_read(cell).casefold())
         # readers' labels, "staff 1", may be their identifiers with another hyphen
-        in_pieces = self._in_pieces.get("".join(found), found) != found
-        if in_pieces or max(MOST_NUMBERS, len(found) / 2) < sum(map(str.isdigit, found)):
+        others = [name for name, _ in self._by_letters.get("".join(found), ()) if WORD.findall(name) != found]
+        if others or max(MOST_NUMBERS, len(found) / 2) < sum(map(str.isdigit, found)):
             return False
         words = words_of(re.sub(r"(?<=\d)\.\d+", "", unquote(cell))) - self.vocabulary
         plain = {re.sub(r"(?<=[^\W\d])\d{1,2}$", "", word) for word in words} - self.vocabulary
         return not self.vocabulary or all(word.isdigit() and len(word) <= 4 for word in plain)
 
     @cached_property
-    def _in_pieces(self) -> Mapping[str, list[str]]:
-        words = (WORD.findall(name.casefold()) for name in self.identifiers if _distinct(name))
-        return {"".join(one): one for one in words}
-
-    @cached_property
-    def _by_first_word(self) -> Mapping[str, set[tuple[str, str]]]:
+    def _by_letters(self) -> Mapping[str, set[tuple[str, str]]]:
+        """What is looked for in texts, and its kind, by its letters and digits alone; none by what they begin with."""
         index = defaultdict(set)
         stems = {Path(name).stem for name in self.files}
         names = {(name, "identifier") for name in self.identifiers | stems if _distinct(name)}
         for name, kind in names | {(name, "file name") for name in self.files}:
-            if first := WORD.search(name.casefold()):  # "#12-A" is found as "12-A"
-                index[first[0]].add((name.casefold()[first.start() :], kind))
+            lower = as_read(name).casefold()
+            letters = "".join(WORD_OR_NUMBER.findall(lower))
+            for end in range(1, len(letters)):
+                index[letters[:end]]
+            index[letters].add((re.sub(r"^[\W_]+", "", lower), kind))  # "#12-A" is found as "12-A"
         return index
 
 
@@ -156,7 +160,7 @@ def known_of_inputs(paths: Iterable[Path | str]) -> Known:
     known = Known()
     for path in map(Path, paths):
         photos = path.rglob("*") if path.is_dir() else [path]
-        known.files |= {one.name for one in photos if one.suffix.lower() in PHOTO_ENDINGS}
+        known.files |= {one.name for one in photos if re.search(f"{PHOTO}$", one.name)}
         if path.is_file() and path.suffix.lower() in {".parquet", ".tsv", ".csv", ".txt"}:
             known |= known_of_columns(_columns_of(path))
     return known
@@ -175,8 +179,7 @@ def _columns_of(path: Path) -> Mapping[str, pd.Series]:
                 "Run the workflow again, which writes it anew."
             ) from None
         told = [one.name for one in schema if identifying_kind(one.name) or str(one.type).endswith("string")]
-        names = schema.names if len(schema) <= MATRIX else told
-        columns = dict(pd.read_parquet(path, columns=names))
+        columns = dict(pd.read_parquet(path, columns=schema.names if len(schema) <= MATRIX else told))
         return dict.fromkeys(schema.names, pd.Series(dtype=object)) | columns
     with open(path, encoding="utf-8-sig", errors="replace") as stream:
         header = stream.readline()
@@ -194,8 +197,7 @@ def known_of_columns(columns: Mapping[str, pd.Series]) -> Known:
         if told == "identifier":
             known.identifiers |= cells
         elif told == "file":
-            names = {re.split(r"[/\\]", cell)[-1] for cell in cells}
-            known.files |= {one for one in names if Path(one).suffix.lower() in PHOTO_ENDINGS}
+            known.files |= {re.split(r"[/\\]", cell)[-1] for cell in cells if re.search(f"{PHOTO}$", cell)}
         elif told == "date":
             days = {day for cell in cells for day in days_of_cell(cell)}
             known.dates |= days
@@ -227,8 +229,7 @@ def _distinct(word: str) -> bool:
     return (_mixed(word) and len(word) >= 4) or (len(words) > 1 and sum(map(len, words)) >= 5)
 
 
-def _goes_on(text: str, start: int, end: int, name: str) -> bool:
-    """Whether what was found is part of a longer word or number."""
-    before, after = text[max(start - 2, 0) : start], text[end : end + 2]
-    decimal = re.search(r"\d[.,]$", before) or re.match(r"[.,]\d", after)
-    return after[:1].isalnum() or (name.isdigit() and decimal is not None)
+def _is_written(name: str, shown: str) -> bool:
+    """Whether words of a text are a name, with its separators, others or none; digits alone with its own: 101-120 is a range."""
+    letters = SEPARATOR.sub("", shown)
+    return shown == name or (letters.isalnum() and not letters.isdigit())

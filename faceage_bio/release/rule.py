@@ -29,13 +29,11 @@ CAUSES = {"events": 1, "other_events": 2, "censored": 0}
 CURVE = ("cohort", "grouping", "group", "cause")
 # measures at a time: the column of the curve
 VALUES = {"survival": "survival", "cumulative incidence": "incidence"}
-# decimals of the places of a smooth curve, whose ends are dates of participants
-GRIDS = {"years": 1, "value": 1}
+GRIDDED = ("years", "value")  # places of a smooth curve, whose ends are dates of participants: one decimal
 # columns that groups of one parting have in common
 ALIKE = (
     "cohort", "measure", "grouping", "variable", "level", "comparison", "kind", "method", "exposure", "horizon", "step",
 )  # fmt: skip
-UNKNOWN = Measure(OF_COUNTS)  # a measure that is not declared: as if it gave counts away
 Tables = dict[str, pd.DataFrame]
 
 
@@ -245,9 +243,8 @@ def _numbers_of(table: pd.DataFrame, small: pd.Series, key: str, k: int) -> pd.D
     if "events_per_term" in table:
         terms = (counts["n_events"] / _number(table["events_per_term"])).round()
         made["events_per_term"] = _shown(made["n_events"] / terms, small)
-    for name, decimals in GRIDS.items():
-        if not declared.rows and name in table:
-            made[name] = _number(made[name]).round(decimals)
+    for name in (one for one in GRIDDED if one in table and not declared.rows):
+        made[name] = _number(made[name]).round(1)
     made = _with_shares(made, table, declared.shares)
     # the size of a tertile is known to a third of k: its levels would add up to it in one way alone
     if "variable" in table:
@@ -306,8 +303,8 @@ def _counts(table: pd.DataFrame, key: str) -> pd.DataFrame:
 
 
 def _measures(table: pd.DataFrame) -> pd.DataFrame:
-    """Kind, scale and tail of each row's measure."""
-    found = [vars(MEASURES.get(name, UNKNOWN)) for name in table["measure"]]
+    """Kind, scale and tail of each row's measure; one that is not declared is taken to give counts away."""
+    found = [vars(MEASURES.get(name, Measure(OF_COUNTS))) for name in table["measure"]]
     return pd.DataFrame(found, table.index, ["kind", "scale", "tail"])
 
 
