@@ -72,6 +72,8 @@ def test_seed_file_is_the_owners(tmp_path):
         ({"blocks": []}, "Give for example --block 4"),
         ({"strata": {"sex": []}}, "for each --stratum its levels"),
         ({"n_per_stratum": 0}, "--per-stratum 0"),
+        ({"arms": {"one": 1, '=HYPERLINK("//x")': 1}}, r'=HYPERLINK\("//x"\) would be run as a formula by a'),
+        ({"strata": {"@sex": ["f"], "site": ["-1", "+A1", "<5"]}}, r"@sex; \+A1 would be run as a formula"),
     ],
 )
 def test_what_no_list_can_be_made_of(change, message):

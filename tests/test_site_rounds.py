@@ -22,6 +22,7 @@ from faceage_bio.release.sites.rounds import (
     told_to_others,
 )
 from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.federated import linear_sums
 from tests.commands import output_of
 from tests.golden.federated.data import hospitals
 
@@ -144,6 +145,12 @@ def test_too_many_answers_are_refused_and_a_repeated_request_is_not_counted(fold
     request["model"]["terms"] = [term | {"per": 2.0} for term in request["model"]["terms"][::-1]]
     with pytest.raises(PrivacyError, match=f"has answered {MOST_ANSWERS} requests"):  # the same model
         leaves(request, tables["north"], log)
+    request["model"]["outcome"] = (
+        "another word for it"  # a Cox model is of follow-up, whatever a request calls its outcome
+    )
+    request["model"]["terms"][0] |= {"level": "0"}  # the other level of the same column
+    with pytest.raises(PrivacyError, match=f"has answered {MOST_ANSWERS} requests"):
+        leaves(request, tables["north"], log)
     log.write_text("{")
     with pytest.raises(PrivacyError, match="log of this site's answers"):
         leaves(request, tables["north"], log)
@@ -241,6 +248,29 @@ def test_numbers_that_only_a_few_participants_have_are_refused(folder, tables):
     more = north.assign(dose=np.r_[np.arange(1.0, 10), np.zeros(418)])
     with pytest.raises(PrivacyError, match="no sums: dose is the same in all but 9 participants, where 10"):
         answer(request, more, log=folder / "log", **OPTIONS)
+
+
+def test_an_outcome_that_only_a_few_participants_have_is_refused(folder, tables):
+    """The sums of products of terms with it would be the values of these, less the means."""
+    one = np.r_[1.0, np.zeros(426)]
+    request = linear_request(("age",), ("nodes",))
+    for outcome, needed in (
+        (one, 5),
+        (np.r_[np.ones(7), np.zeros(420)], 10),
+        (np.arange(427.0) * one[::-1], 5),
+    ):
+        north = tables["north"].assign(er=outcome)
+        message = (
+            f"the outcome (has a level with|is the same in all but) . participants, where {needed} are needed"
+        )
+        if needed == 5:
+            with pytest.raises(PrivacyError, match=message):
+                answer(request, north, log=folder / "log", **OPTIONS)
+        else:  # takes part with the site's own fit
+            assert "xy" not in answer(request, north, log=folder / "log", **OPTIONS)[0]
+            with pytest.raises(PrivacyError, match=message):
+                linear_sums(north["er"], north[["age", "nodes"]])
+    assert "xy" in answer(request, tables["north"], log=folder / "log", **OPTIONS)[0]
 
 
 @pytest.mark.parametrize("request_of", [{}, {"outcome": "sex"}])

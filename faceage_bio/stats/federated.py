@@ -74,13 +74,13 @@ def check_answerable(event: pd.Series, design: pd.DataFrame) -> None:
     check_enough(int(event.sum()), "events", design)
 
 
-def check_enough(found: int, of_what: str, design: pd.DataFrame) -> None:
-    """Refuse sums over so many events or participants, or over levels of a few; see `check_answerable`."""
+def check_enough(found: int, of_what: str, design: pd.DataFrame, y: pd.Series | None = None) -> None:
+    """Refuse sums over so many events or participants, or over levels of a few, also of a linear model's outcome; see `check_answerable`."""
     needed = max(FEWEST_EVENTS, EVENTS_PER_TERM * design.shape[1])
     few = []
     if found < needed:
         few.append(f"{found} {of_what}, where {needed} are needed for {design.shape[1]} terms")
-    few += _rare_levels(design, FEWEST_IN_LEVEL)
+    few += _rare_levels(design, FEWEST_IN_LEVEL, y)
     if few:
         raise PrivacyError(
             f"this site gives no sums: {'; '.join(few)}. Expected enough that no row can be recovered from the answer. "
@@ -88,13 +88,14 @@ def check_enough(found: int, of_what: str, design: pd.DataFrame) -> None:
         )
 
 
-def _rare_levels(design: pd.DataFrame, needed: int) -> list[str]:
+def _rare_levels(design: pd.DataFrame, needed: int, y: pd.Series | None) -> list[str]:
     """Variables with a level, that of reference included, of fewer participants than needed; and numbers in which fewer differ from all others'.
 
-    A variable that has levels is a column of two values, or all columns named ``variable: level``.
+    A variable that has levels is a column of two values, or all columns named ``variable: level``. The products of terms with an outcome that
+    one participant has are that participant's values.
     """
     variables: dict[str, list[str]] = {}
-    few = []
+    few = [] if y is None else _rare_levels(y.to_frame("the outcome"), needed, None)
     for name, values in design.items():
         if values.nunique() <= 2:
             variables.setdefault(str(name).partition(": ")[0], []).append(str(name))
@@ -108,20 +109,23 @@ def _rare_levels(design: pd.DataFrame, needed: int) -> list[str]:
     ]
 
 
-def check_own_estimate(found: int, of_what: str, design: pd.DataFrame, k: int) -> None:
+def check_own_estimate(
+    found: int, of_what: str, design: pd.DataFrame, k: int, y: pd.Series | None = None
+) -> None:
     """Refuse a site's own fit of a few, or of a level of a few, whose outcomes it would tell.
 
     Parameters
     ----------
     found : events of a Cox model, participants of a linear one
     k : of the release rule: counts from 1 to k stay
+    y : outcome of a linear model
 
     Raises
     ------
     PrivacyError
     """
     few = [f"{found} {of_what}, where more than {k} are needed"] if found <= k else []
-    few += _rare_levels(design, FEWEST_FOR_OWN)
+    few += _rare_levels(design, FEWEST_FOR_OWN, y)
     if few:
         raise PrivacyError(
             f"this site gives no estimate: {'; '.join(few)}. Expected enough that it tells of no single participant. "
@@ -253,9 +257,9 @@ def linear_sums(y: pd.Series, design: pd.DataFrame) -> LinearSums:
     Raises
     ------
     PrivacyError
-        Fewer than max(50, 20 p) participants, or fewer than 10 at a level; see `check_answerable`.
+        Fewer than max(50, 20 p) participants, or fewer than 10 at a level, also of ``y``; see `check_answerable`.
     """
-    check_enough(len(y), "participants", design)
+    check_enough(len(y), "participants", design, y)
     return _sums(y, design)
 
 

@@ -5,15 +5,16 @@ import io
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from itertools import product
+from itertools import chain, product
 from math import isfinite, lcm
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from faceage_bio.core.errors import RunError
+from faceage_bio.core.errors import RunError, examples
 from faceage_bio.core.tables import write_secret
+from faceage_bio.core.user_files import harmless
 
 # columns of REDCap's allocation tables
 NUMBER, GROUP = "redcap_randomization_number", "redcap_randomization_group"
@@ -142,7 +143,7 @@ def allocation_list(
     Raises
     ------
     RunError
-        A single arm, block sizes that the shares do not divide, or strata without a level.
+        A single arm, block sizes that the shares do not divide, strata without a level, or a name that a spreadsheet would run.
     """
     total = sum(arms.values())
     wrong = [size for size in blocks if size <= 0 or size % total]
@@ -154,6 +155,12 @@ def allocation_list(
     if n_per_stratum < 1 or not all(strata.values()):
         raise RunError(
             f"--per-stratum {n_per_stratum}: expected 1 or more, and for each --stratum its levels. Write for example --stratum sex=female,male."
+        )
+    formulas = [name for name in (*arms, *strata, *chain(*strata.values())) if harmless(name) != name]
+    if formulas:
+        raise RunError(
+            f"--arm, --stratum: {examples(formulas)} would be run as a formula by a spreadsheet that opens the list. Expected names that do not begin with =, +, - or @; "
+            "numbers such as -1 may. Name them otherwise."
         )
     names, parts = list(arms), []
     for number, levels in enumerate(product(*strata.values()), start=1):

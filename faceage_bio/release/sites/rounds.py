@@ -313,7 +313,7 @@ def answer(
             check_own_estimate(n_events, "events", design, k)
             fit = site_estimate(design=design, **outcome)
         else:
-            check_own_estimate(len(design), "participants", design, k)
+            check_own_estimate(len(design), "participants", design, k, outcome["y"])
             fit = linear_estimate(outcome["y"], design)
         content = {"beta": fit.beta.tolist(), "covariance": fit.covariance.tolist()}
     else:
@@ -328,8 +328,8 @@ def answer(
 
 
 def _coding(model: Mapping) -> tuple:
-    """A model as its sums tell of rows: whatever the order and units of its terms."""
-    return model["outcome"], *sorted((term["column"], term["level"] or "") for term in model["terms"])
+    """A model as its sums tell of rows: its columns, whatever the order, units and levels of its terms."""
+    return model["time"] or model["outcome"], *sorted({term["column"] for term in model["terms"]})
 
 
 def _check_others(rows: pd.Index, people: pd.DataFrame, given: Sequence[Mapping]) -> None:
@@ -358,7 +358,7 @@ def may_answer(people: pd.DataFrame, model: Mapping) -> str:
         if model["time"]:
             check_answerable(outcome["event"], design)
         else:
-            check_enough(len(design), "participants", design)
+            check_enough(len(design), "participants", design, outcome["y"])
     except PrivacyError as error:
         return str(error)
     return ""
