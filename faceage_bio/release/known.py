@@ -117,7 +117,7 @@ class Known:
     @cached_property
     def _by_letters(self) -> Mapping[str, set[tuple[str, str]]]:
         """What is looked for in texts, and its kind, by its letters and digits alone; none by what they begin with."""
-        index = defaultdict(set)
+        index: dict[str, set[tuple[str, str]]] = defaultdict(set)
         stems = {Path(name).stem for name in self.files}
         names = {(name, "identifier") for name in self.identifiers | stems if _distinct(name)}
         for name, kind in names | {(name, "file name") for name in self.files}:
