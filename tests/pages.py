@@ -56,9 +56,7 @@ def study_of(folder: Path) -> tuple[ReportTables, dict, list[dict]]:
     tables = sorted(path for path in folder.glob("results/*/*/*.tsv") if path.parent.name in ANALYSES)
     flows = sorted(folder.glob("results/*/flow.tsv"))
     content = yaml.safe_load(DEMO_CONFIG.read_text())
-    config = check_config(content | {"report": content["report"] | {"sections": "full"}}).model_dump(
-        mode="json"
-    )
+    config = check_config(content | {"report": content["report"] | {"sections": "full"}})
     cards = [read_json(path) for path in sorted(folder.glob("results/model/*/card.json"))]
     return collect([path for path in [*tables, *flows] if path.stem != "ledger"]), config, cards
 

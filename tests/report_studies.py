@@ -26,7 +26,7 @@ CARD |= {"standardisation": "z", "notice": "Research."}
 def config_of(names, **more):
     content = {"cohorts": {name: {"face_ages": "f.tsv"} for name in names}} | more
     content["report"] = {"sections": "full"} | content.get("report", {})
-    return check_config(content).model_dump(mode="json")
+    return check_config(content)
 
 
 def ages_tables(name):

@@ -40,7 +40,7 @@ COX = result_rows(
 
 def study(**plan):
     cohorts = {name: {"face_ages": "f.tsv"} for name in "ab"}
-    return check_config({"cohorts": cohorts, "study": plan}).model_dump(mode="json")
+    return check_config({"cohorts": cohorts, "study": plan})
 
 
 @pytest.mark.parametrize(
@@ -123,13 +123,12 @@ def test_freeze_says_whether_outcomes_were_read_and_lists_what_changed(tmp_path)
     frozen = read_frozen(tmp_path / "plan.json")
     assert frozen["outcomes_read"] == []
 
-    now = check_config(content, folder=tmp_path).model_dump(mode="json")
+    now = check_config(content, folder=tmp_path)
     assert since_freeze(now)["sentence"].endswith(f"SHA-256 {frozen['sha256']}; no setting changed since.")
     assert freeze(now) == frozen  # again, with the same plan
     changed = check_config(
         content | {"survival": {"horizon_years": 5.0}, "report": {"title": "T"}}, folder=tmp_path
     )
-    changed = changed.model_dump(mode="json")
     assert since_freeze(changed)["changes"] == [("survival.horizon_years", "null", "5.0")]
     with pytest.raises(
         RunError, match=r"1 setting\(s\) differ from it, first survival.horizon_years: null then, 5.0 now"

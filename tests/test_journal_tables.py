@@ -18,6 +18,7 @@ from faceage_bio.analyses.phenotype.table_one import table_one
 from faceage_bio.core.records import read_record, record_of
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.core.tables import LEDGER_COLUMNS, read_text_table, write_table
 from faceage_bio.faces.faceage.photo_quality import count_photos
 from faceage_bio.release.bundle import MANIFEST, _not_of_tables, publish, released_config
@@ -347,7 +348,7 @@ def test_a_comparison_that_was_not_estimated_stands_in_the_notes(tmp_path):
 
 def test_the_pages_link_the_lists_of_photos_and_samples_while_internal(tmp_path):
     photos = config_of(["one"])
-    photos["cohorts"]["one"] |= {"photos": "photos", "manifest": "manifest.tsv", "face_ages": None}
+    photos.cohorts["one"] = Cohort(photos="photos", manifest="manifest.tsv")
     ages = face_ages([30, 0, 2, 0, 1]).assign(cohort="one")
     found = {("faceage", "photo_counts"): count_photos(ages, sexes(), ["sex"]).assign(note="")}
     quality = tables_of_quality(*quality_study(n=40, genes=60))
@@ -435,7 +436,7 @@ def test_the_command_writes_private_files_with_records(results, tmp_path):
     write_table(pd.DataFrame(columns=list(LEDGER_COLUMNS)), ledger)
     paths = [str(path) for path in sorted(results.glob("*/*/*.tsv"))]
     config = tmp_path / "config.yaml"
-    config.write_text(json.dumps({"cohorts": {name: {"face_ages": "f.tsv"} for name in CONFIG["cohorts"]}}))
+    config.write_text(json.dumps({"cohorts": {name: {"face_ages": "f.tsv"} for name in CONFIG.cohorts}}))
     options = ["--config", str(config), "--ledger", str(ledger), "--output", str(tmp_path)]
     output_of("render-report", *options, *paths)
     assert {path.name for path in tmp_path.glob("*.html")} == {

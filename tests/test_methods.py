@@ -1,5 +1,6 @@
 """The methods are written from what ran: tables and records decide on the words, the config does not."""
 
+import html
 import re
 
 import pandas as pd
@@ -10,6 +11,7 @@ from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.steps import STEPS
 from faceage_bio.report.checklists import LISTS, PLACES, checklists, items_of
+from faceage_bio.report.checks import all_checks
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.provenance import (
     NOT_SHOWN,
@@ -21,6 +23,7 @@ from faceage_bio.report.provenance import (
     settings_that_ran,
 )
 from faceage_bio.report.tables_by_place import ReportTables, collect
+from faceage_bio.report.words import without_folders
 from tests.conftest import DEMO_CONFIG
 from tests.pages import check_structure
 from tests.report_studies import CARD, config_of, study, tables_of  # noqa: F401
@@ -104,6 +107,24 @@ def test_settings_are_those_of_the_record_and_not_of_the_config(study, tables, w
     assert "the steps left no record" in without_record
 
 
+def test_a_page_of_older_tables_tells_the_settings_that_these_were_made_with(study, tables):  # noqa: F811
+    found = read_provenance(tables_of(study))
+    older = {
+        "survival.alpha": 0.013,
+        "survival.cause_of_interest": "other",
+        "survival.curves": "a choice of another version",
+    }
+    for record in found.records():
+        record["settings"].update(older if record["command"] == "fit-survival" else {})
+    page = page_of(tables, found)
+    assert "proportional hazards at p &lt; 0.013 (smallest" in page
+    assert "Competing risks: death from other" in page
+    assert "fit-survival ran with a choice of another version" in page
+    config = config_of(["one"], survival={"alpha": 0.013, "cause_of_interest": "other"})
+    (now,) = [one for one in all_checks(tables, config) if one.name == "Proportional hazards"]
+    assert now.words in html.unescape(index_page(tables, config_of(["one"]), [CARD], found))
+
+
 def test_software_and_inputs_are_those_of_the_records(study):  # noqa: F811
     tables = collect(tables_of(study))
     page = index_page(tables, config_of(["one"]), [CARD], read_provenance(tables_of(study)))
@@ -118,11 +139,13 @@ def test_the_workflow_gives_its_steps_what_the_config_says():
     """What the steps of a run use, read as their records hold it, is what the config says: nothing differs."""
     config = load_config(DEMO_CONFIG)
     records = [{"command": step.name, "settings": step.settings(config)} for step in STEPS.values()]
-    given = {key: value for key, value in config.model_dump(mode="json").items() if key not in NOT_SHOWN}
-    assert settings_that_ran(given, records) == (given, [])
+    ran, differ = settings_that_ran(config, records)
+    assert differ == []
+    given = {key: value for key, value in ran.model_dump(mode="json").items() if key not in NOT_SHOWN}
+    assert given == without_folders(config.model_dump(mode="json", exclude=NOT_SHOWN))
     records[0]["settings"] = {"survival.per_years": 7.0}
-    told, differ = settings_that_ran(given, records[:1])
-    assert told["survival"]["per_years"] == 7.0
+    ran, differ = settings_that_ran(config, records[:1])
+    assert ran.survival.per_years == 7.0
     assert differ == [f"survival.per_years: the config says 10.0, {records[0]['command']} ran with 7.0"]
 
 
@@ -182,7 +205,7 @@ def test_an_item_links_to_what_the_pages_have_and_to_nothing_else(tables, whole)
 
 
 def test_limits_follow_the_model_and_the_stages():
-    settings = load_config(DEMO_CONFIG).model_dump(mode="json")
+    settings = load_config(DEMO_CONFIG)
     none = dict(limits(Ran(ReportTables({})), [CARD], settings))
     assert "Training of the model" in none
     assert "Gene expression" not in none

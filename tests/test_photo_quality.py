@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.faces.faceage.photo_quality import (
     EDGES,
@@ -141,7 +142,7 @@ def test_photos_whose_number_is_missing_have_dashes():
     counts["estimate"] = counts["estimate"].where(counts["estimate"] > 5)
     tables = ReportTables({("faceage", "photo_counts"): counts.assign(note="")})
     config = config_of(["one"])
-    config["cohorts"]["one"] |= {"photos": "photos", "manifest": "manifest.tsv", "face_ages": None}
+    config.cohorts["one"] = Cohort(photos="photos", manifest="manifest.tsv")
     page = photo_page(tables, config, [CARD])
     assert "40 of – photos (–%) with a face age" in page
     assert re.search(r"no face found</th><td>–<", page)
@@ -155,7 +156,7 @@ def page_of(numbers: list[int], name: str = "one") -> str:
         ("faceage", "photo_measures"): bin_measures(ages), ("faceage", "photo_speed"): summarise_speed([], name),
     })  # fmt: skip
     config = config_of([name])
-    config["cohorts"][name] |= {"photos": "photos", "manifest": "manifest.tsv", "face_ages": None}
+    config.cohorts[name] = Cohort(photos="photos", manifest="manifest.tsv")
     return photo_page(tables, config, [CARD])
 
 

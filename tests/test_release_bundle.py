@@ -18,7 +18,7 @@ from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import read_table, read_text_table, sha256_of, write_table, write_text
 from faceage_bio.intake.cohort.ledger import with_totals
 from faceage_bio.release import bundle
-from faceage_bio.release.bundle import MANIFEST, publish, released_config, result_tables
+from faceage_bio.release.bundle import MANIFEST, publish, released_config, result_files
 from faceage_bio.release.gate import findings_in
 from faceage_bio.release.known import Known, vocabulary
 from faceage_bio.stats.linear import fit_linear
@@ -214,7 +214,7 @@ def test_what_cannot_be_published(results, tmp_path):
 
 
 def test_a_released_config_names_no_file():
-    assert "/" not in json.dumps(released_config(CONFIG, 6)["cohorts"])
+    assert "/" not in released_config(CONFIG, 6).model_dump_json(include={"cohorts"})
 
 
 def test_three_rows_are_too_few_for_a_line():
@@ -225,4 +225,4 @@ def test_three_rows_are_too_few_for_a_line():
 def test_tables_that_steps_keep_for_themselves_are_not_published(tmp_path):
     for place in ("a/survival", "a/survival/.kept/fit-survival"):
         write_table(result_rows([{"cohort": "a", "measure": "hazard ratio"}], "survival/cox"), tmp_path / place / "cox.tsv")  # fmt: skip
-    assert list(result_tables(tmp_path, "core")) == ["a/survival/cox"]
+    assert list(result_files(tmp_path, "core")) == ["a/survival/cox"]

@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from faceage_bio.core.config import check_config
+from faceage_bio.core.config import Config, check_config
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.result_tables import TABLES
 from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.core.tables import write_table
-from faceage_bio.release.bundle import result_tables
+from faceage_bio.release.bundle import result_files
 from faceage_bio.report import figures, words
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.places import ASSOCIATION, FULL_ONLY, PHOTOS, SURVIVAL, not_in_core, runs
@@ -241,7 +242,7 @@ def test_a_second_opinion_is_told_with_its_limits(study, tmp_path):
     assert re.search(r"difference of Harrell&#39;s C.*?−0.03.*?0.004.*?88.*?41", table, re.DOTALL)
     assert "limits of agreement −6.5 to +11.5 years (n = 90)" in page
     config = config_of(["one"])
-    config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}
+    config.cohorts["one"] = Cohort(photos="photos", manifest="manifest.tsv")
     photos = photo_page(collect(write_study(tmp_path, ["one"], opinion=True)), config, [CARD])
     assert "median, years" in photos
     assert "2.34" in photos
@@ -362,9 +363,9 @@ LEFT_OUT = {
 }  # fmt: skip
 
 
-def sections_config(sections: str) -> dict:
+def sections_config(sections: str) -> Config:
     content = {"cohorts": {"a": {"face_ages": "f.tsv"}}, "report": {"sections": sections}}
-    return check_config(content).model_dump(mode="json")
+    return check_config(content)
 
 
 def test_the_default_is_core_in_a_study_and_in_the_demo():
@@ -434,5 +435,5 @@ def test_publishing_leaves_the_tables_of_an_earlier_full_run_where_they_are(tmp_
         path = Path(tmp_path / f"{place}.tsv")
         path.parent.mkdir(parents=True, exist_ok=True)
         write_table(pd.DataFrame({"cohort": ["a"], "n": [12]}), path)
-    assert set(result_tables(tmp_path, "core")) == {"a/survival/cox"}
-    assert set(result_tables(tmp_path, "full")) == {"a/survival/cox", "a/survival/subgroups"}
+    assert set(result_files(tmp_path, "core")) == {"a/survival/cox"}
+    assert set(result_files(tmp_path, "full")) == {"a/survival/cox", "a/survival/subgroups"}

@@ -170,14 +170,14 @@ def test_a_bundle_with_a_word_for_a_number_is_refused(zips):
 
 def test_of_several_cohorts_those_that_take_part_are_told_of(results, tmp_path):
     config = config_of(["c", "d"], survival={"curves": CURVES}, pooling={"reference_cohorts": ["d"], "overlapping": [["c", "d"]], "moderators": {"year": {"c": 2012, "d": 2019}}})  # fmt: skip
-    config["report"]["cohorts"] = {"c": "Patients", "d": "Controls"}
+    config.report.cohorts = {"c": "Patients", "d": "Controls"}
     members, _ = site_members(results["north"], "north", ["c"], Known(), config, [CARD], 6, KEY)
     (tmp_path / "north.zip").write_bytes(zipped(members))
     told = read_bundle(tmp_path / "north.zip").config
-    assert list(told["cohorts"]) == ["c"]
-    assert told["report"]["cohorts"] == {"c": "Patients"}
-    assert told["pooling"]["reference_cohorts"] == told["pooling"]["overlapping"] == []
-    assert told["pooling"]["moderators"] == {"year": {"c": 2012}}
+    assert list(told.cohorts) == ["c"]
+    assert told.report.cohorts == {"c": "Patients"}
+    assert told.pooling.reference_cohorts == told.pooling.overlapping == []
+    assert told.pooling.moderators == {"year": {"c": 2012}}
 
 
 def test_a_manifest_that_lacks_a_part_is_told_by_it(zips):
@@ -212,8 +212,9 @@ def test_settings_of_pooling_can_be_given(zips, tmp_path):
 
 def test_sites_have_controls_of_their_own_and_cohorts_of_a_site_may_share_them(zips):
     def of(*cohorts, reference=()):
-        config = {"cohorts": {name: {} for name in cohorts}, "acceleration": {"fit_in": "reference"}}
-        return replace(read_bundle(zips[0]), config=config | {"pooling": {"reference_cohorts": reference}})
+        pooling = {"reference_cohorts": list(reference)}
+        config = config_of(cohorts, acceleration={"fit_in": "reference"}, pooling=pooling)
+        return replace(read_bundle(zips[0]), config=config)
 
     assert _fit_in([of("a", "healthy", reference=["healthy"]), of("b")]) == "cohort"
     assert _fit_in([of("a", "b", "healthy", reference=["healthy"]), of("c")]) == "reference"

@@ -9,6 +9,7 @@ import pytest
 from faceage_bio.core.columns import LEDGER_COLUMNS
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
+from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.intake.cohort.ledger import flow, with_totals
 from faceage_bio.release.rule import midpoint, release
 from faceage_bio.report import history
@@ -185,7 +186,7 @@ def test_what_did_not_run_is_grey_and_there():
 
 def test_the_strip_adds_the_cohorts_and_leads_to_the_flow():
     config = config_of(["one", "two"])
-    config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}
+    config.cohorts["one"] = Cohort(photos="photos", manifest="manifest.tsv")
     both = pd.concat([FLOW, FLOW.assign(cohort="two")])
     cells = strip(study(ledger__flow=both), config)
     assert [n for n, _, _ in cells] == ["288", "280", "240", "228", "228"]
@@ -359,7 +360,7 @@ def test_key_results_of_a_cohort_whose_face_ages_do_not_follow_age_are_marked():
 
 def test_weights_are_unverified_until_reference_ages_were_matched():
     config = config_of(["one"])
-    config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}
+    config.cohorts["one"] = Cohort(photos="photos", manifest="manifest.tsv")
     matched = CARD | {"verified": {"n": 40, "largest": 2.1e-05, "reference_sha256": "cd" * 32}}
     layout = f"FaceAge layout, origin not verified (SHA-256 {CARD['sha256'][:8]})"
     for card, state, words in ((CARD, CAUTION, layout), (matched, OK, "40 crops matched within 2e-05 years")):
@@ -516,7 +517,7 @@ def test_a_damaged_record_is_no_run_and_is_not_overwritten(tmp_path):
 
 def test_the_record_holds_no_path():
     config = config_of(["one"], report={"governance": EVIL})
-    config["cohorts"]["one"]["face_ages"] = "/home/anna/patients/faces.tsv"
+    config.cohorts["one"].face_ages = "/home/anna/patients/faces.tsv"
     text = str(record(config=config))
     assert "anna" not in text
     assert "faces.tsv" not in text
@@ -530,7 +531,7 @@ def test_the_pages_escape_levels_and_every_check_leads_somewhere(tmp_path):
     config = config_of(["one"])
     assert "<script>alert" not in (page := association_page(tables, config, [CARD]))
     assert "Löwe &lt;script&gt;" in page
-    config["cohorts"]["one"] |= {"photos": "photos", "face_ages": None}
+    config.cohorts["one"] = Cohort(photos="photos", manifest="manifest.tsv")
     text = index_page(tables, config, [CARD], run=history.keep(record(), tmp_path))
     assert "<script>alert" not in text
     assert "First run: nothing to compare with." in text

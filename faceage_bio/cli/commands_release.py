@@ -140,7 +140,7 @@ def publish(
             f"{target}: the bundle that it replaces is rounded to {earlier}, this one to {k}. Who has both can narrow counts down: "
             "withdraw the earlier one, if it has left."
         )
-    files, log = write(results, target, known, settings.model_dump(mode="json"), cards, k, secret)
+    files, log = write(results, target, known, settings, cards, k, secret)
     mark_local(results)
     for row in log[log.counts_rounded + log.statistics_redacted > 0].itertuples():
         print(f"{row.table}: {_done(row)}")
@@ -217,7 +217,7 @@ def export(
     folder, known, cards = study_to_release(results, [], config)
     secret = load_key(key or default_key_path("fingerprints.key"), [folder, output])
     members, log = site_members(
-        folder, site, cohort, known, config.model_dump(mode="json"), cards, rounding or config.release.rounding, secret
+        folder, site, cohort, known, config, cards, rounding or config.release.rounding, secret
     )  # fmt: skip
     for row in log.itertuples():
         print(f"{row.table}: {row.rows} rows, {_done(row)}")

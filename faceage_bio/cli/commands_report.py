@@ -193,24 +193,25 @@ def render_report(
     from faceage_bio.report import pages
     from faceage_bio.report.figure_files import write_figures
     from faceage_bio.report.history import keep, record, since_freeze
-    from faceage_bio.report.provenance import Provenance, read_provenance
+    from faceage_bio.report.provenance import Provenance, read_provenance, settings_that_ran
     from faceage_bio.report.table_files import write_tables
     from faceage_bio.report.tables_by_place import collect
 
     check_unchanged([*tables, *ledger])
-    config, found = whole.model_dump(mode="json"), collect(tables)
+    found, provenance = collect(tables), read_provenance(tables)
     cards = [read_json(card) for card in model_card]
-    run = keep(record(found, config), output / "history") | {"plan": since_freeze(config)}
+    run = keep(record(found, whole), output / "history") | {"plan": since_freeze(whole)}
     write_json(run, output / "run.json")
-    files = read_provenance(tables).files
     made = {
-        name: page(found, config, cards, Provenance(files), run=run) for name, page in pages.RENDERERS.items()
+        name: page(found, whole, cards, Provenance(provenance.files), run=run)
+        for name, page in pages.RENDERERS.items()
     }
     for name, text in made.items():
         write_text(text, output / name)
     (output / "figures").mkdir(parents=True, exist_ok=True)
     figures = write_figures(made, output / "figures")
-    written = write_tables(found, [read_ledger(path) for path in ledger], config, output / "tables")
+    ran, _ = settings_that_ran(whole, provenance.records())
+    written = write_tables(found, [read_ledger(path) for path in ledger], ran, output / "tables")
     print(f"{output}: {len(made)} pages, {len(figures)} files of figures, {len(written)} tables")
 
 

@@ -109,12 +109,12 @@ def freeze(configfile: ConfigFile) -> None:
     from faceage_bio.report.history import SHA
     from faceage_bio.report.history import freeze as freeze_plan
 
-    config = load_config(configfile).model_dump(mode="json")
+    config = load_config(configfile)
     frozen = freeze_plan(config)
     for one in planned(config):
         if one.role != EXPLORATORY:
             print(f"  {one.role}: {one.question}, exposure {one.exposure}, adjustment {one.adjustment}")
-    print(f"Frozen on {frozen['date']}: {config['study']['frozen']}, SHA-256 {frozen[SHA]}")
+    print(f"Frozen on {frozen['date']}: {config.study.frozen}, SHA-256 {frozen[SHA]}")
     if read := frozen["outcomes_read"]:
         print(f"Outcomes had been read already: {', '.join(read)}. The summary page says so.")
 

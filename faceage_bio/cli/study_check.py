@@ -65,7 +65,7 @@ def check_study(configfile: Path, time_photos: int = 0) -> None:
         with _collected(problems):
             unreadable = _check_photos(config, tables, say)
     with _collected(problems):  # whether the analysis plan is frozen, and what was changed since
-        say(since_freeze(config.model_dump(mode="json"))["sentence"])
+        say(since_freeze(config)["sentence"])
     weights = _weights(config, tables, problems)
     size = _size(config, tables)
     if tables is not None:

@@ -118,7 +118,7 @@ class Step:
                 for file in written:  # what an optional table is needed for may not be there
                     table = identified(made[Path(file).stem], participants)
                     if PLAN[0] in self.uses:
-                        table = with_roles(table, Path(file).stem, resolved.model_dump(mode="json"))
+                        table = with_roles(table, Path(file).stem, resolved)
                     if output is not None:
                         write_table(table, output / file)
             if key and output is not None and written:

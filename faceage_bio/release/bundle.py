@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 
 import pandas as pd
 
+from faceage_bio.core.config import Config, check_config
 from faceage_bio.core.errors import PrivacyError
 from faceage_bio.core.kept import FOLDER
 from faceage_bio.core.records import check_unchanged, version
@@ -33,6 +34,7 @@ from faceage_bio.release.rule import changes, release
 from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.pages import RENDERERS
 from faceage_bio.report.places import runs
+from faceage_bio.report.provenance import read_provenance, settings_that_ran
 from faceage_bio.report.table_files import rendered
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.report.words import without_folders
@@ -47,7 +49,7 @@ manifest.json tells what was rounded and redacted, config, models, and the SHA-2
 
 
 def publish(
-    results: Path, target: Path, known: Known, config: Mapping, cards: Sequence[dict], k: int, key: bytes
+    results: Path, target: Path, known: Known, config: Config, cards: Sequence[dict], k: int, key: bytes
 ) -> tuple[list[str], pd.DataFrame]:
     """Write the bundle; all of it, or nothing, however the command ends.
 
@@ -56,7 +58,7 @@ def publish(
     results : the folder of a finished run
     target : a folder, or a file ending in .zip; one that an earlier run published is replaced
     known : whose identifiers, file names and dates are looked for, and the words that may stand in tables
-    config : the study's whole config, as the pages are rendered with
+    config : of the study; the pages are rendered with the settings that the tables were made with
     cards : of the models
     k : rounding of counts; 1 for public data
     key : of the fingerprints of the study's data; it stays at the site
@@ -80,12 +82,13 @@ def publish(
         raise PrivacyError(
             f"{target}: there is something else, which publishing would replace. Expected nothing there, or an earlier bundle. Name a new folder or a file ending in .zip."
         )
-    told = released_config(config, k)
+    tables = result_files(results, config.report.sections)
+    told = released_config(config_that_ran(config, tables), k)
     if known.vocabulary:
         known |= vocabulary(told, cards)
     with building_folder(target) as building:
         bundle = building / "bundle"
-        log = _write_tables(results, bundle, told)
+        log = _write_tables(tables, bundle, told)
         write_pages(bundle, told, cards)
         made = {"data": fingerprints(results, key), "tables": log.to_dict("records")}
         write_json(provenance(told, cards, k) | made | {"files": _hashes(bundle)}, bundle / MANIFEST)
@@ -107,32 +110,34 @@ def is_ours(target: Path) -> bool:
     return (target / MANIFEST).is_file() or (target.is_dir() and not any(target.iterdir()))
 
 
-def provenance(config: Mapping, cards: Sequence[dict], k: int) -> dict:
+def provenance(config: Config, cards: Sequence[dict], k: int) -> dict:
     """What every manifest tells: version, rounding, weights, and the hash of the released config."""
     models = {card["name"]: card.get("sha256") for card in cards}
-    return {"faceage_bio": version(), "rounding": k, "models": models, "config": digest_of(config)}
-
-
-def released_config(config: Mapping, k: int) -> dict:
-    """The config without paths: a cohort's file is "given" or none, another and a model its name."""
-    cohorts = {
-        name: {key: "given" if isinstance(value, str) else value for key, value in dict(cohort).items()}
-        for name, cohort in config["cohorts"].items()
+    return {
+        "faceage_bio": version(),
+        "rounding": k,
+        "models": models,
+        "config": digest_of(config.model_dump(mode="json")),
     }
-    models = [Path(model).name for model in config["models"]]
-    told = {"cohorts": cohorts, "models": models, "results_dir": "results", "release": {"rounding": k}}
-    return without_folders(dict(config)) | told
 
 
-def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
+def released_config(config: Config, k: int) -> Config:
+    """The config without paths: a cohort's file is "given" or none, another and a model its name."""
+    content = without_folders(config.model_dump(mode="json"))
+    for cohort in content["cohorts"].values():
+        cohort.update({key: "given" for key, value in cohort.items() if isinstance(value, str)})
+    models = [Path(model).name for model in config.models]
+    told = {"models": models, "results_dir": "results", "release": {"rounding": k}}
+    return check_config(content | told)
+
+
+def result_files(results: Path, sections: str) -> dict[str, Path]:
     """Every result table of a run by its place; under ``core`` none that an earlier run with ``full`` left behind.
 
     Raises
     ------
     PrivacyError
         A table that is not in `results.tables`.
-    TableError
-        A table that is not what its step wrote.
     """
     places = {
         path.relative_to(results).with_suffix("").as_posix(): path
@@ -146,15 +151,32 @@ def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
             f"nothing was published, because {len(unknown)} table(s) are not declared: {', '.join(unknown[:10])}. "
             "Expected those of the list only. Declare them in faceage_bio/core/results/result_tables.py, as result tables or as tables that never leave."
         )
-    wanted = [place for place in places if is_declared(place) and runs(key_of(place), sections)]
-    check_unchanged(places[place] for place in wanted)
-    return {place: read_table(places[place]) for place in wanted}
+    return {
+        place: path for place, path in places.items() if is_declared(place) and runs(key_of(place), sections)
+    }
 
 
-def _write_tables(results: Path, bundle: Path, config: Mapping) -> pd.DataFrame:
+def result_tables(files: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
+    """The tables of these files.
+
+    Raises
+    ------
+    TableError
+        A table that is not what its step wrote.
+    """
+    check_unchanged(files.values())
+    return {place: read_table(path) for place, path in files.items()}
+
+
+def config_that_ran(config: Config, files: Mapping[str, Path]) -> Config:
+    """The config with the settings that these tables were made with, by their records."""
+    return settings_that_ran(config, read_provenance(list(files.values())).records())[0]
+
+
+def _write_tables(files: Mapping[str, Path], bundle: Path, config: Config) -> pd.DataFrame:
     """The released tables into a new folder; what was done to each."""
-    exact = result_tables(results, config["report"]["sections"])
-    released = release(exact, config["release"]["rounding"])
+    exact = result_tables(files)
+    released = release(exact, config.release.rounding)
     write_released(released, bundle / "tables")
     return changes(exact, released)
 
@@ -166,19 +188,19 @@ def write_released(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
         write_table(table.assign(**counts.convert_dtypes()), folder / f"{place}.tsv")
 
 
-def write_pages(bundle: Path, config: Mapping, cards: Sequence[dict]) -> None:
+def write_pages(bundle: Path, config: Config, cards: Sequence[dict]) -> None:
     """Everything else, from the released tables of a bundle alone."""
     tables = collect(sorted((bundle / "tables").glob("*/**/*.tsv")), released=True)
     pages = {name: page(tables, config, list(cards), internal=False) for name, page in RENDERERS.items()}
     files = {name: page.encode() for name, page in pages.items()}
     files |= {f"tables/{name}": made for name, made in rendered(tables, config, internal=False).items()}
-    files[ABOUT] = README.format(version=version(), k=config["release"]["rounding"]).encode()
+    files[ABOUT] = README.format(version=version(), k=config.release.rounding).encode()
     for name, content in files.items():
         write_bytes(content, bundle / name)
     write_figures(pages, bundle / "figures", pdf=False)
 
 
-def _not_of_tables(bundle: Path, config: Mapping, cards: Sequence[dict]) -> list[Finding]:
+def _not_of_tables(bundle: Path, config: Config, cards: Sequence[dict]) -> list[Finding]:
     """Files whose bytes are not those that the bundle's tables give: nothing can hide there that is not in a table."""
     with TemporaryDirectory() as folder:
         again = Path(folder) / "again"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from faceage_bio.core.columns import COHORT, POOLED
+from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode, in_words
 from faceage_bio.report import words
 from faceage_bio.report.flow import box_of, cohort_flow
@@ -101,7 +102,7 @@ class Check:
         return SIGNS[self.state]
 
 
-def all_checks(tables: ReportTables, config: dict, cards: Sequence[dict] = ()) -> list[Check]:
+def all_checks(tables: ReportTables, config: Config, cards: Sequence[dict] = ()) -> list[Check]:
     """Every check, the weakest point first; one that did not run leads to the list of what was not run."""
     found = [
         follows_age(tables, config),
@@ -151,7 +152,7 @@ class Correlation:
     error: float  # mean absolute error, years; NaN where unknown
 
 
-def correlations(tables: ReportTables, config: dict) -> list[Correlation]:
+def correlations(tables: ReportTables, config: Config) -> list[Correlation]:
     """Observed and expected correlation of each cohort whose table tells them.
 
     Expected: slope and residual spread of the released ages of the published model, at the cohort's standard deviation of age.
@@ -186,12 +187,12 @@ def _spread_of_age(tables: ReportTables, cohort: str) -> float | None:
     return float(known.iloc[0]) if len(known) and known.iloc[0] > 0 else None
 
 
-def cohorts_off_age(tables: ReportTables, config: dict) -> list[str]:
+def cohorts_off_age(tables: ReportTables, config: Config) -> list[str]:
     """Cohorts whose face ages follow chronological age less than those of the published model would, by the upper 99% bound."""
     return [one.cohort for one in correlations(tables, config) if one.upper < one.expected]
 
 
-def follows_age(tables: ReportTables, config: dict) -> Check:
+def follows_age(tables: ReportTables, config: Config) -> Check:
     """Whether face age rises with chronological age as that of the published model does."""
     found = correlations(tables, config)
     link = place("ages")
@@ -210,10 +211,10 @@ def follows_age(tables: ReportTables, config: dict) -> Check:
     return Check(FOLLOWS_AGE, PROBLEM if off else OK, told, place("ages", worst.cohort), reached)
 
 
-def weights(config: dict, cards: Sequence[dict]) -> Check:
+def weights(config: Config, cards: Sequence[dict]) -> Check:
     """Whether it is known where the model's weights come from."""
     name, link = "Origin of the weights", place("model")
-    given = all(cohort.get("face_ages") for cohort in config["cohorts"].values())
+    given = all(cohort.face_ages for cohort in config.cohorts.values())
     if given or not cards:
         return Check(name, NOT_RUN, "face ages were given" if given else "no model card", link)
     card = cards[0]
@@ -235,14 +236,14 @@ def _graded(value: float, limits: tuple[float, float]) -> str:
     return PROBLEM if value >= limits[1] else CAUTION if value >= limits[0] else OK
 
 
-def _rows(tables: ReportTables, analysis: str, name: str, config: dict) -> pd.DataFrame:
+def _rows(tables: ReportTables, analysis: str, name: str, config: Config) -> pd.DataFrame:
     """The rows of the study's cohorts, in the order of the config."""
-    rows, cohorts = tables.get(analysis, name), list(config["cohorts"])
+    rows, cohorts = tables.get(analysis, name), list(config.cohorts)
     own = rows[rows[COHORT].isin(cohorts)]
     return own.sort_values(COHORT, key=lambda names: names.map(cohorts.index), kind="stable")
 
 
-def age_dependence(tables: ReportTables, config: dict) -> Check:
+def age_dependence(tables: ReportTables, config: Config) -> Check:
     """Whether age acceleration still depends on age."""
     name, link = "Age dependence", place("definitions")
     rows = _rows(tables, "acceleration", "summary", config)
@@ -257,9 +258,9 @@ def age_dependence(tables: ReportTables, config: dict) -> Check:
     return Check(name, _graded(abs(r), CORRELATION), said, link, abs(r) / CORRELATION[1])
 
 
-def proportional_hazards(tables: ReportTables, config: dict) -> Check:
+def proportional_hazards(tables: ReportTables, config: Config) -> Check:
     """Whether hazard ratios of face age are constant over the follow-up."""
-    name, alpha = "Proportional hazards", config["survival"]["alpha"]
+    name, alpha = "Proportional hazards", config.survival.alpha
     rows = _rows(tables, "survival", "proportional_hazards", config)
     of_age = rows[rows["term"].isin(["face_age", "GLOBAL"])]
     least = of_age.groupby(COHORT, sort=False)["p_value"].min().dropna()
@@ -277,7 +278,7 @@ def proportional_hazards(tables: ReportTables, config: dict) -> Check:
     return Check(name, CAUTION if helped else PROBLEM, f"not proportional in {told}; {after}", link, 1)
 
 
-def events_per_variable(tables: ReportTables, config: dict) -> Check:
+def events_per_variable(tables: ReportTables, config: Config) -> Check:
     """Whether there are enough events for the variables of the Cox models that were estimated."""
     name, rows = "Events per variable", _rows(tables, "survival", "cox", config)
     rows = rows[(rows["term"] == "face_age") & (rows["adjustment"] != "unadjusted")]
@@ -301,7 +302,7 @@ def events_per_variable(tables: ReportTables, config: dict) -> Check:
     return Check(name, state, said, place("cox", cohort), EVENTS[1] / max(fewest, 0.1))
 
 
-def missing_data(tables: ReportTables, config: dict) -> Check:
+def missing_data(tables: ReportTables, config: Config) -> Check:
     """How much is missing of the variables of Table 1, of exposures and of the covariates of models."""
     name, link = "Missing data", place("table-one")
     rows = _rows(tables, "phenotype", "table_one", config)
@@ -323,9 +324,9 @@ def missing_data(tables: ReportTables, config: dict) -> Check:
     return Check(name, _graded(share, MISSING), said, link, share / MISSING[1])
 
 
-def _incomplete(tables: ReportTables, config: dict) -> Iterator[tuple[float, float, str, str]]:
+def _incomplete(tables: ReportTables, config: Config) -> Iterator[tuple[float, float, str, str]]:
     """Share and number of participants whom models leave out for what is missing, of what, and where."""
-    for cohort in config["cohorts"]:
+    for cohort in config.cohorts:
         boxes = cohort_flow(tables, cohort)
         followed, full = (box_of(boxes, "subject", stage) for stage in ("survival", "full model"))
         if followed and full and followed.n > 0:
@@ -338,10 +339,10 @@ def _incomplete(tables: ReportTables, config: dict) -> Iterator[tuple[float, flo
             yield 1 - n / came.n, came.n - n, what, cohort
 
 
-def site_and_camera(tables: ReportTables, config: dict) -> Check:
+def site_and_camera(tables: ReportTables, config: Config) -> Check:
     """Whether sites (and cameras, where a column tells them) differ in age acceleration, in the hazard ratio or in their batches."""
-    name, by = "Site and camera", config["survival"]["heterogeneity_by"]
-    columns = [column for column in ("site", *CAMERAS) if column in config["phenotype"]["factors"]]
+    name, by = "Site and camera", config.survival.heterogeneity_by
+    columns = [column for column in ("site", *CAMERAS) if column in config.phenotype.factors]
     tests, sites = tables.get("phenotype", "tests"), _rows(tables, "survival", "sites", config)
     tests = tests[tests["term"].isin(columns) & (tests["adjustment"] != "unadjusted")]
     sites = sites[(sites["measure"] == "interaction chi-square") & (sites["step"] == "+ age")]
@@ -375,7 +376,7 @@ def site_and_camera(tables: ReportTables, config: dict) -> Check:
     return Check(name, state, "; ".join(said), found[0][2] if found else place("comparisons"), reached)
 
 
-def fairness(tables: ReportTables, config: dict) -> Check:
+def fairness(tables: ReportTables, config: Config) -> Check:
     """Whether bias, mean absolute error or spread of face age differ between subgroups of the same age."""
     name, link = "Fairness", place("fairness")
     rows = tables.get("fairness", "fairness")
@@ -418,10 +419,10 @@ def _difference(row: pd.Series) -> str:
     return f"{FAIR[row['measure']]} {size} at the same age ({row['factor']}: {row['group']}, {where})"
 
 
-def validity_range(tables: ReportTables, config: dict) -> Check:
+def validity_range(tables: ReportTables, config: Config) -> Check:
     """How many participants are of ages in which the model was tested."""
     name, link = "Validity range", place("definitions")
-    low, high = config["acceleration"]["valid_ages"]
+    low, high = config.acceleration.valid_ages
     rows = _rows(tables, "acceleration", "sensitivity", config)
     most = {
         one: rows[rows["excluded"] == one].groupby(COHORT, sort=False)["n"].max() for one in ("none", "ages")
@@ -433,7 +434,7 @@ def validity_range(tables: ReportTables, config: dict) -> Check:
     inside, everybody = n["ages"].sum(), n["none"].sum()
     least, cohort = min(zip(n["ages"] / n["none"], n.index, strict=True))
     said = f"{100 * inside / everybody:.0f}% of participants within the ages tested ({low:g}–{high:g} years)"
-    if len(config["cohorts"]) > 1:
+    if len(config.cohorts) > 1:
         said += f"; fewest in {cohort} ({100 * least:.0f}%)"
     return Check(name, _graded(1 - least, OUTSIDE), said, link, (1 - least) / OUTSIDE[1])
 

@@ -4,6 +4,8 @@ import pandas as pd
 
 from faceage_bio.analyses.survival.gene_hazards import question_of
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
+from faceage_bio.core.config import Config
+from faceage_bio.core.settings.settings_genes import Expression
 from faceage_bio.intake.rna.gene_sets import shipped_sets
 from faceage_bio.report import figures
 from faceage_bio.report.figure_files import Picture
@@ -32,14 +34,14 @@ ESTIMATES = [
 ]
 
 
-def sensitivity_section(tables: ReportTables, name: str, config: dict) -> list[dict]:
+def sensitivity_section(tables: ReportTables, name: str, config: Config) -> list[dict]:
     """One part per analysis; the headline gene in front, the other genes below."""
     table = tables.get("expression", "sensitivity", name)
-    return [_part(own, analysis, config["expression"]) for analysis, (own,) in by_analysis(table)]
+    return [_part(own, analysis, config.expression) for analysis, (own,) in by_analysis(table)]
 
 
-def _part(table: pd.DataFrame, analysis: str, settings: dict) -> dict:
-    gene = settings["panel"][0]
+def _part(table: pd.DataFrame, analysis: str, settings: Expression) -> dict:
+    gene = settings.panel[0]
     folds = table[table.measure.isin([FOLD, MEDIATED])]
     own = folds[folds.term == gene]
     shown = own[own.measure == FOLD].assign(kind=gene)
@@ -53,7 +55,7 @@ def _part(table: pd.DataFrame, analysis: str, settings: dict) -> dict:
         "rows": own.assign(held=own.covariates.map(covariates)).to_dict("records"),
         "figure": figures.forest(shown, "variant", [(gene, VERMILLION)], 0, title),
         "left_out": left_out_sentence(table, gene),
-        "mediation": mediation_sentence(own, settings["mediator"]),
+        "mediation": mediation_sentence(own, settings.mediator),
         "variants": variants,
         "genes": [(term, [rows.get(variant) for variant in variants]) for term, rows in others.items()],
     }
@@ -137,7 +139,7 @@ def _line(bins: pd.DataFrame) -> tuple[float, float]:
     return slope, float(level - slope * centre)
 
 
-def gene_cards(tables: ReportTables, name: str, config: dict) -> list[dict]:
+def gene_cards(tables: ReportTables, name: str, config: Config) -> list[dict]:
     """Cards of each analysis; every number is read from the cohort's tables."""
     binned, panel, varied = tables.several("expression", name, "partial_residuals", "panel", "sensitivity")
     deaths = tables.get("survival", "gene_panel", name)

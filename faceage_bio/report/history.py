@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 import faceage_bio
+from faceage_bio.core.config import Config
 from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.records import read_record
 from faceage_bio.core.tables import digest_of, read_json, write_json
@@ -29,23 +30,23 @@ NO_ANALYSIS = (
 SHA = "sha256"  # key of a frozen plan
 
 
-def record(tables: ReportTables, config: dict) -> dict:
+def record(tables: ReportTables, config: Config) -> dict:
     """The headline of a run: estimates and counts as the pages print them, settings, fingerprints. No person's data, no path."""
     return {
         "date": date.today().isoformat(),
         "version": faceage_bio.__version__,
         "data": tables.fingerprint,
-        "configuration": digest_of(config)[:12],
+        "configuration": digest_of(config.model_dump(mode="json"))[:12],
         "estimates": dict(estimates(tables, config)),
         "counts": dict(counts(tables, config)),
-        "settings": dict(flat_settings(config)),
+        "settings": dict(flat_settings(config.model_dump(mode="json"))),
     }
 
 
-def estimates(tables: ReportTables, config: dict) -> Iterator[tuple[str, str]]:
+def estimates(tables: ReportTables, config: Config) -> Iterator[tuple[str, str]]:
     """The rows of the first screen by name, and as text."""
-    gene = config["expression"]["panel"][0]
-    for name in config["cohorts"]:
+    gene = config.expression.panel[0]
+    for name in config.cohorts:
         cox, panel = tables.get("survival", "cox", name), tables.get("expression", "panel", name)
         own = cox[(cox["term"] == "face_age") & (cox["exposure"] == "face_age")]
         rows = own[own["adjustment"] == "age"]
@@ -70,9 +71,9 @@ def _told(what: str, rows: pd.DataFrame, digits: int) -> Iterator[tuple[str, str
             yield what, f"{number(row.estimate, digits)} ({interval(row.ci_lower, row.ci_upper, digits)})"
 
 
-def counts(tables: ReportTables, config: dict) -> Iterator[tuple[str, str]]:
+def counts(tables: ReportTables, config: Config) -> Iterator[tuple[str, str]]:
     """The boxes of each cohort's flow as the page prints them."""
-    for name in config["cohorts"]:
+    for name in config.cohorts:
         for chain in flow.cohort_flow(tables, name).values():
             for box in chain:
                 yield f"{name}: {box.title}", count(box.n)
@@ -162,8 +163,8 @@ def _records(folder: Path) -> Iterator[tuple[int, dict]]:
             yield place, found
 
 
-def freeze(config: Mapping) -> dict:
-    """Record the plan of a config (as JSON holds it), where `study.frozen` says.
+def freeze(config: Config) -> dict:
+    """Record the plan of a config, where `study.frozen` says.
 
     Returns
     -------
@@ -175,7 +176,7 @@ def freeze(config: Mapping) -> dict:
     RunError
         Another plan is frozen there.
     """
-    path = Path(config["study"]["frozen"])
+    path = Path(config.study.frozen)
     if path.exists():
         frozen = read_frozen(path)
         if changes := moved(frozen, {"settings": _settings(config)}, "settings"):
@@ -188,7 +189,7 @@ def freeze(config: Mapping) -> dict:
     made = {
         "date": date.today().isoformat(),
         "version": faceage_bio.__version__,
-        "outcomes_read": outcomes_read(Path(config["results_dir"])),
+        "outcomes_read": outcomes_read(Path(config.results_dir)),
         "settings": _settings(config),
     }
     made |= {SHA: digest_of(made)}
@@ -220,7 +221,7 @@ def read_frozen(path: Path) -> dict:
     return found
 
 
-def since_freeze(config: Mapping) -> dict:
+def since_freeze(config: Config) -> dict:
     """What the summary says of the plan.
 
     Returns
@@ -228,7 +229,7 @@ def since_freeze(config: Mapping) -> dict:
     dict
         ``sentence``, ``date``, and ``changes``: (setting, frozen, now).
     """
-    path = Path(config["study"]["frozen"])
+    path = Path(config.study.frozen)
     if not path.exists():
         told = "Analysis plan: not frozen (command freeze), so that it is not shown to precede the results."
         return {"sentence": told, "date": "", "changes": []}
@@ -242,10 +243,10 @@ def since_freeze(config: Mapping) -> dict:
     return {"sentence": told, "date": frozen["date"], "changes": changes}
 
 
-def _settings(config: Mapping) -> dict[str, str]:
+def _settings(config: Config) -> dict[str, str]:
     """Every setting that can change an estimate; of files whether they are given, of models the name."""
-    named = dict(config) | {"models": [Path(model).name for model in config["models"]]}
-    told = dict(flat_settings({"model": "; ".join(named.pop("models"))} | named))
+    model = "; ".join(Path(model).name for model in config.models)
+    told = dict(flat_settings({"model": model} | config.model_dump(mode="json", exclude={"models"})))
     return {
         name: "given" if value.startswith("file ") else value
         for name, value in told.items()

@@ -7,6 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
+from faceage_bio.core.config import Config
 from faceage_bio.core.settings.settings_study import ADDED, GENES, SURVIVAL
 from faceage_bio.report import table_rows as select
 from faceage_bio.report import words
@@ -78,7 +79,7 @@ def plain(cell: Cell) -> str:
     return cell if isinstance(cell, str) else "".join(cell)
 
 
-def journal_tables(tables: ReportTables, config: Mapping, rounding: int = 1) -> list[JournalTable]:
+def journal_tables(tables: ReportTables, config: Config, rounding: int = 1) -> list[JournalTable]:
     """Every table for which the study has rows.
 
     Parameters
@@ -87,7 +88,7 @@ def journal_tables(tables: ReportTables, config: Mapping, rounding: int = 1) -> 
     config : the study's whole config
     rounding : of the counts in ``tables``, which the notes state; 1 where they are exact
     """
-    cohorts = list(config["cohorts"])
+    cohorts = list(config.cohorts)
     made: list[JournalTable | None] = [
         _table_one_by_cohort(tables, cohorts),
         *(_table_one(tables, name) for name in cohorts),
@@ -200,7 +201,7 @@ def _unknown(parts: Sequence[pd.DataFrame]) -> Iterator[tuple[str, list[str]]]:
         yield "Unknown", [count(n) for n in numbers]
 
 
-def _cox(tables: ReportTables, config: Mapping) -> JournalTable | None:
+def _cox(tables: ReportTables, config: Config) -> JournalTable | None:
     rows, left_out = [], []
     heads = ("Adjusted for", "HR (95% CI)", "p", "n", "Events")
     for name in select.names_of(config):
@@ -225,7 +226,7 @@ def _cox(tables: ReportTables, config: Mapping) -> JournalTable | None:
     )
 
 
-def _comparisons(tables: ReportTables, config: Mapping) -> JournalTable | None:
+def _comparisons(tables: ReportTables, config: Config) -> JournalTable | None:
     rows, left_out = [], []
     heads = ("Comparison", "n", "Difference (95% CI)", "p", "Difference (95% CI)", "p", "q", "Adjusted for")
     for name in select.names_of(config):
@@ -276,7 +277,7 @@ def _gene_panel(tables: ReportTables, cohort: str) -> JournalTable | None:
     return _made(f"gene_panel_{cohort}", title, heads, rows, notes, spanners)
 
 
-def _meta_analysis(tables: ReportTables, config: Mapping) -> JournalTable | None:
+def _meta_analysis(tables: ReportTables, config: Config) -> JournalTable | None:
     """The forests of the pages as a table: each pooled estimate below those of its cohorts."""
     heads = (
         "Cohort",
@@ -308,9 +309,9 @@ def _meta_analysis(tables: ReportTables, config: Mapping) -> JournalTable | None
     return _made("meta_analysis", "Estimates by cohort and pooled over cohorts", heads, rows, notes)
 
 
-def _key_results(tables: ReportTables, config: Mapping) -> JournalTable | None:
+def _key_results(tables: ReportTables, config: Config) -> JournalTable | None:
     heads = ("Cohort", "Adjusted for", "Estimate (95% CI)", "p", "q", "n", "Events", "Unadjusted (95% CI)")
-    gene = config["expression"]["panel"][0]
+    gene = config.expression.panel[0]
     rows: list[Row] = []
 
     def add(head: Cell, keys: Sequence[Key], digits: int, p: Callable[[float], str] = p_value) -> None:

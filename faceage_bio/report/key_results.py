@@ -8,6 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.core.columns import POOLED
+from faceage_bio.core.config import Config
 from faceage_bio.core.settings.settings_study import ADDED, EXPLORATORY, GENES, SURVIVAL
 from faceage_bio.report import flow, words
 from faceage_bio.report import table_rows as select
@@ -80,7 +81,7 @@ def _raw(row: Mapping | None, digits: int) -> str:
     return "–" if row is None or pd.isna(row["estimate"]) else value(row, digits)
 
 
-def key_results(tables: ReportTables, config: dict, doubted: Sequence[str] = ()) -> list[Question]:
+def key_results(tables: ReportTables, config: Config, doubted: Sequence[str] = ()) -> list[Question]:
     """The questions of the analysis plan that a result table answers, and the usual ones that it does not name; the primary one first.
 
     Parameters
@@ -88,13 +89,13 @@ def key_results(tables: ReportTables, config: dict, doubted: Sequence[str] = ())
     doubted : cohorts whose rows are marked, because their face ages do not follow chronological age
     """
     ask = {SURVIVAL: _survival, GENES: _gene, ADDED: _added}
-    participants = {name: _participants(tables, name) for name in config["cohorts"]}
+    participants = {name: _participants(tables, name) for name in config.cohorts}
     rounded = tables.rounded(config)
     found = []
     for one in select.key_questions(tables, config):
         if one.keys:
             question, rows = ask.get(one.plan.question, _comparison)(one, tables), []
-            pooled = set(participants) - set(config["pooling"]["reference_cohorts"])
+            pooled = set(participants) - set(config.pooling.reference_cohorts)
             own = pooled & {row.cohort for row in question.rows}
             for row in question.rows:
                 n_of = _all_of([participants[name] for name in _of(row, own, participants)], rounded)
@@ -103,7 +104,7 @@ def key_results(tables: ReportTables, config: dict, doubted: Sequence[str] = ())
     return found
 
 
-def not_answered(tables: ReportTables, config: dict) -> list[str]:
+def not_answered(tables: ReportTables, config: Config) -> list[str]:
     """The planned questions without a result, in words."""
     return [
         f"{one.plan.question}{f', {one.what}' if one.what else ''} ({one.plan.role})"

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import faceage_bio
-from faceage_bio.core.settings.settings_report import rounding_of
+from faceage_bio.core.config import Config
 from faceage_bio.report import figures, sections_fairness, sections_photos, sections_readers, words
 from faceage_bio.report.checklists import checklists
 from faceage_bio.report.figure_files import Figures, Page, Picture
@@ -63,27 +63,27 @@ METHODS = {
 }  # fmt: skip
 
 
-def _summary(tables: ReportTables, config: dict, cards: list[dict], run: dict | None) -> dict:
+def _summary(tables: ReportTables, config: Config, cards: list[dict], run: dict | None) -> dict:
     """Participant flow, key results, figures, checks, methods in brief, limitations."""
-    lists = checklists(tables, bool(config["report"]["governance"]))
+    lists = checklists(tables, bool(config.report.governance))
     return summary(tables, config, cards, run) | {"checklists": lists}
 
 
-def _associations(tables: ReportTables, config: dict, *_: object) -> dict:
+def _associations(tables: ReportTables, config: Config, *_: object) -> dict:
     """What is associated with age acceleration: exposures, disease, genes."""
     found, bands = association_sections(tables, config), tables.get("acceleration", "age_bands")
     drawn = len(bands) and bands.face_age_mean.notna().any()
     return {
-        "cohorts": [_association_cohort(tables, name, config) for name in config["cohorts"]],
-        "bands_figure": figures.age_bands(bands, list(config["cohorts"])) if drawn else Picture(),
-        "people": [participants_section(tables, name, config) for name in config["cohorts"]],
+        "cohorts": [_association_cohort(tables, name, config) for name in config.cohorts],
+        "bands_figure": figures.age_bands(bands, list(config.cohorts)) if drawn else Picture(),
+        "people": [participants_section(tables, name, config) for name in config.cohorts],
         "associations": found
         | {
             "compared": any(scope["any"] for scope in found["scopes"]),
             "specified": any(scope["summary"] for scope in found["scopes"]),
         },
         "fairness": sections_fairness.section(tables, config),
-        "rna_rules": rule_words(config["expression"]["quality"]),
+        "rna_rules": rule_words(config.expression.quality),
         "variants_published": PUBLISHED,
         "why_these": why_these(config),
         "pooled": meta_analysis_section(tables, config, survival=False),
@@ -91,16 +91,16 @@ def _associations(tables: ReportTables, config: dict, *_: object) -> dict:
     }
 
 
-def _survival(tables: ReportTables, config: dict, *_: object) -> dict:
+def _survival(tables: ReportTables, config: Config, *_: object) -> dict:
     """Whether face age is associated with overall survival."""
     return {
-        "cohorts": [_survival_cohort(tables, name, config) for name in config["cohorts"]],
+        "cohorts": [_survival_cohort(tables, name, config) for name in config.cohorts],
         "readers": sections_readers.section(tables, config),
         "pooled": meta_analysis_section(tables, config, survival=True),
     }
 
 
-def _photos(tables: ReportTables, config: dict, cards: list[dict], _: object) -> dict:
+def _photos(tables: ReportTables, config: Config, cards: list[dict], _: object) -> dict:
     """Which photos were usable, why others were not, and how they measure; no photo and no name."""
     found = sections_photos.section(tables, config)
     robust = sections_fairness.section(tables, config)
@@ -111,7 +111,7 @@ def _photos(tables: ReportTables, config: dict, cards: list[dict], _: object) ->
         "fairness": robust,
         "statuses": sections_photos.STATUSES,
         "has_model": bool(cards),
-        "made": sections_photos.made(config["faceage"]),
+        "made": sections_photos.made(config.faceage),
     }
 
 
@@ -147,7 +147,7 @@ def templates() -> Environment:
 def render(
     page: str,
     tables: ReportTables,
-    config: dict,
+    config: Config,
     cards: list[dict],
     provenance: Provenance | None = None,
     *,
@@ -167,15 +167,16 @@ def render(
     provenance, citations = provenance or Provenance(), Citations()
     drawn = Figures(provenance.names)
     told = about(tables, provenance, config, cards)
+    config = told["settings"]
     content = CONTENTS[page](tables, config, cards, run)
-    names = list(config["cohorts"])
-    given = [name for name, cohort in config["cohorts"].items() if cohort.get("face_ages")]
+    names = list(config.cohorts)
+    given = [name for name, cohort in config.cohorts.items() if cohort.face_ages]
     of_cohorts = page in (ASSOCIATION, SURVIVAL)
     text = templates().get_template(f"{page}.j2").render(
         page=page, page_name=page.partition(".")[0], page_titles=PAGES, not_run_id=NOT_RUN, switch=names if of_cohorts and len(names) > 1 else [],
-        title=config["report"]["title"], governance=config["report"]["governance"], today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
+        title=config.report.title, governance=config.report.governance, today=date.today().isoformat(), fingerprint=told["config_hash"][:12],
         version=faceage_bio.__version__, cards=cards, synthetic=any(card.get("synthetic") for card in cards), internal=internal,
-        rounding=rounding_of(config), not_in_core=not_in_core(page, config),
+        rounding=config.release.rounding, not_in_core=not_in_core(page, config),
         given=given, photographed=len(given) < len(names),
         style=Markup((TEMPLATES / "style.css").read_text()), script=Markup("\n".join((TEMPLATES / name).read_text() for name in SCRIPTS)),
         gene_ids=PageGenes.of(tables).packed if of_cohorts else "",
@@ -190,15 +191,15 @@ RENDERERS: dict[str, Callable[..., Page]] = {page: partial(render, page) for pag
 index_page, association_page, survival_page, photo_page = RENDERERS.values()
 
 
-def _sections(page: str, config: dict, content: dict) -> dict:
+def _sections(page: str, config: Config, content: dict) -> dict:
     """The sections of a page: those with content, the others as one line each; none of the summary."""
     if page not in SECTIONS:
         return {}
-    exposures = ", ".join(words.term(name).replace("_", " ") for name in config["phenotype"]["exposures"])
-    named = {"exposures": words.first_upper(exposures), "cause": config["survival"]["cause_of_interest"]}
+    exposures = ", ".join(words.term(name).replace("_", " ") for name in config.phenotype.exposures)
+    named = {"exposures": words.first_upper(exposures), "cause": config.survival.cause_of_interest}
     titles = {section.name: section.title.format(**named) for section in SECTIONS[page]}
     full, empty = shown(SECTIONS[page], content)
-    asked = [one for one in empty if runs(one.table, config["report"]["sections"])]
+    asked = [one for one in empty if runs(one.table, config.report.sections)]
     return {
         "titles": titles,
         "main_sections": [one for one in full if not one.more],
@@ -214,10 +215,10 @@ def only_known_links(page: str) -> str:
     return LINK.sub(lambda link: link[0] if link[1] in known else f'<a href="#{NOT_RUN}"', page)
 
 
-def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
+def _association_cohort(tables: ReportTables, name: str, config: Config) -> dict:
     return {
         "name": name,
-        "face_age_figure": face_age_figure(tables, [name], list(config["cohorts"])),
+        "face_age_figure": face_age_figure(tables, [name], list(config.cohorts)),
         "points": bool(len(tables.get("acceleration", "acceleration"))),
         "summary": tables.get("acceleration", "summary", name).to_dict("records"),
         **_agreement(tables, name),
@@ -233,7 +234,7 @@ def _association_cohort(tables: ReportTables, name: str, config: dict) -> dict:
     }
 
 
-def _survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
+def _survival_cohort(tables: ReportTables, name: str, config: Config) -> dict:
     found = definition_section(tables, name, config) | survival_cohort(tables, name, config)
     why = {"curves": found["curves_why"], "has_competing": found["competing_why"]}
     return found | {

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from faceage_bio.core.config import Config
+
 INDEX, ASSOCIATION, SURVIVAL, PHOTOS = "index.html", "association.html", "survival.html", "photos.html"
 PAGES = {INDEX: "Summary", ASSOCIATION: "Associations", SURVIVAL: "Survival", PHOTOS: "Photo quality"}
 NOT_RUN = "not-run"
@@ -146,9 +148,9 @@ def runs(table: str, sections: str) -> bool:
     return sections == "full" or table not in _TABLES
 
 
-def not_in_core(page: str, config: dict) -> list[str]:
+def not_in_core(page: str, config: Config) -> list[str]:
     """Headings of what this config's `report.sections` leaves out of a page."""
-    if config["report"]["sections"] == "full":
+    if config.report.sections == "full":
         return []
     return [heading for heading, tables in FULL_ONLY.items() if _page_of(tables) == page]
 

@@ -7,6 +7,7 @@ believed only if it holds the hash of the file.
 
 import platform
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 from markupsafe import Markup
+from pydantic import TypeAdapter, ValidationError
 
 from faceage_bio.core.columns import COHORT, POOLED
+from faceage_bio.core.config import Config, fields_of
 from faceage_bio.core.records import FOLDER, file_of, read_record, version
 from faceage_bio.core.results.reasons import NOT_ESTIMATED
 from faceage_bio.core.tables import digest_of, sha256_of
@@ -206,29 +209,40 @@ def _inputs(record: dict | None, known: dict[str, File]) -> list[dict]:
     return shown + [many[6] | {"more": len(many) - 6} for many in kinds.values() if len(many) > 6]
 
 
-def settings_that_ran(settings: dict, records: Iterable[dict]) -> tuple[dict, list[str]]:
-    """The settings as the steps were given them, and in words where that is not what the config says.
+def settings_that_ran(config: Config, records: Iterable[dict]) -> tuple[Config, list[str]]:
+    """The config with the settings that the steps were given, of files the names alone; and in words where they differ from the config's.
 
     Where a step left no record, the config is all there is; the page then says so.
 
     Parameters
     ----------
-    settings : dict
-        The config's sections.
     records : iterable of dict
         Of the steps whose tables the page shows.
     """
-    ran, differ = deepcopy(settings), {}
+    of_config = _settings_of(config)
+    ran, differ = deepcopy(of_config), {}
     for record in records:
-        for place, value in record.get("settings", {}).items():
+        for place, value in words.without_folders(record.get("settings", {})).items():
             *way, last = place.split(".")
-            section, given = _within(ran, way), _within(settings, way)
-            if last in section and section[last] != value:  # 10 and 10.0 are one
-                section[last] = value
+            given = _within(of_config, way)
+            if last in given and given[last] != value:  # 10 and 10.0 are one
                 differ[place] = (
                     f"{place}: the config says {given[last]}, {record['command']} ran with {value}"
                 )
-    return ran, list(differ.values())
+                with suppress(ValidationError):  # a value of another version is told in words alone
+                    _, section, name = fields_of(place)[0]
+                    TypeAdapter(section.model_fields[name].annotation).validate_python(value)
+                    _within(ran, way)[last] = value
+    sections = {}
+    for name, content in ran.items():
+        with suppress(ValidationError):
+            sections[name] = type(getattr(config, name)).model_validate(content)
+    return config.model_copy(update=sections), list(differ.values())
+
+
+def _settings_of(config: Config) -> dict[str, dict]:
+    """The sections as JSON holds them, without those that name files."""
+    return words.without_folders(config.model_dump(mode="json", exclude=NOT_SHOWN))
 
 
 def _within(settings: dict, way: Sequence[str]) -> dict:
@@ -323,16 +337,15 @@ class Ran:
         return covariates(self.said(table, column, **wanted))
 
 
-def about(tables: ReportTables, provenance: Provenance, config: dict, cards: Sequence[dict]) -> dict:
-    """What the templates of methods, limits and software need; ``settings`` are those that the steps ran with."""
-    given = {key: words.without_folders(value) for key, value in config.items() if key not in NOT_SHOWN}
+def about(tables: ReportTables, provenance: Provenance, config: Config, cards: Sequence[dict]) -> dict:
+    """What the templates need to tell methods, limits and software; ``settings`` is the config with those that the steps ran with."""
     records = provenance.records()
-    settings, differ = settings_that_ran(given, records)
+    settings, differ = settings_that_ran(config, records)
     ran = Ran(tables)
     return {
         "ran": ran,
         "settings": settings,
-        "settings_given": given,
+        "settings_given": _settings_of(config),
         "differ": differ,
         "records": records,
         "n_unrecorded": sum(one.record is None for one in provenance.files.values()),
@@ -340,7 +353,7 @@ def about(tables: ReportTables, provenance: Provenance, config: dict, cards: Seq
         "seeds": _seeds(records),
         "software": _software(records),
         "sources": provenance.sources(),
-        "config_hash": digest_of(config),
+        "config_hash": digest_of(config.model_dump(mode="json")),
         "provenance": provenance,
         "tables": tables,
     }
@@ -423,11 +436,11 @@ def _plain(text: str) -> str:
     return str(Text.from_latex(text))
 
 
-def limits(ran: Ran, cards: Sequence[dict], settings: dict) -> list[tuple[str, str]]:
+def limits(ran: Ran, cards: Sequence[dict], settings: Config) -> list[tuple[str, str]]:
     """Pairs of title and sentence, in the order of reading; those of a stage only if it ran."""
     faceage = any(card.get("kind") == "faceage" for card in cards)
     simulated = any(card.get("synthetic") for card in cards)
-    low = settings["acceleration"]["valid_ages"][0]
+    low = settings.acceleration.valid_ages[0]
     has_acceleration = ran.has("acceleration/summary") or ran.has("acceleration/definitions")
     repeats = ran.has("acceleration/reliability")
     every = [

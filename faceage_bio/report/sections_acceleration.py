@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from faceage_bio.core.config import Config
 from faceage_bio.core.errors import TableError
 from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
@@ -84,14 +85,14 @@ def draw_corrected_slopes(table: pd.DataFrame) -> Picture:
     return to_svg(alt.vconcat(*charts), label)
 
 
-def definition_section(tables: ReportTables, name: str, config: dict) -> dict:
+def definition_section(tables: ReportTables, name: str, config: Config) -> dict:
     """Rows and figures of a cohort's definitions, its validity flags and its repeated photos."""
     bands, attenuation, validity, definitions, reliability = tables.several(
         "acceleration", name, "definition_bands", "attenuation", "sensitivity", "definitions", "reliability"
     )
     return {
         "definitions": _side_by_side(definitions),
-        "definition_figure": _curves(bands, config["acceleration"]["fit_in"]),
+        "definition_figure": _curves(bands, config.acceleration.fit_in),
         **_hazards(tables.get("acceleration", "definition_hazards", name), definitions, name),
         "validity": _validity(validity),
         "validity_figure": _validity_forest(validity),

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from faceage_bio.core.config import Config
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
@@ -115,7 +116,7 @@ def draw_decisions(rows: pd.DataFrame, titles: list[str]) -> Picture:
     return to_svg(alt.hconcat(*panels, spacing=18), "Net benefit by threshold probability")
 
 
-def added_value_section(tables: ReportTables, name: str, config: dict) -> dict:
+def added_value_section(tables: ReportTables, name: str, config: Config) -> dict:
     """Per question: sentence, measures of both models and their difference, figures."""
     found = tables.several("survival", name, "added_value", "calibration", "decision_curve")
     rows = found[0]

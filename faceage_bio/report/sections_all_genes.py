@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from faceage_bio.core.config import Config
 from faceage_bio.intake.rna.gene_ids import ensembl_of
 from faceage_bio.report import plot
 from faceage_bio.report.figure_files import Picture
@@ -177,9 +178,11 @@ class Column:
     digits: int = 2
 
 
-def identifier_of(kind: str, name: str, analysis: str, config: dict) -> str:
+def identifier_of(kind: str, name: str, analysis: str, config: Config) -> str:
     """An element's id that no name of a user stands in."""
-    return f"{kind}-{list(config['cohorts']).index(name) + 1}-{hashlib.sha256(analysis.encode()).hexdigest()[:6]}"
+    return (
+        f"{kind}-{list(config.cohorts).index(name) + 1}-{hashlib.sha256(analysis.encode()).hexdigest()[:6]}"
+    )
 
 
 @dataclass(frozen=True)

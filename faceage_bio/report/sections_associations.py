@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.columns import COHORT, POOLED
+from faceage_bio.core.config import Config
 from faceage_bio.report import table_rows as select
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
@@ -156,7 +157,7 @@ def draw_balance(table: pd.DataFrame) -> Picture:
     return to_svg(chart, "Standardised differences before and after matching")
 
 
-def association_sections(tables: ReportTables, config: dict) -> dict:
+def association_sections(tables: ReportTables, config: Config) -> dict:
     """What the template of the comparisons shows, for each cohort and for all together."""
 
     def get(name: str) -> pd.DataFrame:
@@ -252,7 +253,7 @@ def e_value_sentence(pairs: Sequence[dict]) -> str:
     )
 
 
-def group_section(tables: ReportTables, config: dict) -> dict:
+def group_section(tables: ReportTables, config: Config) -> dict:
     """Cancer against controls over all cohorts: rows, and the sentence of the first screen."""
     groups = tables.get("phenotype", "groups")
     return {
@@ -261,7 +262,7 @@ def group_section(tables: ReportTables, config: dict) -> dict:
     }
 
 
-def phenotype_section(tables: ReportTables, name: str, config: dict) -> dict:
+def phenotype_section(tables: ReportTables, name: str, config: Config) -> dict:
     """A cohort's exposures, one at a time."""
     table = tables.get("phenotype", "phenotypes", name)
     return {"phenotypes": _both(table), "phenotype_figure": _figure(_forest, table)}

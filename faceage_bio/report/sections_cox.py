@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from faceage_bio.core.config import Config
 from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, forest, reference_line, to_svg
@@ -23,7 +24,7 @@ STEPS = [("adjusted for age", VERMILLION), ("adjusted for all covariates", BROWN
 WIDEST = (0.05, 20.0)  # hazard ratios beyond are cut off
 
 
-def sequential_models_section(tables: ReportTables, name: str, config: dict) -> dict:
+def sequential_models_section(tables: ReportTables, name: str, config: Config) -> dict:
     """The headline, the sequentially adjusted models and the comparison of both ages."""
     found = tables.several("survival", name, "cox", "age_comparison", "type_one_error")
     cox, comparison, errors = map(words.with_models, found)
@@ -228,7 +229,7 @@ def draw_choices(rows: pd.DataFrame) -> Picture:
     return forest(shown, "people", STEPS, 1, title, logarithmic=True)
 
 
-def hazard_sections(tables: ReportTables, name: str, config: dict) -> dict:
+def hazard_sections(tables: ReportTables, name: str, config: Config) -> dict:
     """Proportional hazards, hazard curve, sites and sensitivity of one cohort."""
 
     def get(*names: str) -> list[pd.DataFrame]:
@@ -236,7 +237,7 @@ def hazard_sections(tables: ReportTables, name: str, config: dict) -> dict:
 
     over_time = get("proportional_hazards", "proportional_hazards_curve", "remedies")
     return {
-        **_proportional(*over_time, config["survival"]["alpha"]),
+        **_proportional(*over_time, config.survival.alpha),
         **_curve(*get("hazard_curve_tests", "hazard_curve", "hazard_curve_histogram")),
         **_sites(*get("sites")),
         **_sensitivity(*get("sensitivity", "imputed")),
@@ -316,7 +317,7 @@ def _complete_and_imputed(imputed: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def subgroup_section(tables: ReportTables, name: str, config: dict) -> dict:
+def subgroup_section(tables: ReportTables, name: str, config: Config) -> dict:
     """Hazard ratios of age acceleration in each subgroup, and the tests that they differ: forest and table of one cohort."""
     table = tables.get("survival", "subgroups", name)
     table = table.assign(shown=[_shown(row) for row in table.itertuples()])
@@ -342,7 +343,7 @@ def _test(row) -> str:
     return f"{p_value(row.p_interaction)} ({p_value(row.q_interaction)})"
 
 
-def survival_cohort(tables: ReportTables, name: str, config: dict) -> dict:
+def survival_cohort(tables: ReportTables, name: str, config: Config) -> dict:
     """What the templates of one cohort's sections show; a section's keys are its own."""
     return {
         "name": name,

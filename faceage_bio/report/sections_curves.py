@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode, encode, in_words
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.report import plot, words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.plot import WIDTH, of_groups
@@ -162,7 +164,7 @@ def _median_lines(medians: Mapping[str, float], across: plot.Scale, up: plot.Sca
     )
 
 
-def curves_section(tables: ReportTables, name: str, config: dict, width: float = WIDTH) -> dict:
+def curves_section(tables: ReportTables, name: str, config: Config, width: float = WIDTH) -> dict:
     """Kaplan-Meier curves and what is read off them, one part for each declared grouping."""
     names = ("summary", "kaplan_meier", "at_risk")
     summary, curves, at_risk = map(words.with_ranges, tables.several("survival", name, *names))
@@ -187,7 +189,7 @@ def curves_section(tables: ReportTables, name: str, config: dict, width: float =
     return {"curves": parts, "curves_overall": everybody, "curves_why": why if not len(curves) else ""}
 
 
-def competing_section(tables: ReportTables, name: str, config: dict) -> dict:
+def competing_section(tables: ReportTables, name: str, config: Config) -> dict:
     """Cumulative incidence by group, Gray's tests and both kinds of hazard ratio."""
     names = ("competing_risks", "cumulative_incidence", "incidence_at_risk")
     rows, curves, at_risk = map(words.with_ranges, tables.several("survival", name, *names))
@@ -221,10 +223,10 @@ def competing_section(tables: ReportTables, name: str, config: dict) -> dict:
 
 
 def _groupings(
-    rows: pd.DataFrame, at_risk: pd.DataFrame, config: dict
+    rows: pd.DataFrame, at_risk: pd.DataFrame, config: Config
 ) -> Iterator[tuple[dict, pd.DataFrame]]:
     """What both kinds of curves show of each declared grouping that has rows, and these rows."""
-    for grouping in config["survival"]["curves"]:
+    for grouping in config.survival.curves:
         mine = rows[rows["grouping"] == grouping]
         if len(mine):
             tests = mine[mine["group"] == ""].to_dict("records")
@@ -288,10 +290,10 @@ def _incidence_lines(rows: pd.DataFrame, causes: list[str]) -> list[dict]:
     return lines
 
 
-def time_title(settings: dict) -> str:
+def time_title(settings: Survival) -> str:
     """Title of the axis of time."""
-    zero = "the photo" if settings["time_zero"] == "photo" else settings["time_zero"].replace("_", " ")
-    landmark = settings["landmark_years"]
+    zero = "the photo" if settings.time_zero == "photo" else settings.time_zero.replace("_", " ")
+    landmark = settings.landmark_years
     return (
         f"Years after {zero}"
         if landmark is None
@@ -309,7 +311,7 @@ def _figure(
     part: dict,
     panels: Sequence[Panel],
     what: str,
-    config: dict,
+    config: Config,
     medians: Mapping[str, float] | None = None,
     width: float = WIDTH,
 ) -> Picture:
@@ -321,7 +323,7 @@ def _figure(
     numbers = at_risk[at_risk["grouping"] == part["grouping"]]
     numbers = numbers.assign(shown=[count(n) for n in numbers["at_risk"]])[["group", "years", "shown"]]
     label = f"{what} {part['title']} with 95% confidence bands, censoring ticks and numbers at risk"
-    time, drawn = time_title(config["survival"]), mine.reindex(columns=CURVE)
+    time, drawn = time_title(config.survival), mine.reindex(columns=CURVE)
     return step_curves(drawn, numbers, order, panels, time, label, medians=medians, width=width)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.columns import POOLED
+from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import SPARSE, decode, in_words
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
@@ -83,9 +84,9 @@ def draw_change_by_step(rows: pd.DataFrame) -> Picture:
     return to_svg(chart, "Mean change of face age against the step of each condition, by group")
 
 
-def section(tables: ReportTables, config: dict) -> dict:
+def section(tables: ReportTables, config: Config) -> dict:
     """What the template needs: blocks (one per cohort and population; the first is open) and the stress test."""
-    cohorts = list(config["cohorts"])
+    cohorts = list(config.cohorts)
     names = [POOLED, *cohorts] if len(cohorts) > 1 else cohorts
     known = complete(tables.get("fairness", "fairness"))
     several = known[known["cohort"] != POOLED].groupby("population")["cohort"].nunique() > 1
@@ -99,7 +100,7 @@ def section(tables: ReportTables, config: dict) -> dict:
     by_cohort = dict(iter(stress.groupby("cohort")))
     tests = [_stress(name, by_cohort[name]) for name in names if name in by_cohort]
     sparse = bool(known["sparse"].any())
-    return {"blocks": blocks, "stress": tests, "settings": config["fairness"], "sparse": sparse}
+    return {"blocks": blocks, "stress": tests, "settings": config.fairness, "sparse": sparse}
 
 
 def complete(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,8 +6,10 @@ from typing import Any
 import pandas as pd
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP
+from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import SPARSE, decode
 from faceage_bio.core.results.row import by_cell
+from faceage_bio.core.settings.settings_genes import SampleQuality
 from faceage_bio.intake.rna.gene_sets import panel_reasons
 from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
@@ -68,10 +70,10 @@ def forest_by_exposure(
     return figures.forest(shown, "term", [*kinds.values()], 0, title, **style)
 
 
-def gene_section(tables: ReportTables, name: str, config: dict) -> dict:
+def gene_section(tables: ReportTables, name: str, config: Config) -> dict:
     """What the template shows of one cohort; every number is read from its tables."""
     panel, genes, errors = tables.several("expression", name, "panel", "genes", "type_one_error")
-    headline, page = config["expression"]["panel"][0], PageGenes.of(tables)
+    headline, page = config.expression.panel[0], PageGenes.of(tables)
     panels = dict(iter(panel.groupby("question", sort=False)))
     own = genes[genes.exposure == AGE_ACCELERATION]
     parts = []
@@ -116,14 +118,14 @@ def _leading(headline: str, rule: str, methods: list[dict]) -> str:
     )
 
 
-def why_these(config: dict) -> list[dict]:
+def why_these(config: Config) -> list[dict]:
     """Each declared gene with the reason and its source."""
-    settings = config["expression"]
+    settings = config.expression
     given = {
         symbol: {key: value for key, value in reason.items() if value}
-        for symbol, reason in settings["panel_reasons"].items()
+        for symbol, reason in settings.panel_reasons.items()
     }
-    return panel_reasons(settings["panel"], given).to_dict("records")
+    return panel_reasons(settings.panel, given).to_dict("records")
 
 
 def _model(genes: pd.DataFrame) -> dict:
@@ -134,7 +136,7 @@ def _model(genes: pd.DataFrame) -> dict:
     return row | {"held": words.covariates(row["covariates"]), "trend": next(iter(trend), "")}
 
 
-def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: dict, page: PageGenes) -> dict:
+def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: Config, page: PageGenes) -> dict:
     """Every gene of one analysis, with how many were found."""
     per = genes["per"].iloc[0] if len(genes) else ""
     second, other = words.second_method(genes.iloc[0]) if len(genes) else ("voom", "limma-voom")
@@ -152,7 +154,7 @@ def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: dict, page: Pa
     identifier = identifier_of("genes", cohort, analysis, config)
     apart = by_cell(genes["reason"], words.disagree).astype(bool)
     genes = genes.assign(disagree=apart)
-    part = all_genes(genes, config["expression"]["panel"], columns, axis, what, identifier, page)
+    part = all_genes(genes, config.expression.panel, columns, axis, what, identifier, page)
     counted = {
         "n_disagree": int(apart.sum()),
         "other": other,
@@ -213,7 +215,7 @@ def by_analysis(*tables: pd.DataFrame) -> Iterator[tuple[str, list[pd.DataFrame]
         yield analysis, [table[table["question"] == analysis] for table in tables]
 
 
-def quality_section(tables: ReportTables, name: str, config: dict) -> list[dict]:
+def quality_section(tables: ReportTables, name: str, config: Config) -> list[dict]:
     """RNA samples: what was found, which covariate loads on which component, batch."""
     found = tables.several("expression", name, "quality", "components", "confounding")
     return [{"analysis": analysis} | _quality_part(*own) for analysis, own in by_analysis(*found)]
@@ -256,16 +258,16 @@ def quality_sentence(summary: pd.DataFrame) -> str:
     return f"{said}. {'Sex was not inferred from RNA, because ' + why + '. ' if why else ''}".strip()
 
 
-def rule_words(quality: dict) -> str:
+def rule_words(quality: SampleQuality) -> str:
     """What becomes of which samples, by the config's section ``expression.quality``."""
     did = {"exclude": "excluded", "flag": "flagged", "ignore": "used as they are"}
     return ", ".join(
-        f"{words.reason(reason)}: {did[quality[key]['action']]}"
+        f"{words.reason(reason)}: {did[getattr(quality, key).action]}"
         for key, reason in (("outlier", "rna_outlier"), ("sex_mismatch", "sex_mismatch"))
     )
 
 
-def gene_set_section(tables: ReportTables, name: str, config: dict) -> list[dict]:
+def gene_set_section(tables: ReportTables, name: str, config: Config) -> list[dict]:
     """Sets of senescence genes: how much of each was measured, scores per participant, enrichment."""
     parts = []
     of_sets = tables.several("expression", name, "set_coverage", "set_associations", "gsea", "ora")
@@ -280,7 +282,7 @@ def gene_set_section(tables: ReportTables, name: str, config: dict) -> list[dict
                 "rows": side_by_side(found, ["term", "method"]),
                 "gsea": with_age(gsea),
                 "ora": with_age(ora),
-                "headline": config["expression"]["panel"][0],
+                "headline": config.expression.panel[0],
             }
         )
     return parts
@@ -317,9 +319,9 @@ def set_sentence(rows: pd.DataFrame) -> str:
     return f"{text}."
 
 
-def gene_survival_section(tables: ReportTables, name: str, config: dict) -> dict:
+def gene_survival_section(tables: ReportTables, name: str, config: Config) -> dict:
     """Genes and survival, per analysis: sentence, prespecified genes with their figure, all genes with theirs."""
-    declared, page, parts = config["expression"]["panel"], PageGenes.of(tables), []
+    declared, page, parts = config.expression.panel, PageGenes.of(tables), []
     for analysis, (panel, genes) in by_analysis(*tables.several("survival", name, "gene_panel", "genes")):
         identifier = identifier_of("gene-survival", name, analysis, config)
         found = _all_survival(genes, declared, f"{name}, {analysis}", identifier, page)

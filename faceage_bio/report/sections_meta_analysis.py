@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from faceage_bio.core.columns import POOLED
+from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import decode, encode, in_words
 from faceage_bio.report import figures, words
 from faceage_bio.report import table_rows as select
@@ -25,7 +26,7 @@ MOST_SENTENCES = 8  # on the heterogeneity of a forest's estimates; of more, tha
 INTERACTION = "cohort interaction chi-square"
 
 
-def meta_analysis_section(tables: ReportTables, config: Mapping, *, survival: bool) -> dict:
+def meta_analysis_section(tables: ReportTables, config: Config, *, survival: bool) -> dict:
     """What the section shows, of survival or of everything else."""
     estimates = _of_page(tables.get("meta_analysis", "estimates"), survival)
     pooled = estimates[estimates["cohort"] == POOLED]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.core.config import Config
 from faceage_bio.report import flow, plot, words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, reference_line, to_svg
@@ -183,9 +184,9 @@ def _straight(slope: float, intercept: float, across: plot.Scale, up: plot.Scale
     return plot.line(d, "var(--paper,#fff)", 4.5, 0.8) + plot.line(d, colour, 2.4)
 
 
-def participants_section(tables: ReportTables, name: str, config: dict) -> dict:
+def participants_section(tables: ReportTables, name: str, config: Config) -> dict:
     """Flow, Table 1 and distributions of one cohort."""
-    boxes = flow.cohort_flow(tables, name, given=bool(config["cohorts"][name].get("face_ages")))
+    boxes = flow.cohort_flow(tables, name, given=bool(config.cohorts[name].face_ages))
     spread = tables.get("phenotype", "distributions", name)
     drawn = len(spread) and spread["estimate"].notna().any()
     return {

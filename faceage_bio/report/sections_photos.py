@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from faceage_bio.core.config import Config
+from faceage_bio.core.settings.settings_photos import FaceAge, Quality
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import coloured, to_svg
@@ -111,12 +113,12 @@ class Line:
         return words.reason(self.reason) or "none"
 
 
-def section(tables: ReportTables, config: dict) -> dict:
+def section(tables: ReportTables, config: Config) -> dict:
     """What the template needs."""
-    names = [name for name, cohort in config["cohorts"].items() if cohort.get("photos")]
+    names = [name for name, cohort in config.cohorts.items() if cohort.photos]
     bins, quality, cohorts, shown = (
         tables.get("faceage", "photo_measures"),
-        config["faceage"]["quality"],
+        config.faceage.quality,
         [],
         [],
     )
@@ -131,7 +133,7 @@ def section(tables: ReportTables, config: dict) -> dict:
         "figure": _figure(cohorts, names),
         "measures": [one for one in shown if one["bins"]],
         "speeds": _speeds(tables.get("faceage", "photo_speed")),
-        "review": review_sentences(tables.get("faceage", "review"), config["review"]),
+        "review": review_sentences(tables.get("faceage", "review")),
         "uncertainty": _uncertainty(tables, names),
         "rules": rule_table(quality),
     }
@@ -259,38 +261,34 @@ def bin_label(lower: float, upper: float) -> str:
     return f"below {upper:,g}" if lower == 0 else f"{lower:,g} to {upper:,g}"
 
 
-def limits_of(rules: dict[str, str], quality: dict) -> str:
+def limits_of(rules: dict[str, str], quality: Quality) -> str:
     """The rules that look at a measure: "excluded below 60"."""
+    own = ((side, getattr(quality, name)) for name, side in rules.items())
     return ", ".join(
-        f"{DID[quality[name]['action']]} {side} {quality[name]['threshold']:g}"
-        for name, side in rules.items()
-        if quality[name]["action"] in DID
+        f"{DID[rule.action]} {side} {rule.threshold:g}" for side, rule in own if rule.action in DID
     )
 
 
-def rule_table(quality: dict) -> list[dict]:
+def rule_table(quality: Quality) -> list[dict]:
     """Each rule with what it does."""
-    units = words.UNITS_OF_RULES
     return [
-        rule | {"rule": words.reason(name), "threshold": f"{rule['threshold']:g}{units.get(name, '')}"}
-        for name, rule in quality.items()
+        {"rule": words.reason(name), "threshold": words.threshold(name, rule), "action": rule.action}
+        for name, rule in quality
     ]
 
 
-def made(settings: dict) -> list[tuple[str, str]]:
+def made(settings: FaceAge) -> list[tuple[str, str]]:
     """What an age depends on besides photo and model, in words."""
-    jitters = (
-        f"from {settings['jitters']} shifted and mirrored crops" if settings["jitters"] else "not requested"
-    )
-    found = f"{DETECTION[settings['detection']]}, probability at least {settings['min_probability']:g}"
+    jitters = f"from {settings.jitters} shifted and mirrored crops" if settings.jitters else "not requested"
+    found = f"{DETECTION[settings.detection]}, probability at least {settings.min_probability:g}"
     return [
-        ("Face detection", f"{found}; {FACE_CHOICE[settings['face_choice']]}"),
-        ("Face box beyond the photo", BOX_MODE[settings["box_mode"]]),
-        ("Resizing", f"to 160 × 160 pixels, {settings['resize']}"),
-        ("Precision", settings["precision"]),
-        ("Device requested", settings["device"]),
+        ("Face detection", f"{found}; {FACE_CHOICE[settings.face_choice]}"),
+        ("Face box beyond the photo", BOX_MODE[settings.box_mode]),
+        ("Resizing", f"to 160 × 160 pixels, {settings.resize}"),
+        ("Precision", settings.precision),
+        ("Device requested", settings.device),
         ("Uncertainty of one age", jitters),
-        ("Duplicate photos", DUPLICATES[settings["duplicates"]]),
+        ("Duplicate photos", DUPLICATES[settings.duplicates]),
     ]
 
 
@@ -311,7 +309,7 @@ def _uncertainty(tables: ReportTables, names: list[str]) -> list[dict]:
     return found
 
 
-def review_sentences(rows: pd.DataFrame, settings: dict) -> list[str]:
+def review_sentences(rows: pd.DataFrame) -> list[str]:
     """What reviewers of the photos did, and how far they agree."""
     if rows.empty:
         return []

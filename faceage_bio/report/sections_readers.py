@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from faceage_bio.core.config import Config
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
 from faceage_bio.report.plot import BETWEEN, GREY, INK, VERMILLION
@@ -65,9 +66,9 @@ def draw_areas_by_condition(rows: pd.DataFrame, conditions: list[str]) -> Pictur
     return to_svg(chart, f"AUC of {whose}")
 
 
-def section(tables: ReportTables, config: dict) -> dict:
+def section(tables: ReportTables, config: Config) -> dict:
     """What the page shows; ``ran`` is False where no readings table is given."""
-    settings = config["readers"]
+    settings = config.readers
     rows = tables.get("readers", "readers")
     if rows.empty:
         return {"ran": False, "settings": settings}
@@ -76,7 +77,7 @@ def section(tables: ReportTables, config: dict) -> dict:
         rows[rows["question"] == name]
         for name in ("cases", "areas", "conditions", "against the model", "decisions", "ages")
     )
-    conditions = [one for one in settings["conditions"] if one in set(areas["condition"])]
+    conditions = [one for one in settings.conditions if one in set(areas["condition"])]
     single = areas["rater"] == "reader"
 
     def by_status(found: pd.DataFrame, *statuses: str) -> dict[str, list[dict]]:

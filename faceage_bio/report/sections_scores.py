@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import NOT_ESTIMATED
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, to_svg
@@ -51,13 +52,13 @@ def draw_medians(table: pd.DataFrame, versions: list[str]) -> Picture:
     return to_svg(chart, "Median survival of each group by the age that the score was made with")
 
 
-def scores_section(tables: ReportTables, name: str, config: dict) -> dict:
+def scores_section(tables: ReportTables, name: str, config: Config) -> dict:
     """One block per definition."""
     scored, compared = tables.several("scores", name, "scored", "comparison")
     return {
         "scores": [
             _block(scored[scored["score"] == one], compared[compared["score"] == one])
-            for one in config["scores"]["definitions"]
+            for one in config.scores.definitions
             if (compared["score"] == one).any()
         ]
     }

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from faceage_bio.core.columns import AGE_ACCELERATION
+from faceage_bio.core.config import Config
 from faceage_bio.report import words
 from faceage_bio.report.sections_all_genes import FOUND
 from faceage_bio.report.sections_genes import TOGETHER, WITH_GAP, forest_by_exposure, side_by_side
@@ -17,14 +18,14 @@ SHORT = {
 }
 
 
-def single_cell_section(tables: ReportTables, name: str, config: dict) -> dict:
+def single_cell_section(tables: ReportTables, name: str, config: Config) -> dict:
     """What the template shows of one cohort, {} if it has no single cells; every number is read from its tables."""
     quality = tables.get("expression", "cell_quality", name)
     if not len(quality):
         return {}
     panel, genes, found = tables.several("expression", name, "panel", "genes", "composition")
     composition = side_by_side(found, ["term"])
-    headline = config["expression"]["panel"][0]
+    headline = config.expression.panel[0]
     counted = _quality(quality)
     types = [row["term"] for row in counted if row["profiles"]["all"]["estimate"]]
     return {

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION
+from faceage_bio.core.config import Config
 from faceage_bio.report.plot import VERMILLION, VIOLET
 from faceage_bio.report.sections_all_genes import FOUND
 from faceage_bio.report.sections_genes import forest_by_exposure, with_age
@@ -20,7 +21,7 @@ PUBLISHED = (
 )
 
 
-def variant_section(tables: ReportTables, name: str, config: dict) -> dict | None:
+def variant_section(tables: ReportTables, name: str, config: Config) -> dict | None:
     """What the template shows of one cohort, or None if it has no variants."""
     genes, common, quality = tables.several("variants", name, "genes", "common", "quality")
     if not len(genes):
@@ -31,7 +32,7 @@ def variant_section(tables: ReportTables, name: str, config: dict) -> dict | Non
     figure = forest_by_exposure(shown, KINDS, title, p=p_scientific, italic=True)
     own = genes[genes.outcome == AGE_ACCELERATION]
     return {
-        "sentences": sentences(own, per, config["expression"]["panel"][0]),
+        "sentences": sentences(own, per, config.expression.panel[0]),
         "figure": figure,
         "rows": side_by_side(genes),
         "common": with_age(common, "outcome"),

@@ -44,10 +44,10 @@ CHANGES = {
 }
 
 
-def describe_cohorts(tables: ReportTables, config: dict) -> list[dict]:
+def describe_cohorts(tables: ReportTables, config: Config) -> list[dict]:
     """A row for each cohort with a Table 1: name, who, n, age, share of women, face age, follow-up, deaths, and the link to Table 1."""
     found = []
-    for name in config["cohorts"]:
+    for name in config.cohorts:
         table = tables.get("phenotype", "table_one", name)
         rows = table[table["group"] == ALL]
         sizes = rows[rows["measure"] == "participants"]["n"]
@@ -57,7 +57,7 @@ def describe_cohorts(tables: ReportTables, config: dict) -> list[dict]:
         follow_up, deaths = _follow_up(tables.get("survival", "summary", name))
         levels = _levels(rows, "sex")
         women = levels.loc[levels["level"] == "female", "estimate"]
-        described = config["report"]["cohorts"].get(name)
+        described = config.report.cohorts.get(name)
         found.append(
             {
                 "name": name,
@@ -106,7 +106,7 @@ def _follow_up(rows: pd.DataFrame) -> tuple[str, str]:
     return told, count(one["n_events"])
 
 
-def summary(tables: ReportTables, config: dict, cards: Sequence[dict], run: dict | None) -> dict:
+def summary(tables: ReportTables, config: Config, cards: Sequence[dict], run: dict | None) -> dict:
     """What index.html.j2 shows.
 
     Parameters
@@ -148,22 +148,22 @@ def change_sentence(changes: dict) -> str:
     return f"Since the last run ({changes['since']}): {', '.join(parts)}."
 
 
-def strip(tables: ReportTables, config: dict) -> list[tuple[str, str, str]]:
+def strip(tables: ReportTables, config: Config) -> list[tuple[str, str, str]]:
     """From photos to follow-up, all cohorts together: (number, what, link); stages that did not run are not named.
 
     Rounded counts of several cohorts have no total.
     """
     rounded = tables.rounded(config)
-    if rounded and len(config["cohorts"]) > 1:
+    if rounded and len(config.cohorts) > 1:
         return []
-    flows = [flow.cohort_flow(tables, name) for name in config["cohorts"]]
+    flows = [flow.cohort_flow(tables, name) for name in config.cohorts]
 
     def total(unit: str, stage: str) -> float | None:
         boxes = [box for boxes in flows if (box := flow.box_of(boxes, unit, stage))]
         return sum(box.n for box in boxes) if boxes else None
 
     came, usable, events = total("photo", "intake"), total("photo", "face_age"), _deaths(tables)
-    given = all(cohort.get("face_ages") for cohort in config["cohorts"].values())
+    given = all(cohort.face_ages for cohort in config.cohorts.values())
     counted = not (rounded or usable is None or came is None)
     lost = f" ({count(came - usable)} excluded)" if counted else ""
     died = "" if events is None else f", {count(events)} deaths"
@@ -187,14 +187,14 @@ def _deaths(tables: ReportTables) -> float | None:
     return everyone["n_events"].sum(skipna=False) if len(everyone) else None
 
 
-def summary_figures(tables: ReportTables, config: dict) -> list[dict]:
+def summary_figures(tables: ReportTables, config: Config) -> list[dict]:
     """Up to four figures with title, caption, what they were made of and the place that tells more."""
     drawn = (_ages(tables, config), _curves(tables, config), _hazards(tables, config), _genes(tables, config))
     return [figure for figure in drawn if figure]
 
 
-def _ages(tables: ReportTables, config: dict) -> dict | None:
-    svg = face_age_figure(tables, list(config["cohorts"]), list(config["cohorts"]), PREVIEW)
+def _ages(tables: ReportTables, config: Config) -> dict | None:
+    svg = face_age_figure(tables, list(config.cohorts), list(config.cohorts), PREVIEW)
     if not svg:
         return None
     points, source = "Squares: numbers of participants", "phenotype/age_histogram"
@@ -204,7 +204,7 @@ def _ages(tables: ReportTables, config: dict) -> dict | None:
     return _figure(svg, "Face age and chronological age.", caption, place("ages"), source)
 
 
-def _curves(tables: ReportTables, config: dict) -> dict | None:
+def _curves(tables: ReportTables, config: Config) -> dict | None:
     """Tertiles of age acceleration (or the last declared grouping) in the cohort with most deaths."""
     summaries = tables.get("survival", "summary")
     if not len(summaries):
@@ -214,7 +214,7 @@ def _curves(tables: ReportTables, config: dict) -> dict | None:
         parts = [part for part in curves_section(tables, name, config, PREVIEW)["curves"] if part["figure"]]
         if parts:
             part = next((one for one in parts if one["title"] == "age acceleration"), parts[-1])
-            most = f", {name} (most events)" if len(config["cohorts"]) > 1 else ""
+            most = f", {name} (most events)" if len(config.cohorts) > 1 else ""
             title = f"Overall survival by {part['title']}{most}."
             caption = "Kaplan-Meier estimates with 95% CI; ticks: censoring; below: numbers at risk."
             sources = ("survival/kaplan_meier", "survival/at_risk")
@@ -233,7 +233,7 @@ def _figure(svg: str, title: str, caption: str, link: str, *tables: str, cohort:
     }
 
 
-def _hazards(tables: ReportTables, config: dict) -> dict | None:
+def _hazards(tables: ReportTables, config: Config) -> dict | None:
     cox = tables.get("survival", "cox")
     if not len(cox) or "step" not in cox:
         return None
@@ -243,8 +243,8 @@ def _hazards(tables: ReportTables, config: dict) -> dict | None:
         rows, how = rows.assign(label=rows["cohort"], kind=AGE_ADJUSTED), "adjusted for age"
     else:
         rows = rows.assign(label=[step_words(str(step)) for step in rows["step"]], kind=rows["cohort"])
-        survival = config["survival"]
-        full = dict.fromkeys(["age", *survival["sequential_adjustment"], *survival["covariates"]])
+        survival = config.survival
+        full = dict.fromkeys(["age", *survival.sequential_adjustment, *survival.covariates])
         how = f"sequentially adjusted (full: {', '.join(map(term, full))})"
     if not len(rows):
         return None
@@ -255,7 +255,7 @@ def _hazards(tables: ReportTables, config: dict) -> dict | None:
     return _figure(svg, "Face age and overall survival.", caption, place("cox"), "survival/cox")
 
 
-def _genes(tables: ReportTables, config: dict) -> dict | None:
+def _genes(tables: ReportTables, config: Config) -> dict | None:
     """The prespecified genes in the cohort (or cell type) with most samples."""
     panel = tables.get("expression", "panel")
     known = panel[panel["estimate"].notna() & (panel["exposure"] == "age_acceleration")]
@@ -281,9 +281,9 @@ def _per(rows: pd.DataFrame) -> str:
     return next((per for per in rows["per"] if per), "10 years")
 
 
-def _forest(rows: pd.DataFrame, config: dict, null: float, axis: str, **style: Any) -> Picture:
+def _forest(rows: pd.DataFrame, config: Config, null: float, axis: str, **style: Any) -> Picture:
     """Estimates by label, one colour per kind."""
-    colours = [*of_cohorts(list(config["cohorts"])).items(), (AGE_ADJUSTED, VERMILLION)]
+    colours = [*of_cohorts(list(config.cohorts)).items(), (AGE_ADJUSTED, VERMILLION)]
     return figures.forest(rows, "label", colours, null, axis, logarithmic=null == 1, width=PREVIEW, **style)
 
 
@@ -292,7 +292,7 @@ def key_result_lines(results: Path, config: Config) -> list[str]:
     places = [results / name / f"{table}.tsv" for name in config.cohorts for table in TABLES]
     places.append(results / POOLED / "meta_analysis" / "estimates.tsv")
     tables = collect([path for path in places if path.is_file()])
-    questions = key_results(tables, config.model_dump(mode="json"))
+    questions = key_results(tables, config)
     shown = [(one, [row for row in one.rows if not row.comparison]) for one in questions]
     width = max((len(row.label) for _, rows in shown for row in rows), default=0)
     lines = []

@@ -3,13 +3,13 @@
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from faceage_bio.core.columns import COHORT, PHOTO, SAMPLE, SUBJECT
-from faceage_bio.core.settings.settings_report import rounding_of
+from faceage_bio.core.config import Config
 from faceage_bio.core.tables import write_bytes
 from faceage_bio.core.user_files import harmless
 from faceage_bio.report import words
@@ -39,7 +39,7 @@ SPECIAL = {
 
 
 def write_tables(
-    tables: ReportTables, ledgers: Sequence[pd.DataFrame], config: Mapping, folder: Path
+    tables: ReportTables, ledgers: Sequence[pd.DataFrame], config: Config, folder: Path
 ) -> list[Path]:
     """Write the internal tables into a folder: exact numbers, INTERNAL in name and footer."""
     files = rendered(tables, config, internal=True)
@@ -62,7 +62,7 @@ def _listed(ledgers: Sequence[pd.DataFrame], identifier: str, statuses: Sequence
     return rows[[name.format(id=identifier) for name in COLUMNS]].drop_duplicates()
 
 
-def rendered(tables: ReportTables, config: Mapping, *, internal: bool) -> dict[str, bytes]:
+def rendered(tables: ReportTables, config: Config, *, internal: bool) -> dict[str, bytes]:
     """The bytes of every file by its name; the same tables give the same bytes.
 
     Parameters
@@ -72,7 +72,7 @@ def rendered(tables: ReportTables, config: Mapping, *, internal: bool) -> dict[s
     """
     from faceage_bio.report.word_table import word_table  # python-docx is loaded where a Word file is made
 
-    rounding = 1 if internal else rounding_of(config)
+    rounding = 1 if internal else config.release.rounding
     mark = INTERNAL if internal else ""
     files: dict[str, bytes] = {}
     for table in journal_tables(tables, config, rounding):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from faceage_bio.core.columns import COHORT, PER_SD, POOLED
+from faceage_bio.core.config import Config
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.core.results.row import answers
@@ -116,7 +117,7 @@ class Pools:
     pools: list[tuple[str, Pool]]
 
 
-def headline_pools(tables: ReportTables, config: Mapping) -> list[Pools]:
+def headline_pools(tables: ReportTables, config: Config) -> list[Pools]:
     """What the forests of the meta-analysis show: hazard ratios by adjustment, added value, exposures, prespecified genes, gene sets."""
     acceleration = {"exposure": "age_acceleration", "question": "expression"}
     hazards = pools(tables, "survival/cox", exposure="face_age")
@@ -149,9 +150,9 @@ def of_cohorts(row: Mapping) -> str:
     return f"Pooled, {row['cohorts']:.0f} cohorts"
 
 
-def names_of(config: Mapping) -> list[str]:
+def names_of(config: Config) -> list[str]:
     """The cohorts, and all of them together."""
-    return [*config["cohorts"], POOLED]
+    return [*config.cohorts, POOLED]
 
 
 def whom(cohort: str) -> str:
@@ -281,14 +282,14 @@ class KeyQuestion:
     keys: list[Key]
 
 
-def key_questions(tables: ReportTables, config: Mapping) -> list[KeyQuestion]:
+def key_questions(tables: ReportTables, config: Config) -> list[KeyQuestion]:
     """The questions that result tables answer, in the order of the analysis plan; those without a result have no keys."""
     found = []
     for plan in planned(config):
         if plan.question == SURVIVAL:
             found.append(KeyQuestion(plan, "", key_survival(tables, config, plan)))
         elif plan.question == GENES:
-            found.append(KeyQuestion(plan, config["expression"]["panel"][0], key_gene(tables, config)))
+            found.append(KeyQuestion(plan, config.expression.panel[0], key_gene(tables, config)))
         elif plan.question == ADDED:
             found.append(KeyQuestion(plan, *key_added_value(tables, config, plan)))
         else:
@@ -297,7 +298,7 @@ def key_questions(tables: ReportTables, config: Mapping) -> list[KeyQuestion]:
     return found
 
 
-def key_survival(tables: ReportTables, config: Mapping, plan: Planned) -> list[Key]:
+def key_survival(tables: ReportTables, config: Config, plan: Planned) -> list[Key]:
     """The planned hazard ratio, with the unadjusted one, in each cohort."""
     found = pooled_key(tables, "survival/cox", exposure=plan.exposure, adjustment=plan.adjustment)
     for name in names_of(config):
@@ -308,9 +309,9 @@ def key_survival(tables: ReportTables, config: Mapping, plan: Planned) -> list[K
     return found
 
 
-def key_gene(tables: ReportTables, config: Mapping) -> list[Key]:
+def key_gene(tables: ReportTables, config: Config) -> list[Key]:
     """The first prespecified gene in each cohort and cell type, with the fold change by the unadjusted age gap."""
-    gene = config["expression"]["panel"][0]
+    gene = config.expression.panel[0]
     wanted = {"term": gene, "exposure": "age_acceleration", "model": JOINT, "question": "expression"}
     found = pooled_key(tables, "expression/panel", **wanted)
     for name in names_of(config):
@@ -324,10 +325,10 @@ def key_gene(tables: ReportTables, config: Mapping) -> list[Key]:
     return found
 
 
-def key_comparisons(tables: ReportTables, config: Mapping, plan: Planned) -> dict[str, list[Key]]:
+def key_comparisons(tables: ReportTables, config: Config, plan: Planned) -> dict[str, list[Key]]:
     """The last group of the planned exposure in each cohort, or cancer and controls, by comparison."""
     found: dict[str, list[Key]] = {}
-    for name in (POOLED, *config["cohorts"]):
+    for name in (POOLED, *config.cohorts):
         last = {pair["adjusted"]["term"].partition(": ")[0]: pair for pair in comparisons(tables, name)}
         for term, pair in last.items():
             if term == plan.exposure:
@@ -343,7 +344,7 @@ def _compares(key: Key) -> bool:
     return not pd.isna(key.adjusted["estimate"]) or ": " in key.adjusted["term"]
 
 
-def key_added_value(tables: ReportTables, config: Mapping, plan: Planned) -> tuple[str, list[Key]]:
+def key_added_value(tables: ReportTables, config: Config, plan: Planned) -> tuple[str, list[Key]]:
     """What face age is added to, and the change of Harrell's C-index with the p of the likelihood-ratio test in each cohort."""
     found, base = [], ""
     for name in names_of(config):

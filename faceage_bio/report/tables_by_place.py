@@ -1,7 +1,7 @@
 """The tidy tables that a report is made of, known by their place {cohort}/{analysis}/{table}.tsv."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
+from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import in_words
 from faceage_bio.core.results.result_tables import TABLES, is_count
 from faceage_bio.core.results.row import FIRST, LAST, NUMBERS, by_cell, columns_of, is_result
@@ -39,9 +40,9 @@ class ReportTables:
     fingerprint: str = ""
     released: bool = False
 
-    def rounded(self, config: Mapping) -> bool:
+    def rounded(self, config: Config) -> bool:
         """Whether their counts are rounded, so that no sum or difference of them is that of the participants."""
-        return self.released and config["release"]["rounding"] > 1
+        return self.released and config.release.rounding > 1
 
     def get(self, analysis: str, name: str, cohort: str | None = None) -> pd.DataFrame:
         """A table, or an empty one with its columns if that stage did not run (for this cohort)."""

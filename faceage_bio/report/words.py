@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, SPARSE, decode
+from faceage_bio.core.settings.settings_photos import Quality, Rule
 from faceage_bio.core.tables import read_table
 
 # measures whose time is a span, not a point
@@ -217,13 +218,16 @@ def spoken(text: str) -> str:
     return text
 
 
-def quality_rules(quality: dict, action: str) -> str:
+def quality_rules(quality: Quality, action: str) -> str:
     """The rules with this action and their thresholds: "photo too small (160 px), ..."."""
     return ", ".join(
-        f"{reason(name)} ({rule['threshold']:g}{UNITS_OF_RULES.get(name, '')})"
-        for name, rule in quality.items()
-        if rule["action"] == action
+        f"{reason(name)} ({threshold(name, rule)})" for name, rule in quality if rule.action == action
     )
+
+
+def threshold(name: str, rule: Rule) -> str:
+    """From where on a rule catches a photo, with the unit: "160 px"."""
+    return f"{rule.threshold:g}{UNITS_OF_RULES.get(name, '')}"
 
 
 def measure_words(row: pd.Series | dict) -> str:

@@ -1,6 +1,7 @@
 """The result row: the columns that every result table has, in their order."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -31,6 +32,9 @@ from faceage_bio.core.settings.settings_study import (
     Planned,
     planned,
 )
+
+if TYPE_CHECKING:
+    from faceage_bio.core.config import Config
 
 FIRST = (
     "cohort", "question", "role", "outcome", "exposure", "definition", "model_id", "term", "level", "reference", "subgroup", "horizon",
@@ -228,7 +232,7 @@ def answers(table: pd.DataFrame, name: str, plan: Planned) -> pd.Series:
     return own & False
 
 
-def with_roles(table: pd.DataFrame, name: str, config: Mapping) -> pd.DataFrame:
+def with_roles(table: pd.DataFrame, name: str, config: "Config") -> pd.DataFrame:
     """A result table with the roles of the plan of a config."""
     if name not in ANSWERING:
         return table

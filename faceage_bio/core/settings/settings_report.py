@@ -1,7 +1,6 @@
 """Estimates of several cohorts as one, what the pages say besides the results, who may read what, and how a release is rounded."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -30,11 +29,6 @@ class Release(Closed):
     rounding: int = Field(default=6, ge=1)
     """Counts in what `publish` writes are rounded by midpoint rounding to this number. Presets: 5, 7, 10; 1: no rounding,
     for public data."""
-
-
-def rounding_of(config: Mapping[str, Any]) -> int:
-    """Of a whole config, or of one without this section."""
-    return Release.model_validate(config.get("release", {})).rounding
 
 
 class Results(Closed):

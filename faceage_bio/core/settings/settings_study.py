@@ -2,11 +2,14 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field, model_validator
 
 from faceage_bio.core.settings.closed import Closed, FilePath
+
+if TYPE_CHECKING:
+    from faceage_bio.core.config import Config
 
 SURVIVAL, ADDED, GENES, FACES = "overall survival", "added prognostic value", "gene expression", "face age"
 DISEASE, BMI = "group", "bmi"  # exposures of cancer against controls, and of weight
@@ -101,16 +104,16 @@ def usual(exposures: list[str]) -> list[tuple[str, str, str]]:
     ]  # fmt: skip
 
 
-def planned(config: Mapping) -> list[Planned]:
-    """The plan of a config (as JSON holds it): the primary question first; usual questions that it does not name are exploratory."""
-    study, others = config["study"], usual(config["phenotype"]["exposures"])
+def planned(config: "Config") -> list[Planned]:
+    """The plan of a config: the primary question first; usual questions that it does not name are exploratory."""
+    study, others = config.study, usual(config.phenotype.exposures)
 
     def asked() -> Iterator[Planned]:
-        yield Planned(PRIMARY, **study["primary"])
-        if study["secondary"] is None:
+        yield Planned(PRIMARY, **study.primary.model_dump())
+        if study.secondary is None:
             yield from (Planned(SECONDARY, *one) for one in others)
         else:
-            yield from (Planned(SECONDARY, **one) for one in study["secondary"])
+            yield from (Planned(SECONDARY, **one.model_dump()) for one in study.secondary)
         yield from (Planned(EXPLORATORY, *one) for one in [(SURVIVAL, "face_age", "age"), *others])
 
     first: dict[tuple, Planned] = {}

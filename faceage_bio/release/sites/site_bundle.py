@@ -26,22 +26,25 @@ from faceage_bio.analyses.pooling.pooling_stage import COLUMNS as GENE_COLUMNS
 from faceage_bio.analyses.pooling.pooling_stage import pool_genes, pool_tables
 from faceage_bio.analyses.pooling.sources import SOURCES
 from faceage_bio.core.columns import COHORT
-from faceage_bio.core.config import check_config
+from faceage_bio.core.config import Config, check_config, values_of
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.parse import to_numbers
 from faceage_bio.core.records import version
 from faceage_bio.core.results.measures import MEASURES, MODEL
 from faceage_bio.core.results.result_tables import NEVER, TABLES, count_columns, key_of
 from faceage_bio.core.results.row import columns_of, is_result, number_columns
-from faceage_bio.core.settings.settings_report import Pooling
+from faceage_bio.core.settings.settings_cohort import Cohort
+from faceage_bio.core.settings.settings_report import Pooling, Release
 from faceage_bio.core.tables import read_table, write_bytes, write_json, write_table
 from faceage_bio.core.user_files import check_zip
 from faceage_bio.release.bundle import (
     MANIFEST,
     building_folder,
+    config_that_ran,
     is_ours,
     provenance,
     released_config,
+    result_files,
     result_tables,
     take_place,
     write_pages,
@@ -62,7 +65,7 @@ CONFIG, CARDS = "config.json", "cards.json"
 # settings that make an estimate another quantity; all other settings may differ, and rows with other covariates are not pooled
 SAME = (
     "acceleration.definition", "acceleration.fit_in", "acceleration.repeat_photos", "survival.per_years", "survival.horizon_years",
-    "survival.groups", "survival.cause_of_interest", "phenotype.groups",
+    "survival.groups", "survival.cause_of_interest",
 )  # fmt: skip
 
 
@@ -84,7 +87,7 @@ class SiteBundle:
 
     name: str
     manifest: dict[str, Any]
-    config: dict[str, Any]
+    config: Config
     cards: list[dict[str, Any]]
     tables: dict[str, bytes]
 
@@ -100,11 +103,11 @@ class SiteBundle:
 
     def cohort(self, name: str) -> str:
         """Name of one of its cohorts in the report."""
-        return self.site if len(self.config["cohorts"]) == 1 else f"{self.site}_{name}"
+        return self.site if len(self.config.cohorts) == 1 else f"{self.site}_{name}"
 
 
 def site_members(
-    results: Path, site: str, cohorts: Sequence[str], known: Known, config: Mapping, cards: Sequence[dict], k: int, key: bytes
+    results: Path, site: str, cohorts: Sequence[str], known: Known, config: Config, cards: Sequence[dict], k: int, key: bytes
 ) -> tuple[dict[str, bytes], pd.DataFrame]:  # fmt: skip
     """The files of a site's bundle, after the gate has read them, and what was done to each table.
 
@@ -126,17 +129,18 @@ def site_members(
         raise RunError(
             f"--site {site!r}: expected up to 31 small letters, digits, - and _. Write for example north-hospital."
         )
-    if unknown := [name for name in cohorts if name not in config["cohorts"]]:
+    if unknown := [name for name in cohorts if name not in config.cohorts]:
         raise RunError(
-            f"--cohort {', '.join(unknown)}: no cohort of the study. Expected {', '.join(config['cohorts'])}. Correct the name."
+            f"--cohort {', '.join(unknown)}: no cohort of the study. Expected {', '.join(config.cohorts)}. Correct the name."
         )
-    taking = list(cohorts) or list(config["cohorts"])
-    told = released_config(_of_cohorts(config, taking), k)
-    exact = {
-        place: table
-        for place, table in result_tables(Path(results), config["report"]["sections"]).items()
+    taking = list(cohorts) or list(config.cohorts)
+    files = {
+        place: path
+        for place, path in result_files(Path(results), config.report.sections).items()
         if place.split("/")[0] in taking
     }
+    told = released_config(_of_cohorts(config_that_ran(config, files), taking), k)
+    exact = result_tables(files)
     shared = release(exact, k)
     if known.vocabulary:
         known |= vocabulary(told, cards)
@@ -144,7 +148,7 @@ def site_members(
         building = Path(folder)
         whole = {place: _in_full(table, exact[place], key_of(place)) for place, table in shared.items()}
         write_released(whole, building / "tables")
-        write_json(told, building / CONFIG)
+        write_json(told.model_dump(mode="json"), building / CONFIG)
         write_json(list(cards), building / CARDS)
         members = _files(building)
         data = fingerprints(results, key).items()
@@ -160,25 +164,26 @@ def site_members(
         return _files(building), changes(exact, shared)
 
 
-def _of_cohorts(config: Mapping, taking: Sequence[str]) -> dict:
+def _of_cohorts(config: Config, taking: Sequence[str]) -> Config:
     """The config without what it says of cohorts that take no part."""
-    pooling, report = config["pooling"], config["report"]
+    pooling, report = config.pooling, config.report
 
     def of_taking(values: Mapping) -> dict:
         return {name: value for name, value in values.items() if name in taking}
 
-    overlapping = [[name for name in names if name in taking] for names in pooling["overlapping"]]
+    overlapping = [[name for name in names if name in taking] for names in pooling.overlapping]
     pooled = {
-        "reference_cohorts": [name for name in pooling["reference_cohorts"] if name in taking],
+        "reference_cohorts": [name for name in pooling.reference_cohorts if name in taking],
         "overlapping": [names for names in overlapping if len(names) > 1],
-        "moderators": {name: of_taking(values) for name, values in pooling["moderators"].items()},
+        "moderators": {name: of_taking(values) for name, values in pooling.moderators.items()},
     }
-    return {
-        **config,
-        "cohorts": {name: config["cohorts"][name] for name in taking},
-        "report": report | {"cohorts": of_taking(report["cohorts"])},
-        "pooling": pooling | pooled,
-    }
+    return config.model_copy(
+        update={
+            "cohorts": {name: config.cohorts[name] for name in taking},
+            "report": report.model_copy(update={"cohorts": of_taking(report.cohorts)}),
+            "pooling": pooling.model_copy(update=pooled),
+        }
+    )
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -211,7 +216,7 @@ def read_bundle(path: Path) -> SiteBundle:
         with zipfile.ZipFile(path) as packed:
             members = {one: packed.read(one) for one in packed.namelist()}
         manifest = json.loads(members.pop(MANIFEST))
-        config, cards = json.loads(members[CONFIG]), json.loads(members[CARDS])
+        content, cards = json.loads(members[CONFIG]), json.loads(members[CARDS])
         if not (isinstance(cards, list) and all(isinstance(card, dict) for card in cards)):
             raise ValueError(f"{CARDS} holds no model cards")
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
@@ -225,7 +230,7 @@ def read_bundle(path: Path) -> SiteBundle:
         )
     try:
         _Manifest.model_validate(manifest)
-        check_config(config, f"{path}: {CONFIG}")
+        config = check_config(content, f"{path}: {CONFIG}")
     except ValidationError as error:
         raise RunError(
             f"{path}: {faults_of(error)}. Expected the manifest that `faceage-bio site export` wrote. Ask the site for it again."
@@ -237,7 +242,7 @@ def read_bundle(path: Path) -> SiteBundle:
         raise RunError(
             f"{path}: {listed} changed since the bundle was made. Expected what its manifest lists. Ask the site for it again."
         )
-    places = [f"{cohort}/{key}" for cohort in config["cohorts"] for key in TABLES.keys() - NEVER]
+    places = [f"{cohort}/{key}" for cohort in config.cohorts for key in TABLES.keys() - NEVER]
     names = {place: f"tables/{place}.tsv" for place in places}
     strange = sorted(members.keys() - {CONFIG, CARDS, *names.values()})
     tables = {place: members[name] for place, name in names.items() if name in members}
@@ -299,9 +304,9 @@ def _same_data(one: SiteBundle, other: SiteBundle) -> list[str]:
     """What two bundles share: input files by their fingerprints under one key, or cohorts whose estimates agree in all digits."""
     theirs = set(other.manifest["data"].values())
     same = [role for role, value in one.manifest["data"].items() if value in theirs]
-    for cohort in one.config["cohorts"]:
+    for cohort in one.config.cohorts:
         own = _estimates_of(one, cohort)
-        for further in other.config["cohorts"]:
+        for further in other.config.cohorts:
             others = _estimates_of(other, further)
             both = own.keys() & others.keys()
             if both and all(own[name] == others[name] for name in both):
@@ -323,8 +328,7 @@ def _estimates_of(bundle: SiteBundle, cohort: str) -> dict[str, bytes]:
 
 def _that_agrees(one: SiteBundle) -> dict[str, Any]:
     """What all sites of a report have in common."""
-    settings = {name: name.split(".") for name in SAME}
-    same = {name: one.config.get(section, {}).get(key) for name, (section, key) in settings.items()}
+    same = values_of(one.config, SAME)
     return {"version": one.manifest["faceage_bio"], "model_id": one.model_id} | same
 
 
@@ -332,8 +336,9 @@ def differing_settings(bundles: Sequence[SiteBundle]) -> dict[str, dict[str, Any
     """Settings of the analyses in which sites differ: value by site, by dotted name."""
     found = {}
     for section in ("acceleration", "phenotype", "expression", "survival", "scores"):
-        for key in dict.fromkeys(key for one in bundles for key in one.config.get(section, {})):
-            values = {one.site: one.config.get(section, {}).get(key) for one in bundles}
+        sites = {one.site: getattr(one.config, section).model_dump(mode="json") for one in bundles}
+        for key in type(getattr(bundles[0].config, section)).model_fields:
+            values = {site: own[key] for site, own in sites.items()}
             if len({json.dumps(value, sort_keys=True) for value in values.values()}) > 1:
                 found[f"{section}.{key}"] = values
     return found
@@ -366,7 +371,7 @@ def pool_bundles(
         raise RunError(
             f"{target}: there is something else. Expected nothing there, or an earlier report. Name a new folder."
         )
-    names = {(one.site, cohort): one.cohort(cohort) for one in bundles for cohort in one.config["cohorts"]}
+    names = {(one.site, cohort): one.cohort(cohort) for one in bundles for cohort in one.config.cohorts}
     config = _joined_config(bundles, names, settings)
     with building_folder(target) as building:
         made = building / "report"
@@ -380,7 +385,7 @@ def pool_bundles(
                 if COHORT in table:
                     table[COHORT] = table[COHORT].replace({cohort: name})
                     write_table(table, path)
-        pooled = _write_pooled(made / "tables", config, _fit_in(bundles))
+        pooled = _write_pooled(made / "tables", config.pooling, _fit_in(bundles))
         write_pages(made, config, bundles[0].cards)
         told = {"faceage_bio": version(), "sites": {one.site: one.manifest for one in bundles}}
         write_json(told | {"settings_that_differ": differing_settings(bundles)}, made / MANIFEST)
@@ -391,40 +396,36 @@ def pool_bundles(
 def _fit_in(bundles: Sequence[SiteBundle]) -> str:
     """In whom age acceleration was fitted, as pooling asks: sites have controls of their own, cohorts of a site may share them."""
     configs = [one.config for one in bundles]
-    alone = all(len(one["cohorts"].keys() - {*one["pooling"]["reference_cohorts"]}) == 1 for one in configs)
-    return "cohort" if alone else configs[0]["acceleration"]["fit_in"]
+    alone = all(len(one.cohorts.keys() - {*one.pooling.reference_cohorts}) == 1 for one in configs)
+    return "cohort" if alone else configs[0].acceleration.fit_in
 
 
 def _joined_config(
     bundles: Sequence[SiteBundle], names: Mapping[tuple[str, str], str], settings: Mapping[str, Any]
-) -> dict:
+) -> Config:
     """The first site's config, with the cohorts of all."""
     first = bundles[0].config
-    cohorts: dict[str, Any] = {}
+    cohorts: dict[str, Cohort] = {}
     described: dict[str, str] = {}
     reference: list[str] = []
     for one in bundles:
-        own = {name: names[one.site, name] for name in one.config["cohorts"]}
-        cohorts |= {own[name]: cohort for name, cohort in one.config["cohorts"].items()}
-        described |= {
-            own[name]: words for name, words in one.config["report"]["cohorts"].items() if name in own
-        }
-        reference += [own[name] for name in one.config["pooling"]["reference_cohorts"] if name in own]
+        own = {name: names[one.site, name] for name in one.config.cohorts}
+        cohorts |= {own[name]: cohort for name, cohort in one.config.cohorts.items()}
+        described |= {own[name]: words for name, words in one.config.report.cohorts.items() if name in own}
+        reference += [own[name] for name in one.config.pooling.reference_cohorts if name in own]
     title = f"{len(bundles)} sites: {', '.join(one.site for one in bundles)}"
-    return {
-        **first,
-        "cohorts": cohorts,
-        "demo": None,
-        "pooling": Pooling.model_validate({"reference_cohorts": reference, **settings}).model_dump(
-            mode="json"
-        ),
-        "report": {**first["report"], "title": title, "cohorts": described},
-        "release": {"rounding": max(one.manifest["rounding"] for one in bundles)},
-    }
+    return first.model_copy(
+        update={
+            "cohorts": cohorts,
+            "demo": None,
+            "pooling": Pooling.model_validate({"reference_cohorts": reference, **settings}),
+            "report": first.report.model_copy(update={"title": title, "cohorts": described}),
+            "release": Release(rounding=max(one.manifest["rounding"] for one in bundles)),
+        }
+    )
 
 
-def _write_pooled(tables: Path, config: Mapping, fit_in: str) -> pd.DataFrame:
-    settings = Pooling.model_validate(config["pooling"])
+def _write_pooled(tables: Path, settings: Pooling, fit_in: str) -> pd.DataFrame:
     paths = [path for name in SOURCES for path in sorted(tables.glob(f"*/{name}.tsv"))]
     found = pool_tables(paths, None, settings, fit_in)
     folder = tables / "pooled" / "meta_analysis"
