@@ -311,7 +311,7 @@ def test_specifications_agree_on_a_planted_claim_and_not_on_a_permuted_one():
     }  # fmt: skip
     exclusions = {"none", "flagged photos", "ages outside the band of validity", "all of these"}
     assert set(rows.excluded) == exclusions
-    assert len(rows) == 4 * (3 * 3 + 1)  # exclusions x (definitions x sets, and the raw gap once)
+    assert len(rows) == 4 * (3 * 3 + 1)  # exclusions x (definitions x sets, and the unadjusted gap once)
     _, summary = one(found.summary, "smoking: current vs never", "median", cohort="east")
     assert summary.n_specifications == 36
     assert summary.share_same_sign == summary.share_significant == 1

@@ -76,7 +76,7 @@ def test_a_good_study_is_read(study):
         clinical | 2021-01-01,1 | 2021-02-30,1 | 'followup_date': .*2021-02-30
         clinical | 1950-01-01 | 2020-02-01 | 'birth_date': .*The birth lies after the photo
         clinical | 2021-01-01,1 | 2021-01-01, | 'event': 1 row.*not whether the participant died
-        clinical | 2021-01-01,1 | ,1 | 'followup_years': 1 row.*The participant died, but the time is missing, and a death left out would mislead. Expected when. Give
+        clinical | 2021-01-01,1 | ,1 | 'followup_years': 1 row.*The participant died, but the time is missing, and excluding a death would mislead. Expected when. Give
         clinical | 2021-01-01,1 | 2021-01-01,maybe | 'event': .*Expected 1 .died. or 0 .alive when last seen.\. Write one
         clinical | b,1960 | a,1960 | 'subject_id': 2 row.*stands more than once
         clinical | subject_id, | patient, | line 1 lacks the column.s. subject_id

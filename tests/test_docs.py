@@ -130,7 +130,7 @@ def test_no_picture_is_made_of_a_page_about_real_participants(tmp_path):
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "architecture.md"], ids=lambda page: page.name)
-def test_the_house_is_drawn_as_it_stands(page):
+def test_the_layers_of_the_drawing_are_those_of_the_package(page):
     drawing = next(text for text in page.read_text().split("```") if "faceage_bio/core/" in text)
     for package, layer in LAYERS.items():
         if layer < 6:

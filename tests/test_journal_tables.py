@@ -119,7 +119,7 @@ def panel_table(cohort):
             "reason": (["", "", reason("methods_disagree")][k] or None) if question == "expression" else few, "method": "limma-voom, moderated t",
         }
         for question in ("expression", "expression in plasma cell") for k, gene in enumerate(GENES)
-        for model, exposure, shift in (("together", "age_acceleration", 0.0), ("together", "chronological_age", 0.1), ("raw gap", "age_gap", 0.2))
+        for model, exposure, shift in (("together", "age_acceleration", 0.0), ("together", "chronological_age", 0.1), ("unadjusted age gap", "age_gap", 0.2))
     ]  # fmt: skip
     return result_rows(rows, "expression/panel")
 

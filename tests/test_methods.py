@@ -2,6 +2,7 @@
 
 import html
 import re
+import shutil
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from faceage_bio.core.config import load_config
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.steps import STEPS
+from faceage_bio.core.tables import write_text
 from faceage_bio.report.checklists import LISTS, PLACES, checklists, items_of
 from faceage_bio.report.checks import all_checks
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
@@ -20,10 +22,12 @@ from faceage_bio.report.provenance import (
     known,
     limits,
     read_provenance,
+    settings_of_run,
     settings_that_ran,
 )
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from faceage_bio.report.words import without_folders
+from tests.commands import output_of
 from tests.conftest import DEMO_CONFIG
 from tests.pages import check_structure
 from tests.report_studies import CARD, config_of, study, tables_of  # noqa: F401
@@ -123,6 +127,19 @@ def test_a_page_of_older_tables_tells_the_settings_that_these_were_made_with(stu
     config = config_of(["one"], survival={"alpha": 0.013, "cause_of_interest": "other"})
     (now,) = [one for one in all_checks(tables, config) if one.name == "Proportional hazards"]
     assert now.words in html.unescape(index_page(tables, config_of(["one"]), [CARD], found))
+
+
+def test_what_leaves_tells_the_settings_that_the_tables_were_made_with(study, tmp_path):  # noqa: F811
+    config = config_of(["one"])
+    assert settings_of_run(config, study).survival.horizon_years == 4
+    assert settings_of_run(config, tmp_path) == settings_that_ran(config, [])[0]
+    results = shutil.copytree(study, tmp_path / "results")
+    write_text("", results / "reports" / "index.html")
+    (tmp_path / "config.yaml").write_text("cohorts: {one: {face_ages: ages.tsv, clinical: clinical.tsv}}")
+    output_of(
+        f"publish --results {results} --configfile {tmp_path}/config.yaml --output {tmp_path}/share --key {tmp_path}/key"
+    )
+    assert "after 4 years at most" in (tmp_path / "share" / "survival.html").read_text()
 
 
 def test_software_and_inputs_are_those_of_the_records(study):  # noqa: F811

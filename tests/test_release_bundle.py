@@ -18,7 +18,7 @@ from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import read_table, read_text_table, sha256_of, write_table, write_text
 from faceage_bio.intake.cohort.ledger import with_totals
 from faceage_bio.release import bundle
-from faceage_bio.release.bundle import MANIFEST, publish, released_config, result_files
+from faceage_bio.release.bundle import MANIFEST, publish, released_config, result_tables
 from faceage_bio.release.gate import findings_in
 from faceage_bio.release.known import Known, vocabulary
 from faceage_bio.stats.linear import fit_linear
@@ -130,7 +130,7 @@ DISGUISED = {
 
 @pytest.mark.parametrize("disguise", DISGUISED)
 def test_a_cell_says_nothing_but_words_of_the_vocabulary(disguise):
-    known = Known(identifiers={"N0912"}, births={date(1950, 4, 3)}) | vocabulary(CONFIG)
+    known = Known(identifiers={"N0912"}, births={date(1950, 4, 3)}) | vocabulary(CONFIG.model_dump())
     table = "cohort\tterm\testimate\tn\nc\t{}\t1.5\t9\n"
     place = "tables/c/survival/cox.tsv"
     assert findings_in(place, table.format("face_age, stage 3, age 50 to 65").encode(), known, 6) == set()
@@ -225,4 +225,4 @@ def test_three_rows_are_too_few_for_a_line():
 def test_tables_that_steps_keep_for_themselves_are_not_published(tmp_path):
     for place in ("a/survival", "a/survival/.kept/fit-survival"):
         write_table(result_rows([{"cohort": "a", "measure": "hazard ratio"}], "survival/cox"), tmp_path / place / "cox.tsv")  # fmt: skip
-    assert list(result_files(tmp_path, "core")) == ["a/survival/cox"]
+    assert list(result_tables(tmp_path, "core")) == ["a/survival/cox"]

@@ -17,7 +17,7 @@ from faceage_bio.core.results.result_tables import TABLES
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.core.tables import write_table
-from faceage_bio.release.bundle import result_files
+from faceage_bio.release.bundle import result_tables
 from faceage_bio.report import figures, words
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.places import ASSOCIATION, FULL_ONLY, PHOTOS, SURVIVAL, not_in_core, runs
@@ -435,5 +435,5 @@ def test_publishing_leaves_the_tables_of_an_earlier_full_run_where_they_are(tmp_
         path = Path(tmp_path / f"{place}.tsv")
         path.parent.mkdir(parents=True, exist_ok=True)
         write_table(pd.DataFrame({"cohort": ["a"], "n": [12]}), path)
-    assert set(result_files(tmp_path, "core")) == {"a/survival/cox"}
-    assert set(result_files(tmp_path, "full")) == {"a/survival/cox", "a/survival/subgroups"}
+    assert set(result_tables(tmp_path, "core")) == {"a/survival/cox"}
+    assert set(result_tables(tmp_path, "full")) == {"a/survival/cox", "a/survival/subgroups"}

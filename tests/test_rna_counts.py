@@ -102,7 +102,7 @@ def test_a_column_of_symbols_is_used(tmp_path):
     table.insert(0, "gene_name", ["MINE", "TP53", "GDF15", "XIST"])
     found = read_counts(write(tmp_path / "counts.tsv", table))
     assert found.counts.index.tolist() == ["MINE", "TP53", "GDF15", "XIST"]
-    assert "annotation column(s) left out: gene_name" in found.said
+    assert "annotation column(s) excluded: gene_name" in found.said
 
 
 def test_older_symbols_are_known_unless_the_new_one_is_there():
@@ -153,7 +153,7 @@ def test_htseq_files_and_table_lose_their_summary_rows(tmp_path):
     same(read_counts(folder))
     found = read_counts(write(tmp_path / "counts.tsv", whole))
     same(found)
-    assert any("5 summary row(s) left out" in sentence and "50%" in sentence for sentence in found.said)
+    assert any("5 summary row(s) excluded" in sentence and "50%" in sentence for sentence in found.said)
 
 
 @pytest.mark.parametrize(

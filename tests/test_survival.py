@@ -265,7 +265,7 @@ def test_everything_wrong_with_a_table_is_told_at_once(tmp_path):
     for line in (
         "'followup_years': 1 row(s), line 2: -1.0. Follow-up ends before the photo",
         "'face_age': 1 row(s), line 3: 'sixty'. Expected a number. Write a plain number",
-        "'followup_years': 1 row(s), line 4. The participant died, but the time is missing, and a death left out would mislead. Expected when. Give",
+        "'followup_years': 1 row(s), line 4. The participant died, but the time is missing, and excluding a death would mislead. Expected when. Give",
         "'event': 1 row(s), line 5. Follow-up is given, but not whether the participant died",
         "'event': 1 row(s), line 6: '2'. Expected 1 (died) or 0 (alive when last seen). Write one",
         "'entry_years': 1 row(s), line 7: '4, exit 3'. Observation starts at or after its end",

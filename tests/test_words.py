@@ -16,7 +16,7 @@ from tests.report_studies import CARD, config_of, write_study
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "faceage_bio"
 SPOKEN = ("cli", "core/settings", "report", "core/results")  # packages whose docstrings are shown too
-NAMES = re.compile(r"\bpeople : ")  # a parameter
+NAMES = re.compile(r"\bpeople(?: :|=)")  # a parameter
 CODE = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)|\{[^}\n]*\}", re.DOTALL)
 
 
@@ -27,9 +27,10 @@ def texts() -> list[tuple[str, str]]:
 
 def read() -> Iterator[tuple[str, str]]:
     """What a person meets, by where it stands: docs, pages, help texts, comments of settings."""
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    files = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for page in [*files, *sorted((ROOT / "workflow").rglob("*.smk"))]:
         if page.name != "glossary.md":
-            yield page.name, CODE.sub(" ", page.read_text())
+            yield page.name, NAMES.sub(" ", CODE.sub(" ", page.read_text()))
     captions = (ROOT / "workflow" / "report").glob("*.rst")
     for template in sorted([*(PACKAGE / "report" / "templates").glob("*.j2"), *captions]):
         yield template.name, NOT_TEXT.sub(" ", template.read_text())

@@ -129,6 +129,7 @@ def publish(
     from faceage_bio.release.bundle import MANIFEST
     from faceage_bio.release.bundle import publish as write
     from faceage_bio.release.pseudonyms import default_key_path, load_key
+    from faceage_bio.report.provenance import settings_of_run
 
     settings, k = _settings(configfile, rounding)
     results, known, cards = study_to_release(results, table, settings)
@@ -140,7 +141,7 @@ def publish(
             f"{target}: the bundle that it replaces is rounded to {earlier}, this one to {k}. Who has both can narrow counts down: "
             "withdraw the earlier one, if it has left."
         )
-    files, log = write(results, target, known, settings, cards, k, secret)
+    files, log = write(results, target, known, settings_of_run(settings, results), cards, k, secret)
     mark_local(results)
     for row in log[log.counts_rounded + log.statistics_redacted > 0].itertuples():
         print(f"{row.table}: {_done(row)}")
@@ -212,12 +213,13 @@ def export(
     from faceage_bio.core.tables import write_bytes, zipped
     from faceage_bio.release.pseudonyms import default_key_path, load_key
     from faceage_bio.release.sites.site_bundle import sign_file, site_members
+    from faceage_bio.report.provenance import settings_of_run
 
     config = load_config(configfile)
     folder, known, cards = study_to_release(results, [], config)
     secret = load_key(key or default_key_path("fingerprints.key"), [folder, output])
     members, log = site_members(
-        folder, site, cohort, known, config, cards, rounding or config.release.rounding, secret
+        folder, site, cohort, known, settings_of_run(config, folder), cards, rounding or config.release.rounding, secret
     )  # fmt: skip
     for row in log.itertuples():
         print(f"{row.table}: {row.rows} rows, {_done(row)}")

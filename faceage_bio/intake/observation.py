@@ -66,7 +66,7 @@ def check_follow_up(
     nothing = pd.Series(False, index=table.index)
     timeless = ~(typed.get(FOLLOWUP, nothing) | typed.get("followup_date", nothing))
     advice = (
-        "The participant died, but the time is missing, and a death left out would mislead. Expected when. Give followup_years or "
+        "The participant died, but the time is missing, and excluding a death would mislead. Expected when. Give followup_years or "
         "followup_date, or clear the event."
     )
     no_value = pd.Series([None] * len(table), index=table.index, dtype=object)

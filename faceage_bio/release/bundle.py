@@ -34,7 +34,6 @@ from faceage_bio.release.rule import changes, release
 from faceage_bio.report.figure_files import write_figures
 from faceage_bio.report.pages import RENDERERS
 from faceage_bio.report.places import runs
-from faceage_bio.report.provenance import read_provenance, settings_that_ran
 from faceage_bio.report.table_files import rendered
 from faceage_bio.report.tables_by_place import collect
 from faceage_bio.report.words import without_folders
@@ -58,7 +57,7 @@ def publish(
     results : the folder of a finished run
     target : a folder, or a file ending in .zip; one that an earlier run published is replaced
     known : whose identifiers, file names and dates are looked for, and the words that may stand in tables
-    config : of the study; the pages are rendered with the settings that the tables were made with
+    config : the study's whole config, as the pages are rendered with
     cards : of the models
     k : rounding of counts; 1 for public data
     key : of the fingerprints of the study's data; it stays at the site
@@ -82,13 +81,12 @@ def publish(
         raise PrivacyError(
             f"{target}: there is something else, which publishing would replace. Expected nothing there, or an earlier bundle. Name a new folder or a file ending in .zip."
         )
-    tables = result_files(results, config.report.sections)
-    told = released_config(config_that_ran(config, tables), k)
+    told = released_config(config, k)
     if known.vocabulary:
-        known |= vocabulary(told, cards)
+        known |= vocabulary(told.model_dump(), cards)
     with building_folder(target) as building:
         bundle = building / "bundle"
-        log = _write_tables(tables, bundle, told)
+        log = _write_tables(results, bundle, told)
         write_pages(bundle, told, cards)
         made = {"data": fingerprints(results, key), "tables": log.to_dict("records")}
         write_json(provenance(told, cards, k) | made | {"files": _hashes(bundle)}, bundle / MANIFEST)
@@ -112,13 +110,8 @@ def is_ours(target: Path) -> bool:
 
 def provenance(config: Config, cards: Sequence[dict], k: int) -> dict:
     """What every manifest tells: version, rounding, weights, and the hash of the released config."""
-    models = {card["name"]: card.get("sha256") for card in cards}
-    return {
-        "faceage_bio": version(),
-        "rounding": k,
-        "models": models,
-        "config": digest_of(config.model_dump(mode="json")),
-    }
+    models, settings = {card["name"]: card.get("sha256") for card in cards}, config.model_dump(mode="json")
+    return {"faceage_bio": version(), "rounding": k, "models": models, "config": digest_of(settings)}
 
 
 def released_config(config: Config, k: int) -> Config:
@@ -127,17 +120,18 @@ def released_config(config: Config, k: int) -> Config:
     for cohort in content["cohorts"].values():
         cohort.update({key: "given" for key, value in cohort.items() if isinstance(value, str)})
     models = [Path(model).name for model in config.models]
-    told = {"models": models, "results_dir": "results", "release": {"rounding": k}}
-    return check_config(content | told)
+    return check_config(content | {"models": models, "results_dir": "results", "release": {"rounding": k}})
 
 
-def result_files(results: Path, sections: str) -> dict[str, Path]:
+def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
     """Every result table of a run by its place; under ``core`` none that an earlier run with ``full`` left behind.
 
     Raises
     ------
     PrivacyError
         A table that is not in `results.tables`.
+    TableError
+        A table that is not what its step wrote.
     """
     places = {
         path.relative_to(results).with_suffix("").as_posix(): path
@@ -151,31 +145,14 @@ def result_files(results: Path, sections: str) -> dict[str, Path]:
             f"nothing was published, because {len(unknown)} table(s) are not declared: {', '.join(unknown[:10])}. "
             "Expected those of the list only. Declare them in faceage_bio/core/results/result_tables.py, as result tables or as tables that never leave."
         )
-    return {
-        place: path for place, path in places.items() if is_declared(place) and runs(key_of(place), sections)
-    }
+    wanted = [place for place in places if is_declared(place) and runs(key_of(place), sections)]
+    check_unchanged(places[place] for place in wanted)
+    return {place: read_table(places[place]) for place in wanted}
 
 
-def result_tables(files: Mapping[str, Path]) -> dict[str, pd.DataFrame]:
-    """The tables of these files.
-
-    Raises
-    ------
-    TableError
-        A table that is not what its step wrote.
-    """
-    check_unchanged(files.values())
-    return {place: read_table(path) for place, path in files.items()}
-
-
-def config_that_ran(config: Config, files: Mapping[str, Path]) -> Config:
-    """The config with the settings that these tables were made with, by their records."""
-    return settings_that_ran(config, read_provenance(list(files.values())).records())[0]
-
-
-def _write_tables(files: Mapping[str, Path], bundle: Path, config: Config) -> pd.DataFrame:
+def _write_tables(results: Path, bundle: Path, config: Config) -> pd.DataFrame:
     """The released tables into a new folder; what was done to each."""
-    exact = result_tables(files)
+    exact = result_tables(results, config.report.sections)
     released = release(exact, config.release.rounding)
     write_released(released, bundle / "tables")
     return changes(exact, released)

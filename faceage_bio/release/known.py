@@ -15,7 +15,7 @@ Dates are looked for in every way of writing that `dates` reads: a day of a pers
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from functools import cached_property
@@ -25,7 +25,6 @@ from urllib.parse import unquote
 import pandas as pd
 
 import faceage_bio
-from faceage_bio.core.config import Config
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.results.result_tables import is_declared
 from faceage_bio.core.tables import read_text_table
@@ -131,16 +130,12 @@ def words_of(text: str) -> set[str]:
     return set(WORD.findall(text.casefold()))
 
 
-def vocabulary(config: Config, cards: Sequence[dict] = ()) -> Known:
+def vocabulary(*told: object) -> Known:
     """The words of this package, and of config and model cards: with those of the study's tables all that a released table may say."""
     folder = Path(faceage_bio.__file__).parent
     sources = [path for path in folder.rglob("*") if path.suffix in {".py", ".yaml", ".tsv"}]
     own = " ".join(path.read_text(encoding="utf-8") for path in sources)
-    return Known(
-        vocabulary=words_of(
-            own + json.dumps([config.model_dump(mode="json"), *cards], ensure_ascii=False, default=str)
-        )
-    )
+    return Known(vocabulary=words_of(own + json.dumps(told, ensure_ascii=False, default=str)))
 
 
 def known_of_results(results: Path) -> Known:

@@ -15,7 +15,7 @@ from faceage_bio.report.tables_by_place import ReportTables, first_of
 from faceage_bio.report.words import covariates, interval, number, signed
 
 FOLD, MEDIATED = "log2 fold change", "mediated log2 fold change"
-LEFT_OUT = "one sample left out"
+LEFT_OUT = "leave-one-out"
 MAIN = "main model"
 HEIGHT, LEFT, TOP, GAP, FOOT = 200, 46, 8, 34, 36
 PANELS = (
@@ -30,7 +30,7 @@ ESTIMATES = [
     ("age, adjusted for age acceleration", "together", AGE),
     ("difference of the two", "together", "difference"),
     ("age acceleration alone", "alone", AGE_ACCELERATION),
-    ("age gap alone, not adjusted for age", "raw gap", AGE_GAP),
+    ("age gap alone, not adjusted for age", "unadjusted age gap", AGE_GAP),
 ]
 
 

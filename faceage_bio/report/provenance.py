@@ -25,6 +25,7 @@ from faceage_bio.core.records import FOLDER, file_of, read_record, version
 from faceage_bio.core.results.reasons import NOT_ESTIMATED
 from faceage_bio.core.tables import digest_of, sha256_of
 from faceage_bio.report import words
+from faceage_bio.report.places import runs
 from faceage_bio.report.tables_by_place import ANALYSES, ReportTables, where
 from faceage_bio.report.words import covariates, leading_method, reason
 
@@ -238,6 +239,17 @@ def settings_that_ran(config: Config, records: Iterable[dict]) -> tuple[Config, 
         with suppress(ValidationError):
             sections[name] = type(getattr(config, name)).model_validate(content)
     return config.model_copy(update=sections), list(differ.values())
+
+
+def settings_of_run(config: Config, results: Path) -> Config:
+    """The config with the settings that the tables of its cohorts in a folder of results were made with, by their records."""
+    tables = [
+        path
+        for name in (*config.cohorts, POOLED)
+        for path in sorted((results / name).glob("*/*.tsv"))
+        if path.parent.name in ANALYSES and runs(f"{path.parent.name}/{path.stem}", config.report.sections)
+    ]
+    return settings_that_ran(config, read_provenance(tables).records())[0]
 
 
 def _settings_of(config: Config) -> dict[str, dict]:

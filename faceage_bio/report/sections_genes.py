@@ -45,7 +45,7 @@ MODELS = {
     TOGETHER: "age acceleration and age",
     "face age and age": "face age and age",
     "alone": "each alone",
-    "raw gap": "age gap alone, not adjusted for age",
+    "unadjusted age gap": "age gap alone, not adjusted for age",
 }
 MAIN_METHOD = "mean z"  # of the scores of gene sets
 INSEPARABLE = "inseparable_from_batch"  # code of a reason

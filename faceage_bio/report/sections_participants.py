@@ -1,4 +1,4 @@
-"""Who was analysed: the flow, Table 1, how age acceleration is spread, face age against chronological age."""
+"""Participants: the flow, Table 1, how age acceleration is spread, face age against chronological age."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ from faceage_bio.stats.minimum_sizes import EVENTS_PER_TERM
 SPARSE = EVENTS_PER_TERM  # events per variable below which an estimate is marked
 WITHOUT = ("without_missing", "without_constant")  # reasons that name covariates that a model went without
 EXPOSURES = ("face_age", "age_acceleration", "chronological_age")
-JOINT, GAP = "together", "raw gap"  # gene models: both ages in one model; age gap alone
+JOINT, GAP = "together", "unadjusted age gap"  # gene models: both ages in one model; age gap alone
 UNITS = dict.fromkeys((*EXPOSURES, "followup_years"), "years") | {"bmi": "kg/m²"}
 # what tells one association from another, besides who was compared
 ASSOCIATION = (

@@ -13,7 +13,7 @@ rule compute_acceleration:
             "<results>/{cohort}/acceleration/sensitivity.tsv",
             caption="../report/sensitivity.rst",
             category="Age acceleration",
-            labels={"cohort": "{cohort}", "table": "without ages and faces outside of the test"},
+            labels={"cohort": "{cohort}", "table": "sensitivity analysis: validity range"},
         ),
         summary=report(
             "<results>/{cohort}/acceleration/summary.tsv",
@@ -40,7 +40,7 @@ rule compute_acceleration:
         " {params.face_ages:q} --results {params.results:q} > {log:q} 2>&1"
 
 
-# hazards on the time of the survival stage, so that both pages speak of the same people
+# hazards on the time of the survival stage, so that both pages speak of the same participants
 rule tabulate_definitions:
     input:
         participants=collect("<results>/{cohort}/acceleration/acceleration.parquet", cohort=COHORTS),
@@ -52,7 +52,7 @@ rule tabulate_definitions:
             collect("<results>/{cohort}/acceleration/definitions.tsv", cohort=COHORTS),
             caption="../report/definitions.rst",
             category="Age acceleration",
-            labels={"table": "all definitions side by side"},
+            labels={"table": "definitions of age acceleration"},
         ),
         hazards=report(
             collect("<results>/{cohort}/acceleration/definition_hazards.tsv", cohort=WITH_CLINICAL),
@@ -89,13 +89,13 @@ rule measure_repeats:
             "<results>/{cohort}/acceleration/reliability.tsv",
             caption="../report/reliability.rst",
             category="Age acceleration",
-            labels={"cohort": "{cohort}", "table": "reliability of one photo"},
+            labels={"cohort": "{cohort}", "table": "reliability of a single photo"},
         ),
         attenuation=report(
             "<results>/{cohort}/acceleration/attenuation.tsv",
             caption="../report/attenuation.rst",
             category="Age acceleration",
-            labels={"cohort": "{cohort}", "table": "slopes corrected for the error of a photo"},
+            labels={"cohort": "{cohort}", "table": "correction for measurement error"},
         ),
         ageing_rate=report(
             "<results>/{cohort}/acceleration/ageing_rate.tsv",

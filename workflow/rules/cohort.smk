@@ -85,7 +85,7 @@ rule gather_ledger:
         flow=report(
             "<results>/{cohort}/flow.tsv",
             caption="../report/flow.rst",
-            category="Who was analysed",
+            category="Participants",
             labels={"cohort": "{cohort}", "table": "exclusions"},
         ),
     log:

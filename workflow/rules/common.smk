@@ -70,7 +70,7 @@ WITH_CELLS = study.having("single_cell")
 WITH_RNA = [*WITH_COUNTS, *WITH_CELLS]
 WITH_VARIANTS = study.having("variants")
 WITH_GENE_SURVIVAL = study.having("clinical", among=WITH_RNA)
-REVIEW = settings.review.decisions if WITH_PHOTOS else None  # what people decided on photos
+REVIEW = settings.review.decisions if WITH_PHOTOS else None  # what reviewers decided on photos
 STRESSED = WITH_PHOTOS if settings.fairness.stress_photos else []  # cohorts whose photos are aged again
 GPUS = 1 if settings.faceage.device == "cuda" else 0
 

@@ -10,7 +10,7 @@ rule aggregate_cells:
             "<results>/{cohort}/expression/cell_quality.tsv",
             caption="../report/cell_quality.rst",
             category="Gene expression",
-            labels={"cohort": "{cohort}", "table": "quality of cells"},
+            labels={"cohort": "{cohort}", "table": "quality control of cells"},
         ),
     log:
         "<logs>/expression/aggregate_cells_{cohort}.log",
@@ -41,7 +41,7 @@ rule compare_composition:
             "<results>/{cohort}/expression/composition.tsv",
             caption="../report/composition.rst",
             category="Gene expression",
-            labels={"cohort": "{cohort}", "table": "composition of cells"},
+            labels={"cohort": "{cohort}", "table": "cell composition"},
         ),
     log:
         "<logs>/expression/compare_composition_{cohort}.log",
@@ -71,7 +71,7 @@ rule check_expression:
             "<results>/{cohort}/expression/quality.tsv",
             caption="../report/expression_quality.rst",
             category="Gene expression",
-            labels={"cohort": "{cohort}", "table": "quality of samples"},
+            labels={"cohort": "{cohort}", "table": "quality control of samples"},
         ),
         type_one_error=report(
             "<results>/{cohort}/expression/type_one_error.tsv",
@@ -155,7 +155,7 @@ rule fit_expression_sensitivity:
             "<results>/{cohort}/expression/sensitivity.tsv",
             caption="../report/expression_sensitivity.rst",
             category="Gene expression",
-            labels={"cohort": "{cohort}", "table": "sensitivity of the panel"},
+            labels={"cohort": "{cohort}", "table": "prespecified genes, sensitivity analyses"},
         ),
         residuals="<results>/{cohort}/expression/partial_residuals.tsv",
     log:

@@ -1,6 +1,6 @@
 rule predict_face_age:
     input:
-        checked=ancient("<results>/{cohort}/cohort/covariates.tsv"),  # errors are told before hours of inference
+        checked=ancient("<results>/{cohort}/cohort/covariates.tsv"),  # errors are reported before hours of inference
         photos="<results>/{cohort}/cohort/manifest.parquet",
         models=study.models,
     output:
@@ -106,7 +106,7 @@ rule compare_models:
             "<results>/{cohort}/faceage/agreement.tsv",
             caption="../report/agreement.rst",
             category="Face age",
-            labels={"cohort": "{cohort}", "table": "agreement of the models"},
+            labels={"cohort": "{cohort}", "table": "agreement of face-age models"},
         ),
         bands="<results>/{cohort}/faceage/agreement_bands.tsv",
         comparison="<results>/{cohort}/faceage/model_comparison.tsv",

@@ -11,7 +11,7 @@ rule assess_fairness:
             ),
             caption="../report/fairness.rst",
             category="Fairness",
-            labels={"table": "error and failures by group"},
+            labels={"table": "error and photos without a face age, by group"},
         ),
     log:
         "<logs>/fairness/assess_fairness.log",
@@ -44,7 +44,7 @@ rule stress_photos:
             "<results>/pooled/fairness/stress.tsv",
             caption="../report/stress.rst",
             category="Fairness",
-            labels={"cohort": "each and all", "table": "worse photos, changed ages"},
+            labels={"cohort": "each and all", "table": "robustness to image degradation"},
         ),
     log:
         "<logs>/fairness/stress_photos.log",

@@ -5,7 +5,7 @@ rule test_phenotypes:
         table_one=report(
             "<results>/{cohort}/phenotype/table_one.tsv",
             caption="../report/table_one.rst",
-            category="Who was analysed",
+            category="Participants",
             labels={"cohort": "{cohort}", "table": "Table 1 by age acceleration"},
         ),
         distributions="<results>/{cohort}/phenotype/distributions.tsv",
@@ -14,7 +14,7 @@ rule test_phenotypes:
             "<results>/{cohort}/phenotype/phenotypes.tsv",
             caption="../report/phenotypes.rst",
             category="Smoking, BMI, disease",
-            labels={"cohort": "{cohort}", "table": "years, raw and age-adjusted"},
+            labels={"cohort": "{cohort}", "table": "differences in face age, unadjusted and age-adjusted"},
         ),
     log:
         "<logs>/phenotype/test_phenotypes_{cohort}.log",
@@ -43,7 +43,7 @@ rule compare_groups:
             "<results>/pooled/phenotype/groups.tsv",
             caption="../report/groups.rst",
             category="Smoking, BMI, disease",
-            labels={"cohort": "all", "table": "cancer against reference"},
+            labels={"cohort": "all", "table": "cancer vs controls"},
         ),
         means="<results>/pooled/phenotype/means.tsv",
         pairs=report(
@@ -95,14 +95,14 @@ rule fit_association_sensitivity:
             "<results>/pooled/phenotype/matched.tsv",
             caption="../report/matched.rst",
             category="Smoking, BMI, disease",
-            labels={"cohort": "all", "table": "cancer against matched reference people"},
+            labels={"cohort": "all", "table": "cancer vs controls, matched"},
         ),
         balance="<results>/pooled/phenotype/balance.tsv",
         adjustments=report(
             "<results>/pooled/phenotype/adjustments.tsv",
             caption="../report/adjustments.rst",
             category="Smoking, BMI, disease",
-            labels={"cohort": "all", "table": "adjustment sets and missing values"},
+            labels={"cohort": "all", "table": "adjustment sets and multiple imputation"},
         ),
         roles="<results>/pooled/phenotype/roles.tsv",
         specifications="<results>/pooled/phenotype/specifications.tsv",

@@ -9,7 +9,7 @@ rule compare_readers:
             "<results>/pooled/readers/readers.tsv",
             caption="../report/readers.rst",
             category="Reader study",
-            labels={"cohort": "cases of all", "table": "areas, contrasts, decisions, ages"},
+            labels={"cohort": "cases of all", "table": "AUC, contrasts, decisions, ages"},
         ),
     log:
         "<logs>/readers/compare_readers.log",

@@ -35,7 +35,7 @@ rule summarise_review:
             "<results>/pooled/faceage/review.tsv",
             caption="../report/review.rst",
             category="Face age",
-            labels={"cohort": "all", "table": "agreement of the reviewers of photos"},
+            labels={"cohort": "all", "table": "agreement of reviewers of photos"},
         ),
     log:
         "<logs>/faceage/summarise_review.log",

@@ -12,7 +12,7 @@ rule compute_scores:
             "<results>/{cohort}/scores/scored.tsv",
             caption="../report/scored.rst",
             category="Survival",
-            labels={"cohort": "{cohort}", "table": "clinical scores: who has one"},
+            labels={"cohort": "{cohort}", "table": "clinical scores: distribution"},
         ),
         comparison=report(
             "<results>/{cohort}/scores/comparison.tsv",

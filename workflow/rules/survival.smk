@@ -1,4 +1,4 @@
-# the people and times that all steps of this stage use: everybody with a usable follow-up, cut and shifted as configured
+# the participants and times that all steps of this stage use: all with a usable follow-up, cut and shifted as configured
 FOLLOWED = "<results>/{cohort}/survival/follow_up.parquet"
 
 
@@ -41,7 +41,7 @@ rule fit_survival:
             "<results>/{cohort}/survival/age_comparison.tsv",
             caption="../report/age_comparison.rst",
             category="Survival",
-            labels={"cohort": "{cohort}", "table": "face age against age"},
+            labels={"cohort": "{cohort}", "table": "face age vs chronological age"},
         ),
         proportional_hazards=report(
             "<results>/{cohort}/survival/proportional_hazards.tsv",
@@ -55,7 +55,7 @@ rule fit_survival:
             "<results>/{cohort}/survival/sites.tsv",
             caption="../report/sites.rst",
             category="Survival",
-            labels={"cohort": "{cohort}", "table": "within each site"},
+            labels={"cohort": "{cohort}", "table": "hazard ratio by site"},
         ),
         added_value=report(
             "<results>/{cohort}/survival/added_value.tsv",
@@ -102,7 +102,7 @@ rule fit_survival_sensitivity:
             "<results>/{cohort}/survival/hazard_curve_tests.tsv",
             caption="../report/hazard_curve.rst",
             category="Survival",
-            labels={"cohort": "{cohort}", "table": "curvature"},
+            labels={"cohort": "{cohort}", "table": "non-linearity"},
         ),
         hazard_curve="<results>/{cohort}/survival/hazard_curve.tsv",
         hazard_curve_participants="<results>/{cohort}/survival/hazard_curve_histogram.tsv",
@@ -116,13 +116,13 @@ rule fit_survival_sensitivity:
             "<results>/{cohort}/survival/sensitivity.tsv",
             caption="../report/survival_sensitivity.rst",
             category="Survival",
-            labels={"cohort": "{cohort}", "table": "other choices"},
+            labels={"cohort": "{cohort}", "table": "sensitivity analyses"},
         ),
         imputed=report(
             "<results>/{cohort}/survival/imputed.tsv",
             caption="../report/imputed.rst",
             category="Survival",
-            labels={"cohort": "{cohort}", "table": "missing covariates filled in"},
+            labels={"cohort": "{cohort}", "table": "multiple imputation"},
         ),
     log:
         "<logs>/survival/fit_survival_sensitivity_{cohort}.log",

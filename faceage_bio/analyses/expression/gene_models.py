@@ -22,7 +22,7 @@ from faceage_bio.stats.pydeseq2_fit import deseq_by_pydeseq2
 
 DESEQ2, VOOM = "DESeq2", "limma-voom"
 BUILTIN = "builtin"
-TOGETHER, FACE_AND_AGE, ALONE, RAW = "together", "face age and age", "alone", "raw gap"
+TOGETHER, FACE_AND_AGE, ALONE, RAW = "together", "face age and age", "alone", "unadjusted age gap"
 DIFFERENCE = "difference"
 ESTIMATED = ("estimate", "ci_lower", "ci_upper", "p_value")
 NOT_CONVERGED, OUTLYING = "gene_not_converged", "outlying_count"  # codes of reasons

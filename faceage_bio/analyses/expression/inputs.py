@@ -83,7 +83,7 @@ def read_inputs(
             f"{examples(list(found.counts))}. Expected a column of counts for each. Write sample_id as the counts name their samples."
         )
     if unnamed := found.counts.shape[1] - len(names):
-        print(f"{counts}: {unnamed} sample(s) have no row in {samples} and are left out")
+        print(f"{counts}: {unnamed} sample(s) have no row in {samples} and are excluded")
     return {"expression": (table[names], sheet)}, sheet, found.identifiers
 
 

@@ -29,7 +29,7 @@ from faceage_bio.stats.resampling import draw_counts
 from faceage_bio.stats.robustness import by_way_of, hidden_components, leave_one_out
 
 MAIN = "main model"
-LEFT_OUT = "one sample left out"
+LEFT_OUT = "leave-one-out"
 MODEL = "least squares of log2 levels, HC3"
 AGES = (AGE_ACCELERATION, AGE)
 PLACE = 1  # of age acceleration in a design, behind the intercept

@@ -76,11 +76,11 @@ def associate(
     per_years: float,
     thin: Mapping[str, Reason],
 ) -> pd.DataFrame:
-    """Standard deviations of each score per ``per_years``: of the raw gap, of age acceleration and of age
+    """Standard deviations of each score per ``per_years``: of the unadjusted gap, of age acceleration and of age
     beside each other.
 
     Least squares with HC3 errors. Age acceleration and chronological age stand in one model with the
-    covariates; the raw age gap alone in another, so that no participant reads it alone. q-values are over the
+    covariates; the unadjusted age gap alone in another, so that no participant reads it alone. q-values are over the
     sets, within exposure and method.
 
     Returns
@@ -105,7 +105,7 @@ def associate(
 
 
 def with_gap(people: pd.DataFrame) -> pd.DataFrame:
-    """The table with the raw age gap, if it has face age."""
+    """The table with the unadjusted age gap, if it has face age."""
     if AGE_GAP in people or FACE_AGE not in people:
         return people
     return people.assign(**{AGE_GAP: people[FACE_AGE] - people[AGE]})
@@ -118,7 +118,7 @@ def rows_of_ages(
     others: Sequence[str],
     per_years: float,
 ) -> list[dict]:
-    """Rows of the raw age gap and of both ages beside each other: all of them or none, so that the raw gap
+    """Rows of the unadjusted age gap and of both ages beside each other: all of them or none, so that the unadjusted gap
     never stands alone.
     """
     models = ages_of(people, others)
@@ -160,7 +160,7 @@ def fit_ages(
 
 
 def ages_of(people: pd.DataFrame, others: Sequence[str]) -> list[tuple[list[str], list[dict]]]:
-    """Columns of each model, and the exposures of its rows with what they are adjusted for: the raw age gap
+    """Columns of each model, and the exposures of its rows with what they are adjusted for: the unadjusted age gap
     alone, and both ages.
     """
     models = [([AGE_GAP], [{"exposure": AGE_GAP, **adjusted_for([])}])] if AGE_GAP in people else []

@@ -250,7 +250,7 @@ def composition_table(
     DataFrame, result rows with ``exposure``, ``mean_share`` (of the donors' cells), ``n_with_cells``
     (donors), ``detectable``
         (smallest change found with 80% power); q over the cell types. A cell type that is left out keeps its
-        rows with the reason; the raw age gap stands only beside the adjusted row.
+        rows with the reason; the unadjusted age gap stands only beside the adjusted row.
 
     Raises
     ------

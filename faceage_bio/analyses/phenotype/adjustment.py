@@ -315,7 +315,7 @@ def vary_specifications(
     Returns
     -------
     SpecificationCurve
-        Rows: ``definition``, ``adjustment_set``, ``excluded``; the raw age gap stands among them and is not
+        Rows: ``definition``, ``adjustment_set``, ``excluded``; the unadjusted age gap stands among them and is not
         counted. Summary: raw and adjusted median, ``n_specifications``, ``share_same_sign`` (as face age with
         age and the minimal set in all participants) and ``share_significant`` (the same sign and p < 0.05).
     """
@@ -381,7 +381,7 @@ def _one_claim(people: pd.DataFrame, exposure: str, plan: Plan, residuals: Seque
             for definition in (LINE, CURVE, *residuals):
                 raw, adjusted = found.rows(partial(_estimate, frame.people, found, definition), set_name)
                 if definition == LINE and not covariates:
-                    # the raw gap knows no covariates: once in each exclusion
+                    # the unadjusted gap knows no covariates: once in each exclusion
                     result.append(raw | {"definition": GAP, "adjustment_set": RAW})
                 result.append(adjusted | {"definition": definition})
     return result

@@ -1,4 +1,4 @@
-"""The headline again under other choices of who counts, and by classes of the age gap as later studies made
+"""The headline again under other inclusion criteria, and by classes of the age gap as later studies made
 them.
 """
 

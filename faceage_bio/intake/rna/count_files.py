@@ -156,7 +156,7 @@ def _as_numbers(
             named = zip(gene_ids.without_version(table.index), table[name].astype(str), strict=True)
             symbols |= {key: value for key, value in named if key not in symbols and value.strip()}
     if annotation:
-        said.append(f"annotation column(s) left out: {', '.join(annotation)}")
+        said.append(f"annotation column(s) excluded: {', '.join(annotation)}")
         table = table.drop(columns=annotation)
     kinds = zip(table, table.dtypes, strict=True)
     if words := [name for name, kind in kinds if not pd.api.types.is_numeric_dtype(kind)]:
@@ -204,7 +204,7 @@ def _samples_in_rows(table: pd.DataFrame, samples: Sequence[str]) -> bool:
 def _summaries(table: pd.DataFrame, names: Sequence[str]) -> str:
     """What the program could not give to a gene, as a share of all reads of the file."""
     share = table.loc[names].to_numpy().sum() / max(table.to_numpy().sum(), 1)
-    return f"{len(names)} summary row(s) left out ({', '.join(names)}; {share:.0%} of all)"
+    return f"{len(names)} summary row(s) excluded ({', '.join(names)}; {share:.0%} of all)"
 
 
 def _problems_of_names(table: pd.DataFrame, path: Path, place: Callable[..., str]) -> list[str]:
@@ -239,7 +239,7 @@ def _by_symbol(
     plain = gene_ids.without_version(counts.index)
     named = gene_ids.to_symbols(counts.index, symbols)
     if (n_versions := int(np.sum(plain != counts.index))) > 0:
-        said.append(f"version or PAR_Y suffix of {n_versions} identifier(s) left out")
+        said.append(f"version or PAR_Y suffix of {n_versions} identifier(s) removed")
     # an older symbol is no identifier
     is_identifier = [name in symbols or bool(gene_ids.IDENTIFIER.match(name)) for name in plain]
     given = (named != plain) & np.array(is_identifier, dtype=bool)

@@ -40,11 +40,9 @@ from faceage_bio.core.user_files import check_zip
 from faceage_bio.release.bundle import (
     MANIFEST,
     building_folder,
-    config_that_ran,
     is_ours,
     provenance,
     released_config,
-    result_files,
     result_tables,
     take_place,
     write_pages,
@@ -134,16 +132,15 @@ def site_members(
             f"--cohort {', '.join(unknown)}: no cohort of the study. Expected {', '.join(config.cohorts)}. Correct the name."
         )
     taking = list(cohorts) or list(config.cohorts)
-    files = {
-        place: path
-        for place, path in result_files(Path(results), config.report.sections).items()
+    told = released_config(_of_cohorts(config, taking), k)
+    exact = {
+        place: table
+        for place, table in result_tables(Path(results), config.report.sections).items()
         if place.split("/")[0] in taking
     }
-    told = released_config(_of_cohorts(config_that_ran(config, files), taking), k)
-    exact = result_tables(files)
     shared = release(exact, k)
     if known.vocabulary:
-        known |= vocabulary(told, cards)
+        known |= vocabulary(told.model_dump(), cards)
     with TemporaryDirectory() as folder:
         building = Path(folder)
         whole = {place: _in_full(table, exact[place], key_of(place)) for place, table in shared.items()}
