@@ -183,7 +183,7 @@ def pseudonymise(
     made = replace(whole, load_key(place, folders))
     write_table(made, output, mode=OWNER_ONLY)
     gone = [f"{name} ({why})" for name, why in left_out(whole).items()]
-    print(f"Left out: {', '.join(gone) or 'no column'}. Look at the others before the table leaves.")
+    print(f"Removed: {', '.join(gone) or 'no column'}. Look at the others before the table leaves.")
     print(f"{output}: {len(made)} rows; the key lies in {place}")
 
 
