@@ -35,13 +35,13 @@ def checked(tmp_path):
         given = {name: str(tmp_path / f"{name}.tsv") for name in files}
         path = tmp_path / "config.yaml"
         path.write_text(yaml.safe_dump({"cohorts": {"mine": given | (cohort or {})}, **sections}))
-        config = load_config(path).model_dump()
-        problems = Problems()
+        config, problems = load_config(path), Problems()
+        cohorts = config.model_dump()["cohorts"]
         try:
-            tables = read_cohorts(config["cohorts"])
+            tables = read_cohorts(cohorts)
         except CohortError as error:
             return str(error), ""
-        said = check_names(config["cohorts"], tables, analysis_settings(config), problems)
+        said = check_names(cohorts, tables, analysis_settings(config), problems)
         return "\n".join(problems.others), "\n".join(said)
 
     return check
@@ -188,13 +188,13 @@ def sampled(tissues=("tumour",), dates=None, **more):
 
 
 def told(subjects, samples, files=FILES, genotyped=None, **settings):
-    problems, chosen = Problems(), analysis_settings(check_config(CONFIG | settings).model_dump())
+    problems, chosen = Problems(), analysis_settings(check_config(CONFIG | settings))
     check_analyses("lusc", files, Tables(subjects, samples, genotyped), chosen, problems)
     return "\n".join(problems.others)
 
 
 def test_a_study_that_has_what_it_needs_passes_and_its_numbers_are_written():
-    problems, settings = Problems(), analysis_settings(check_config(CONFIG).model_dump())
+    problems, settings = Problems(), analysis_settings(check_config(CONFIG))
     found = check_analyses("lusc", FILES, Tables(people(), sampled()), settings, problems)
     assert problems.others == []
     assert found.set_index(["setting", "column"]).n_complete.to_dict() == {

@@ -213,9 +213,7 @@ def test_leaving_out_and_mediation_of_the_stage():
         ["sex", "smoking"],
         bootstraps=300,
     )
-    out = (
-        found[(found.term == "CDK6") & (found.variant == "leave-one-out")].set_index("measure").estimate
-    )
+    out = found[(found.term == "CDK6") & (found.variant == "leave-one-out")].set_index("measure").estimate
     assert (
         out["lowest log2 fold change"] < rows.estimate["CDK6", "main model"] < out["highest log2 fold change"]
     )

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import itertools
+import math
 import re
 from pathlib import Path
 
@@ -306,6 +307,8 @@ def test_a_confidence_interval_has_an_en_dash_unless_an_end_is_negative():
 
 def test_brackets_of_a_sentence_hold_what_is_known():
     row = {"ci_lower": -0.3, "ci_upper": 1.2, "p_value": 0.2104}
+    assert [words.percent(share) for share in (0.345, 1, math.nan, None)] == ["34%", "100%", "–", "–"]
+    assert words.percents(0.0488, 0.0591, 1) == "4.9–5.9%"
     assert words.in_brackets(row, 1) == " (95% CI −0.3 to 1.2, p = 0.210)"
     assert words.in_brackets(row | {"ci_lower": float("nan"), "p_value": 1e-9}) == " (p < 0.001)"
     assert words.in_brackets(dict.fromkeys(row, float("nan"))) == ""

@@ -97,8 +97,8 @@ def check_analyses(
     from faceage_bio.intake.cohort.config_checks import check_names, check_tables
     from faceage_bio.intake.cohort.intake import check_no_subject_twice, read_written
 
-    content, problems = whole.model_dump(mode="json"), Problems()
-    cohorts, settings = content["cohorts"], analysis_settings(content)
+    problems, settings = Problems(), analysis_settings(whole)
+    cohorts = {name: cohort.model_dump(mode="json") for name, cohort in whole.cohorts.items()}
     tables = {name: read_written(results / name / "cohort") for name in cohorts}
     check_no_subject_twice({name: one.subjects for name, one in tables.items()}, problems)
     for line in check_names(cohorts, tables, settings, problems):

@@ -339,6 +339,7 @@ def read_review(
     from faceage_bio.core.results.reasons import in_words
     from faceage_bio.core.tables import OWNER_ONLY, read_table, write_table
     from faceage_bio.faces.faceage.review import read_decisions, settle, summarise_review
+    from faceage_bio.report.words import with_ci
 
     review = read_decisions(decisions, read_table(key), str(key), partial)
     write_table(review, output, mode=OWNER_ONLY)
@@ -347,7 +348,7 @@ def read_review(
         print(f"{status}{f', {reason}' if reason else ''}: {n} photo(s)")
     for row in summarise_review(review, settings.review.disagreement).itertuples():
         if row.measure != "photos":
-            told = in_words(row.reason) or f"{row.estimate:.2f} ({row.ci_lower:.2f} to {row.ci_upper:.2f})"
+            told = in_words(row.reason) or with_ci(row.estimate, row.ci_lower, row.ci_upper)
             print(f"{row.term}, {row.n} photos, {row.measure}, {row.outcome}: {told}")
     print(f"Next: write into the config  review: {{decisions: {output}}}  and run again.")
 

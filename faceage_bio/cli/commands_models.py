@@ -257,6 +257,7 @@ def evaluate(
     from faceage_bio.faces.training.prepare import FLOW
     from faceage_bio.intake.plain import read_plain
     from faceage_bio.report.single_pages import training_page
+    from faceage_bio.report.words import interval, number
 
     if followed and not incumbent:
         raise RunError(
@@ -278,6 +279,6 @@ def evaluate(
     flow, history = read_table(prepared / FLOW), read_table(run / "history.tsv")
     write_text(training_page(card, flow, history, accuracy, prognosis), run / "report.html")
     for row in accuracy[(accuracy["subgroup"] == "all") & accuracy["estimate"].notna()].itertuples():
-        ends, whose = f"{row.ci_lower:.2f} to {row.ci_upper:.2f}", f"{row.n} photos of {row.persons} persons"
-        print(f"{row.term}, {row.measure}: {row.estimate:.2f} (95% CI {ends}), {whose}")
+        found = f"{number(row.estimate)} (95% CI {interval(row.ci_lower, row.ci_upper)})"
+        print(f"{row.term}, {row.measure}: {found}, {row.n} photos of {row.persons} persons")
     print(f"{run / 'report.html'}\nNext: models: [{run / 'model'}] in a study's config")

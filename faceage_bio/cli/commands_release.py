@@ -358,6 +358,7 @@ def combine(
     from faceage_bio.core.tables import write_json, write_table
     from faceage_bio.release.sites.rounds import ANSWER, REQUEST, SETTLED, read_message
     from faceage_bio.release.sites.rounds import combine as combine_answers
+    from faceage_bio.report.words import interval, number
 
     asked = read_message(file, REQUEST)
     given = {path.name: read_message(path, ANSWER) for path in answers}
@@ -371,7 +372,9 @@ def combine(
         write_json(following, output)
     for row in table.itertuples():
         what = {"hazard ratio": "HR", "mean difference": "difference"}[row.measure]
-        print(f"{row.term}: {what} {row.estimate:.3f} (95% CI {row.ci_lower:.3f}–{row.ci_upper:.3f})")
+        print(
+            f"{row.term}: {what} {number(row.estimate, 3)} (95% CI {interval(row.ci_lower, row.ci_upper, 3)})"
+        )
     alone, sites = int(table["n_two_stage"].max()), int(table["n_sites"].max())
     whole = "the model of all rows"
     if alone:

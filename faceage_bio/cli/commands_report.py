@@ -47,16 +47,34 @@ def pool_cohorts(
     Without ci_lower and ci_upper, estimate and standard_error are on the analysis scale: logarithms of ratios, logits of C and AUC,
     Fisher's z of correlations. Columns unit, per, adjustment, covariates, definition and model_id must be the same in all cohorts.
     """
-    from faceage_bio.analyses.pooling import pooling_stage
+    from faceage_bio.analyses.pooling.pooling_stage import pool_tables
+    from faceage_bio.core.columns import COHORT, POOLED
     from faceage_bio.core.tables import write_table
 
     fit_in = settings.acceleration.fit_in
-    found = pooling_stage.pool_tables(table, measure, settings.pooling, fit_in, moderator)
+    found = pool_tables(table, measure, settings.pooling, fit_in, moderator)
     write_table(found.estimates, output)
     if sensitivity:
         write_table(found.sensitivity, sensitivity)
-    for line in pooling_stage.sentences(found.estimates, measure):
-        print(line)
+    pooled = found.estimates[found.estimates[COHORT] == POOLED]
+    if measure is None:
+        done = pooled["estimate"].notna()
+        print(f"{done.sum()} estimates pooled over cohorts, {(~done).sum()} not (reasons in the table)")
+        return
+    for row in pooled.itertuples():
+        print(_pooled_words(row, measure))
+
+
+def _pooled_words(row, measure: str) -> str:
+    """A pooled estimate with its heterogeneity for the terminal, or the reason why there is none."""
+    from faceage_bio.core.results.reasons import in_words
+    from faceage_bio.report.sections_meta_analysis import heterogeneity_sentence
+    from faceage_bio.report.words import interval, number
+
+    if row.estimate != row.estimate:
+        return f"{measure}: {in_words(row.reason)}"
+    found = f"{measure} {number(row.estimate, 3)} (95% CI {interval(row.ci_lower, row.ci_upper, 3)})"
+    return f"{found}, {int(row.cohorts)} cohorts, {row.method}; {heterogeneity_sentence(row._asdict(), 3)}"
 
 
 @step(

@@ -119,6 +119,7 @@ def fit_survival(
     from faceage_bio.analyses.survival.sequential_models import compare_ages, sequential_cox_models
     from faceage_bio.analyses.survival.subgroups import compare_sites
     from faceage_bio.analyses.survival.survival_sensitivity import permuted_hazards
+    from faceage_bio.report.words import p_equals
 
     survival, value = settings.survival, settings.survival.added_value
     frame, choices, name = _modelled(participants, settings, cohort, unit)
@@ -129,7 +130,7 @@ def fit_survival(
     tests = added.rows[(added.rows.kind == "test") & added.rows.p_value.notna()]
     for row in tests.itertuples():
         whose = f"{row.n} participants, {row.n_events} deaths"
-        print(f"{name}: {row.comparison}, {row.term}: p {row.p_value:.3g} ({whose})")
+        print(f"{name}: {row.comparison}, {row.term}: p {p_equals(row.p_value)} ({whose})")
     return {
         "type_one_error": permuted_hazards(frame, choices, name, survival.permutations, survival.seed),
         "cox": sequential_cox_models(frame, with_firth, name),

@@ -100,7 +100,7 @@ def _checked_tables(
     from faceage_bio.intake.cohort.intake import KEPT, read_cohorts
 
     cohorts = {name: cohort.model_dump() for name, cohort in config.cohorts.items()}
-    settings = analysis_settings(config.model_dump())
+    settings = analysis_settings(config)
     tables, kept = None, Path(config.results_dir) / KEPT
     with _collected(problems):
         tables = read_cohorts(cohorts, config.survival.year_days, named=settings["names"], kept=kept)

@@ -410,28 +410,18 @@ def _flat(annotation: Any) -> list[Any]:
     return [annotation]
 
 
-def analysis_settings(config: dict[str, Any]) -> dict[str, Any]:
+def analysis_settings(config: Config) -> dict[str, Any]:
     """What `cohort.config_checks` takes of a config, by dotted name; "names": the columns that each setting names."""
-    found = {name: reduce(getitem, name.split("."), config) for name in ANALYSIS_SETTINGS}
-    return found | {"names": named_columns(config)}
+    return values_of(config, ANALYSIS_SETTINGS) | {"names": named_columns(config)}
 
 
-def named_columns(config: dict[str, Any]) -> dict[str, list[str]]:
+def named_columns(config: Config) -> dict[str, list[str]]:
     """The columns that each setting names; of an interaction a:b both."""
     found = {}
-    for setting in COLUMN_SETTINGS:
-        value: Any = reduce(getitem, setting.split("."), config)
+    for setting, value in values_of(config, COLUMN_SETTINGS).items():
         names = [value] if isinstance(value, str) else value or []
         found[setting] = [part for name in names for part in name.split(":")]
     return found
-
-
-DEFAULT_COLUMNS = named_columns(
-    {name: section().model_dump() for name, section in (
-        ("acceleration", Acceleration), ("phenotype", Phenotype), ("fairness", Fairness), ("expression", Expression),
-        ("variants", Variants), ("survival", Survival),
-    )}
-)  # fmt: skip
 
 
 def explain(item: Mapping[str, Any], root: type[Closed]) -> str:

@@ -19,7 +19,7 @@ from faceage_bio.report.sections_fairness import complete
 from faceage_bio.report.sections_genes import INSEPARABLE
 from faceage_bio.report.sections_participants import ALL
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import count, interval, number, p_equals, p_value, signed
+from faceage_bio.report.words import count, interval, number, p_equals, p_value, percent, signed
 
 PROBLEM, CAUTION, OK, NOT_RUN = "problem", "caution", "passed", "not run"  # in the order of the page
 SIGNS = {PROBLEM: "✕", CAUTION: "!", OK: "✓", NOT_RUN: "–"}
@@ -64,7 +64,7 @@ CHECKS: Mapping[str, tuple[str, str]] = {
         "Models with few events per variable are unstable: estimates too extreme, intervals too narrow",
     ),
     "Missing data": (
-        f"amber from {100 * MISSING[0]:g}% of any variable of Table 1, exposure or set of covariates, red from {100 * MISSING[1]:g}%",
+        f"amber from {percent(MISSING[0])} of any variable of Table 1, exposure or set of covariates, red from {percent(MISSING[1])}",
         "Complete cases may differ from all participants",
     ),
     "Site and camera": (
@@ -76,7 +76,7 @@ CHECKS: Mapping[str, tuple[str, str]] = {
         "Differences between subgroups may be differences in the error of the model",
     ),
     "Validity range": (
-        f"amber from {100 * OUTSIDE[0]:g}% of a cohort outside the ages tested, red from {100 * OUTSIDE[1]:g}%",
+        f"amber from {percent(OUTSIDE[0])} of a cohort outside the ages tested, red from {percent(OUTSIDE[1])}",
         "The error of the model is not known at other ages; results restricted to the tested ages are shown",
     ),
     SOFTWARE: (
@@ -318,7 +318,7 @@ def missing_data(tables: ReportTables, config: Config) -> Check:
     whole = f"the variables of Table 1{', exposures and covariates' if of_models else ''}"
     said = f"nothing is missing of {whole}"
     if share:
-        said = f"at most {100 * share:.0f}% ({term}, {cohort}: {count(n)} missing)"
+        said = f"at most {percent(share)} ({term}, {cohort}: {count(n)} missing)"
     if nowhere:
         said += f"; not recorded: {', '.join(sorted(nowhere))}"
     return Check(name, _graded(share, MISSING), said, link, share / MISSING[1])
@@ -433,9 +433,9 @@ def validity_range(tables: ReportTables, config: Config) -> Check:
         return Check(name, NOT_RUN, "ages were not compared with those of the model's test", link)
     inside, everybody = n["ages"].sum(), n["none"].sum()
     least, cohort = min(zip(n["ages"] / n["none"], n.index, strict=True))
-    said = f"{100 * inside / everybody:.0f}% of participants within the ages tested ({low:g}–{high:g} years)"
+    said = f"{percent(inside / everybody)} of participants within the ages tested ({low:g}–{high:g} years)"
     if len(config.cohorts) > 1:
-        said += f"; fewest in {cohort} ({100 * least:.0f}%)"
+        said += f"; fewest in {cohort} ({percent(least)})"
     return Check(name, _graded(1 - least, OUTSIDE), said, link, (1 - least) / OUTSIDE[1])
 
 

@@ -16,7 +16,7 @@ from faceage_bio.core.records import read_record
 from faceage_bio.core.tables import digest_of, read_json, write_json
 from faceage_bio.report import flow
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import count, interval, number
+from faceage_bio.report.words import count, with_ci
 
 MOST_RECORDS = 50  # older ones are left where they are, and not read
 SAME = ("data", "configuration", "version")  # a run with all three alike is the last one, made again
@@ -68,7 +68,7 @@ def _told(what: str, rows: pd.DataFrame, digits: int) -> Iterator[tuple[str, str
         if pd.isna(row.estimate):
             yield what, row.note or "not estimated"
         else:
-            yield what, f"{number(row.estimate, digits)} ({interval(row.ci_lower, row.ci_upper, digits)})"
+            yield what, with_ci(row.estimate, row.ci_lower, row.ci_upper, digits)
 
 
 def counts(tables: ReportTables, config: Config) -> Iterator[tuple[str, str]]:

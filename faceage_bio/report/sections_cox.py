@@ -13,7 +13,17 @@ from faceage_bio.report.sections_curves import competing_section, curves_section
 from faceage_bio.report.sections_genes import gene_survival_section
 from faceage_bio.report.sections_scores import scores_section
 from faceage_bio.report.tables_by_place import ReportTables, rows_by
-from faceage_bio.report.words import count, first_upper, interval, number, p_equals, p_value, term
+from faceage_bio.report.words import (
+    count,
+    first_upper,
+    interval,
+    number,
+    p_equals,
+    p_value,
+    percent,
+    percents,
+    term,
+)
 from faceage_bio.stats.sample_size import size_for_fitted_model
 
 AGES = "face age against age"
@@ -54,10 +64,9 @@ def calibration_sentence(rows: pd.DataFrame) -> str:
     error, inflated, ratio = (by.get(name) for name in ("type I error", "inflation factor", "hazard ratio"))
     if error is None or pd.isna(error["estimate"]):
         return f"Type I error on permuted face ages: {error['note']}." if error else ""
-    low, high = (100 * error[end] for end in ("ci_lower", "ci_upper"))
     told = (
-        f"On {count(error['permutations'])} permuted face ages (times, events and age as observed), the Wald test had p < 0.05 in {100 * error['estimate']:.1f}% "
-        f"(Monte Carlo 95% CI {low:.1f}–{high:.1f}%), inflation factor {number(inflated['estimate'])}"
+        f"On {count(error['permutations'])} permuted face ages (times, events and age as observed), the Wald test had p < 0.05 in {percent(error['estimate'], 1)} "
+        f"(Monte Carlo 95% CI {percents(error['ci_lower'], error['ci_upper'], 1)}), inflation factor {number(inflated['estimate'])}"
     )
     return f"{told}; permutation p of the hazard ratio adjusted for age: {p_value(ratio['permutation_p_value'])}."
 

@@ -25,6 +25,8 @@ from faceage_bio.report.words import (
     number,
     p_equals,
     p_scientific,
+    percent,
+    percents,
     signed,
     sparse,
 )
@@ -111,9 +113,9 @@ def _leading(headline: str, rule: str, methods: list[dict]) -> str:
     wald = methods[0]["error"]
     if wald is None or pd.isna(wald["estimate"]):
         return ""
-    share, low, high = (f"{100 * wald[key]:.1f}" for key in ("estimate", "ci_lower", "ci_upper"))
+    share = percent(wald["estimate"], 1)
     return (
-        f"On permuted exposures, DESeq2's Wald test had p < 0.05 in {share}% of the tests (95% CI {low}–{high}%); "
+        f"On permuted exposures, DESeq2's Wald test had p < 0.05 in {share} of the tests (95% CI {percents(wald['ci_lower'], wald['ci_upper'], 1)}); "
         f"estimates and p-values are from {headline} ({rule})."
     )
 

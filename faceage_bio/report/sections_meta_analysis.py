@@ -78,7 +78,9 @@ def heterogeneity_sentence(row: Mapping, digits: int = 2) -> str:
     """How much the cohorts differ: "I² 12% (95% CI 0–75), τ² 0.004, test of homogeneity p = 0.290; 95% prediction interval 1.2–2.4"."""
     parts = []
     if pd.notna(row["i2"]):
-        ends = f" (95% CI {row['i2_lower']:.0f}–{row['i2_upper']:.0f})" if pd.notna(row["i2_upper"]) else ""
+        ends = (
+            f" (95% CI {interval(row['i2_lower'], row['i2_upper'], 0)})" if pd.notna(row["i2_upper"]) else ""
+        )
         parts.append(f"I² {row['i2']:.0f}%{ends}")
     if pd.notna(row["tau2"]):
         parts.append(f"τ² {row['tau2']:.2g}")

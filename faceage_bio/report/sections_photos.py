@@ -13,7 +13,7 @@ from faceage_bio.report.figures import coloured, to_svg
 from faceage_bio.report.flow import Box, box_of, cohort_flow
 from faceage_bio.report.plot import of_cohorts
 from faceage_bio.report.tables_by_place import ReportTables, rows_by
-from faceage_bio.report.words import count, interval, number
+from faceage_bio.report.words import count, percent, percents, with_ci
 
 ALL = "all"
 STATUSES = {"ok": "used", "flagged": "used, flagged", "excluded": "excluded"}
@@ -251,7 +251,7 @@ def measure_section(bins: pd.DataFrame, title: str, unit: str, names: list[str])
 
 
 def _with_share(n: float, of: float) -> str:
-    return f"{count(n)} ({number(100 * n / of, 1)}%)" if n == n else count(n)
+    return f"{count(n)} ({percent(n / of, 1)})" if n == n else count(n)
 
 
 def bin_label(lower: float, upper: float) -> str:
@@ -323,10 +323,9 @@ def review_sentences(rows: pd.DataFrame) -> list[str]:
     for term, pair in rows[rows["measure"] != "photos"].groupby("term", sort=False):
         found = rows_by(pair, "measure")
         kappa, share = found["Cohen's kappa"], found["observed agreement"]
-        percent, *ends = (100 * share[name] for name in ("estimate", "ci_lower", "ci_upper"))
-        same = f"observed agreement {number(percent, 0)}% ({interval(*ends, 0)})"
-        if percent != percent:
-            same = f"observed agreement {share['note']}"
+        agreed, lower, upper = (share[name] for name in ("estimate", "ci_lower", "ci_upper"))
+        found = share["note"] if agreed != agreed else f"{percent(agreed)} ({percents(lower, upper)})"
+        same = f"observed agreement {found}"
         said.append(f"{term.capitalize()} on exclusion: Cohen's kappa {_told(kappa)}; {same}.")
     return said
 
@@ -334,4 +333,4 @@ def review_sentences(rows: pd.DataFrame) -> list[str]:
 def _told(row: dict) -> str:
     if row["estimate"] != row["estimate"]:
         return row["note"]
-    return f"{number(row['estimate'])} ({interval(row['ci_lower'], row['ci_upper'])})"
+    return with_ci(row["estimate"], row["ci_lower"], row["ci_upper"])

@@ -27,7 +27,17 @@ from faceage_bio.report.sections_cox import step_words
 from faceage_bio.report.sections_curves import curves_section
 from faceage_bio.report.sections_participants import ALL, face_age_figure
 from faceage_bio.report.tables_by_place import ReportTables, collect
-from faceage_bio.report.words import count, equals, first_upper, increase, number, p_scientific, term, with_ci
+from faceage_bio.report.words import (
+    count,
+    equals,
+    first_upper,
+    increase,
+    number,
+    p_scientific,
+    percent,
+    term,
+    with_ci,
+)
 
 GROUPS = {"cancer": "patients with cancer", "reference": "controls"}
 MOST_SITES = 3
@@ -66,7 +76,7 @@ def describe_cohorts(tables: ReportTables, config: Config) -> list[dict]:
                 "who": "; ".join(filter(None, (_participants(rows), described))),
                 "age": _mean(rows, "chronological_age"),
                 "face_age": _mean(rows, "face_age"),
-                "women": f"{100 * women.iloc[0]:.0f}%" if len(women) else "–",
+                "women": percent(women.iloc[0]) if len(women) else "–",
                 "follow_up": follow_up,
                 "deaths": deaths,
             }
@@ -78,7 +88,7 @@ def _participants(rows: pd.DataFrame) -> str:
     """Patients or controls, and the most frequent sites."""
     groups = [GROUPS.get(str(level), str(level)) for level in _levels(rows, "group")["level"]]
     sites = _levels(rows, "site").nlargest(MOST_SITES, "estimate")
-    named = [f"{row.level} {100 * row.estimate:.0f}%" for row in sites.itertuples() if row.estimate < 1]
+    named = [f"{row.level} {percent(row.estimate)}" for row in sites.itertuples() if row.estimate < 1]
     told = ": ".join(filter(None, (" and ".join(groups) or "participants", ", ".join(named))))
     return first_upper(told)
 

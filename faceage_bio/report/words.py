@@ -70,6 +70,17 @@ def in_brackets(row: Mapping, digits: int = 2, column: str = "") -> str:
     return f" ({', '.join(said)})" if said else ""
 
 
+def percent(share: float | None, digits: int = 0) -> str:
+    """A share: ``34%``, and an en dash where it is missing."""
+    known = share is not None and math.isfinite(share)
+    return f"{number(100 * share, digits)}%" if known else "–"
+
+
+def percents(lower: float, upper: float, digits: int = 0) -> str:
+    """The bounds of a 95% CI of a share: ``4.9–5.9%``."""
+    return f"{interval(100 * lower, 100 * upper, digits)}%"
+
+
 def p_value(value: float) -> str:
     """Three decimals, as in clinical tables; never 0 nor 1: ``< 0.001``, ``> 0.999``."""
     if value is None or not math.isfinite(value):
@@ -105,7 +116,7 @@ def count(value: float | None) -> str:
 def count_and_share(row: Mapping) -> str:
     """A number of participants and its share of those with a known value: ``12 (34%)``; the number alone where one is missing."""
     n, share = row["n"], row["estimate"]
-    return count(n) + ("" if pd.isna(n) or pd.isna(share) else f" ({100 * share:.0f}%)")
+    return count(n) + ("" if pd.isna(n) or pd.isna(share) else f" ({percent(share)})")
 
 
 def increase(per: str) -> str:
@@ -267,7 +278,7 @@ def hazard_sentence(cox: pd.DataFrame) -> str:
         sentence += f" Interpret with caution: {caution}."
     if len(raw) and pd.notna(raw.iloc[0].estimate):
         one = raw.iloc[0]
-        sentence += f" Unadjusted: {number(one.estimate)} ({interval(one.ci_lower, one.ci_upper)})."
+        sentence += f" Unadjusted: {with_ci(one.estimate, one.ci_lower, one.ci_upper)}."
     return sentence
 
 
@@ -318,7 +329,7 @@ def gene_sentence(panel: pd.DataFrame, gene: str) -> str:
     )
     if "chronological_age" in known.index:
         other = known.loc["chronological_age"]
-        sentence += f"; {number(other.estimate)} ({interval(other.ci_lower, other.ci_upper)}) per {increase(other['per'])} in chronological age, in the same model"
+        sentence += f"; {with_ci(other.estimate, other.ci_lower, other.ci_upper)} per {increase(other['per'])} in chronological age, in the same model"
     if "difference" in known.index:
         both = known.loc["difference"]
         sentence += f"; difference {number(both.estimate)} ({interval(both.ci_lower, both.ci_upper)}, p {p_equals(both.p_value)})"

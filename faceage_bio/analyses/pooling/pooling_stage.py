@@ -1,7 +1,6 @@
 """The stage: headline estimates of result tables, or those of a plain table, pooled over cohorts."""
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from faceage_bio.analyses.pooling.sources import SOURCES
 from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.results.measures import MEASURES
-from faceage_bio.core.results.reasons import in_words, reason
+from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.result_tables import key_of
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.settings.settings_report import Pooling
@@ -81,27 +80,6 @@ def pool_tables(
         tables.setdefault(name, []).append(read_table(path))
     rows = headline_rows(tables, settings.reference_cohorts)
     return pool_rows(rows, settings, shared_controls=shared_controls)
-
-
-def sentences(estimates: pd.DataFrame, measure: str | None) -> Iterator[str]:
-    """What was found, as lines for the terminal: each pooled estimate of a plain table, numbers of result
-    tables.
-    """
-    pooled = estimates[estimates[COHORT] == POOLED]
-    done = pooled["estimate"].notna()
-    if measure is None:
-        yield f"{done.sum()} estimates pooled over cohorts, {(~done).sum()} not (reasons in the table)"
-        return
-    for row in pooled.itertuples():
-        if math.isnan(row.estimate):
-            yield f"{measure}: {in_words(row.reason)}"
-            continue
-        spread = f", I2 {row.i2:.0f}%" if not math.isnan(row.i2) else ""
-        beyond = f", 95% prediction interval {row.pi_lower:.3f} to {row.pi_upper:.3f}"
-        yield (
-            f"{measure} {row.estimate:.3f} (95% CI {row.ci_lower:.3f} to {row.ci_upper:.3f}), {int(row.cohorts)} cohorts, {row.method}; "
-            f"Q p {row.heterogeneity_p:.3f}{spread}{'' if math.isnan(row.pi_lower) else beyond}"
-        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from faceage_bio.core.columns import AGE, COHORT, EVENT, FOLLOWUP, LATER, SAMPLE, SUBJECT, SUBJECT_COLUMNS
-from faceage_bio.core.config import DEFAULT_COLUMNS
+from faceage_bio.core.config import Config, named_columns
 from faceage_bio.core.errors import CohortError, Problems, TableError
 from faceage_bio.core.settings.settings_cohort import TABLES, SheetForm, as_list, form_of
 from faceage_bio.core.tables import read_text_table
@@ -29,6 +29,7 @@ WITHOUT = {  # settings whose columns an analysis goes without
     "phenotype.factors": "comparisons by",
     "survival.covariates": "survival models adjusted for",
 }
+DEFAULT_COLUMNS = named_columns(Config())
 NEAR = 0.6  # of a name that is wrong for sure
 ALIKE = 0.75  # of one that may be right
 LEAST = 0.05  # share of the samples or participants that an analysis must keep

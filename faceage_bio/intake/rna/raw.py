@@ -92,7 +92,7 @@ def caution_of_sizes(counts: pd.DataFrame) -> str:
     ):
         if sizes.min() > 0 and (spread := np.log(sizes).std(ddof=1)) < EVEN_SPREAD:
             return (
-                f"caution: the samples' {what} differ by {100 * spread:.1f}% (SD) only; those of raw counts differ by tens of percent. Rounded "
+                f"caution: the samples' {what} differ by {spread:.1%} (SD) only; those of raw counts differ by tens of percent. Rounded "
                 "TPM, FPKM or normalised counts look so. Make sure that these are the counts as the counting program wrote them."
             )
     return ""
