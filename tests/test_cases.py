@@ -46,9 +46,8 @@ def study(tmp_path):
         content = {"cohorts": {"mine": cohort | (config or {}).pop("mine", {})}} | (config or {})
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(content))
         found, problems = load_config(tmp_path / "config.yaml"), Problems()
-        cohorts = found.model_dump()["cohorts"]
-        read = read_cohorts(cohorts)
-        said = check_names(cohorts, read, analysis_settings(found), problems)
+        read = read_cohorts(found.cohorts)
+        said = check_names(found.cohorts, read, analysis_settings(found), problems)
         problems.stop_if_any()
         return read["mine"], "\n".join(said)
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faceage_bio.core.errors import CohortError
+from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.cohort.intake import read_cohorts, read_written, write_cohort
 from faceage_bio.intake.cohort.ledger import flow, gather
@@ -42,7 +43,7 @@ def study(tmp_path):
             if text is not None:
                 (tmp_path / f"{name}.csv").write_text(text)
                 cohort[name] = str(tmp_path / f"{name}.csv")
-        return read_cohorts({"c": cohort | more})["c"]
+        return read_cohorts({"c": Cohort(**cohort | more)})["c"]
 
     read.folder = tmp_path
     return read
@@ -206,7 +207,7 @@ def test_months_of_follow_up_taken_for_years_are_told_once_with_line_and_advice(
 def test_the_same_subject_in_two_cohorts_is_told(study):
     study()
     files = {"photos": "photos", "manifest": "manifest.csv", "clinical": "clinical.csv"}
-    cohort = {name: str(study.folder / file) for name, file in files.items()}
+    cohort = Cohort(**{name: str(study.folder / file) for name, file in files.items()})
     with pytest.raises(CohortError, match=r"2 subject.s. are in cohort 'one' and in cohort 'two': 'a'; 'b'"):
         read_cohorts({"one": cohort, "two": cohort})
 
@@ -221,7 +222,7 @@ def test_dates_of_given_face_ages_reach_the_later_stages(tmp_path):
     ages = "subject_id,photo_id,photo_date,face_age\na,z,2020-01-01,60\na,b,2022-01-01,66\n"
     (tmp_path / "ages.csv").write_text(ages)
     (tmp_path / "clinical.csv").write_text("subject_id,birth_date,sex\na,1960-01-01,f\n")
-    cohort = {"face_ages": str(tmp_path / "ages.csv"), "clinical": str(tmp_path / "clinical.csv")}
+    cohort = Cohort(face_ages=str(tmp_path / "ages.csv"), clinical=str(tmp_path / "clinical.csv"))
     photos = read_cohorts({"c": cohort})["c"].photos.set_index("photo_id")
     assert photos.photo_date.to_dict() == {"z": "2020-01-01", "b": "2022-01-01"}
     assert photos.chronological_age.round().to_dict() == {"z": 60, "b": 62}

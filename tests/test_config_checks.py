@@ -11,6 +11,7 @@ import yaml
 from faceage_bio.analyses.expression.counts import choose_samples, levels_table
 from faceage_bio.core.config import analysis_settings, check_config, load_config
 from faceage_bio.core.errors import CohortError, ConfigError, Problems, TableError
+from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.intake.cohort.config_checks import Tables, check_analyses, check_names
 from faceage_bio.intake.cohort.intake import read_cohorts
@@ -36,12 +37,11 @@ def checked(tmp_path):
         path = tmp_path / "config.yaml"
         path.write_text(yaml.safe_dump({"cohorts": {"mine": given | (cohort or {})}, **sections}))
         config, problems = load_config(path), Problems()
-        cohorts = config.model_dump()["cohorts"]
         try:
-            tables = read_cohorts(cohorts)
+            tables = read_cohorts(config.cohorts)
         except CohortError as error:
             return str(error), ""
-        said = check_names(cohorts, tables, analysis_settings(config), problems)
+        said = check_names(config.cohorts, tables, analysis_settings(config), problems)
         return "\n".join(problems.others), "\n".join(said)
 
     return check
@@ -165,8 +165,8 @@ def test_the_separator_is_the_one_that_parts_all_lines_alike(tmp_path, text, sec
 
 
 N = 40
-FILES = {"clinical": "clinical.tsv", "counts": "counts.tsv", "samples": "samples.tsv"}
-CONFIG = {"cohorts": {"lusc": {"face_ages": "face_ages.tsv", **FILES}}}
+FILES = Cohort(face_ages="face_ages.tsv", clinical="clinical.tsv", counts="counts.tsv", samples="samples.tsv")
+CONFIG = {"cohorts": {"lusc": FILES.model_dump()}}
 
 
 def people(**changes):
@@ -236,7 +236,9 @@ def test_dates_decide_only_where_one_sample_is_taken(dates, repeated, refused):
 def test_a_model_with_tissue_among_its_covariates_may_hold_them_all():
     paired = sampled(("tumour", "normal"))
     expression = {"repeated_samples": "block", "covariates": ["sex", "tissue"]}
-    assert told(people(), paired, files=FILES | {"clinical": None}, expression=expression) == ""
+    assert (
+        told(people(), paired, files=FILES.model_copy(update={"clinical": None}), expression=expression) == ""
+    )
     # but Cox models of genes take one sample per participant
     assert "several tissues" in told(people(), paired, expression=expression)
 

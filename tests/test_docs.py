@@ -19,6 +19,7 @@ from faceage_bio.core.columns import COHORT, LEDGER_COLUMNS, LEVELS, SUBJECT
 from faceage_bio.core.config import Config, check_config
 from faceage_bio.core.errors import ConfigError
 from faceage_bio.core.results.row import FIRST, LAST
+from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.core.settings.settings_photos import Rule
 from faceage_bio.core.settings.settings_survival import Readers
 from faceage_bio.core.tables import read_table
@@ -198,7 +199,7 @@ def test_the_example_rows_are_read(tmp_path):
     tables = ("manifest", "clinical", "counts", "samples", "variants", "variant_samples", "ancestry")
     files = {"photos": str(tmp_path / "photos"), "variant_genes": str(tmp_path / "genes.tsv")}
     files |= {key: str(tmp_path / f"{key}.tsv") for key in tables}
-    table = read_cohorts({"mine": files})["mine"]
+    table = read_cohorts({"mine": Cohort(**files)})["mine"]
     assert (len(table.photos), len(table.subjects), len(table.samples)) == (3, 2, 2)
     assert table.subjects.followup_years.notna().all()
     assert len(read_face_ages(tmp_path / "face_ages.tsv", "mine")) == 2

@@ -11,6 +11,7 @@ import yaml
 
 from faceage_bio.core.config import load_config
 from faceage_bio.core.errors import CohortError, ConfigError
+from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.intake.cohort.intake import read_cohorts, write_cohort
 from tests.conftest import ROOT
 
@@ -26,7 +27,7 @@ def manifest(folder: Path, *paths: str, files: tuple[str | bytes, ...] = ()):
             file.write("x")
     rows = [f"p{k}\ta{k}\t{path}" for k, path in enumerate(paths)]
     (folder / "manifest.tsv").write_text("\n".join(["photo_id\tsubject_id\tpath", *rows]) + "\n")
-    return read_cohorts({"c": {"photos": os.fsdecode(photos), "manifest": str(folder / "manifest.tsv")}})["c"]
+    return read_cohorts({"c": Cohort(photos=os.fsdecode(photos), manifest=str(folder / "manifest.tsv"))})["c"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from faceage_bio.analyses.survival.follow_up import prepare, read_people
 from faceage_bio.core.errors import CohortError, ConfigError, Problems
 from faceage_bio.core.parse import date_problem, dates_of, to_numbers
 from faceage_bio.core.results.reasons import in_words
+from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import write_table
 from faceage_bio.intake.cohort.intake import read_cohorts
@@ -178,7 +179,7 @@ def cohort_of(folder, table, faces=None, year_days=365.25, **more):
     written(folder / "clinical.tsv", table, {})
     written(folder / "faces.tsv", FACES if faces is None else faces, {})
     files = {"clinical": str(folder / "clinical.tsv"), "face_ages": str(folder / "faces.tsv")}
-    return read_cohorts({"c": files | more}, year_days)["c"]
+    return read_cohorts({"c": Cohort(**files | more)}, year_days)["c"]
 
 
 def study(folder, **changes):

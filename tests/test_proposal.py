@@ -38,9 +38,9 @@ def test_an_export_of_redcap_is_read_as_proposed(tmp_path):
     clinical, dictionary = written(tmp_path, clinical=EXPORT, dictionary=DICTIONARY)
     said = output_of(f"init --from {clinical} --redcap {dictionary}")
     cohort = yaml.safe_load(said)
-    check_config({"cohorts": {"mine": {"face_ages": "f.tsv", **cohort}}})
+    whole = check_config({"cohorts": {"mine": {"face_ages": "f.tsv", **cohort}}})
     problems = Problems()
-    found = read_user_table(clinical, CLINICAL, problems, form_of(cohort, "clinical")).values
+    found = read_user_table(clinical, CLINICAL, problems, form_of(whole.cohorts["mine"], "clinical")).values
     problems.stop_if_any()
     assert found.sex.tolist() == ["male", "female", None]
     assert found.smoking.tolist() == ["never", "former", None]

@@ -24,8 +24,8 @@ def read(tmp_path):
         if clinical:
             (tmp_path / name).write_text(clinical)
         cohort = {"face_ages": str(tmp_path / "faces.tsv"), "clinical": str(tmp_path / name)} | settings
-        config = check_config({"cohorts": {"c": yaml.safe_load(yaml.safe_dump(cohort))}}).model_dump()
-        return read_cohorts(config["cohorts"])["c"].subjects.set_index("subject_id")
+        config = check_config({"cohorts": {"c": yaml.safe_load(yaml.safe_dump(cohort))}})
+        return read_cohorts(config.cohorts)["c"].subjects.set_index("subject_id")
 
     subjects.folder = tmp_path
     return subjects

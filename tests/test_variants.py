@@ -9,6 +9,7 @@ import pytest
 
 from faceage_bio.analyses.variants.variants_stage import variant_tables
 from faceage_bio.core.errors import CohortError, ConfigError, Problems
+from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.core.settings.settings_genes import Variants
 from faceage_bio.core.tables import write_table
 from faceage_bio.demo.simulated_participants import PLANTED_GENE, write_variants
@@ -204,7 +205,7 @@ def intake(tmp_path):
     def read_with(**changes):
         for name, text in (good | changes).items():
             (tmp_path / f"{name}.tsv").write_text(text)
-        return read_cohorts({"one": {name: str(tmp_path / f"{name}.tsv") for name in good}})["one"]
+        return read_cohorts({"one": Cohort(**{name: str(tmp_path / f"{name}.tsv") for name in good})})["one"]
 
     return read_with
 

@@ -30,8 +30,8 @@ def read_manifest(
     from faceage_bio.core.tables import write_table
     from faceage_bio.intake.cohort.photos import read_manifest as read
 
-    files, problems = whole.cohorts[cohort].model_dump(mode="json"), Problems()
-    note_input(f"manifest of {cohort}", files["manifest"])
+    files, problems = whole.cohorts[cohort], Problems()
+    note_input(f"manifest of {cohort}", files.manifest)
     photos, others = read(cohort, files, problems)
     problems.stop_if_any()
     write_table(photos.rename_axis("line").reset_index(), output)
@@ -68,8 +68,8 @@ def check_cohort(
     from faceage_bio.core.tables import mark_local, read_table
     from faceage_bio.intake.cohort.intake import KEPT, read_cohort, write_cohort
 
-    files, photos = whole.cohorts[cohort].model_dump(mode="json"), None
-    for key, path in files.items():
+    files, photos = whole.cohorts[cohort], None
+    for key, path in files:
         if isinstance(path, str):
             note_input(f"{key} of {cohort}", path)
     if manifest and unlisted:
@@ -98,13 +98,12 @@ def check_analyses(
     from faceage_bio.intake.cohort.intake import check_no_subject_twice, read_written
 
     problems, settings = Problems(), analysis_settings(whole)
-    cohorts = {name: cohort.model_dump(mode="json") for name, cohort in whole.cohorts.items()}
-    tables = {name: read_written(results / name / "cohort") for name in cohorts}
+    tables = {name: read_written(results / name / "cohort") for name in whole.cohorts}
     check_no_subject_twice({name: one.subjects for name, one in tables.items()}, problems)
-    for line in check_names(cohorts, tables, settings, problems):
+    for line in check_names(whole.cohorts, tables, settings, problems):
         print(line)
     problems.stop_if_any()
-    for name, found in check_tables(cohorts, tables, settings).items():
+    for name, found in check_tables(whole.cohorts, tables, settings).items():
         write_table(found, results / name / "cohort" / "covariates.tsv")
 
 

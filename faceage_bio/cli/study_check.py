@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from faceage_bio.core.config import Config
+    from faceage_bio.core.settings.settings_cohort import Cohort
     from faceage_bio.intake.cohort.intake import CohortTables
 
 MOST_UNREADABLE = 0.5  # share of photos beyond which their form is at fault and not single files
@@ -99,22 +100,23 @@ def _checked_tables(
     """All tables with what they are used for; None if they cannot be read."""
     from faceage_bio.intake.cohort.intake import KEPT, read_cohorts
 
-    cohorts = {name: cohort.model_dump() for name, cohort in config.cohorts.items()}
     settings = analysis_settings(config)
     tables, kept = None, Path(config.results_dir) / KEPT
     with _collected(problems):
-        tables = read_cohorts(cohorts, config.survival.year_days, named=settings["names"], kept=kept)
+        tables = read_cohorts(config.cohorts, config.survival.year_days, named=settings["names"], kept=kept)
     if tables is None:
         return None
     with _collected(problems):
-        _check_uses(cohorts, tables, settings, say)
+        _check_uses(config.cohorts, tables, settings, say)
     for check in (_check_sessions, _check_readings, _check_review):
         with _collected(problems):
             check(config, tables, say)
     return tables
 
 
-def _check_uses(cohorts: dict, tables: "dict[str, CohortTables]", settings: dict, say: Say) -> None:
+def _check_uses(
+    cohorts: "dict[str, Cohort]", tables: "dict[str, CohortTables]", settings: dict, say: Say
+) -> None:
     """What the study holds, whether the settings fit, and which models it is too small for."""
     from rich.table import Table
 
@@ -132,7 +134,7 @@ def _check_uses(cohorts: dict, tables: "dict[str, CohortTables]", settings: dict
         for line in too_small(cohort.subjects, cohort.samples, photographed(cohort)):
             say(f"{name}: {line}")
         if cohort.counts is not None and (caution := caution_of_sizes(cohort.counts.counts)):
-            say(f"{cohorts[name]['counts']}: {caution}")
+            say(f"{cohorts[name].counts}: {caution}")
     named = Problems()
     for line in check_names(cohorts, tables, settings, named):
         say(line)

@@ -1,9 +1,8 @@
 """Files of a cohort, how their tables are written, and the simulated participants of the demo."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -121,22 +120,18 @@ def as_list(names: str | list[str]) -> list[str]:
     return [names] if isinstance(names, str) else names
 
 
-def form_of(cohort: Mapping[str, Any], table: str) -> SheetForm:
-    """How a table of a cohort is written: what is said of it alone goes before what is said of all.
-
-    Parameters
-    ----------
-    cohort : the cohort's section of the config; keys may lack
-    table : one of `TABLES`
-    """
-    own = (cohort.get("tables") or {}).get(table) or {}
-    whole = {name: cohort[name] for name in TableForm.model_fields if cohort.get(name)}
-    joined: dict[str, Any] = {
-        name: {**whole.get(name, {}), **own.get(name, {})} for name in ("columns", "codings", "units")
-    }
-    missing = [*whole.get("missing", []), *own.get("missing", [])]
-    single = {name: own.get(name) or whole.get(name) for name in ("date_format", "decimal", "sheet")}
-    return SheetForm.model_validate(joined | single | {"missing": missing})
+def form_of(cohort: Cohort, table: str) -> SheetForm:
+    """How a table of a cohort, one of `TABLES`, is written: what is said of it alone goes before what is said of all."""
+    own = cohort.tables.get(table, SheetForm())
+    return SheetForm(
+        columns=cohort.columns | own.columns,
+        codings=cohort.codings | own.codings,
+        units=cohort.units | own.units,
+        missing=[*cohort.missing, *own.missing],
+        date_format=own.date_format or cohort.date_format,
+        decimal=own.decimal or cohort.decimal,
+        sheet=own.sheet,
+    )
 
 
 class Demo(Closed):

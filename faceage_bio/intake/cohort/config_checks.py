@@ -13,7 +13,7 @@ import pandas as pd
 from faceage_bio.core.columns import AGE, COHORT, EVENT, FOLLOWUP, LATER, SAMPLE, SUBJECT, SUBJECT_COLUMNS
 from faceage_bio.core.config import Config, named_columns
 from faceage_bio.core.errors import CohortError, Problems, TableError
-from faceage_bio.core.settings.settings_cohort import TABLES, SheetForm, as_list, form_of
+from faceage_bio.core.settings.settings_cohort import TABLES, Cohort, SheetForm, TableForm, as_list, form_of
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.intake.cohort.proposal import USUAL, plain
 from faceage_bio.intake.cohort.samples import TISSUE, check_one_tissue, is_of_tissue
@@ -77,7 +77,7 @@ def _of_disease(tables: Mapping[str, "CohortTables"]) -> list[str]:
 
 
 def check_names(
-    cohorts: Mapping[str, Mapping],
+    cohorts: Mapping[str, Cohort],
     tables: Mapping[str, "CohortTables"],
     settings: Mapping[str, Any],
     problems: Problems,
@@ -93,10 +93,10 @@ def check_names(
     """
     named = settings["names"]
     wanted = {one for names in named.values() for one in names}
-    given = [(cohort, table) for cohort in cohorts.values() for table in TABLES if cohort.get(table)]
+    given = [(cohort, table) for cohort in cohorts.values() for table in TABLES if getattr(cohort, table)]
     said = []
     for cohort, table in given:
-        said += _unused(cohort[table], table, form_of(cohort, table), wanted)
+        said += _unused(getattr(cohort, table), table, form_of(cohort, table), wanted)
     columns = {
         str(name) for one in tables.values() for table in (one.subjects, one.samples) for name in table
     }
@@ -114,32 +114,34 @@ def _header(file: str, form: SheetForm) -> list[str]:
         return []
 
 
-def check_columns(cohort: str, settings: Mapping[str, Any], problems: Problems) -> dict[str, list[str]]:
+def check_columns(cohort: str, settings: Cohort, problems: Problems) -> dict[str, list[str]]:
     """The column names of a cohort's tables, which are read before any cell or count.
 
     A problem for each table that cannot be read or lacks a needed column, for each name under ``columns``
     and ``codings`` that the tables that it is declared for do not have, and for each other file that is not there.
     """
     for key in READ_LATER:
-        if settings.get(key) and not Path(settings[key]).exists():
+        file = getattr(settings, key)
+        if file and not Path(file).exists():
             problems.other(
-                f"{settings[key]}: no such file or folder. Expected what cohorts.{cohort}.{key} names. Check the path in the config (it starts at the folder of the config)."
+                f"{file}: no such file or folder. Expected what cohorts.{cohort}.{key} names. Check the path in the config (it starts at the folder of the config)."
             )
-    forms = {table: form_of(settings, table) for table in TABLES if settings.get(table)}
+    files = {table: file for table in TABLES if (file := getattr(settings, table))}
     headers, needed = {}, Problems()
-    for table, form in forms.items():
+    for table, file in files.items():
+        form = form_of(settings, table)
         try:
-            typed = read_text_table(settings[table], form.sheet, form.decimal)
+            typed = read_text_table(file, form.sheet, form.decimal)
         except TableError as error:
             problems.other(str(error))
             continue
         headers[table] = list(typed)
-        check_needed(typed, SCHEMAS[table], settings[table], needed, form)
-    if len(headers) < len(forms):
+        check_needed(typed, SCHEMAS[table], file, needed, form)
+    if len(headers) < len(files):
         return headers
     misspelt = Problems()
     _check_form(f"cohorts.{cohort}", settings, headers, settings, misspelt)
-    for table, form in (settings.get("tables") or {}).items():
+    for table, form in settings.tables.items():
         _check_form(f"cohorts.{cohort}.tables.{table}", form, {table: headers[table]}, settings, misspelt)
     # a needed column lacks because its declared name is misspelt: one cause, one message
     problems.others += misspelt.others or needed.others
@@ -147,7 +149,7 @@ def check_columns(cohort: str, settings: Mapping[str, Any], problems: Problems) 
 
 
 def check_settings(
-    cohorts: Mapping[str, Mapping],
+    cohorts: Mapping[str, Cohort],
     headers: Mapping[str, Mapping[str, Sequence[str]]],
     named: Mapping[str, Sequence[str]],
     problems: Problems,
@@ -156,7 +158,7 @@ def check_settings(
 
     Nothing is said where a file of single cells may have it, whose obs is read later.
     """
-    if any(cohort.get("single_cell") for cohort in cohorts.values()):
+    if any(cohort.single_cell for cohort in cohorts.values()):
         return
     declared = {
         name for cohort in cohorts.values() for table in TABLES for name in form_of(cohort, table).columns
@@ -167,23 +169,22 @@ def check_settings(
 
 def _check_form(
     place: str,
-    form: Mapping[str, Any],
+    form: TableForm,
     headers: Mapping[str, list[str]],
-    settings: Mapping[str, Any],
+    settings: Cohort,
     problems: Problems,
 ) -> None:
     """A problem for each name under ``columns`` and ``codings`` at a place of the config that none of its tables has."""
     every = list(dict.fromkeys(name for header in headers.values() for name in header))
-    columns = form.get("columns") or {}
-    unknown = f"but {_among(settings[table] for table in headers)} have no such column. Expected one of them."
-    for ours, theirs in columns.items():
+    unknown = f"but {_among(getattr(settings, table) for table in headers)} have no such column. Expected one of them."
+    for ours, theirs in form.columns.items():
         for name in as_list(theirs):
             if name not in every:
                 problems.other(
                     f"{place}.columns says that '{ours}' is called {name!r}, {unknown}{_nearest(name, every)} Correct the name."
                 )
-    known = [*every, *columns, *(settings.get("columns") or {})]
-    for column in form.get("codings") or {}:
+    known = [*every, *form.columns, *settings.columns]
+    for column in form.codings:
         if column not in known:
             problems.other(
                 f"{place}.codings declares codes of {column!r}, {unknown}{_nearest(column, known)} Correct the name."
@@ -320,7 +321,7 @@ class Needed:
 
 
 def check_tables(
-    cohorts: Mapping[str, Mapping],
+    cohorts: Mapping[str, Cohort],
     tables: "Mapping[str, Tables | CohortTables]",
     settings: Mapping[str, object],
 ) -> dict[str, pd.DataFrame]:
@@ -341,7 +342,7 @@ def check_tables(
 
 def check_analyses(
     cohort: str,
-    files: Mapping[str, str | None],
+    files: Cohort,
     tables: "Tables | CohortTables",
     settings: Mapping[str, object],
     problems: Problems,
@@ -361,7 +362,7 @@ def check_analyses(
     -------
     DataFrame with `COLUMNS`, one row per setting and column
     """
-    clinical = files.get("clinical") or files.get("manifest") or files.get("face_ages")
+    clinical = files.clinical or files.manifest or files.face_ages
     found = [pd.DataFrame(columns=COLUMNS)]
     for needed in _needs(files, tables, settings, problems):
         known = _known(needed)
@@ -385,7 +386,7 @@ def check_analyses(
 
 
 def _needs(
-    files: Mapping[str, str | None],
+    files: Cohort,
     tables: "Tables | CohortTables",
     settings: Mapping[str, object],
     problems: Problems,
@@ -400,8 +401,8 @@ def _needs(
         setting, mine = "variants.covariates", subjects[subjects[SUBJECT].isin(genotyped[SUBJECT])]
         found.append(Needed(setting, settings[setting], mine, "participants", "models of variants"))
     if len(samples):
-        source = files.get("samples") or files.get("counts") or files.get("single_cell")
-        mine = _of_tissue(samples, bool(files.get("clinical")), settings, str(source), problems)
+        source = files.samples or files.counts or files.single_cell
+        mine = _of_tissue(samples, bool(files.clinical), settings, str(source), problems)
         further = [name for name in samples if name not in (COHORT, SUBJECT, SAMPLE)]
         joined = mine.merge(subjects.drop(columns=[COHORT, *further], errors="ignore"), on=SUBJECT)
         setting = "expression.covariates"

@@ -9,7 +9,7 @@ import pandas as pd
 from faceage_bio.core import parse
 from faceage_bio.core.columns import AGE, CAUSE, COHORT, PHOTO, SAMPLE, SUBJECT, SUBJECT_COLUMNS
 from faceage_bio.core.errors import Problems, examples
-from faceage_bio.core.settings.settings_cohort import form_of
+from faceage_bio.core.settings.settings_cohort import Cohort, form_of
 from faceage_bio.core.tables import ledger_rows, read_ledger, read_table, write_table
 from faceage_bio.intake.cohort.config_checks import check_columns, check_settings
 from faceage_bio.intake.cohort.photos import check_face_ages, check_subjects_known, read_manifest
@@ -36,7 +36,7 @@ class CohortTables:
 
 
 def read_cohorts(
-    cohorts: dict[str, dict],
+    cohorts: dict[str, Cohort],
     year_days: float = 365.25,
     *,
     named: Mapping[str, Sequence[str]] | None = None,
@@ -46,7 +46,7 @@ def read_cohorts(
 
     Parameters
     ----------
-    cohorts : dict
+    cohorts : dict of Cohort
         The config's ``cohorts``: name -> files, and how they are written.
     year_days : float
         Days in a year of follow-up.
@@ -77,7 +77,7 @@ def read_cohorts(
 
 
 def read_cohort(
-    name: str, settings: dict, year_days: float, kept: Path | None, manifest: tuple[pd.DataFrame, list[str]] | None = None
+    name: str, settings: Cohort, year_days: float, kept: Path | None, manifest: tuple[pd.DataFrame, list[str]] | None = None
 ) -> CohortTables:  # fmt: skip
     """The tables of one cohort, each checked.
 
@@ -147,19 +147,19 @@ def photographed(cohort: CohortTables) -> set[str]:
 
 
 def _read_cohort(
-    name: str, settings: dict, year_days: float, problems: Problems, kept: Path | None,
+    name: str, settings: Cohort, year_days: float, problems: Problems, kept: Path | None,
     manifest: tuple[pd.DataFrame, list[str]] | None = None,
 ) -> CohortTables:  # fmt: skip
     photos, unlisted = manifest or read_manifest(name, settings, problems)
     face_ages = None
-    if settings.get("face_ages") and not settings.get("manifest"):
-        face_ages = check_face_ages(settings["face_ages"], problems, form_of(settings, "face_ages"))
+    if settings.face_ages and not settings.manifest:
+        face_ages = check_face_ages(settings.face_ages, problems, form_of(settings, "face_ages"))
         photos = _photos_of(face_ages, name)
     subjects, photos = read_clinical(name, settings, photos, year_days, problems)
     known = set(subjects[SUBJECT])
-    if settings.get("clinical") and len(subjects):
+    if settings.clinical and len(subjects):
         check_subjects_known(
-            photos, known, settings.get("manifest") or settings["face_ages"], settings["clinical"], problems
+            photos, known, settings.manifest or settings.face_ages, settings.clinical, problems
         )
     counts_once = kept and kept / f"{name}_counts.parquet"
     samples, counts, genes = read_samples(name, settings, known, problems, subjects.columns, counts_once)

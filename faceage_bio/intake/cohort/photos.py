@@ -19,14 +19,14 @@ from faceage_bio.core.columns import (
     SUBJECT,
 )
 from faceage_bio.core.errors import DOUBLED, Problems, examples
-from faceage_bio.core.settings.settings_cohort import SheetForm, form_of
+from faceage_bio.core.settings.settings_cohort import Cohort, SheetForm, form_of
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.schemas import FACE_AGES, MANIFEST, complete, read_user_table
 
 GIVEN = "given"  # the model of face ages that name none
 
 
-def read_manifest(cohort: str, settings: dict, problems: Problems) -> tuple[pd.DataFrame, list[str]]:
+def read_manifest(cohort: str, settings: Cohort, problems: Problems) -> tuple[pd.DataFrame, list[str]]:
     """The checked photos of a cohort, and the files in its folder that the manifest does not name.
 
     Returns
@@ -34,9 +34,9 @@ def read_manifest(cohort: str, settings: dict, problems: Problems) -> tuple[pd.D
     DataFrame with ``columns.PHOTO_COLUMNS``, indexed by the line in the manifest; list of str
     """
     empty = pd.DataFrame(columns=list(PHOTO_COLUMNS))
-    if not settings.get("manifest"):
+    if not settings.manifest:
         return empty, []
-    file, folder = settings["manifest"], Path(settings["photos"])
+    file, folder = settings.manifest, Path(settings.photos)
     read = read_user_table(file, MANIFEST, problems, form_of(settings, "manifest"))
     files = _files_of(folder, file, problems)
     if read is None:

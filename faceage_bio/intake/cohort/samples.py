@@ -20,7 +20,7 @@ from faceage_bio.core.columns import (
     SUBJECT_COLUMNS,
 )
 from faceage_bio.core.errors import CohortError, CountsError, Problems, TableError, examples
-from faceage_bio.core.settings.settings_cohort import form_of
+from faceage_bio.core.settings.settings_cohort import Cohort, form_of
 from faceage_bio.intake.genotype_files import of_participants, read_genotypes
 from faceage_bio.intake.rna.cells import open_cells
 from faceage_bio.intake.rna.count_files import CountTable, read_counts_once
@@ -41,7 +41,7 @@ CLINIC = "the clinical table"
 
 def read_samples(
     cohort: str,
-    settings: dict,
+    settings: Cohort,
     known: set[str],
     problems: Problems,
     of_clinical: Collection[str] = (),
@@ -57,28 +57,28 @@ def read_samples(
     DataFrame with ``columns.SAMPLE_COLUMNS`` and the table's further columns, CountTable or None, Index or None
     """
     empty = pd.DataFrame(columns=list(SAMPLE_COLUMNS))
-    if settings.get("single_cell"):
+    if settings.single_cell:
         donors, genes = _donors(cohort, settings, known, problems, of_clinical)
         return donors, None, genes
-    if not settings.get("counts"):
+    if not settings.counts:
         return empty, None, None
-    file, table = settings["counts"], None
-    if settings.get("samples"):
-        file = settings["samples"]
+    file, table = settings.counts, None
+    if settings.samples:
+        file = settings.samples
         read = read_user_table(file, SAMPLES, problems, form_of(settings, "samples"))
         table = read and read.values
     # without a table a sample has its subject's name
     counts = _read_counts(settings, table, known, problems, kept)
-    if counts is None or (settings.get("samples") and table is None):
+    if counts is None or (settings.samples and table is None):
         return empty, None, None
     names = counts.counts.columns.tolist()
     if table is None:
         table = pd.DataFrame({SAMPLE: names, SUBJECT: names}, index=range(1, len(names) + 1))
     else:
-        _check_same_names(table, names, file, settings["counts"], problems)
+        _check_same_names(table, names, file, settings.counts, problems)
         _check_specimens(table, file, problems)
     found = parse.strangers(table[SUBJECT], known, CLINIC)
-    if len(found) and not settings.get("samples"):
+    if len(found) and not settings.samples:
         problems.other(
             f"{file}: {len(found)} of {len(names)} samples are not named by a subject_id: {examples(found.tolist())}. Expected such names where no table says "
             "whose the samples are. Give one under `samples:` (sample_id, subject_id), or look for another spelling."
@@ -94,19 +94,19 @@ def read_samples(
 
 
 def _read_counts(
-    settings: dict, table: pd.DataFrame | None, known: set[str], problems: Problems, kept: Path | None
+    settings: Cohort, table: pd.DataFrame | None, known: set[str], problems: Problems, kept: Path | None
 ) -> CountTable | None:
     with _collecting(problems):
         found = read_counts_once(
-            settings["counts"],
+            settings.counts,
             kept,
-            kind=settings.get("counts_kind") or "counts",
-            strand=settings.get("counts_strand"),
-            mapping=settings.get("gene_ids"),
+            kind=settings.counts_kind or "counts",
+            strand=settings.counts_strand,
+            mapping=settings.gene_ids,
             samples=sorted(known) if table is None else table[SAMPLE].tolist(),
         )
         for sentence in found.said:
-            print(f"{settings['counts']}: {sentence}", flush=True)
+            print(f"{settings.counts}: {sentence}", flush=True)
         return found
     return None
 
@@ -170,14 +170,14 @@ def _check_same_names(
 
 
 def _donors(
-    cohort: str, settings: dict, known: set[str], problems: Problems, of_clinical: Collection[str]
+    cohort: str, settings: Cohort, known: set[str], problems: Problems, of_clinical: Collection[str]
 ) -> tuple[pd.DataFrame, pd.Index | None]:
     """One sample per donor of a single-cell file, with what obs tells of donors and the clinical table does
     not, such as batch; its genes.
     """
-    path, cells = settings["single_cell"], None
+    path, cells = settings.single_cell, None
     with _collecting(problems):
-        cells = open_cells(path, settings.get("gene_ids"))
+        cells = open_cells(path, settings.gene_ids)
     if cells is None:
         return pd.DataFrame(columns=list(SAMPLE_COLUMNS)), None
     for sentence in cells.said:
@@ -200,17 +200,17 @@ def _donors(
 
 
 def read_variant_participants(
-    cohort: str, settings: dict, samples: pd.DataFrame, known: set[str], problems: Problems
+    cohort: str, settings: Cohort, samples: pd.DataFrame, known: set[str], problems: Problems
 ) -> pd.DataFrame | None:
     """One row per sample of the cohort's variants: cohort, sample_id, subject_id and the ancestry components; None without any.
 
     A sample is named by its subject_id, by a sample_id of ``variant_samples``, or by that of the RNA ``samples``.
     """
-    if not settings.get("variants"):
+    if not settings.variants:
         return None
-    genotypes = read_genotypes(settings["variants"], settings.get("variant_genes"), problems)
+    genotypes = read_genotypes(settings.variants, settings.variant_genes, problems)
     aliases = dict(zip(samples[SAMPLE], samples[SUBJECT], strict=True))
-    file = settings.get("variant_samples")
+    file = settings.variant_samples
     if file:
         read = read_user_table(file, VARIANT_SAMPLES, problems, form_of(settings, "variant_samples"))
         if read is None:
@@ -222,7 +222,7 @@ def read_variant_participants(
     components = _components(settings, known, problems)
     if genotypes is None:
         return None
-    named = of_participants(genotypes, known, aliases, settings["variants"], problems)
+    named = of_participants(genotypes, known, aliases, settings.variants, problems)
     names = list(genotypes.copies.columns)
     subjects = [name if name in known else aliases.get(name) for name in names]
     people = pd.DataFrame({COHORT: cohort, SAMPLE: names, SUBJECT: subjects})
@@ -232,9 +232,9 @@ def read_variant_participants(
     return people.merge(components, on=SUBJECT, how="left")
 
 
-def _components(settings: dict, known: set[str], problems: Problems) -> pd.DataFrame | None:
+def _components(settings: Cohort, known: set[str], problems: Problems) -> pd.DataFrame | None:
     """subject_id and the numbers next to it."""
-    file = settings.get("ancestry")
+    file = settings.ancestry
     if not file:
         return None
     read = read_user_table(file, ANCESTRY, problems, form_of(settings, "ancestry"))

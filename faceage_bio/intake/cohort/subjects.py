@@ -17,7 +17,7 @@ from faceage_bio.core.columns import (
     SUBJECT_COLUMNS,
 )
 from faceage_bio.core.errors import Problems
-from faceage_bio.core.settings.settings_cohort import form_of
+from faceage_bio.core.settings.settings_cohort import Cohort, form_of
 from faceage_bio.intake.observation import check_follow_up, check_years
 from faceage_bio.intake.schemas import CLINICAL, DATE, complete, read_user_table
 
@@ -27,7 +27,7 @@ DATES = [name for name, column in CLINICAL.columns.items() if column.metadata["k
 
 
 def read_clinical(
-    cohort: str, settings: dict, photos: pd.DataFrame, year_days: float, problems: Problems
+    cohort: str, settings: Cohort, photos: pd.DataFrame, year_days: float, problems: Problems
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The checked subjects of a cohort, and the photos with the age that birth and photo date give.
 
@@ -35,9 +35,9 @@ def read_clinical(
     -------
     DataFrame with ``columns.SUBJECT_COLUMNS`` and its further columns, indexed by line; DataFrame of photos
     """
-    if not settings.get("clinical"):
+    if not settings.clinical:
         return _without_clinical(cohort, photos), photos
-    file = settings["clinical"]
+    file = settings.clinical
     read = read_user_table(file, CLINICAL, problems, form_of(settings, "clinical"), year_days)
     if read is None:
         return pd.DataFrame(columns=list(SUBJECT_COLUMNS)), photos
@@ -45,7 +45,7 @@ def read_clinical(
         print(f"{file}: {sentence}")
     table = complete(read.values, CLINICAL)
     photos = _ages_from_dates(table, photos, file, problems)
-    photo_file = str(settings.get("manifest") or settings.get("face_ages"))
+    photo_file = str(settings.manifest or settings.face_ages)
     unread = [line for line in photos.index if (photo_file, "photo_date", line) in problems.marked]
     dated = table[SUBJECT].isin(set(photos[SUBJECT]) - set(photos.loc[unread, SUBJECT]))
     _followup_from_dates(table, photos, dated, file, year_days, problems)
