@@ -120,7 +120,7 @@ def as_list(names: str | list[str]) -> list[str]:
     return [names] if isinstance(names, str) else names
 
 
-def form_of(cohort: Cohort, table: str) -> SheetForm:
+def form_of(cohort: Cohort, table: UserTable) -> SheetForm:
     """How a table of a cohort, one of `TABLES`, is written: what is said of it alone goes before what is said of all."""
     own = cohort.tables.get(table, SheetForm())
     return SheetForm(
