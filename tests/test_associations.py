@@ -493,7 +493,7 @@ def test_a_row_without_its_counterpart_is_refused(tables, name, kind):
 def page_of(folder, tables, **report) -> str:
     """The association report of a study in which only the comparisons ran."""
     cohorts = {name: {"face_ages": "f.tsv"} for name in ("east", "west")}
-    config = check_config({"cohorts": cohorts, "report": report}).model_dump(mode="json")
+    config = check_config({"cohorts": cohorts, "report": report})
     placed = {f"pooled/phenotype/{name}": rows for name, rows in tables.items()}
     return association_page(collected(folder, placed), config, [])
 

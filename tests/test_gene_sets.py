@@ -301,7 +301,7 @@ def test_a_gene_of_ones_own_has_the_reason_given_or_none():
             "cohorts": {"mine": {"face_ages": "ages.tsv"}},
             "expression": {"panel": ["MYC", "CDK6", "ABCB1"], "panel_reasons": reasons},
         }
-    ).model_dump(mode="json")
+    )
     mine, shipped, bare = why_these(config)
     expected = ("amplified in this tumour", "doi:10.1000/mine", "up")
     assert (mine["why"], mine["source"], mine["expected"]) == expected

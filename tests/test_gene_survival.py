@@ -18,6 +18,7 @@ from faceage_bio.stats.cox_ph import proportional_hazards_test
 from faceage_bio.stats.multiplicity import bonferroni
 from tests.commands import output_of
 from tests.gene_studies import gene_survival_study
+from tests.report_studies import config_of
 from tests.rows import collected, worded
 
 PANEL = ["CDK6", "TP53", "ABSENT"]
@@ -236,7 +237,7 @@ def test_commands_run_on_plain_tables(tmp_path):
 
 
 def test_report_section_tells_the_headline_gene_and_shows_both_families(tmp_path):
-    config = {"expression": {"panel": PANEL}, "cohorts": {"c": {}}}
+    config = config_of(["c"], expression={"panel": PANEL})
 
     def section(cohort, **tables):
         placed = {f"{cohort}/survival/{name}": table.drop(columns="note") for name, table in tables.items()}

@@ -19,6 +19,7 @@ from faceage_bio.core.records import read_record, record_of
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.settings.settings_cohort import Cohort
+from faceage_bio.core.settings.settings_report import Release
 from faceage_bio.core.tables import LEDGER_COLUMNS, read_text_table, write_table
 from faceage_bio.faces.faceage.photo_quality import count_photos
 from faceage_bio.release.bundle import MANIFEST, _not_of_tables, publish, released_config
@@ -508,7 +509,8 @@ def test_the_gate_makes_released_tables_again_and_compares(share, tmp_path):
 
 
 def test_public_data_are_released_as_they_are(tables):
-    text = rendered(tables, CONFIG | {"release": {"rounding": 1}}, internal=False)["cox_models.tsv"].decode()
+    config = CONFIG.model_copy(update={"release": Release(rounding=1)})
+    text = rendered(tables, config, internal=False)["cox_models.tsv"].decode()
     assert "\t113\t78" in text
     assert "rounded" not in text
     assert "INTERNAL" not in text

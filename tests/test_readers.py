@@ -371,7 +371,7 @@ def page_of(folder, table=None):
     if table is not None:
         paths = [folder / "pooled" / "readers" / "readers.tsv"]
         write_table(table, paths[0])
-    return survival_page(collect(paths), config.model_dump(mode="json"), [])
+    return survival_page(collect(paths), config, [])
 
 
 def test_the_page_without_readings_says_so_in_one_line(tmp_path):

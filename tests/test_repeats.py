@@ -14,6 +14,7 @@ from faceage_bio.analyses.acceleration.repeats import (
     reliability_table,
     strata_of,
 )
+from faceage_bio.core.config import Config
 from faceage_bio.core.errors import CohortError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import read_table, write_table
@@ -302,7 +303,7 @@ def test_commands_on_plain_tables_and_their_page(tmp_path):
     for name in ("definitions", "sensitivity"):
         write_table(read_table(folder / f"{name}.tsv").assign(cohort="one"), folder / f"{name}.tsv")
     tables = collect(sorted(folder.glob("*.tsv")))
-    config = {"acceleration": {"fit_in": "cohort"}}
+    config = Config()
     section = definition_section(tables, "one", config)
     assert len(section["definitions"]) == 14
     assert [row["title"] for row in section["definitions"] if row["chosen"]] == ["residual of a line"]
@@ -327,6 +328,6 @@ def test_rows_that_differ_by_few_participants_are_all_shown(tmp_path):
     path = tmp_path / "one" / "acceleration" / "sensitivity.tsv"
     write_table(result_rows(rows, "acceleration/sensitivity"), path)
     tables = collect([path])
-    section = definition_section(tables, "one", {"acceleration": {"fit_in": "cohort"}})
+    section = definition_section(tables, "one", Config())
     shown = {row["people"]: row["gap"]["estimate"] for row in section["validity"]}
     assert shown == {"all participants": 2.0, "older": 2.1, "sharp": 2.2}

@@ -561,9 +561,7 @@ def test_a_table_without_the_columns_stops_the_command_and_is_told_in_the_workfl
 
 
 NAMES = ("teachh_publication", "teachh_faceage_repository")
-CONFIG = check_config(
-    {"cohorts": {"one": {"face_ages": "f.tsv"}}, "scores": {"definitions": list(NAMES)}}
-).model_dump(mode="json")
+CONFIG = check_config({"cohorts": {"one": {"face_ages": "f.tsv"}}, "scores": {"definitions": list(NAMES)}})
 
 
 def write_tables(folder, people, names=NAMES):
