@@ -198,7 +198,7 @@ def test_stages_that_did_not_run_are_shown(study):
 def test_what_was_not_estimated_says_why_instead_of_a_number(study):
     association, survival = study()
     assert "not estimated, because all 90 participants have the same value" in association
-    assert "not estimated, because ecog does not vary" in survival
+    assert "not estimated, because ECOG does not vary" in survival
     assert ">nan<" not in (association + survival).lower()
 
 
