@@ -38,6 +38,7 @@ def test_an_old_config_gets_new_names_and_keeps_its_comments(tmp_path):
     message = r"write 'release\.rounding' instead: .*`faceage-bio init --update` does so"
     with pytest.raises(ConfigError, match=message):
         load_config(path)
+    path.chmod(0o640)
     said = output_of("init --update", path)
     assert "report.min_cell -> release.rounding: results are exact" in said
     assert "Comments are lost" not in said
@@ -48,6 +49,7 @@ def test_an_old_config_gets_new_names_and_keeps_its_comments(tmp_path):
     assert [comment for comment in comments if comment not in text] == []
     assert "# fewer are not shown\n  rounding: 8  # agreed with the ethics board\n" in text
     assert (tmp_path / "config.yaml.old").read_text() == OLD
+    assert (tmp_path / "config.yaml.old").stat().st_mode == path.stat().st_mode
     assert "up to date, left as it is" in output_of("init --update", path)
     assert path.read_text() == text
 

@@ -1,5 +1,6 @@
 """init, check and run, as a user calls them."""
 
+import os
 import subprocess
 import sys
 
@@ -29,6 +30,21 @@ def call(line, cwd):
 
 
 CHECK = "check --configfile my-study/config.yaml"
+
+
+def test_others_cannot_change_a_study_whatever_the_umask(tmp_path):
+    before = os.umask(0)
+    try:
+        assert call("init my-study", tmp_path).status == 0
+        assert os.umask(0) == 0o002
+        os.umask(0o077)  # as the workflow's steps are started: it stays
+        assert call("--version", tmp_path).status == 0
+        assert os.umask(0) == 0o077
+    finally:
+        os.umask(before)
+    made = [tmp_path / "my-study", *(tmp_path / "my-study").rglob("*")]
+    assert len(made) > 5
+    assert not any(path.stat().st_mode & 0o002 for path in made)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The command line: one command per step of the workflow, and those that a user starts with."""
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -198,6 +199,7 @@ _add_commands()
 def main() -> None:
     """Run a command; what the user can correct is reported with exit status 2, a bug keeps its traceback."""
     speak_utf8()
+    os.umask(os.umask(0o002) | 0o002)  # others change nothing in the folders of a study
     try:
         app()
     except FaceAgeBioError as error:

@@ -4,6 +4,7 @@ import difflib
 import inspect
 import json
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from datetime import date
@@ -243,7 +244,7 @@ def rename_keys(path: Path) -> tuple[list[str], bool]:
         ) from None
     check_config(yaml.safe_load(new), source=str(path))
     if changes:
-        path.with_name(f"{path.name}.old").write_text(text, encoding="utf-8")
+        shutil.copy(path, path.with_name(f"{path.name}.old"))  # for whom the config is
         path.write_text(new, encoding="utf-8")
     return changes, kept
 
