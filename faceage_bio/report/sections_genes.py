@@ -123,7 +123,7 @@ def why_these(config: Config) -> list[dict]:
     """Each declared gene with the reason and its source."""
     settings = config.expression
     given = {
-        symbol: {key: value for key, value in reason.items() if value}
+        symbol: {key: value for key, value in reason if value}
         for symbol, reason in settings.panel_reasons.items()
     }
     return panel_reasons(settings.panel, given).to_dict("records")
