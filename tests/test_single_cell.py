@@ -17,6 +17,7 @@ from faceage_bio.analyses.expression.single_cells import (
     samples_of,
 )
 from faceage_bio.core.errors import CohortError, CountsError, Problems
+from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.core.settings.settings_genes import Expression
 from faceage_bio.intake.cohort.samples import read_samples
 from faceage_bio.intake.rna import cells as cell_files
@@ -49,7 +50,11 @@ def read_donors(path, donors="d0 d1 d2 d3", covariates=()):
     """Samples of the donors, as the intake reads them, and what is wrong."""
     problems = Problems()
     samples, _, _ = read_samples(
-        "c", {"single_cell": str(path)}, set(donors.split()), problems, list(covariates)
+        "c",
+        Cohort(face_ages="ages.tsv", single_cell=str(path)),
+        set(donors.split()),
+        problems,
+        list(covariates),
     )
     return samples, problems
 
