@@ -85,4 +85,5 @@ def age_acceleration(face_age: pd.Series, chronological_age: pd.Series) -> pd.Se
 def years_above(face_age: Ages, expected: pd.Series | np.ndarray) -> Ages:
     """Face age above that expected, or above age; zero for all if it is rounding of floating-point numbers for all."""
     years = face_age - expected
-    return years if np.nan_to_num(np.abs(years)).max(initial=0.0) > ROUNDING else years * 0.0
+    size = np.nan_to_num(np.abs(np.asarray(years, dtype=np.float64)))
+    return years if size.max(initial=0.0) > ROUNDING else years * 0.0
