@@ -24,6 +24,13 @@ def close(ours, expected, rtol=1e-8, atol=0.0):
     np.testing.assert_allclose(ours, expected, rtol=rtol, atol=atol)
 
 
+def mean_of(study, condition, random="both"):
+    """The readers' mean in one condition, from the data of that condition alone."""
+    readers = study.accuracy.shape[1]
+    part = slice(condition * readers, (condition + 1) * readers)
+    return mean_accuracy(study.accuracy[condition], study.covariance[part, part], random)
+
+
 def whole(found) -> list[float]:
     return [found.statistic, found.df_error, found.p_value]
 
@@ -75,9 +82,7 @@ def test_multi_reader_inference_equals_the_published_formulas(known, name, condi
             difference = study.difference(later, later - 1, random).estimate
             close(numbers(difference), f"{name} {random} difference {later}")
         for condition in range(len(conditions)):
-            part = slice(condition * R, (condition + 1) * R)
-            mean = mean_accuracy(areas.area[part], covariance[part, part], random)
-            check_mean(mean, f"{name} mean {condition} {random}")
+            check_mean(mean_of(study, condition, random), f"{name} mean {condition} {random}")
 
 
 def check_mean(found, quantity):
@@ -162,7 +167,7 @@ def test_the_published_example_of_delong_covariances():
     for condition, printed in enumerate([
         [0.8970370, 0.8253461, 0.9687280, 0.03307642, 12.59597], [0.9408374, 0.8942155, 0.9874592, 0.02150464, 12.56530],
     ]):  # fmt: skip
-        mean = study.mean(condition)
+        mean = mean_of(study, condition)
         close([*numbers(mean.estimate)[:3], mean.standard_error, mean.df], printed, 1e-6)
 
 
@@ -173,21 +178,21 @@ def test_the_published_example_of_fixed_readers_and_fixed_cases():
     close([test.statistic, test.p_value], [5.475953, 0.01927984], 1e-6)
     printed = [-0.04380032, -0.08048591, -0.00711473, 0.01927984, 0.01871748]
     close([*numbers(difference.estimate), difference.standard_error], printed, 1e-6)
-    mean = study.mean(0, "cases")
+    mean = mean_of(study, 0, "cases")
     printed = [0.8970370, 0.8494301, 0.9446440, 0.02428971]
     close([*numbers(mean.estimate)[:3], mean.standard_error], printed, 1e-6)
     close(whole(study.test("readers")), [8.704, 4, 0.04195875], 1e-4)
     difference = study.difference(0, 1, "readers")
     printed = [-0.04380032, -0.08502022, -0.00258042, 0.04195875, 0.01484629]
     close([*numbers(difference.estimate), difference.standard_error], printed, 2e-6, 3e-9)
-    mean = study.mean(1, "readers")
+    mean = mean_of(study, 1, "readers")
     close([*numbers(mean.estimate)[:3], mean.df], [0.9408374, 0.8959894, 0.9856854, 4], 1e-6)
 
 
 def test_the_published_example_of_sensitivities():
     study = printed_study(SENSITIVITY, 0.0023681257, 0.0009943883, (0.001646465, 0.000382716), 0.0006604938)
     close(whole(study.test()), [6.689493, 15.71732, 0.02008822], 1e-6)
-    mean = study.mean(0)
+    mean = mean_of(study, 0)
     close([*numbers(mean.estimate)[:3], mean.df], [0.8222222, 0.6961876, 0.9482568, 14.456811], 1e-6)
 
 
@@ -278,7 +283,7 @@ def test_intervals_cover_a_planted_difference_and_a_planted_mean():
     truth = stats.norm.cdf(np.array([1.0, 1.4]) / spread)
     studies = [study_of(*simulate(random, gain=0.4)) for _ in range(400)]
     differences = [study.difference(1, 0).estimate for study in studies]
-    means = [study.mean(1).estimate for study in studies]
+    means = [mean_of(study, 1).estimate for study in studies]
     gain = truth[1] - truth[0]
     assert np.mean([one.estimate for one in differences]) == pytest.approx(gain, abs=0.01)
     assert 0.92 <= np.mean([one.ci_lower <= gain <= one.ci_upper for one in differences]) <= 0.985

@@ -9,8 +9,7 @@ THRESHOLDS = 50
 
 def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     """False discovery rate of Benjamini and Hochberg (1995), as R's ``p.adjust(method = "BH")``."""
-    adjusted = np.array(p_values, dtype=np.float64)
-    tested = ~np.isnan(adjusted)
+    adjusted, tested = _of_tested(p_values)
     if tested.any():
         within = np.clip(adjusted, 0, 1)
         # what is further outside is no p-value, and scipy says so
@@ -28,22 +27,23 @@ def q_values(table: pd.DataFrame, *families: str) -> pd.Series:
 
 def bonferroni(p_values: np.ndarray) -> np.ndarray:
     """P-values times the number of tests, at most 1, as R's ``p.adjust(method = "bonferroni")``."""
-    return _adjusted(p_values, "bonferroni")
+    adjusted, tested = _of_tested(p_values)
+    return np.minimum(adjusted * tested.sum(), 1.0)
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
     """P-values that hold the familywise error rate (Holm 1979), as R's ``p.adjust(method = "holm")``."""
-    return _adjusted(p_values, "holm")
-
-
-def _adjusted(p_values: np.ndarray, method: str) -> np.ndarray:
-    from statsmodels.stats.multitest import multipletests
-
-    adjusted = np.array(p_values, dtype=np.float64)
-    tested = ~np.isnan(adjusted)
-    if tested.any():
-        adjusted[tested] = multipletests(adjusted[tested], method=method)[1]
+    adjusted, tested = _of_tested(p_values)
+    ascending = np.argsort(adjusted)[: tested.sum()]  # NaN last
+    multiples = adjusted[ascending] * np.arange(len(ascending), 0, -1)
+    adjusted[ascending] = np.minimum(np.maximum.accumulate(multiples), 1.0)
     return adjusted
+
+
+def _of_tested(p_values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A copy as floats, and which of them are tests."""
+    values = np.array(p_values, dtype=np.float64)
+    return values, ~np.isnan(values)
 
 
 def filtered_discovery_rate(
