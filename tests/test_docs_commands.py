@@ -27,9 +27,9 @@ DRY = {  # what would take long or change the folder is planned and not done
     r"^python3 -m venv (\S+)": r"python3 -m venv --without-pip \1",
     r"^(\. (\S+)/bin/activate)": r"python3 -m venv --without-pip \2 && \1",
     r"^python -m pytest (.+)": rf"cd {shlex.quote(str(ROOT))} && python -m pytest \1 --collect-only -p no:cacheprovider",
-    # it needs the network; tests/test_weights_fetch.py runs it against a server of its own
+    # it needs the network; tests/faces/test_weights_fetch.py runs it against a server of its own
     r"^faceage-bio weights fetch$": r"faceage-bio weights fetch --help",
-    # they need the results of several hospitals; tests/test_site_bundle.py runs them
+    # they need the results of several hospitals; tests/release/test_site_bundle.py runs them
     r"^faceage-bio site (export|pool) .+": r"faceage-bio site \1 --help",
 }
 

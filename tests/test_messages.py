@@ -122,7 +122,7 @@ def test_each_message_says_what_was_expected_and_what_to_do():
 
 def quotes() -> Iterator[str]:
     """All texts and patterns in the other tests, without their docstrings."""
-    for path in set(Path(__file__).parent.glob("test_*.py")) - {Path(__file__)}:
+    for path in set(Path(__file__).parent.rglob("test_*.py")) - {Path(__file__)}:
         tree = ast.parse(path.read_text())
         documented = (ast.Module, ast.FunctionDef, ast.ClassDef)
         docstrings = {id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented) and isinstance(node.body[0], ast.Expr)}  # fmt: skip
@@ -144,7 +144,7 @@ def test_each_message_is_quoted_by_a_test():
 
 def test_no_test_takes_any_message_for_the_right_one():
     loose = []
-    for path in Path(__file__).parent.glob("test_*.py"):
+    for path in Path(__file__).parent.rglob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.With):
                 for item in node.items:

@@ -1,4 +1,4 @@
-# Golden values for tests/test_measurement.py.
+# Golden values for tests/stats/test_measurement.py.
 # In the top folder: python -m tests.golden.acceleration.data; then here: Rscript golden.R
 # Debian packages r-base-core, r-cran-psych, r-cran-nlme, r-cran-sandwich, r-cran-lmtest.
 suppressMessages({library(splines); library(psych); library(nlme); library(sandwich); library(lmtest)})

@@ -1,4 +1,4 @@
-# Golden values for tests/test_stats_added_value.py. In the top folder: python -m tests.golden.added_value.data; then here: Rscript golden.R
+# Golden values for tests/stats/test_stats_added_value.py. In the top folder: python -m tests.golden.added_value.data; then here: Rscript golden.R
 # Debian packages r-base-core, r-cran-survival, r-cran-riskregression.
 suppressMessages({library(survival); library(riskRegression); library(splines)})
 options(digits = 17, warn = 1)

@@ -1,4 +1,4 @@
-# Golden values for tests/test_stats_associations.py. In the top folder: python -m tests.golden.associations.data; then here:
+# Golden values for tests/stats/test_stats_associations.py. In the top folder: python -m tests.golden.associations.data; then here:
 # Rscript golden.R. Debian packages r-base-core, r-cran-sandwich, r-cran-lmtest, r-cran-emmeans, r-cran-car, r-cran-metafor, r-cran-mice.
 suppressMessages({library(sandwich); library(lmtest); library(emmeans); library(car); library(metafor); library(mice); library(splines)})
 options(digits = 17)

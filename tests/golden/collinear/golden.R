@@ -1,4 +1,4 @@
-# Golden values for tests/test_stats_cox.py: curves of a skewed variable, and terms that are almost combinations of others.
+# Golden values for tests/stats/test_stats_cox.py: curves of a skewed variable, and terms that are almost combinations of others.
 # Here: Rscript golden.R. Debian packages r-base-core, r-cran-survival; pbc ships with survival (LGPL).
 suppressMessages({library(survival); library(splines)})
 options(digits = 17, warn = -1)

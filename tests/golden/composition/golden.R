@@ -1,4 +1,4 @@
-# Golden values for tests/test_single_cell.py.
+# Golden values for tests/analyses/test_single_cell.py.
 # Here: python -m tests.golden.composition.data; Rscript golden.R. Debian packages r-base-core, r-cran-sandwich, r-cran-lmtest.
 options(digits = 17)
 library(sandwich)

@@ -1,4 +1,4 @@
-# Golden values for tests/test_stats_cox.py. In the top folder: python -m tests.golden.cox.data; then here: Rscript golden.R
+# Golden values for tests/stats/test_stats_cox.py. In the top folder: python -m tests.golden.cox.data; then here: Rscript golden.R
 # Debian packages r-base-core and r-cran-survival. Data sets of survival (LGPL) that no Python package ships are written
 # as small TSV files: the rows and columns that the tests use, no more.
 suppressMessages(library(survival))

@@ -1,4 +1,4 @@
-# Golden values for tests/test_expression_quality.py and tests/test_expression_sensitivity.py.
+# Golden values for tests/analyses/test_expression_quality.py and tests/analyses/test_expression_sensitivity.py.
 # Here: python -m tests.golden.expression_checks.data; Rscript golden.R. Debian packages r-base-core, r-cran-sandwich.
 options(digits = 17)
 library(sandwich)

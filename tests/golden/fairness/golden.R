@@ -1,4 +1,4 @@
-# Golden values for tests/test_fairness.py. In the top folder: python -m tests.golden.fairness.data; then here: Rscript golden.R
+# Golden values for tests/analyses/test_fairness.py. In the top folder: python -m tests.golden.fairness.data; then here: Rscript golden.R
 # Debian packages r-base-core, r-cran-sandwich, r-cran-lmtest.
 suppressMessages({library(sandwich); library(lmtest)})
 options(digits = 17)

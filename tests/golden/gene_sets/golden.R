@@ -1,4 +1,4 @@
-# Golden values for tests/test_gene_sets.py. Here: Rscript golden.R. Debian package r-base-core; base R only.
+# Golden values for tests/analyses/test_gene_sets.py. Here: Rscript golden.R. Debian package r-base-core; base R only.
 options(digits = 17)
 # tested genes, genes of the set, found genes, found genes of the set
 cases <- data.frame(background = c(15000, 2000, 300, 50), own = c(120, 40, 30, 5), found = c(800, 100, 60, 10), both = c(25, 2, 0, 5))

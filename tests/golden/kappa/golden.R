@@ -1,4 +1,4 @@
-# Golden values for tests/test_review.py. Here: Rscript golden.R. Debian packages r-base-core, r-cran-psych.
+# Golden values for tests/faces/test_review.py. Here: Rscript golden.R. Debian packages r-base-core, r-cran-psych.
 # Counts of two judges: those of Fleiss, Cohen and Everitt (1969, doi:10.1037/h0028106), and a table of two answers.
 suppressMessages(library(psych))
 tables <- list(three = matrix(c(88, 14, 18, 10, 40, 10, 2, 6, 12), 3, byrow = TRUE), two = matrix(c(150, 7, 9, 34), 2, byrow = TRUE))

@@ -1,4 +1,4 @@
-"""Ages of a FaceAge-shaped Keras network with the weights of recipe.py: the golden values of tests/test_weights_import.py.
+"""Ages of a FaceAge-shaped Keras network with the weights of recipe.py: the golden values of tests/faces/test_weights_import.py.
 
 make_golden.sh beside this file installs what it needs and runs it; it writes golden.json and, if asked, the whole Keras file.
 """

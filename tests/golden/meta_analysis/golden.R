@@ -1,4 +1,4 @@
-# Golden values for tests/test_stats_meta_analysis.py. Here: Rscript golden.R. Debian packages r-base-core, r-cran-metafor (3.8-1), r-cran-survival.
+# Golden values for tests/stats/test_stats_meta_analysis.py. Here: Rscript golden.R. Debian packages r-base-core, r-cran-metafor (3.8-1), r-cran-survival.
 # Data: dat.bcg and dat.konstantopoulos2011 of R's metadat, and the FaceAge cohorts as published (Zalay et al. 2025,
 # doi:10.1016/j.landig.2025.03.002: HR per decade; the first with its 95% CI, the others with p, from which the errors follow);
 # their yi and vi are in data.tsv. The iterations are tightened, since metafor stops REML at a change of 1e-5.

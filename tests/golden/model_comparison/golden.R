@@ -1,4 +1,4 @@
-# Golden values for tests/test_model_comparison.py. In the top folder: python -m tests.golden.model_comparison.data; then here:
+# Golden values for tests/analyses/test_model_comparison.py. In the top folder: python -m tests.golden.model_comparison.data; then here:
 # Rscript golden.R. Debian packages r-base-core, r-cran-survival, r-cran-sandwich.
 suppressMessages({library(survival); library(sandwich)}); options(digits = 17)
 out <- list()

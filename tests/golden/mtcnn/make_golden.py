@@ -1,5 +1,5 @@
 """Faces that mtcnn 0.1.1, the study's detector, finds on drawn and on real portraits, and those of 0.1.0, the one before it:
-golden for tests/test_vision_detect.py.
+golden for tests/faces/test_vision_detect.py.
 
 make_golden.sh beside this file installs what it needs and runs it. It writes golden.json and golden_0.1.0.json: for each picture
 its faces in order, [x, y, width, height, confidence, ten landmark numbers].

@@ -1,4 +1,4 @@
-# Golden values for tests/test_stats_golden.py. In the top folder: python -m tests.golden.r.data; then here: Rscript golden.R
+# Golden values for tests/stats/test_stats_golden.py. In the top folder: python -m tests.golden.r.data; then here: Rscript golden.R
 # Debian packages r-base-core, r-cran-survival, r-cran-sandwich, r-cran-lmtest.
 suppressMessages({library(survival); library(sandwich); library(lmtest)})
 options(digits = 17)

@@ -1,4 +1,4 @@
-# Golden values for tests/test_stats_readers.py. In the top folder: python -m tests.golden.readers.data; then here: Rscript golden.R
+# Golden values for tests/stats/test_stats_readers.py. In the top folder: python -m tests.golden.readers.data; then here: Rscript golden.R
 # Debian packages r-base-core, r-cran-proc, r-cran-riskregression, r-cran-survival. R's packages for multi-reader studies are not in
 # Debian: the formulas of Hillis 2007 (doi:10.1002/sim.2532) are written here anew, on pROC's variances and covariances and R's aov.
 suppressMessages({library(pROC); library(riskRegression); library(survival)})

@@ -1,4 +1,4 @@
-# Golden values for tests/test_sample_size.py. Here: Rscript golden.R; Debian package r-cran-rpact.
+# Golden values for tests/stats/test_sample_size.py. Here: Rscript golden.R; Debian package r-cran-rpact.
 suppressMessages(library(rpact))
 options(digits = 17, warn = 1)
 designs <- list(

@@ -1,4 +1,4 @@
-# Golden values for tests/test_scores.py. In the top folder: python -m tests.golden.scores.data; then here: Rscript golden.R
+# Golden values for tests/analyses/test_scores.py. In the top folder: python -m tests.golden.scores.data; then here: Rscript golden.R
 # Debian packages r-base-core, r-cran-survival, r-cran-riskregression. The score is written here anew, from the publication's rule.
 suppressMessages({library(survival); library(riskRegression)})
 options(digits = 17)

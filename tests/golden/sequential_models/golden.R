@@ -1,4 +1,4 @@
-# Golden values for tests/test_survival_golden.py. In the top folder: python -m tests.golden.sequential_models.data; then here:
+# Golden values for tests/analyses/test_survival_golden.py. In the top folder: python -m tests.golden.sequential_models.data; then here:
 # Rscript golden.R. Debian packages r-base-core, r-cran-survival, r-cran-mice.
 suppressMessages({library(survival); library(splines); library(mice)})
 options(digits = 17, warn = 1)

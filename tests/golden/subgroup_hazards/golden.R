@@ -1,4 +1,4 @@
-# Golden values for tests/test_subgroup_hazards.py. In the top folder: python -m tests.golden.subgroup_hazards.data; then here:
+# Golden values for tests/analyses/test_subgroup_hazards.py. In the top folder: python -m tests.golden.subgroup_hazards.data; then here:
 # Rscript golden.R. Debian packages r-base-core, r-cran-survival.
 suppressMessages(library(survival))
 options(digits = 17, warn = 1)

@@ -1,4 +1,4 @@
-# Golden values for tests/test_stats_survival_curves.py. In the top folder: python -m tests.golden.survival_curves.data; then here:
+# Golden values for tests/stats/test_stats_survival_curves.py. In the top folder: python -m tests.golden.survival_curves.data; then here:
 # Rscript golden.R. Debian packages r-base-core, r-cran-survival, r-cran-cmprsk.
 suppressMessages({library(survival); library(cmprsk)})
 options(digits = 17)

@@ -1,4 +1,4 @@
-# Golden values for tests/test_table_one.py. In the top folder: python -m tests.golden.table_one.data; then here: Rscript golden.R.
+# Golden values for tests/analyses/test_table_one.py. In the top folder: python -m tests.golden.table_one.data; then here: Rscript golden.R.
 # R alone, no package: the formulas of Austin 2009 (numbers) and Yang and Dalton 2012 (factors) written out.
 options(digits = 17)
 d <- read.csv("voters.csv", na.strings = "")

@@ -1,4 +1,4 @@
-# Golden values for tests/test_time_zero.py: deaths and censorings on the day on which observation starts. Here: Rscript golden.R
+# Golden values for tests/analyses/test_time_zero.py: deaths and censorings on the day on which observation starts. Here: Rscript golden.R
 # Debian packages r-base-core, r-cran-survival, r-cran-cmprsk, r-cran-riskregression. transplant ships with survival (LGPL);
 # people.tsv is invented.
 suppressMessages({library(survival); library(cmprsk); library(riskRegression)})

@@ -1,4 +1,4 @@
-# Golden values for tests/test_stats_variants.py. In the top folder: python -m tests.golden.variants.data; then here: Rscript golden.R
+# Golden values for tests/stats/test_stats_variants.py. In the top folder: python -m tests.golden.variants.data; then here: Rscript golden.R
 # Debian packages r-base-core, r-cran-sandwich, r-cran-lmtest, r-cran-survey, r-cran-genetics. Debian has neither SKAT nor CompQuadForm, so
 # SKAT is written by its matrix formula, and tails are Imhof's integral (absolute error about 1e-10), folded densities, and closed forms.
 suppressMessages({library(sandwich); library(lmtest); library(survey); library(genetics)})

@@ -26,7 +26,7 @@ from faceage_bio.stats.federated import linear_sums
 from tests.commands import output_of
 from tests.golden.federated.data import hospitals
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 NAMES = ("north", "south", "east", "west", "centre")
 TERMS = ("age", "meno=1", "nodes", "er", "hormon=1")
 

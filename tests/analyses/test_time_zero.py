@@ -29,7 +29,7 @@ from faceage_bio.stats.prediction_accuracy import brier, censored_auc
 from tests.commands import output_of
 from tests.rows import golden
 
-HERE = Path(__file__).parent / "golden" / "time_zero"
+HERE = Path(__file__).parents[1] / "golden" / "time_zero"
 TABLE = pd.read_csv(HERE / "transplant.tsv", sep="\t", comment="#").astype("float64")
 r = golden("time_zero")
 X = TABLE[["age", "female"]]

@@ -19,7 +19,7 @@ from faceage_bio.stats.linear import hc3, least_squares
 from faceage_bio.stats.negative_binomial import trimmed_mean_of_m
 from tests.golden.voom import data
 
-FOLDER = Path(__file__).parent / "golden" / "voom"
+FOLDER = Path(__file__).parents[1] / "golden" / "voom"
 SAMPLES = pd.read_csv(FOLDER / "samples.tsv", sep="\t")
 NAMES = list(data.MAKERS)
 

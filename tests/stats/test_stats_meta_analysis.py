@@ -15,7 +15,7 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.settings.settings_report import Pooling
 from faceage_bio.stats import meta_analysis as ma
 
-FOLDER = Path(__file__).parent / "golden" / "meta_analysis"
+FOLDER = Path(__file__).parents[1] / "golden" / "meta_analysis"
 DATA = pd.read_csv(FOLDER / "data.tsv", sep="\t")
 GOLDEN = pd.read_csv(FOLDER / "golden.tsv", sep="\t").set_index(["data", "method", "test", "quantity"])["value"].sort_index(kind="stable")  # fmt: skip
 BCG = DATA[DATA["data"] == "bcg"]

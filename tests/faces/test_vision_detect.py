@@ -26,7 +26,7 @@ from faceage_bio.faces.vision.pixels import Pixels
 from tests.golden.mtcnn import pictures
 from tests.operators import count_operators
 
-FOLDER = Path(__file__).parent / "golden" / "mtcnn"
+FOLDER = Path(__file__).parents[1] / "golden" / "mtcnn"
 GOLDEN, OLDER = (
     json.loads((FOLDER / name).read_text())["faces"] for name in ("golden.json", "golden_0.1.0.json")
 )

@@ -34,7 +34,7 @@ from tests.report_studies import CARD, config_of
 from tests.rows import collected, worded
 
 R = (
-    pd.read_csv(Path(__file__).parent / "golden/expression_checks/golden.tsv", sep="\t")
+    pd.read_csv(Path(__file__).parents[1] / "golden/expression_checks/golden.tsv", sep="\t")
     .set_index("what")
     .value
 )

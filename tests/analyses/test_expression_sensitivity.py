@@ -27,7 +27,7 @@ from tests.golden.expression_checks.data import OUTCOMES, voters
 from tests.report_studies import CARD, config_of
 from tests.rows import collected, worded
 
-GOLDEN = pd.read_csv(Path(__file__).parent / "golden" / "expression_checks" / "golden.tsv", sep="\t")
+GOLDEN = pd.read_csv(Path(__file__).parents[1] / "golden" / "expression_checks" / "golden.tsv", sep="\t")
 GOLDEN = GOLDEN.set_index("what")["value"]
 SHARED = {"cohort": "c", "question": "expression"}
 PANEL = ["CDK6", "TP53", "LOW", "ABSENT", "G1"]

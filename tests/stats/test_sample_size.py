@@ -20,7 +20,9 @@ from faceage_bio.stats.sample_size import (
     spearman_brown,
 )
 
-GOLDEN = pd.read_csv(Path(__file__).parent / "golden/sample_size/golden.tsv", sep="\t").set_index("design")
+GOLDEN = pd.read_csv(Path(__file__).parents[1] / "golden/sample_size/golden.tsv", sep="\t").set_index(
+    "design"
+)
 MEDIAN_18 = PiecewiseSurvival.with_median(18)
 TRIALS = {
     "exponential": (LogRankTrial(MEDIAN_18, 0.7, 24, 12), 0.8),

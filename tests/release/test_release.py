@@ -176,7 +176,7 @@ def test_rounding_of_1_changes_nothing():
 
 
 def test_every_table_that_a_rule_writes_is_declared():
-    rules = (Path(__file__).parent.parent / "workflow" / "rules").glob("*.smk")
+    rules = (Path(__file__).parents[2] / "workflow" / "rules").glob("*.smk")
     text = "\n".join(path.read_text() for path in rules)
     written = set(re.findall(r"<results>/(?:\{cohort\}|pooled)/([\w/]+)\.tsv", text))
     assert len(written) > 40

@@ -23,7 +23,7 @@ from faceage_bio.stats.rare_variants import (
 )
 from tests.golden.variants.data import people
 
-GOLDEN = Path(__file__).parent / "golden" / "variants" / "golden.tsv"
+GOLDEN = Path(__file__).parents[1] / "golden" / "variants" / "golden.tsv"
 WEIGHTS = np.array([1.0, 0.6, 0.3, 0.1])
 UNEVEN = np.array([3.0, 2.0, 1.5, 1.0, 0.7, 0.4, 0.2])
 

@@ -18,7 +18,7 @@ from faceage_bio.stats.negative_binomial import fit_means, median_of_ratios, pos
 from faceage_bio.stats.pydeseq2_fit import deseq_by_pydeseq2, fit_pydeseq2, wald_by_pydeseq2
 from tests.golden.deseq2 import data
 
-FOLDER = Path(__file__).parent / "golden" / "deseq2"
+FOLDER = Path(__file__).parents[1] / "golden" / "deseq2"
 SAMPLES = pd.read_csv(FOLDER / "samples.tsv", sep="\t")
 NAMES = list(data.MAKERS)
 

@@ -23,7 +23,7 @@ from faceage_bio.stats.federated import (
 )
 from tests.golden.federated.data import hospitals
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parents[1] / "golden"
 TERMS = ["age", "meno", "nodes", "er", "hormon"]
 
 

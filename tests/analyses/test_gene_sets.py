@@ -34,7 +34,7 @@ from tests.commands import output_of
 from tests.gene_studies import write_plain
 from tests.rows import worded
 
-GOLDEN = Path(__file__).parent / "golden" / "gene_sets"
+GOLDEN = Path(__file__).parents[1] / "golden" / "gene_sets"
 
 
 def test_shipped_sets_are_what_their_hashes_say_and_none_is_of_mouse():
