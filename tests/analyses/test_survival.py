@@ -313,7 +313,7 @@ def test_what_models_cannot_tell_is_told_beforehand():
     usable, _ = prepare(data)
     text = "\n".join(hints(data, usable, ["sex", "site", "stage"], "p.tsv"))
     assert "p.tsv: column 'sex': all 40 participants have 'male'" in text
-    assert "p.tsv: column 'site': no death among the 10 participants with 'a' (row 1; row 5" in text
+    assert "p.tsv: column 'site': no death among participants with 'a' (n = 10: row 1; row 5" in text
     assert "p.tsv: column 'stage' is empty for all 40 participants" in text
     usable["event"] = 0.0
     assert "all 40 participants with follow-up are censored" in hints(data, usable, [], "p.tsv")[0]

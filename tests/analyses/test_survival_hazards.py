@@ -321,7 +321,7 @@ def test_the_page_tells_all_of_it(tmp_path):
         "Proportional hazards assumption</h2>", "Non-linearity of the hazard</h2>", "Heterogeneity between sites</h2>", "Subgroup analyses</h2>",
         "chronological age: under 65", "Sensitivity analyses</h2>", "Face age compared with chronological age</h4>",
         "interaction chi-square, 2 df", "non-linearity chi-square, 2 df", "whole model", "without ages outside the valid band",
-        "-5 years and below", "complete cases and multiple imputation", "deaths, 21 with imputed values", "cox.zph",
+        "−5 years and below", "complete cases and multiple imputation", "deaths, 21 with imputed values", "cox.zph",
     ):  # fmt: skip
         assert words in page, words
     assert page.count("<svg") >= 6

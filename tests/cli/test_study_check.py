@@ -277,7 +277,7 @@ VARYING = FACES.assign(face_age=[52.5, 51, 55, 54.5, 58, 53, 60, 59, 57.5, 62, 6
         ({"clinical": CLINICAL.assign(event=0)}, r"clinical.tsv: column 'event': all 12 participants with follow-up are censored \(0\), so no hazard can be estimated. Check what codes a death"),
         ({"clinical": CLINICAL.assign(smoking="never")}, r"clinical.tsv: column 'smoking': all 12 participants have 'never'; a constant tells nothing and the models go without it. Take it out of the covariates, or look for a mistake"),
         ({"clinical": CLINICAL.assign(smoking=["never", "current", *["former"] * 10]), "face_ages": VARYING.tail(10)}, "column 'smoking': all 10 participants have 'former'"),
-        ({"clinical": CLINICAL.assign(sex=["male"] * 11 + ["female"])}, "column 'sex': no death among the 1 participants with 'female' .row 12.; a hazard ratio of this group has no end"),
+        ({"clinical": CLINICAL.assign(sex=["male"] * 11 + ["female"])}, "column 'sex': no death among participants with 'female' .n = 1: row 12.; a hazard ratio of this group has no end"),
     ],
     ids=["one face age", "a line of age", "no time", "no death", "one level", "one level with a face age", "a level without death"],
 )  # fmt: skip
@@ -290,7 +290,7 @@ def test_what_does_not_vary_is_cautioned(study, capsys, tables, caution):
 
 
 def test_what_does_not_vary_among_those_with_rna_is_cautioned(study, capsys, monkeypatch):
-    monkeypatch.setattr("tests.test_study_check.COUNTS", COUNTS[["P0", "P2", "P4", "P6", "P8", "P10"]])
+    monkeypatch.setattr(f"{__name__}.COUNTS", COUNTS[["P0", "P2", "P4", "P6", "P8", "P10"]])
     study(face_ages=VARYING)
     assert "column 'sex': all 6 participants with RNA have 'male'" in capsys.readouterr().out
 

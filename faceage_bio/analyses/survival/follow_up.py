@@ -314,7 +314,7 @@ def hints(table: pd.DataFrame, usable: pd.DataFrame, covariates: Sequence[str], 
         for level, size in died.loc[died["sum"] == 0, "size"].items():
             lines = [f"row {place + 1}" for place in np.flatnonzero((table[name] == level).to_numpy())]
             found.append(
-                f"{source}: column '{name}': no death among the {int(size)} participants with '{level}' ({examples(lines)}); a "
+                f"{source}: column '{name}': no death among participants with '{level}' (n = {int(size)}: {examples(lines)}); a "
                 "hazard ratio of this group has no end. Merge it with another (codings, groups), or ask for Firth's penalised "
                 "estimate (survival.firth: true)."
             )
