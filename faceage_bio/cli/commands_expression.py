@@ -441,7 +441,7 @@ def fit_gene_survival(
     from faceage_bio.core.tables import cohort_of
     from faceage_bio.intake.observation import parse_units
 
-    table = read_people(participants, parse_units(unit))
+    table = read_people(participants, parse_units(unit), settings.survival.year_days)
     usable, _ = prepare(table)
     name = cohort or cohort_of(table, participants.stem)
     panel = settings.expression.panel

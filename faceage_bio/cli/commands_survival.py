@@ -72,7 +72,7 @@ def prepare_follow_up(
     from faceage_bio.intake.observation import parse_units
 
     survival = settings.survival
-    table = read_people(participants, parse_units(unit))
+    table = read_people(participants, parse_units(unit), survival.year_days)
     marked = mark(table, survival)
     followed, name = marked[marked[FOLLOW_UP_REASON] == ""], cohort or cohort_of(table, participants.stem)
     deaths = int(followed["event"].sum())

@@ -22,6 +22,7 @@ from faceage_bio.core.columns import (
 )
 from faceage_bio.core.errors import DOUBLED, Problems, examples
 from faceage_bio.core.settings.settings_cohort import SheetForm
+from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import KEYS, read_table
 from faceage_bio.intake.observation import check_follow_up, check_years
 from faceage_bio.intake.schemas import PARTICIPANTS, check_spelling, read_user_table
@@ -36,6 +37,7 @@ def read_plain(
     check: Callable[[pd.DataFrame, str, Problems], None] | None = None,
     units: Mapping[str, str] | None = None,
     schema: pa.DataFrameSchema = PARTICIPANTS,
+    year_days: float = Survival().year_days,
 ) -> pd.DataFrame:
     """A table given by hand, checked as a study's clinical table is; or one of our own (.parquet), as it is.
 
@@ -53,6 +55,7 @@ def read_plain(
         add to
     units : of followup, entry and age where they are not years, such as {"followup": "days"}
     schema : what the table is checked against
+    year_days : days in a year of follow-up
 
     Raises
     ------
@@ -66,7 +69,7 @@ def read_plain(
     if Path(path).suffix == ".parquet":
         table = read_table(path)
     else:
-        read = read_user_table(path, schema, problems, SheetForm(units=dict(units or {})))
+        read = read_user_table(path, schema, problems, SheetForm(units=dict(units or {})), year_days)
         if read is None:
             problems.stop_if_any()
         table = read.values

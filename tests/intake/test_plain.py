@@ -251,7 +251,11 @@ def test_units_settle_days_and_months(tmp_path):
     np.testing.assert_allclose(found.followup_years, days / 365.25)
     np.testing.assert_allclose(found.entry_years, days / 365.25 / 2)
     units = "--unit followup=days --unit entry=days"
-    output_of(f"prepare-follow-up --participants days.tsv {units} --output .", folder=tmp_path)
+    for length in (365.25, 365):
+        how = f"{units} --set survival.year_days={length}"
+        output_of(f"prepare-follow-up --participants days.tsv {how} --output .", folder=tmp_path)
+        followed = pd.read_parquet(tmp_path / "follow_up.parquet")
+        np.testing.assert_allclose(followed.followup_years, days / length)
     clinical = table.drop(columns=["face_age", "entry_years"])
     with pytest.raises(CohortError, match="looks like days"):
         cohort_of(tmp_path, clinical)

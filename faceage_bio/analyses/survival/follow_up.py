@@ -189,12 +189,14 @@ def survival_ledger(table: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFr
 # will not work.
 
 
-def read_people(path: Path | str, units: Mapping[str, str] | None = None) -> pd.DataFrame:
+def read_people(
+    path: Path | str, units: Mapping[str, str] | None = None, year_days: float = Survival().year_days
+) -> pd.DataFrame:
     """A cohort's analysis table, or a plain table with the same columns, checked.
 
     A plain table may lack cohort (the file's name is taken), subject_id (the line), entry_years, and
     age_acceleration (the residual of the least-squares line of face age on age within the table). ``units``
-    as `plain.read_plain`.
+    and ``year_days`` as `plain.read_plain`.
 
     Raises
     ------
@@ -204,7 +206,7 @@ def read_people(path: Path | str, units: Mapping[str, str] | None = None) -> pd.
         All its problems: file, column, line, value and what to write.
     """
     path = Path(path)
-    return complete(read_plain(path, NEEDED, check=_check_names, units=units), path.stem)
+    return complete(read_plain(path, NEEDED, check=_check_names, units=units, year_days=year_days), path.stem)
 
 
 def _check_names(table: pd.DataFrame, source: str, problems: Problems) -> None:
