@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from faceage_bio.core.columns import POOLED
+from faceage_bio.core.columns import POOLED, column_words
 from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import decode, encode, in_words
 from faceage_bio.report import figures, words
@@ -40,7 +40,7 @@ def meta_analysis_section(tables: ReportTables, config: Config, *, survival: boo
             _forest(one) for one in select.headline_pools(tables, config) if one.survival is survival
         ],
         "rows": [_told(row) for row in pooled[done].to_dict("records")],
-        "not_pooled": _not_pooled(pooled[~done]),
+        "not_pooled": not_pooled(pooled[~done]),
         "sensitivity": [_told(row) for row in primary.to_dict("records")],
         "one_stage": _one_stage(tables.get("survival", "one_stage")) if survival else [],
         "genes": [] if survival else _genes(tables.get("meta_analysis", "genes")),
@@ -105,11 +105,14 @@ def _told(row: dict) -> dict:
     return row | {"said": said, "digits": digits, "beyond": beyond, "what": what, "note": note}
 
 
-def _not_pooled(pooled: pd.DataFrame) -> list[dict]:
+def not_pooled(pooled: pd.DataFrame) -> list[dict]:
     """By reason: how many estimates, and the first of them."""
     rows = []
     for why, members in pooled.groupby("note", sort=False):
-        named = [f"{row['measured']} of {select.exposure(row['term'])}" for row in members.to_dict("records")]
+        said = zip(members["measured"], members["term"], strict=True)
+        named = [
+            name if of == "difference" else f"{name} of {column_words(words.label(of))}" for name, of in said
+        ]
         once = list(dict.fromkeys(named))
         examples = "; ".join([*once[:3], *(["…"] if len(once) > 3 else [])])
         rows.append({"why": why, "n": len(members), "examples": examples})

@@ -20,7 +20,7 @@ from faceage_bio.release.rule import release
 from faceage_bio.report.journal_tables import journal_tables
 from faceage_bio.report.key_results import _added, key_results
 from faceage_bio.report.pages import survival_page
-from faceage_bio.report.sections_meta_analysis import heterogeneity_sentence
+from faceage_bio.report.sections_meta_analysis import heterogeneity_sentence, not_pooled
 from faceage_bio.report.table_files import rendered
 from faceage_bio.report.table_rows import Key, KeyQuestion
 from faceage_bio.report.tables_by_place import ReportTables, collect
@@ -186,3 +186,18 @@ def test_pooled_added_value_has_a_dash_for_the_two_values_of_c():
     asked = KeyQuestion(Planned("secondary", "added prognostic value", "face_age", "age"), "age, sex", [key])
     (row,) = _added(asked, ReportTables({})).rows
     assert row.unadjusted == "–"
+
+
+def test_what_is_not_pooled_is_named_in_words():
+    named = [
+        ("AUC at 6 months", "age + ecog"),
+        ("difference of AUC at 6 months", "difference"),
+        ("mean difference", "bmi"),
+    ]
+    rows = pd.DataFrame(named, columns=["measured", "term"]).assign(note="one cohort alone has this estimate")
+    (told,) = not_pooled(rows)
+    assert told["n"] == 3
+    assert (
+        told["examples"]
+        == "AUC at 6 months of age + ECOG; difference of AUC at 6 months; mean difference of BMI"
+    )
