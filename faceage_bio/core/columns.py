@@ -34,7 +34,7 @@ FOLLOW_UP_REASON = "follow_up_reason"  # why a participant is not followed, "" f
 # words of result rows, by which pages find them
 ALL_PARTICIPANTS = "all participants"
 AGES_COMPARED = "face age against age"
-MAIN_MODEL, SAMPLE_LEFT_OUT = "main model", "one sample left out"
+MAIN_MODEL, SAMPLE_LEFT_OUT = "main model", "leave-one-out"
 OTHER_SEX = "sex by RNA differs from the record"
 
 THIRDS = ("lowest tertile", "middle tertile", "highest tertile")  # groups of equal size

@@ -18,6 +18,7 @@ from faceage_bio.core.results.reasons import encode, in_words, reason
 from faceage_bio.core.results.result_tables import TABLES
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.settings.settings_cohort import Cohort
+from faceage_bio.core.settings.settings_photos import Rule
 from faceage_bio.core.tables import write_table
 from faceage_bio.release.bundle import result_tables
 from faceage_bio.report import figures, sections_photos, words
@@ -378,7 +379,10 @@ def test_names_keep_their_capitals_at_the_head_of_a_line():
 
 
 def test_limits_of_quality_rules_have_true_minus_signs_and_thousands():
-    rules = {name: {"action": "flag", "threshold": value} for name, value in (("swapped_channels", -10), ("high_sharpness", 1500))}  # fmt: skip
+    rules = [
+        ("swapped_channels", Rule(action="flag", threshold=-10)),
+        ("high_sharpness", Rule(action="flag", threshold=1500)),
+    ]
     assert words.quality_rules(rules, "flag") == "red and blue swapped (−10), too sharp for a photo (1,500)"
 
 

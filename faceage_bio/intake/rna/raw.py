@@ -214,7 +214,8 @@ def _rounded_logarithms(values: np.ndarray, fractions: np.ndarray | None) -> str
         or (fractions is not None and fractions.any())
     ):
         return ""
-    indices = [row.var() * len(row) / row.mean() for row in values if row.any()]
+    # + 0.5: half of the least step by which the sum of squares of whole numbers grows, so that a few that are equal by chance pass
+    indices = [(row.var() * len(row) + 0.5) / row.mean() for row in values if row.any()]
     index, df = sum(indices), len(indices) * (values.shape[1] - 1)
     if index >= LEAST_DISPERSION * df or chi2.cdf(index, df) > CHANCE:
         return ""
