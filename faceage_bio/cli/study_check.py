@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from faceage_bio.core.settings.settings_cohort import Cohort
     from faceage_bio.intake.cohort.intake import CohortTables
 
+CAUTION = "caution: "  # before what a run will not tell of, though it runs
 MOST_UNREADABLE = 0.5  # share of photos beyond which their form is at fault and not single files
 Say = Callable[[str], None]
 ON_PROCESSOR = "CPU"  # device of photos that no GPU computed, as `predict.device_name` says
@@ -48,7 +49,10 @@ def check_study(configfile: Path, time_photos: int = 0) -> None:
     config = load_config(configfile)
     console = terminal.console()
 
+    said: list[str] = []
+
     def say(line: str) -> None:
+        said.append(line)
         console.print(visible(line), soft_wrap=True)
 
     if config.demo is not None:
@@ -80,9 +84,10 @@ def check_study(configfile: Path, time_photos: int = 0) -> None:
         raise RunError(
             "the study fits together, but will not run here. Expected no line that says missing in the table above. Add what it names, and check again."
         )
-    say(
-        f"Everything {'else ' if any(unreadable.values()) else ''}fits. Start with: faceage-bio run --configfile {configfile}"
-    )
+    cautions = sum(line.startswith(CAUTION) for line in said)
+    above = f"; {cautions} caution{'s' if cautions > 1 else ''} above" if cautions else ""
+    other = "else " if cautions or any(unreadable.values()) else ""
+    say(f"Everything {other}fits{above}. Start with: faceage-bio run --configfile {configfile}")
 
 
 @contextmanager
@@ -180,7 +185,7 @@ def _check_variation(config: "Config", tables: "dict[str, CohortTables]", say: S
         of_genes = [one for one in varying if one in columns["expression"]]
         said += constant(sampled, of_genes, str(files.clinical), "participants with RNA").values()
         for line in said:
-            say(f"caution: {line}")
+            say(f"{CAUTION}{line}")
 
 
 def _check_sessions(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:

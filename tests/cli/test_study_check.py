@@ -29,7 +29,9 @@ CLINICAL = pd.DataFrame({
     "subject_id": [f"P{k}" for k in range(N)], "chronological_age": range(50, 50 + N), "sex": ["male", "female"] * (N // 2),
     "followup_years": [1.5 + k / 10 for k in range(N)], "event": [1, 0] * (N // 2),
 })  # fmt: skip
+DYING = CLINICAL.assign(event=[1, 1, 0, 0] * 3)  # of both sexes
 FACES = CLINICAL[["subject_id"]].assign(face_age=[52.5 + k for k in range(N)])
+VARYING = FACES.assign(face_age=[52.5, 51, 55, 54.5, 58, 53, 60, 59, 57.5, 62, 61, 66])
 COUNTS = pd.DataFrame(
     {f"P{k}": [523 + k, 40 + k, 8, k] for k in range(N)}, index=["CDK6", "TP53", "GDF15", "XIST"]
 )
@@ -57,7 +59,7 @@ def study(tmp_path, monkeypatch):
 
 
 def test_a_good_study_passes_and_nothing_is_written(study, capsys, tmp_path):
-    study()
+    study(face_ages=VARYING, clinical=DYING)
     told = capsys.readouterr().out
     assert told.startswith("mine: column names read (face_ages 2, clinical 5)\n")
     assert "Everything fits" in told
@@ -190,7 +192,7 @@ def test_a_cohort_whose_photos_the_model_has_seen_is_no_validation(study, capsys
         "mine": {"face_ages": None, "photos": "photos", "manifest": "manifest.tsv"},
         "models": ["model"],
     }
-    study(dict(photographed), manifest=manifest)
+    study(dict(photographed), manifest=manifest, clinical=DYING)
     assert "Everything fits" in capsys.readouterr().out
     card = read_json(tmp_path / "model" / "card.json")
     seen = [content_of(tmp_path / "photos" / path) for path in manifest.path[:5]]
@@ -265,9 +267,6 @@ def test_a_small_study_is_told_so(study, capsys):
     assert "mine: too small for any model: 5 participants" in capsys.readouterr().out
 
 
-VARYING = FACES.assign(face_age=[52.5, 51, 55, 54.5, 58, 53, 60, 59, 57.5, 62, 61, 66])
-
-
 @pytest.mark.parametrize(
     ("tables", "caution"),
     [
@@ -283,10 +282,14 @@ VARYING = FACES.assign(face_age=[52.5, 51, 55, 54.5, 58, 53, 60, 59, 57.5, 62, 6
 )  # fmt: skip
 def test_what_does_not_vary_is_cautioned(study, capsys, tables, caution):
     study(**{"face_ages": VARYING} | tables)
-    told = re.findall("caution: .*", capsys.readouterr().out)
+    out = capsys.readouterr().out
+    told = re.findall("caution: .*", out)
     assert [line for line in told if re.search(caution, line)]
-    study(face_ages=VARYING, clinical=CLINICAL.assign(event=[1, 1, 0, 0] * 3))
-    assert "caution" not in capsys.readouterr().out
+    assert f"Everything else fits; {len(told)} caution{'s' if len(told) > 1 else ''} above. Start with" in out
+    study(face_ages=VARYING, clinical=DYING)
+    out = capsys.readouterr().out
+    assert "caution" not in out
+    assert "Everything fits. Start with" in out
 
 
 def test_what_does_not_vary_among_those_with_rna_is_cautioned(study, capsys, monkeypatch):
