@@ -112,7 +112,7 @@ def test_the_download_is_understood(tmp_path, monkeypatch):
         "40 of 80 rows repeat a participant with the same values; one of each is kept; not used, because they differ between them: treatment_type",
         "clinical.tsv: not used: case_id, project_id, pack_years_smoked (if it is pack_years, declare columns: {pack_years: pack_years_smoked}), treatment_type",
         "50 files of the Genomic Data Commons, column unstranded, named by the sample sheet", "257 of 257 gene names (100%) are symbols of human genes",
-        "LUSC: cannot be answered: associations with pack_years, bmi, ecog, because they are known for 0 of 40 participants", "Everything fits",
+        "LUSC: cannot be answered: associations with pack_years, bmi, ecog, because they are known for 0 of 40 participants", "column 'race': all 12 participants have 'white'", "Everything else fits; 1 caution above",
     ):  # fmt: skip
         assert told in said
 
