@@ -269,6 +269,7 @@ def proportional_hazards(tables: ReportTables, config: Config) -> Check:
     bad = least[least < alpha]
     if not len(bad):
         told = f"no test with p < {alpha:g} (smallest p {p_value(least.min())})"
+        told += "; redacted for some models" if _redacted(of_age) else ""
         return Check(name, OK, told, place("hazards", least.index[0]), alpha / least.min())
     remedies = (tables.get("survival", "remedies", cohort)["estimate"] for cohort in bad.index)
     helped = all(one.notna().any() for one in remedies)
@@ -282,7 +283,7 @@ def events_per_variable(tables: ReportTables, config: Config) -> Check:
     """Whether there are enough events for the variables of the Cox models that were estimated."""
     name, rows = "Events per variable", _rows(tables, "survival", "cox", config)
     rows = rows[(rows["term"] == "face_age") & (rows["adjustment"] != "unadjusted")]
-    all_shown = not any(one.code == "redacted" for cell in rows["reason"] for one in decode(cell))
+    all_shown = not _redacted(rows)
     known = rows[rows["events_per_term"].notna() & (rows["status"] != NOT_ESTIMATED)]
     failed = rows[(rows["status"] == NOT_ESTIMATED) & ~rows[COHORT].isin(known[COHORT])][COHORT].unique()
     most = rows.groupby(COHORT)["n_events"].max()
@@ -340,6 +341,16 @@ def _incomplete(tables: ReportTables, config: Config) -> Iterator[tuple[float, f
             yield 1 - n / came.n, came.n - n, what, cohort
 
 
+def _redacted(rows: pd.DataFrame) -> bool:
+    """Whether a release keeps some of these rows' numbers."""
+    return any(one.code == "redacted" for cell in rows["reason"] for one in decode(cell))
+
+
+def _without_p(rows: pd.DataFrame) -> bool:
+    """Whether a row has an estimate and no p, which a release may redact alone."""
+    return bool((rows["p_value"].isna() & (rows["status"] != NOT_ESTIMATED)).any())
+
+
 def site_and_camera(tables: ReportTables, config: Config) -> Check:
     """Whether sites (and cameras, where a column tells them) differ in age acceleration, in the hazard ratio or in their batches."""
     name, by = "Site and camera", config.survival.heterogeneity_by
@@ -358,6 +369,7 @@ def site_and_camera(tables: ReportTables, config: Config) -> Check:
         ),
     ]
     found = sorted(one for one in tested if pd.notna(one[0]))
+    redacted = any(_redacted(one) or (tables.released and _without_p(one)) for one in (tests, sites))
     batches = _rows(tables, "expression", "confounding", config)
     stuck = batches[[any(one.code == INSEPARABLE for one in decode(cell)) for cell in batches["reason"]]]
     if not found and not len(stuck):
@@ -367,12 +379,14 @@ def site_and_camera(tables: ReportTables, config: Config) -> Check:
         said.append("differs: " + ", ".join(f"{what} (p {p_equals(p)})" for p, what, _ in differ[:2]))
     elif found:
         said.append(f"no difference (smallest p {p_value(found[0][0])})")
+    if redacted:
+        said.append("redacted for some tests")
     if len(stuck):
         where = ", ".join(stuck[COHORT].unique())
         said.append(f"RNA batch and age acceleration are confounded in {where}")
     if not set(columns) & set(CAMERAS):
         said.append("camera: not recorded")
-    state = PROBLEM if len(stuck) else CAUTION if differ else OK
+    state = PROBLEM if len(stuck) else CAUTION if differ or redacted else OK
     reached = FALSE_ALARM / max(found[0][0], FALSE_ALARM) if state == OK else 1
     return Check(name, state, "; ".join(said), found[0][2] if found else place("comparisons"), reached)
 
@@ -437,6 +451,10 @@ def validity_range(tables: ReportTables, config: Config) -> Check:
     said = f"{percent(inside / everybody)} of participants within the ages tested ({low:g}–{high:g} years)"
     if len(config.cohorts) > 1:
         said += f"; fewest in {cohort} ({percent(least)})"
+    if tables.rounded(config):  # of what the counts may have been, the worst
+        half = config.release.rounding / 2
+        least = ((n["ages"] - half) / (n["none"] + half)).min()
+        said += f"; at least {percent(least)}, since counts are rounded"
     return Check(name, _graded(1 - least, OUTSIDE), said, link, (1 - least) / OUTSIDE[1])
 
 

@@ -1,6 +1,7 @@
 """The summary page, the participant flow and Table 1: what they say, what is grey, what is marked."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -490,6 +491,21 @@ def test_checks_of_redacted_rows_say_no_more_than_is_released():
     check = checked("Fairness", fairness__fairness=unfair({"estimate": 2.0}))
     words = "differences are shown without q; largest: bias +2.0 y at the same age (sex: male vs female, one)"
     assert (check.state, check.words) == (NOT_RUN, words)
+    sites = {"term": "site", "adjustment": "age", "measure": "partial omega squared", "estimate": 0.1}
+    tests = [{"term": "face_age", "p_value": 0.4}, {"term": "face_age", "reason": reason("redacted", k=6)}]
+    check = checked(
+        "Proportional hazards", survival__proportional_hazards=rows("survival/proportional_hazards", *tests)
+    )
+    words = "no test with p < 0.05 (smallest p 0.400); redacted for some models"
+    assert (check.state, check.words) == (OK, words)
+    words = "no difference (smallest p 0.180); redacted for some tests; camera: not recorded"
+    kept = [sites | {"p_value": 0.18}, sites]
+    for other in (sites | {"reason": reason("redacted", k=6)}, sites):  # the row, or its p alone
+        tables = replace(study(phenotype__tests=rows("phenotype/tests", kept[0], other)), released=True)
+        check = next(one for one in all_checks(tables, config_of(["one"])) if one.name == "Site and camera")
+        assert (check.state, check.words) == (CAUTION, words)
+    check = checked("Site and camera", phenotype__tests=rows("phenotype/tests", kept[0]))
+    assert (check.state, check.words) == (OK, words.replace("redacted for some tests; ", ""))
 
 
 @pytest.mark.parametrize(("inside", "state"), [(90, OK), (60, CAUTION), (20, PROBLEM)])
@@ -498,6 +514,21 @@ def test_validity_range(inside, state):
     of_ages = base | {"excluded": "ages", "n": inside}
     table = rows("acceleration/sensitivity", base | {"excluded": "none"}, of_ages)
     assert checked("Validity range", acceleration__sensitivity=table).state == state
+
+
+def test_the_validity_range_of_rounded_counts_is_the_worst_that_they_may_be():
+    # 25 of 54 participants, of which a release with midpoints of 6 shows 27 of 51
+    base = {"term": "age_gap", "measure": "mean", "estimate": 1.0}
+    table = rows(
+        "acceleration/sensitivity", base | {"excluded": "none", "n": 51}, base | {"excluded": "ages", "n": 27}
+    )
+    tables = replace(study(acceleration__sensitivity=table), released=True)
+    found = {one.name: one for one in all_checks(tables, config_of(["one"], release={"rounding": 6}))}
+    check = found["Validity range"]
+    words = (
+        "53% of participants within the ages tested (60–120 years); at least 44%, since counts are rounded"
+    )
+    assert (check.state, check.words) == (PROBLEM, words)
 
 
 def record(estimate=1.5, n=120, config=None, data="a"):
