@@ -33,11 +33,8 @@ from faceage_bio.release.rule import release
 __all__ = [
     "GeneTables", "age_acceleration", "cox_models", "gene_panel", "read_participants", "release_tables", "simulate_cohort",
 ]  # fmt: skip
-SURVIVAL, EXPRESSION, RELEASE = (
-    Survival(),
-    Expression(),
-    Release(),
-)  # defaults of all arguments of these names
+# of which arguments of the same names have their defaults
+SURVIVAL, EXPRESSION, RELEASE = Survival(), Expression(), Release()
 
 
 class GeneTables(NamedTuple):

@@ -40,8 +40,8 @@ from faceage_bio.core.settings.settings_survival import Readers, Scores, Surviva
 CohortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
 RESERVED_COHORTS = {"pooled", "reports", "logs", "share", "local", "demo", "model", "all"}
 
-# libyaml's, which is five times as fast, where it is there
 OTHER_BASE = re.compile(r"[+-]?0[0-9_]+|[+-]?[0-9_]+(:[0-9.]+)+")  # for YAML 012 is 10, and 12:30 is 750
+# libyaml's, which is five times as fast, where it is there
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 ANALYSIS_SETTINGS = (
     *(f"expression.{name}" for name in ("covariates", "tissue", "repeated_samples", "panel", "gene_sets", "gmt")),

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from faceage_bio.stats.linear import constant
+
 PERMUTATIONS = 1000
 SMALLEST_P = 1e-50  # gseapy's own floor: no p is ever 0
 METHODS = ("mean z", "score_genes", "ssGSEA")
 CONTROL_GENES = 50
 SEED = 1
-ROUNDING = 1e-12  # of a gene's largest level
 SAMPLES = 500  # at once in ssGSEA, which holds its levels several times
 
 
@@ -98,11 +99,10 @@ def mean_z(levels: pd.DataFrame, directions: Mapping[str, int]) -> pd.Series:
     Series of float, by sample
     """
     genes = [gene for gene in directions if gene in levels]
-    table = levels[genes]
-    spread = table.std(ddof=1)
-    varying = spread.index[spread > ROUNDING * table.abs().max()]
+    varying = [gene for gene in genes if not constant(levels[gene].to_numpy())]
+    table = levels[varying]
     signs = np.array([directions[gene] or 1 for gene in varying], dtype=np.float64)
-    return ((table[varying] - table[varying].mean()) / spread[varying] * signs).mean(axis=1)
+    return ((table - table.mean()) / table.std(ddof=1) * signs).mean(axis=1)
 
 
 def control_score(levels: pd.DataFrame, directions: Mapping[str, int]) -> pd.Series:
