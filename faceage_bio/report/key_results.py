@@ -17,6 +17,7 @@ from faceage_bio.report.places import SURVIVAL as SURVIVAL_PAGE
 from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import count, number, p_scientific, p_value, with_ci
 
+ADDED_TITLE = "Added value for survival"
 WIDTH, HEIGHT, MARGIN = 170, 20, 6  # of a row's forest
 
 
@@ -58,6 +59,10 @@ class Question:
     def text(self, row: KeyRow) -> str:
         """``1.88 (1.46–2.43)``, or why there is none."""
         return value(row.row, self.digits)
+
+    def last(self, row: KeyRow) -> str:
+        """What the last column holds, where a telephone shows no head of columns."""
+        return "" if row.comparison else "C-index" if self.title == ADDED_TITLE else "unadjusted"
 
     def forest(self, row: KeyRow) -> Markup:
         """The estimate with its interval on the scale that all rows of the question share."""
@@ -202,7 +207,7 @@ def _added(asked: select.KeyQuestion, tables: ReportTables) -> Question:
         rows.append(replace(told, unadjusted=c, p=f"LRT {p_value(row['p_value'])}"))
     measure = f"change in Harrell's C-index when face age is added to {_listed(asked.what)}; last column: C-index without → with"
     family = _family(asked.keys, tables.get("survival", "added_value"))
-    return Question("Added value for survival", measure, asked.plan.role, family, 0, 3, rows)
+    return Question(ADDED_TITLE, measure, asked.plan.role, family, 0, 3, rows)
 
 
 def _row(

@@ -13,7 +13,7 @@ from faceage_bio.report import plot
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.plot import WIDTH, of_groups
 from faceage_bio.report.tables_by_place import ReportTables, rows_by
-from faceage_bio.report.words import count, p_equals, term, why_not
+from faceage_bio.report.words import UNITS, count, p_equals, term, why_not
 
 ALL = "all"
 RMST = "restricted mean survival time"
@@ -235,7 +235,7 @@ def _groupings(
                 {
                     "grouping": grouping,
                     "title": term(grouping).replace("_", " "),
-                    "detail": _detail(tests),
+                    "detail": _detail(tests, UNITS.get(grouping, "")),
                     "groups": groups,
                     "tests": tests,
                     "at_risk": _risk_rows(at_risk, grouping, groups),
@@ -244,10 +244,10 @@ def _groupings(
             )
 
 
-def _detail(tests: list[dict]) -> str:
-    """Where a grouping cuts, as its tests tell: "cut at 65, 75, 85"."""
+def _detail(tests: list[dict], unit: str) -> str:
+    """Where a grouping cuts, as its tests tell: "cut at 65, 75, 85 years"."""
     text = tests[0]["term"] if tests else ""
-    return text[text.index("(") + 1 : -1] if "(" in text else ""
+    return f"{text[text.index('(') + 1 : -1]} {unit}".rstrip() if "(" in text else ""
 
 
 def _lines(rows: pd.DataFrame) -> list[dict]:

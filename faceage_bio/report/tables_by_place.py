@@ -10,6 +10,7 @@ import pandas as pd
 
 from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.core.config import Config
+from faceage_bio.core.errors import TableError, examples
 from faceage_bio.core.results.reasons import in_words
 from faceage_bio.core.results.result_tables import TABLES, is_count
 from faceage_bio.core.results.row import FIRST, LAST, NUMBERS, by_cell, columns_of, is_result
@@ -82,15 +83,29 @@ def where(table: pd.DataFrame, **wanted: object) -> pd.DataFrame:
 
 
 def collect(paths: Sequence[Path], released: bool = False) -> ReportTables:
-    """Read the tables; those with no row say nothing. Of a table of participants only what is drawn is kept."""
+    """Read the tables; those with no row say nothing. Of a table of participants only what is drawn is kept.
+
+    Raises
+    ------
+    TableError
+        Tables that no page shows; all are named.
+    """
     parts: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    unknown = []
     for path in dict.fromkeys(paths):
         analysis = path.parent.name if path.parent.name in ANALYSES else "ledger"
         table = read_table(path)
-        if path.suffix == ".parquet":
+        if path.suffix == ".parquet" and set(PARTICIPANTS) <= set(table.columns):
             table = table[PARTICIPANTS].dropna().sort_values(PARTICIPANTS)
+        elif path.suffix == ".parquet" or (is_result(table) and f"{analysis}/{path.stem}" not in TABLES):
+            unknown.append(str(path))
         if len(table):
             parts.setdefault((analysis, path.stem), []).append(table)
+    if unknown:
+        raise TableError(
+            f"tables: {len(unknown)} that no page shows ({examples(unknown)}). Expected result tables where the steps wrote them, as "
+            "results/north/survival/cox.tsv, and acceleration.parquet. Leave the others out."
+        )
     by_name = {key: _complete(_below_each_other(tables), "/".join(key)) for key, tables in parts.items()}
     return ReportTables(by_name, fingerprint(paths), released)
 

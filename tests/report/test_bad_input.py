@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from selenium.common.exceptions import NoAlertPresentException
 
+from faceage_bio.core.errors import TableError
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.places import ASSOCIATION, SECTIONS, SURVIVAL
 from faceage_bio.report.tables_by_place import ReportTables, collect
@@ -196,3 +197,14 @@ def test_genes_of_which_none_could_be_tested(whole):
     association, _ = both(ReportTables(tables), config_of(["one"]))
     assert 'class="explorer"' not in association
     assert "not estimated, because" in association
+
+
+def test_a_table_that_no_page_shows_is_named(whole, tmp_path):
+    other, private = tmp_path / "c" / "survival" / "mine.tsv", tmp_path / "c" / "cohort" / "manifest.parquet"
+    for path in (other, private):
+        path.parent.mkdir(parents=True)
+    cox = next(path for path in whole if path.name == "cox.tsv")
+    other.write_bytes(cox.read_bytes())
+    pd.DataFrame({"subject_id": ["a"]}).to_parquet(private)
+    with pytest.raises(TableError, match=r"2 that no page shows .*mine\.tsv; .*manifest\.parquet"):
+        collect([*whole, other, private])

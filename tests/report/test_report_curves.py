@@ -53,7 +53,7 @@ def test_the_page_tells_what_the_tables_hold(tmp_path):
     assert test.df == 2
     assert f"Log-rank: χ² {test.estimate:.2f}, 2 df, p" in text
     assert "; log-rank for trend: χ²" in text
-    assert "cut at 65, 75" in text
+    assert "cut at 65, 75 years)" in text
     assert "without a search for an optimal cut-off" in text
     assert "Years after the photo" in text
     assert "Difference from ≤65" in text
