@@ -62,7 +62,7 @@ class Question:
 
     def last(self, row: KeyRow) -> str:
         """What the last column holds, where a telephone shows no head of columns."""
-        return "" if row.comparison else "C-index" if self.title == ADDED_TITLE else "unadjusted"
+        return "" if row.comparison else "C-index" if self.title == ADDED_TITLE else "unadj."
 
     def forest(self, row: KeyRow) -> Markup:
         """The estimate with its interval on the scale that all rows of the question share."""
@@ -147,7 +147,7 @@ def _family(keys: Sequence[select.Key], table: pd.DataFrame) -> str:
 def _survival(asked: select.KeyQuestion, tables: ReportTables) -> Question:
     keys, plan = asked.keys, asked.plan
     rows = [_row(key, 2, "cox", "survival/cox", sparse=select.is_sparse(key.adjusted)) for key in keys]
-    held = f"adjusted for {_adjusted(keys)}" if _adjusted(keys) else "unadjusted"
+    held = f"adjusted for {_adjusted(keys)}" if _adjusted(keys) else "unadj."
     measure = f"HR for death {_per(keys)} in {words.term(plan.exposure)}, {held}"
     family = _family(keys, tables.get("survival", "cox"))
     return Question("Overall survival", measure, plan.role, family, 1, 2, rows)
@@ -165,7 +165,9 @@ def _gene(asked: select.KeyQuestion, tables: ReportTables) -> Question:
         by = rows_by(both, "exposure")
         if key.adjusted["question"] == "expression" and "chronological_age" in by:
             age, apart = by["chronological_age"], by.get("difference")
-            told, p = f"difference p {p_value(apart['p_value'])}" if apart else "–", p_value(age["p_value"])
+            p = p_value(age["p_value"])
+            tested = apart is not None and pd.notna(apart["p_value"])
+            told = f"difference p {p_value(apart['p_value'])}" if tested else "–"
             where, label = (place("genes", name), "expression/panel"), "chronological age, same model"
             rows.append(KeyRow(name, label, age, told, p, *where, comparison=True))
     by: dict[str, dict[str, None]] = {}  # cohorts by method

@@ -15,6 +15,7 @@ from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.plot import BROWN, GREY, VERMILLION, VIOLET
 from faceage_bio.report.sections_all_genes import FOUND, Column, PageGenes, all_genes, identifier_of
+from faceage_bio.report.table_rows import together
 from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import (
     count,
@@ -168,9 +169,9 @@ def _all(genes: pd.DataFrame, cohort: str, analysis: str, config: Config, page: 
 
 def _panel(analysis: str, panel: pd.DataFrame) -> dict:
     """One line per gene with both ages and their difference, and all models below."""
-    together = panel[panel.model == TOGETHER]
+    of_both = panel[panel.model == TOGETHER]
     own, ages, differences = (
-        rows_by(together[together.exposure == exposure], "term") for exposure in OF_BOTH_AGES
+        rows_by(of_both[of_both.exposure == exposure], "term") for exposure in OF_BOTH_AGES
     )
     rows = [
         row | _second(row) | {"age": ages.get(term), "difference": differences.get(term)}
@@ -187,12 +188,14 @@ def _panel(analysis: str, panel: pd.DataFrame) -> dict:
         "analysis": analysis,
         "other": " or ".join(sorted(names)),
         "any_disagree": any(row["disagree"] for row in rows),
-        "rows": rows,
+        "rows": together(rows, "term"),
         "figure": forest_by_exposure(
-            together, OF_BOTH_AGES, "Log2 fold change per {increase}", p=p_scientific, italic=True
+            of_both, OF_BOTH_AGES, "Log2 fold change per {increase}", p=p_scientific, italic=True
         ),
         "n_tests": int(max((row["n_tests"] for row in rows if pd.notna(row["n_tests"])), default=0)),
-        "tests": [row | _second(row) for row in tests.to_dict("records")],
+        "tests": [row | _second(row) for row in tests.to_dict("records")]
+        if tests["estimate"].notna().any()
+        else [],
     }
 
 
@@ -280,7 +283,9 @@ def gene_set_section(tables: ReportTables, name: str, config: Config) -> list[di
                 "sentences": [set_sentence(rows) for _, rows in main.groupby("term", sort=False)],
                 "coverage": coverage.to_dict("records"),
                 "figure": forest_by_exposure(main, WITH_GAP, "Standard deviations of the score per {per}"),
-                "rows": side_by_side(found, ["term", "method"]),
+                "rows": together(
+                    side_by_side(found, ["term", "method"]), "term", "method", of=("own", "gap", "age")
+                ),
                 "gsea": with_age(gsea),
                 "ora": with_age(ora),
                 "headline": config.expression.panel[0],
@@ -336,7 +341,7 @@ def _survival_panel(panel: pd.DataFrame, headline: str) -> dict:
     forest = figures.forest(shown, "term", colours, 1, title, logarithmic=True, p=p_scientific, italic=True)
     return {
         "sentence": survival_sentence(panel, headline),
-        "panel": panel.to_dict("records"),
+        "panel": together(panel.to_dict("records"), "term"),
         "forest": forest,
         "adjustment": held(panel.iloc[0]),
     }

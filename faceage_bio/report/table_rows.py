@@ -365,3 +365,24 @@ def cells_of(analysis: str) -> str:
 def reasons(rows: Sequence[Mapping]) -> list[str]:
     """Why rows were not estimated, each reason once; nothing where only that is known."""
     return list(dict.fromkeys(why for row in rows if (why := words.why_not(row["reason"]))))
+
+
+def together(rows: Sequence[dict], *names: str, of: Sequence[str] = ()) -> list[dict]:
+    """Rows that follow each other and have no estimate for the same reason as one row, whose ``names`` are those of all.
+
+    ``of``: the fields that hold the result rows of a row that stand side by side in it, where it is not one itself.
+    """
+
+    def why_none(row: dict) -> list[str]:
+        held = [row[name] for name in of if row[name]] or [row]
+        return [] if any(pd.notna(one["estimate"]) for one in held) else [one["note"] for one in held]
+
+    found: list[dict] = []
+    for row in rows:
+        if found and why_none(row) and why_none(row) == why_none(found[-1]):
+            for name in names:
+                said = found[-1][name].split(", ")
+                found[-1][name] = ", ".join(dict.fromkeys([*said, row[name]]))
+        else:
+            found.append(dict(row))
+    return found

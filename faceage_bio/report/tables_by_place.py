@@ -12,7 +12,8 @@ from faceage_bio.core.columns import AGE, COHORT, FACE_AGE
 from faceage_bio.core.config import Config
 from faceage_bio.core.errors import TableError, examples
 from faceage_bio.core.results.reasons import in_words
-from faceage_bio.core.results.result_tables import TABLES, is_count
+from faceage_bio.core.results.result_tables import NUMBERS as NUMBER_KEYS
+from faceage_bio.core.results.result_tables import TABLES
 from faceage_bio.core.results.row import FIRST, LAST, NUMBERS, by_cell, columns_of, is_result
 from faceage_bio.core.tables import read_table, sha256_of
 from faceage_bio.report.words import covariates, measure_words, ranges
@@ -141,8 +142,8 @@ def _complete(table: pd.DataFrame, key: str) -> pd.DataFrame:
         table[column] = by_cell(table[column], ranges)
     if is_result(table):  # its reasons in words, for the page
         table["note"] = by_cell(table["reason"], lambda cell: ranges(in_words(cell)))
-        empty = [name for name in TABLES[key].keys if table[name].isna().all() and not is_count(name)]
-        keys = [name for name in TABLES[key].keys if table[name].dtype == object or name in empty]
+        own = [name for name in TABLES[key].keys if name not in NUMBER_KEYS]
+        keys = [name for name in own if table[name].dtype == object or table[name].isna().all()]
         words = [*(name for name in (*FIRST, *LAST) if name not in NUMBERS), *keys]
         table[words] = table[words].astype(object).fillna("")
         table["measured"] = _said_once(table, ["measure", "horizon", "unit", "df"], measure_words)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,6 +142,21 @@ def test_a_median_between_two_deaths_is_a_known_difference():
     (median,) = [row for row in found if row["quantity"] == "median survival"]
     assert median["difference"] > 1e-6
     assert "lifelines" in str(median["reason"])
+    assert checked(found).state == OK
+
+
+def test_degrees_of_freedom_of_a_group_that_is_empty_at_each_death_are_a_known_difference():
+    # R 4.2.2, survival 3.5-3: survdiff has 1 df, p = 0.2466803; the one above 85 is censored before the first death
+    table = pd.DataFrame({
+        "face_age": [87.3, 77.4, 44.7, 53.4, 51.6, 80.3, 58.6, 84.8, 60.4, 61.6, 54.9, 47.2],
+        "followup_years": [1.717, 3.038, 3.831, 4.056, 4.143, 4.501, 4.837, 5.086, 5.315, 5.807, 7.287, 7.431],
+        "event": [0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0], "chronological_age": 60.0, "subject_id": [*"abcdefghijkl"],
+    })  # fmt: skip
+    found = compared.compare_curves(curves_of(table, [part(table, "face_age", [65, 75, 85])]))
+    chi_square, p = [row for row in found if row["analysis"] == compared.LOG_RANK]
+    assert chi_square["difference"] < 1e-9
+    assert p["estimate"] == pytest.approx(0.2466803, abs=1e-7)
+    assert "lifelines counts a group that was empty at each death" in str(p["reason"])
     assert checked(found).state == OK
 
 

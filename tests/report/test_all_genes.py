@@ -25,6 +25,7 @@ from faceage_bio.report.pages import association_page, survival_page
 from faceage_bio.report.plot import ticks
 from faceage_bio.report.sections_all_genes import brief, volcano
 from faceage_bio.report.sections_genes import gene_section
+from faceage_bio.report.table_rows import together
 from faceage_bio.report.tables_by_place import ReportTables
 from tests import pages
 from tests.gene_studies import expression_study
@@ -419,3 +420,21 @@ def test_the_leading_method_and_disagreements_are_said(tmp_path):
         assert text in page, text
     (question,) = key_results(gene_tables, config("one"))
     assert question.measure.endswith("; limma-voom")
+
+
+def test_rows_without_an_estimate_for_one_reason_stand_together():
+    rows = [
+        {"term": "A", "estimate": 1.0, "note": ""},
+        *({"term": name, "estimate": np.nan, "note": "too few"} for name in "BCB"),
+        {"term": "D", "estimate": np.nan, "note": "other"},
+        {"term": "E", "estimate": 2.0, "note": ""},
+        {"term": "F", "estimate": 3.0, "note": ""},
+    ]
+    assert [row["term"] for row in together(rows, "term")] == ["A", "B, C", "D", "E", "F"]
+    assert [row["term"] for row in rows] == [*"ABCBDEF"]
+    side = [
+        {"set": row["term"], "own": row, "age": rows[0] if row["note"] == "other" else None} for row in rows
+    ]
+    assert [row["set"] for row in together(side, "set", of=("own", "age"))] == ["A", "B, C", "D", "E", "F"]
+    apart = [{"set": name, "own": rows[1], "age": age} for name, age in (("X", None), ("Y", rows[0]))]
+    assert [row["set"] for row in together(apart, "set", of=("own", "age"))] == ["X", "Y"]

@@ -11,6 +11,9 @@ import pytest
 from selenium.common.exceptions import NoAlertPresentException
 
 from faceage_bio.core.errors import TableError
+from faceage_bio.core.results.result_tables import TABLES
+from faceage_bio.core.results.row import ESTIMATES, is_result
+from faceage_bio.core.tables import read_table
 from faceage_bio.report.pages import association_page, index_page, photo_page, survival_page
 from faceage_bio.report.places import ASSOCIATION, SECTIONS, SURVIVAL
 from faceage_bio.report.tables_by_place import ReportTables, collect
@@ -18,6 +21,7 @@ from tests import pages
 from tests.browser import UNFOLD, emulate
 from tests.pages import unpacked
 from tests.report_studies import CARD, EVIL, config_of, write_study
+from tests.rows import collected
 
 IMAGE = "</script></textarea><img src=x onerror=alert(1)>"
 UNICODE = "Ünïcödé 基因 🧬 \u202eright to left\u202c, 'single' \"double\" & <b>"
@@ -197,6 +201,23 @@ def test_genes_of_which_none_could_be_tested(whole):
     association, _ = both(ReportTables(tables), config_of(["one"]))
     assert 'class="explorer"' not in association
     assert "not estimated, because" in association
+
+
+def test_a_study_of_which_nothing_could_be_estimated_has_pages(whole, tmp_path):
+    """Columns that are empty in every row are left out of files; what reads them back knows which hold numbers."""
+    placed = {}
+    for path in whole:
+        place = "/".join(path.with_suffix("").parts[-3:])
+        if path.suffix == ".tsv" and is_result(table := read_table(path)):
+            lost = table.columns.intersection([*ESTIMATES, *TABLES[place.partition("/")[2]].statistics])
+            placed[place] = table.assign(
+                **dict.fromkeys(lost, np.nan), reason="few_events n_events=2 needed=5"
+            )
+    first = placed["one/expression/panel"].groupby("question").head(1)
+    placed["one/expression/type_one_error"] = first.assign(measure="type I error")
+    tables = collect(whole).by_name | collected(tmp_path, placed).by_name
+    for page in both(ReportTables(tables), config_of(["one"])):
+        assert "not estimated, because 2 deaths are too few" in page
 
 
 def test_a_table_that_no_page_shows_is_named(whole, tmp_path):

@@ -416,7 +416,7 @@ def test_no_cell_of_a_tsv_is_a_formula(tables, results, tmp_path):
     samples = read_text_table(tmp_path / "INTERNAL_samples_flagged.tsv")
     assert samples["sample_id"].tolist() == ["'+s", "s3"]
     assert samples["status"].tolist() == ["flagged", "excluded"]
-    assert samples["reason"].tolist() == ["outlying RNA sample", "BMI not known"]
+    assert samples["reason"].tolist() == ["outlying by RNA", "BMI not known"]
     assert samples["detail"].tolist() == ["'=HYPERLINK(1)", ""]
 
 

@@ -7,13 +7,14 @@ from importlib.metadata import version
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import chi2, norm
 
 from faceage_bio.analyses.expression.gene_models import contrast_of
 from faceage_bio.analyses.pooling.headlines import on_scale
 from faceage_bio.analyses.verification.headline_input import (
     CLUSTER,
     ENTERED,
+    GROUP,
     STRATUM,
     Curves,
     Genes,
@@ -45,6 +46,7 @@ TINY = 1e-300  # both p-values may be smaller than a number can be
 # how far apart a known difference may be: robust errors differ by 0.3%, with ties or late entry by more, C
 # with late entry by 0.07
 KNOWN = {"lifelines_robust_errors": 0.01, "lifelines_late_concordance": 0.07}
+EXCUSED = {*KNOWN, "lifelines_median", "log_rank_groups"}  # known differences that count apart
 HALF = 1e-9  # a survival so near one half is one half
 COX, CURVE, LOG_RANK = "Cox models", "Kaplan-Meier curves", "log-rank tests"
 CONTRAST, GENES, POOLING = "adjusted contrasts", "gene expression", "pooled estimates"
@@ -156,9 +158,13 @@ def _log_rank(curves: Curves) -> list[dict]:
         except FitError as error:
             rows.append(about | {"reason": error.reason})
             continue
+        known, groups = None, curves.people[GROUP].nunique()
+        if row["df"] < groups - 1:
+            apart = _apart("z", row["p_value"], float(chi2.sf(row["estimate"], groups - 1)), 1.0)
+            known = reason("log_rank_groups", software=software), apart + TOLERANCE
         rows += [
             about | _pair("chi-square", "relative", row["estimate"], theirs),
-            about | _pair("p-value", "z", row["p_value"], theirs),
+            about | _pair("p-value", "z", row["p_value"], theirs, known=known),
         ]
     return rows
 
@@ -220,7 +226,7 @@ def agreement_table(numbers: pd.DataFrame) -> pd.DataFrame:
     """What each comparison comes to (verification/agreement): how many numbers, how many agree, the largest
     difference.
 
-    A known difference of lifelines counts apart, and so does one that is larger than is known of it
+    A known difference (`EXCUSED`) counts apart, and so does one that is larger than is known of it
     (``beyond``). Of genes a share of `GENES_NEEDED` must agree, of others all.
     """
     rows = []
@@ -228,7 +234,7 @@ def agreement_table(numbers: pd.DataFrame) -> pd.DataFrame:
         compared = own[own["difference"].notna()]
         codes = [{one.code for one in decode(cell)} for cell in compared["reason"]]
         beyond = np.array(["beyond_known_difference" in told for told in codes], bool)
-        excused = np.array([any(code.startswith("lifelines_") for code in told) for told in codes], bool)
+        excused = np.array([bool(told & EXCUSED) for told in codes], bool)
         judged = compared[~excused]
         agreeing = int((judged["difference"] <= judged["tolerance"]).sum())
         needed = GENES_NEEDED if analysis == GENES else 1.0

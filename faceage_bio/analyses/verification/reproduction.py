@@ -16,6 +16,7 @@ from faceage_bio.analyses.verification.compared import HALF
 from faceage_bio.analyses.verification.headline_input import (
     CLUSTER,
     ENTERED,
+    GROUP,
     STRATUM,
     Curves,
     Genes,
@@ -122,6 +123,9 @@ def _curves(curves: Curves, folder: Path, own: list[dict]) -> dict:
         if not told["entered"]:
             told["test"] = f"{curves.cohort}: log-rank chi-square, {row['term']}"
             _note(own, told["test"], row)
+            if row["df"] < curves.people[GROUP].nunique() - 1:
+                software = "statsmodels" if told[STRATUM] else "lifelines"
+                told["known"] = str(reason("log_rank_groups", software=software))
     return told
 
 

@@ -14,7 +14,7 @@ BOTH_METHODS = tuple(
 )
 NUMBERS = {  # keys that are numbers
     "age_lower", "band_lower", "bin", "components", "face_age_lower", "genes", "hidden", "in_counts", "lower", "n_chosen", "n_found", "n_genes",
-    "n_not_estimated", "n_readers", "n_specifications", "n_tests", "n_variants", "points", "seconds", "tested", "threshold", "upper", "width",
+    "n_not_estimated", "n_readers", "n_specifications", "n_tests", "n_variants", "permutations", "points", "seconds", "tested", "threshold", "upper", "width",
     "workers", "years", "numbers", "agreeing", "known", "beyond", "largest", "tolerance",
 }  # fmt: skip
 # without half the chi-square it is that of no effect, a function of the numbers at risk alone
