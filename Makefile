@@ -54,9 +54,9 @@ demo-plan: $(INSTALLED)
 demo-sites: demo
 	@$(BIN)/python scripts/demo_sites.py
 
-# make test-quick   without whole runs, browser and SLURM
+# make test-quick   without whole runs, browser, SLURM and what takes long by itself
 test-quick: $(TESTABLE)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not (workflow or browser or slurm or gpu)"
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile -m "not (workflow or browser or slurm or gpu or slow)"
 
 $(TRAINABLE): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train]'

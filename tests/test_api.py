@@ -22,6 +22,7 @@ def cohort():
     return fa.simulate_cohort(n=60, seed=2)
 
 
+@pytest.mark.slow
 def test_the_example_of_the_page_runs():
     page = ROOT / "docs" / "notebook.md"
     found = doctest.testfile(str(page), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)

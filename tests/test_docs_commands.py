@@ -16,6 +16,8 @@ from faceage_bio.cli.main import app
 from faceage_bio.demo.simulated_participants import simulate_participants
 from tests.pages_of_docs import DOCS, EACH, PAGES, ROOT, blocks, commands
 
+pytestmark = pytest.mark.slow
+
 DRY = {  # what would take long or change the folder is planned and not done
     r"^make (.+)": rf"make --silent --dry-run --directory {shlex.quote(str(ROOT))} \1",
     r"^faceage-bio run (.+)": r"python -m faceage_bio run \1 --dry-run --quiet rules",

@@ -148,6 +148,7 @@ def test_what_is_due_to_age_alone_shows_raw_and_vanishes_adjusted():
     assert adjusted.ci_lower < 0 < adjusted.ci_upper
 
 
+@pytest.mark.slow
 def test_permuted_groups_differ_as_often_as_chance():
     table, random = people(n=150, smoking=4), np.random.default_rng(5)
     p_values = []
@@ -383,6 +384,7 @@ HOSTILE = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_cannot_be_estimated_is_said_and_nothing_crashes(name):
     table = people(n=200).drop(columns=["bmi_class", "age_gap"]).assign(**HOSTILE[name])
@@ -503,6 +505,7 @@ def page(tables, tmp_path_factory):
     return page_of(tmp_path_factory.mktemp("page"), tables)
 
 
+@pytest.mark.slow
 def test_the_page_shows_every_comparison_with_its_figure(page):
     for words in (
         ">Cancer and matched controls</h2>", ">Group comparisons, dose–response, subgroups</h2>", ">Adjustment sets</h2>",
@@ -538,6 +541,7 @@ def test_the_page_is_not_made_where_a_comparison_is_missing(tables, tmp_path, na
         page_of(tmp_path, lacking)
 
 
+@pytest.mark.slow
 def test_words_of_a_user_are_escaped_and_small_groups_shown(tmp_path):
     table = people(n=120)
     table.loc[table.index[:3], "site"] = "<script>alert(1)</script>"

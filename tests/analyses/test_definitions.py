@@ -160,6 +160,7 @@ def test_folds_follow_the_names_and_not_the_order_of_rows():
     np.testing.assert_allclose(second.reindex(first.index), first)
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(st.floats(-30, 30), st.floats(0.5, 2))
 def test_the_same_years_on_every_face_change_no_residual(years, factor):

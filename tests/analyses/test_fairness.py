@@ -162,6 +162,7 @@ def test_intervals_of_spreads_have_the_unit_of_the_values_and_no_order(values, u
         np.testing.assert_allclose(ends[1], unit * np.array(ends[0]), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_planted_bias_is_found_and_one_permuted_is_not():
     table = people(n=2000, bias=3.0)
     found = one(assess_fairness(table, ["sex"], CUTS, 30), *MEN_WOMEN)
@@ -327,6 +328,7 @@ def test_each_age_falls_into_one_band(ages, cuts):
     assert order == sorted(order)
 
 
+@pytest.mark.slow
 @settings(max_examples=15)  # each computes two tables
 @given(st.integers(0, 10_000), st.floats(-20, 20))
 def test_years_added_to_every_face_move_the_mean_and_no_difference(seed, years):

@@ -224,6 +224,7 @@ def test_planted_bias_and_spread_are_found():
     assert np.average(bands.mean_difference, weights=bands.n) == pytest.approx(bias.estimate)
 
 
+@pytest.mark.slow
 def test_the_interval_covers_no_bias_as_often_as_it_says():
     found = [estimate(compare_models(ages(60, bias=0, seed=seed), BOTH, first_photo)[0], "bias") for seed in range(200)]  # fmt: skip
     assert 0.90 < np.mean([bias.ci_lower * bias.ci_upper < 0 for bias in found]) < 0.99

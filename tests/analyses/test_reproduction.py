@@ -17,6 +17,8 @@ from faceage_bio.analyses.verification.reproduction import write_scripts
 from faceage_bio.core.settings.settings_report import Pooling
 from tests.headline_study import contrasts, cox, curves, genes, late, people
 
+pytestmark = pytest.mark.slow
+
 PACKAGES = ("survival", "sandwich", "emmeans", "DESeq2", "limma", "metafor")
 
 

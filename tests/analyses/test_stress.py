@@ -150,6 +150,7 @@ def test_names_and_paths_end_with_the_stress_test(folder):
     assert str(folder) not in text
 
 
+@pytest.mark.slow
 def test_several_workers_give_what_one_gives(folder):
     pd.testing.assert_frame_equal(changes_of(folder), changes_of(folder, workers=2))
 
@@ -209,6 +210,7 @@ def difference(changes):
     return rows.iloc[0]
 
 
+@pytest.mark.slow
 def test_a_group_that_moves_further_is_found_at_the_same_age():
     row = difference(planted(n=1500, effect=3.0))
     assert row.ci_lower < 3 < row.ci_upper

@@ -313,6 +313,7 @@ def subgroup_forest(page):
     return next(svg for svg in figures if "p (q) for interaction" in svg)
 
 
+@pytest.mark.slow
 def test_the_page_tells_all_of_it(tmp_path):
     data = with_sites(n=400).assign(age_gap=lambda d: d.face_age - d.chronological_age)
     data.loc[:20, "ecog"] = np.nan
@@ -356,6 +357,7 @@ def test_few_deaths_stand_beside_a_subgroup(tmp_path):
     assert ">7</text>" in row
 
 
+@pytest.mark.slow
 def test_every_command_runs_on_a_plain_table(tmp_path):
     data = with_sites(n=150).assign(ecog=lambda d: d.ecog.where(np.arange(150) > 10))
     columns = ["face_age", "chronological_age", "sex", "ecog", "site", "followup_years", "event"]

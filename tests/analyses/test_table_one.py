@@ -170,6 +170,7 @@ def test_groups_that_are_none_are_told(groups):
         check_config({"phenotype": {"table_one": {"groups": groups}}}, study=False)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=6), st.integers(0, 8))
 @settings(max_examples=60, deadline=None)
 def test_every_group_has_its_number_and_all_quantiles(sizes, without):

@@ -353,6 +353,7 @@ def test_few_carriers_and_too_few_participants_keep_their_rows_with_the_reason()
         fit(people, genotypes, covariates=["smoke"])
 
 
+@pytest.mark.slow
 def test_shuffled_faces_give_uniform_p():
     people, genotypes = variant_study(years=8.0)
     random = np.random.default_rng(4)

@@ -387,6 +387,7 @@ def checked(folder, capsys) -> str:
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_only_new_photos_are_computed_and_check_says_so_beforehand(computed_study, capsys):
     told = checked(computed_study, capsys)
     assert f"mine: {N_PHOTOS} of {N_PHOTOS} photos will be computed: " in told

@@ -90,6 +90,7 @@ def test_an_example_study_with_photos_and_model_passes(study):
     assert said in words_of(done.output)
 
 
+@pytest.mark.slow
 def test_check_times_the_studys_own_photos_without_weights(study):
     draw_noise(study / "my-study" / "photos", 3, 0.05)
     (study / "my-study" / "photos" / "notes.txt").write_text("no photo")

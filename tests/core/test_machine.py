@@ -167,6 +167,7 @@ def test_processes_are_timed_while_all_of_them_work(tmp_path, monkeypatch):
     assert seen == [(2, {2})]
 
 
+@pytest.mark.slow
 def test_two_processes_give_a_rate_and_end(tmp_path):
     assert timed(tmp_path, workers=2) > 0
 

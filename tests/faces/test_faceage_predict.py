@@ -133,6 +133,7 @@ def test_an_age_belongs_to_its_photo_whatever_the_batch(folder, detector):
     np.testing.assert_allclose(mirrored.face_age.to_numpy()[::-1], one.face_age, equal_nan=True)
 
 
+@pytest.mark.slow
 def test_worker_processes_change_nothing(folder, detector, monkeypatch):
     set_part_size(monkeypatch, 2)
     done = []
@@ -152,6 +153,7 @@ def test_workers_start_after_computations_in_this_process(folder, detector, monk
 
 
 # the second is longer than a socket's name may be
+@pytest.mark.slow
 @pytest.mark.parametrize("temporary", ["tmp", "t" * 90], ids=["short", "long"])
 def test_workers_end_with_the_process_that_started_them(tmp_path, temporary):
     Image.fromarray(draw(imagine(50, True, 900))).save(tmp_path / "0.jpg")
@@ -189,6 +191,7 @@ class KillsOnce(Brightness):
         return ages
 
 
+@pytest.mark.slow
 def test_a_photo_that_ends_its_worker_is_named_and_the_others_go_on(folder, detector, monkeypatch, tmp_path):
     set_part_size(monkeypatch, 3)
     whole = predict(folder, detector)
@@ -205,6 +208,7 @@ def test_a_photo_that_ends_its_worker_is_named_and_the_others_go_on(folder, dete
     assert sum(model.batches) == 1  # the dead worker's photo alone
 
 
+@pytest.mark.slow
 def test_workers_that_die_at_every_photo_are_an_error(folder, detector, monkeypatch, tmp_path):
     set_part_size(monkeypatch, 5)
     paths = ["blank.jpg"] * 5 + ["good one.jpg"] * 5
@@ -381,6 +385,7 @@ def test_results_of_other_settings_are_not_used(folder, detector, tmp_path, chan
     assert table.face_age.isna().all()
 
 
+@pytest.mark.slow
 def test_killed_from_outside_it_goes_on_where_it_was(tmp_path, folder):
     """The command itself, killed with -9 in the middle, and called again."""
     many = tmp_path / "photos"

@@ -23,6 +23,8 @@ from faceage_bio.faces.faceage.store import PhotoStore, engine_of
 from faceage_bio.faces.vision.detect import Detector
 from tests.model_files import CARDS, Brightness
 
+pytestmark = pytest.mark.slow
+
 SIZES = [(320, 400), (319, 400), (300, 380), (320, 301), (640, 800), (320, 400)]
 
 

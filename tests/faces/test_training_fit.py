@@ -124,6 +124,7 @@ def test_the_model_is_that_of_the_least_validation_error(prepared, whole):
     assert any("tfevents" in item.name for item in (whole / "logs" / "attempt_1").iterdir())
 
 
+@pytest.mark.slow
 def test_two_processes_compute_what_one_does(prepared, tmp_path):
     alone, both = tmp_path / "alone", tmp_path / "both"
     fit_model(settings(max_epochs=2), prepared, alone)
@@ -295,6 +296,7 @@ def test_inception_resnet_starts_from_a_face_recognition_file_and_becomes_a_mode
     assert (model.card["kind"], model.card["name"]) == ("faceage", "own")
 
 
+@pytest.mark.slow
 def test_inception_resnet_is_fitted_with_frozen_stages_and_a_killed_run_repeats_its_losses(
     tmp_path, monkeypatch, recognition
 ):
@@ -447,6 +449,7 @@ def test_a_model_does_not_validate_on_photos_that_it_has_seen(tmp_path):
 # ------------------------------------------------------------------ all of it
 
 
+@pytest.mark.slow
 def test_the_commands_from_labelled_photos_to_a_page(tmp_path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     make_labelled_photos(tmp_path, persons=16, followed=10, seed=1)

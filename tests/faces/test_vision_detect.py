@@ -215,6 +215,7 @@ def test_a_batch_too_large_for_the_gpu_is_halved_and_a_photo_too_large_done_on_t
     assert min(tried) <= max(1, room)
 
 
+@pytest.mark.slow
 def test_fast_detection_finds_the_same_faces_on_the_portraits(detector, found):
     """Of the photos that pass the rule on small faces, at least 99 % must have the same first box."""
     portraits = pictures.real()

@@ -10,6 +10,8 @@ import pytest
 
 from faceage_bio.release.bundle import building_folder, take_place
 
+pytestmark = pytest.mark.slow
+
 BUILD = """
 import sys, time
 from pathlib import Path

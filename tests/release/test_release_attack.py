@@ -22,6 +22,8 @@ from faceage_bio.core.results.result_tables import TABLES
 from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.release.rule import midpoint, release
 
+pytestmark = pytest.mark.slow
+
 K = 6
 STUDIES = (0, 1, 2, 5, 9, 14, 18, 19, 23, 28, 33, 36, 37, 41)
 FACTORS = ("sex", "stage", "tissue")

@@ -27,6 +27,8 @@ from tests.pages import body_of
 from tests.report_studies import config_of
 from tests.survival_studies import CURVES, data_of, with_causes, write_study
 
+pytestmark = pytest.mark.slow
+
 KEY = bytes(range(32))
 PEOPLE = Known(identifiers={"N0912"})
 CONFIG = config_of(["c"], survival={"curves": CURVES})

@@ -34,6 +34,8 @@ from tests.report_studies import config_of
 from tests.rows import cases
 from tests.survival_studies import CURVES, data_of, write_study
 
+pytestmark = pytest.mark.slow
+
 KEY = bytes(range(32))
 CONFIG = config_of(["c"], survival={"curves": CURVES})
 CARD = {"name": "FaceAge", "sha256": "ab" * 32, "kind": "faceage"}

@@ -62,6 +62,7 @@ def test_ticks_are_round_and_reach_both_ends(low, high):
     assert len({round(b - a, 9) for a, b in itertools.pairwise(found)}) == 1
 
 
+@pytest.mark.slow
 def test_three_cohorts_of_20000_genes_are_whole_and_below_3_mb():
     page = page_of(["one", "two", "three"], 20_000)
     assert sum(len(one["data"]) for one in unpacked(page)) <= module.BUDGET
@@ -160,6 +161,7 @@ def ids_on(page: str) -> dict[str, str]:
     return dict(zip(*json.loads(unzipped), strict=True))
 
 
+@pytest.mark.slow
 def test_identifiers_of_a_mapping_stand_on_the_page_once_and_within_the_room():
     cohorts = ["one", "two", "three"]
     found = named(20_000, cohorts)

@@ -23,6 +23,8 @@ from tests.pages import unpacked
 from tests.report_studies import CARD, EVIL, config_of, write_study
 from tests.rows import collected
 
+pytestmark = pytest.mark.slow
+
 IMAGE = "</script></textarea><img src=x onerror=alert(1)>"
 UNICODE = "Ünïcödé 基因 🧬 \u202eright to left\u202c, 'single' \"double\" & <b>"
 LONG = "L" + "o" * 198 + "g"

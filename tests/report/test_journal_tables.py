@@ -39,6 +39,8 @@ from tests.photo_rows import people as sexes
 from tests.report_studies import config_of
 from tests.rows import collected
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = ["=cmd|' /C calc'!A0", r"50% & $x_1$ {a}\b ~^ #2 <i>", "@a\x0b\tb", "-1+2", '"quoted"']
 SPARSE = 7.8
 KEY = bytes(range(32))

@@ -33,6 +33,8 @@ from tests.pages import check_structure
 from tests.report_studies import CARD, config_of, study, tables_of  # noqa: F401
 from tests.rows import worded
 
+pytestmark = pytest.mark.slow
+
 
 def page_of(tables, provenance=None, cards=(CARD,)):
     return survival_page(tables, config_of(["one"]), list(cards), provenance)

@@ -30,6 +30,8 @@ from tests.conftest import DEMO_CONFIG, ROOT, jobs_planned, snakemake
 from tests.report_studies import CARD, EVIL, HAZARD, config_of, write_study
 from tests.rows import cases
 
+pytestmark = pytest.mark.slow
+
 DRAWN = CARD | {"name": "demo model (not FaceAge)", "synthetic": True}
 
 

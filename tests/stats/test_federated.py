@@ -163,6 +163,7 @@ def told_by(event, x) -> int:
     return sum(int(marks(n - place)[x[place:].sum(), x[place]]) for place in deaths) % 2**64
 
 
+@pytest.mark.slow
 def test_rows_of_a_small_site_are_recovered_when_the_minimum_is_off():
     """The attacker is real: of more than 10^13 studies a few dozen fit one answer, the true one among them."""
     sizes = []

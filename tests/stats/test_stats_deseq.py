@@ -153,6 +153,7 @@ def test_difference_of_models_equals_the_stacked_fit_of_r():
     assert difference(one, one)[0].max() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["small", "large", "groups"])
 def test_our_chain_agrees_with_pydeseq2(name):
     """Another implementation, of other authors; it fits dispersions a little differently."""

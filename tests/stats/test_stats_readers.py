@@ -304,6 +304,7 @@ def resampled_variance(random, ratings, positive, readers_too, cases_too, resamp
     return np.var(drawn, ddof=1)
 
 
+@pytest.mark.slow
 def test_bootstrap_of_readers_and_cases_agrees():
     random = np.random.default_rng(7)
     ours, resampled = [], []
