@@ -112,13 +112,14 @@ def draw_histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float)
         cohort, age_lower, face_age_lower, width, n.
     lines : by cohort, in the order of the panels
     """
-    side, most = float(table["width"].iloc[0]), float(table["n"].max())
+    shown = table[table["n"] > 0]
+    side, most = float(table["width"].iloc[0]), float(shown["n"].max())
     ages = table["age_lower"].min(), table["age_lower"].max() + side
     faces = table["face_age_lower"].min(), table["face_age_lower"].max() + side
     columns = max(1, min(3, len(lines), int(width // NARROWEST)))
     wide = (width - 16) / columns
     high = max(260, 0.46 * wide)
-    drawn, top = plot.legend([(_REGRESSION, "Regression line"), _IDENTITY, *_shades(most)], LEFT, 14, width)
+    drawn, top = plot.legend([(_REGRESSION, "Regression line"), _IDENTITY, *_shades(shown["n"])], LEFT, 14, width)
     parts = [drawn]
     for k, (name, one) in enumerate(lines.items()):
         start, above = (k % columns) * wide, top + HEAD + k // columns * (high + 50 + HEAD)
@@ -126,7 +127,7 @@ def draw_histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float)
         squares = [
             f'<path d="M{across(row.age_lower):.1f} {up(row.face_age_lower):.1f}H{across(row.age_lower + side):.1f}'
             f'V{up(row.face_age_lower + side):.1f}H{across(row.age_lower):.1f}z" fill="{GREY}" opacity="{_shade(row.n, most):.2f}"/>'
-            for row in table[(table[COHORT] == name) & (table["n"] > 0)].itertuples()
+            for row in shown[shown[COHORT] == name].itertuples()
         ]
         room = wide - LEFT
         small = min(11.0, 11.0 * room / plot.text_width(one.words(), 11))
@@ -151,10 +152,11 @@ def _shade(n: float, most: float) -> float:
     return 0.15 + 0.85 * n / most
 
 
-def _shades(most: float) -> list[tuple[str, str]]:
+def _shades(numbers: pd.Series) -> list[tuple[str, str]]:
     """The palest and the darkest square, with their numbers."""
     mark = f'<path d="M-6 -6h12v12h-12z" fill="{GREY}" opacity="{{:.2f}}"/>'
-    return [(mark.format(_shade(n, most)), f"n = {count(n)}") for n in dict.fromkeys([1.0, most])]
+    ends = dict.fromkeys([numbers.min(), most := numbers.max()])
+    return [(mark.format(_shade(n, most)), f"n = {count(n)}") for n in ends]
 
 
 def _axes(
