@@ -136,7 +136,7 @@ def _check_uses(
         shown.add_row(*map(str, row.values()))
     terminal.console().print(shown)
     for name, cohort in tables.items():
-        for line in too_small(cohort.subjects, cohort.samples, photographed(cohort)):
+        for line in too_small(cohort.subjects, photographed(cohort)):
             say(f"{name}: {line}")
         if cohort.counts is not None and (caution := caution_of_sizes(cohort.counts.counts)):
             say(f"{cohorts[name].counts}: {caution}")
@@ -150,6 +150,7 @@ def _check_uses(
 def _check_variation(config: "Config", tables: "dict[str, CohortTables]", say: Say) -> None:
     """What models will not tell of participants with a photo or face age and a known age, since it does not vary among them."""
     from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
+    from faceage_bio.analyses.expression.formula import why_no_model
     from faceage_bio.analyses.survival.follow_up import (
         IN_YEARS,
         complete,
@@ -184,6 +185,10 @@ def _check_variation(config: "Config", tables: "dict[str, CohortTables]", say: S
         sampled = aged[aged[SUBJECT].isin(cohort.samples[SUBJECT])]
         of_genes = [one for one in varying if one in columns["expression"]]
         said += constant(sampled, of_genes, str(files.clinical), "participants with RNA").values()
+        first = cohort.samples.drop_duplicates(SUBJECT)
+        with_rna = first.merge(aged.drop(columns=first.columns.drop(SUBJECT), errors="ignore"), on=SUBJECT)
+        if len(first) and (why := why_no_model(with_rna, config.expression.covariates)):
+            say(f"{name}: no model of genes can be fitted, because {why}")
         for line in said:
             say(f"{CAUTION}{line}")
 

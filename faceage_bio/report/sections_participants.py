@@ -119,7 +119,9 @@ def draw_histogram(table: pd.DataFrame, lines: Mapping[str, Line], width: float)
     columns = max(1, min(3, len(lines), int(width // NARROWEST)))
     wide = (width - 16) / columns
     high = max(260, 0.46 * wide)
-    drawn, top = plot.legend([(_REGRESSION, "Regression line"), _IDENTITY, *_shades(shown["n"])], LEFT, 14, width)
+    drawn, top = plot.legend(
+        [(_REGRESSION, "Regression line"), _IDENTITY, *_shades(shown["n"])], LEFT, 14, width
+    )
     parts = [drawn]
     for k, (name, one) in enumerate(lines.items()):
         start, above = (k % columns) * wide, top + HEAD + k // columns * (high + 50 + HEAD)

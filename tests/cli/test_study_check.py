@@ -245,21 +245,40 @@ def test_small_counts_are_not_kept(tmp_path):
 
 
 def test_what_a_study_is_too_small_for_is_said():
-    rna = pd.DataFrame({"subject_id": ["P0", "P1"]})
     everybody = set(CLINICAL.subject_id)
-    assert too_small(CLINICAL, rna.head(0), everybody) == []
-    (genes,) = too_small(CLINICAL, rna, everybody)
-    assert genes.startswith(
-        "too small for any model of genes: 2 RNA samples are of participants with an age; needed are 7"
-    )
-    (deaths,) = too_small(CLINICAL.assign(event=0), rna.head(0), everybody)
+    assert too_small(CLINICAL, everybody) == []
+    (deaths,) = too_small(CLINICAL.assign(event=0), everybody)
     assert "follow-up is known of 12 participants with an age, of whom 0 died; needed are 5 deaths" in deaths
-    (whole,) = too_small(CLINICAL.assign(chronological_age=float("nan")), rna, everybody)
+    (whole,) = too_small(CLINICAL.assign(chronological_age=float("nan")), everybody)
     assert whole.startswith(
         "too small for any model: 12 participants have a photo or a face age, and 0 of them a known age"
     )
-    (few,) = too_small(CLINICAL, rna, ["P0", "P1"])
+    (few,) = too_small(CLINICAL, ["P0", "P1"])
     assert "age acceleration needs 10 (and 3 different ages)" in few
+
+
+def test_models_of_genes_that_cannot_be_fitted_are_told(study, capsys, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.COUNTS", COUNTS[[f"P{k}" for k in range(7)]])
+    study(face_ages=VARYING)
+    assert (
+        "mine: no model of genes can be fitted, because 7 samples are too few for 4 parameters; there must be at least 8, or fewer covariates "
+        "(7 RNA samples of participants with known chronological_age, sex)"
+    ) in capsys.readouterr().out
+
+
+def test_a_sample_that_alone_has_a_level_is_told(study, capsys):
+    covariates = {"expression": {"covariates": ["chronological_age", "smoking"]}}
+    study(
+        covariates,
+        face_ages=VARYING,
+        clinical=DYING.assign(smoking=["former"] + ["never", "current"] * 5 + [None]),
+    )
+    assert (
+        "because one sample alone determines a term; leave out groups of one (11 RNA samples of participants with known chronological_age, "
+        "smoking; one sample alone has smoking 'former')"
+    ) in capsys.readouterr().out
+    study(covariates, face_ages=VARYING, clinical=DYING.assign(smoking=["never", "current"] * 6))
+    assert "no model of genes" not in capsys.readouterr().out
 
 
 def test_a_small_study_is_told_so(study, capsys):

@@ -240,7 +240,10 @@ def test_heads_of_panels_do_not_stand_on_each_other(width):
     texts = [(float(y), float(x), words) for x, y, words in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"(?![^>]*text-anchor)[^>]*>([^<]*)</text>', svg)]  # fmt: skip
     heads = sorted(one for one in texts if one[2] in names or one[2].startswith(("a cohort", "n = 1,243")))
     assert len(heads) == 6
-    assert re.findall(r">n = (?!1,243)([\d,]+)<", svg) == ["9", "1,234"]  # the palest and the darkest square there is
+    assert re.findall(r">n = (?!1,243)([\d,]+)<", svg) == [
+        "9",
+        "1,234",
+    ]  # the palest and the darkest square there is
     for (y, x, words), (below, right, _) in itertools.pairwise([*heads, (1e9, width, "")]):
         assert x + text_width(words) <= (right if below == y else width), words
 

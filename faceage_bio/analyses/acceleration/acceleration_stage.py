@@ -36,7 +36,6 @@ from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import columns_of, each_once, result_rows
 from faceage_bio.core.settings.settings_acceleration import Acceleration
 from faceage_bio.core.tables import ledger_rows
-from faceage_bio.stats.deseq import SPARE_SAMPLES
 from faceage_bio.stats.linear import Estimate, correlation, mean_interval, spread
 from faceage_bio.stats.minimum_sizes import AGES_FOR_LINE, FEWEST_EVENTS, FOR_LINE
 
@@ -291,13 +290,13 @@ def age_bands(name: str, table: pd.DataFrame) -> pd.DataFrame:
     return bands[columns_of("acceleration/age_bands")]
 
 
-def too_small(subjects: pd.DataFrame, samples: pd.DataFrame, photographed: Collection[str]) -> list[str]:
+def too_small(subjects: pd.DataFrame, photographed: Collection[str]) -> list[str]:
     """A sentence for each question that a cohort cannot answer by what its tables hold, before hours are
     spent on pages without results; one alone where it can answer none.
 
     Parameters
     ----------
-    subjects, samples : the cohort's checked tables
+    subjects : the cohort's checked table
     photographed : participants with a photo or a face age
     """
     aged = subjects[subjects[SUBJECT].isin(photographed) & subjects[AGE].notna()]
@@ -311,10 +310,5 @@ def too_small(subjects: pd.DataFrame, samples: pd.DataFrame, photographed: Colle
     if (deaths := int(followed[EVENT].sum())) < FEWEST_EVENTS:
         said.append(
             f"too small for any hazard ratio: follow-up is known of {len(followed)} participants with an age, of whom {deaths} died; needed are {FEWEST_EVENTS} deaths"
-        )
-    needed = 3 + SPARE_SAMPLES  # intercept, age and age acceleration
-    if len(samples) and (n := int(samples[SUBJECT].isin(aged[SUBJECT]).sum())) < needed:
-        said.append(
-            f"too small for any model of genes: {n} RNA samples are of participants with an age; needed are {needed}"
         )
     return said

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, FACE_AGE, LEVELS
-from faceage_bio.core.errors import CohortError, FitError
+from faceage_bio.core.errors import CohortError, FitError, examples
 from faceage_bio.stats.deseq import SPARE_SAMPLES
 from faceage_bio.stats.design import build_design, independent, independent_columns
+from faceage_bio.stats.linear import leverages
 
 AGES = (AGE_ACCELERATION, FACE_AGE, AGE_GAP, AGE)
 SPOKEN = {AGE_ACCELERATION: "age acceleration", FACE_AGE: "face age", AGE_GAP: "age gap", AGE: "age"}
@@ -97,6 +98,32 @@ def design_of(
         raise _confounding(matrix, determined[0])
     matrix.insert(0, INTERCEPT, 1.0)
     return matrix
+
+
+def why_no_model(people: pd.DataFrame, covariates: Sequence[str]) -> str:
+    """What stands against models of genes, in words, before face ages are known; "" if nothing does.
+
+    Parameters
+    ----------
+    people : DataFrame, one row per sample, with chronological age
+    covariates : as of `design_of`
+    """
+    columns = columns_of([AGE, *covariates])
+    if any(name not in people or people[name].isna().all() for name in columns):
+        return ""  # told by the check of names
+    known = people.dropna(subset=columns)
+    unrelated = np.random.default_rng(0).normal(size=len(known))
+    try:
+        design = design_of(
+            known.assign(**{AGE_ACCELERATION: unrelated}), (AGE_ACCELERATION, AGE), covariates, 1
+        )
+        leverages(np.linalg.qr(design)[0])
+    except FitError as error:
+        numbers = {name: known[name].value_counts() for name in columns if known[name].dtype == object}
+        alone = [f"{name} {level!r}" for name, n in numbers.items() for level in n.index[n == 1]]
+        told = f"; one sample alone has {examples(alone)}" if alone else ""
+        return f"{error} ({len(known)} RNA samples of participants with known {', '.join(columns)}{told})"
+    return ""
 
 
 def terms_of(matrix: pd.DataFrame, name: str) -> list[str]:
