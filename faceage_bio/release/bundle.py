@@ -6,13 +6,14 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 import pandas as pd
 
+from faceage_bio.core.columns import POOLED
 from faceage_bio.core.config import Config, check_config
 from faceage_bio.core.errors import PrivacyError
 from faceage_bio.core.kept import FOLDER
@@ -28,7 +29,7 @@ from faceage_bio.core.tables import (
     zipped,
 )
 from faceage_bio.release.gate import Finding, check_folder, stop_if_any
-from faceage_bio.release.known import NOT_OF_PEOPLE, Known, vocabulary
+from faceage_bio.release.known import Known, vocabulary
 from faceage_bio.release.pseudonyms import fingerprints
 from faceage_bio.release.rule import changes, release
 from faceage_bio.report.figure_files import write_figures
@@ -123,27 +124,27 @@ def released_config(config: Config, k: int) -> Config:
     return check_config(content | {"models": models, "results_dir": "results", "release": {"rounding": k}})
 
 
-def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
-    """Every result table of a run by its place; under ``core`` none that an earlier run with ``full`` left behind.
+def result_tables(results: Path, folders: Collection[str], sections: str) -> dict[str, pd.DataFrame]:
+    """Every result table in the folders of cohorts by its place; under ``core`` none that an earlier run with ``full`` left behind.
 
     Raises
     ------
     PrivacyError
-        A table that is not in `results.tables`.
+        A table among them that is not in `results.tables`.
     TableError
         A table that is not what its step wrote.
     """
     places = {
         path.relative_to(results).with_suffix("").as_posix(): path
-        for path in sorted(results.glob("*/**/*.tsv"))
-        if path.relative_to(results).parts[0] not in NOT_OF_PEOPLE | {"demo", "local", "benchmarks"}
-        and FOLDER not in path.parts
+        for folder in sorted(folders)
+        for path in sorted((results / folder).rglob("*.tsv"))
+        if FOLDER not in path.parts
     }
     unknown = [f"{place}.tsv" for place in places if not (is_declared(place) or never_released(place))]
     if unknown:
         raise PrivacyError(
-            f"nothing was published, because {len(unknown)} table(s) are not declared: {', '.join(unknown[:10])}. "
-            "Expected those of the list only. Declare them in faceage_bio/core/results/result_tables.py, as result tables or as tables that never leave."
+            f"nothing was published, because {len(unknown)} table(s) among the results are not declared: {', '.join(unknown[:10])}. "
+            "Expected there what the workflow writes. Move other files to a folder of your own; a new table of a step is declared in faceage_bio/core/results/result_tables.py."
         )
     wanted = [place for place in places if is_declared(place) and runs(key_of(place), sections)]
     check_unchanged(places[place] for place in wanted)
@@ -152,7 +153,7 @@ def result_tables(results: Path, sections: str) -> dict[str, pd.DataFrame]:
 
 def _write_tables(results: Path, bundle: Path, config: Config) -> pd.DataFrame:
     """The released tables into a new folder; what was done to each."""
-    exact = result_tables(results, config.report.sections)
+    exact = result_tables(results, [*config.cohorts, POOLED], config.report.sections)
     released = release(exact, config.release.rounding)
     write_released(released, bundle / "tables")
     return changes(exact, released)

@@ -215,6 +215,16 @@ def test_what_cannot_be_published(results, tmp_path):
         publish(tmp_path / "empty", tmp_path / "share", PEOPLE, CONFIG, [], 6, KEY)
 
 
+def test_what_is_no_result_of_the_study_stays_and_hinders_nothing(finished, published, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(finished, results)
+    shutil.copytree(results / "c", results / "left_out_of_the_config")
+    (results / "plans").mkdir()
+    (results / "plans" / "study.tsv").write_text("quantity\tvalue\nevents\t628\n")
+    files, _ = publish(results, tmp_path / "share", PEOPLE, CONFIG, [], 6, KEY)
+    assert files == published[1]
+
+
 def test_a_released_config_names_no_file():
     assert "/" not in released_config(CONFIG, 6).model_dump_json(include={"cohorts"})
 
@@ -227,4 +237,4 @@ def test_three_rows_are_too_few_for_a_line():
 def test_tables_that_steps_keep_for_themselves_are_not_published(tmp_path):
     for place in ("a/survival", "a/survival/.kept/fit-survival"):
         write_table(result_rows([{"cohort": "a", "measure": "hazard ratio"}], "survival/cox"), tmp_path / place / "cox.tsv")  # fmt: skip
-    assert list(result_tables(tmp_path, "core")) == ["a/survival/cox"]
+    assert list(result_tables(tmp_path, ["a"], "core")) == ["a/survival/cox"]

@@ -502,5 +502,5 @@ def test_publishing_leaves_the_tables_of_an_earlier_full_run_where_they_are(tmp_
         path = Path(tmp_path / f"{place}.tsv")
         path.parent.mkdir(parents=True, exist_ok=True)
         write_table(pd.DataFrame({"cohort": ["a"], "n": [12]}), path)
-    assert set(result_tables(tmp_path, "core")) == {"a/survival/cox"}
-    assert set(result_tables(tmp_path, "full")) == {"a/survival/cox", "a/survival/subgroups"}
+    assert set(result_tables(tmp_path, ["a"], "core")) == {"a/survival/cox"}
+    assert set(result_tables(tmp_path, ["a"], "full")) == {"a/survival/cox", "a/survival/subgroups"}

@@ -133,11 +133,7 @@ def site_members(
         )
     taking = list(cohorts) or list(config.cohorts)
     told = released_config(_of_cohorts(config, taking), k)
-    exact = {
-        place: table
-        for place, table in result_tables(Path(results), config.report.sections).items()
-        if place.split("/")[0] in taking
-    }
+    exact = result_tables(Path(results), taking, config.report.sections)
     shared = release(exact, k)
     if known.vocabulary:
         known |= vocabulary(told.model_dump(), cards)
