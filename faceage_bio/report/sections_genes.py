@@ -184,6 +184,7 @@ def _panel(analysis: str, panel: pd.DataFrame) -> dict:
     )
     tests = tests.sort_values("term", key=lambda terms: terms.map([*own].index), kind="stable")
     names = {row["second"]["name"] for row in rows} or {"limma-voom"}
+    n_tests = int(max((row["n_tests"] for row in rows if pd.notna(row["n_tests"])), default=0))
     return {
         "analysis": analysis,
         "other": " or ".join(sorted(names)),
@@ -192,7 +193,8 @@ def _panel(analysis: str, panel: pd.DataFrame) -> dict:
         "figure": forest_by_exposure(
             of_both, OF_BOTH_AGES, "Log2 fold change per {increase}", p=p_scientific, italic=True
         ),
-        "n_tests": int(max((row["n_tests"] for row in rows if pd.notna(row["n_tests"])), default=0)),
+        "family": f"families of {words.tests(n_tests)} each; " if n_tests else "",
+        "n_tests": n_tests,
         "tests": [row | _second(row) for row in tests.to_dict("records")]
         if tests["estimate"].notna().any()
         else [],
@@ -342,6 +344,7 @@ def _survival_panel(panel: pd.DataFrame, headline: str) -> dict:
     return {
         "sentence": survival_sentence(panel, headline),
         "panel": together(panel.to_dict("records"), "term"),
+        "n_panel": len(panel),
         "forest": forest,
         "adjustment": held(panel.iloc[0]),
     }

@@ -123,6 +123,11 @@ def count(value: float | None) -> str:
     return f"{int(value):,}" if float(value).is_integer() else f"{value:,.1f}"
 
 
+def tests(n: float) -> str:
+    """The size of a family of tests; "" where none was made."""
+    return f"{count(n)} {'test' if n == 1 else 'tests'}" if n else ""
+
+
 def count_and_share(row: Mapping) -> str:
     """A number of participants and its share of those with a known value: ``12 (34%)``; the number alone where one is missing."""
     n, share = row["n"], row["estimate"]
@@ -263,7 +268,7 @@ def measure_words(row: pd.Series | dict) -> str:
 
 def why_not(cell: object) -> str:
     """The reasons why a row was not estimated, without saying that it was not."""
-    return " and ".join(said_of(one) for one in decode(cell) if one.status == NOT_ESTIMATED)
+    return ", and ".join(said_of(one) for one in decode(cell) if one.status == NOT_ESTIMATED)
 
 
 def sparse(cell: object) -> str:

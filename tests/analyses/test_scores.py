@@ -22,6 +22,7 @@ from faceage_bio.analyses.scores.calculate import (
 )
 from faceage_bio.analyses.scores.compare import compare_score
 from faceage_bio.analyses.scores.definition import SHIPPED, load_score, shipped
+from faceage_bio.analyses.survival.follow_up import prepare
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError, FitError
 from faceage_bio.core.settings.settings_survival import Scores
@@ -484,6 +485,12 @@ def test_a_cohort_without_the_columns_says_which():
     rows = compared(people)
     expected = ["not estimated, because the clinical table has no primary_cancer and no liver_metastases"]
     assert rows.note.tolist() == expected
+
+
+def test_columns_are_not_said_to_lack_where_none_is_followed():
+    usable, _ = prepare(data.people().head(4).assign(age_acceleration=np.nan))
+    (note,) = compared(usable).note
+    assert note.startswith("not estimated, because none of 4 participants with follow-up has age acceleration")
 
 
 @pytest.mark.parametrize(

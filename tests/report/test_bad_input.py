@@ -220,6 +220,7 @@ def test_a_study_of_which_nothing_could_be_estimated_has_pages(whole, tmp_path):
     tables = collect(whole).by_name | collected(tmp_path, placed).by_name
     for page in both(ReportTables(tables), config_of(["one"])):
         assert "not estimated, because 2 deaths are too few" in page
+        assert "0 tests" not in page
 
 
 def test_a_table_that_no_page_shows_is_named(whole, tmp_path):

@@ -340,6 +340,9 @@ def test_columns_and_unknown_reasons_are_said_in_words():
 
 def test_columns_are_in_words_in_reasons_and_models():
     assert words.why_not(encode([reason("constant", column="ecog")])) == "ECOG does not vary"
+    both = encode([reason("too_few_of_sex", sex=sex, n=4) for sex in ("female", "male")])
+    few = "female: 4 participants are too few, or do not vary, and male: 4 participants are too few, or do not vary"
+    assert (words.why_not(both), in_words(both)) == (few, f"not estimated, because {few}")
     without = encode([reason("without_constant", columns=["ecog", "tumour_purity", "bmi_class: under 18.5"])])
     assert in_words(without) == "without ECOG, tumour purity, BMI class: under 18.5, which does not vary"
     assert in_words(encode([reason("no_column", column="ecog_2")])).endswith("no column 'ecog_2'")

@@ -463,7 +463,7 @@ def in_words(cell: object) -> str:
     reasons = decode(cell)
     missing = [said_of(one) for one in reasons if one.code in WHY_NOT]
     remarks = [said_of(one) for one in reasons if one.code not in WHY_NOT]
-    return "; ".join([*([f"not estimated, because {' and '.join(missing)}"] if missing else []), *remarks])
+    return "; ".join([*([f"not estimated, because {', and '.join(missing)}"] if missing else []), *remarks])
 
 
 def said_of(one: Reason) -> str:
