@@ -490,7 +490,9 @@ def test_a_cohort_without_the_columns_says_which():
 def test_columns_are_not_said_to_lack_where_none_is_followed():
     usable, _ = prepare(data.people().head(4).assign(age_acceleration=np.nan))
     (note,) = compared(usable).note
-    assert note.startswith("not estimated, because none of 4 participants with follow-up has age acceleration")
+    assert note.startswith(
+        "not estimated, because none of 4 participants with follow-up has age acceleration"
+    )
 
 
 @pytest.mark.parametrize(

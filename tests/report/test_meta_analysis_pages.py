@@ -8,6 +8,8 @@ import pytest
 
 from faceage_bio.analyses.pooling.estimates import pool_rows
 from faceage_bio.analyses.pooling.headlines import headline_rows
+from faceage_bio.analyses.survival.cox_models import Choices
+from faceage_bio.analyses.survival.subgroups import fit_one_stage
 from faceage_bio.core.columns import POOLED
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.core.results.row import result_rows
@@ -26,6 +28,7 @@ from faceage_bio.report.table_rows import Key, KeyQuestion
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from tests.pooled_cohorts import cox
 from tests.report_studies import CARD, config_of
+from tests.rows import collected
 
 # R 4.2.2, metafor 3.8-1: rma(c(.55, .40, .75), sei = c(.12, .13, .15), test = "adhoc") gives exp 1.7416322 (1.1467395-2.6451367)
 HAZARDS = {"north": (0.55, 0.12), "south": (0.40, 0.13), "west": (0.75, 0.15)}
@@ -74,6 +77,19 @@ def test_key_results_lead_with_the_pooled_row(study):
     assert first.unadjusted == "1.74 (1.15–2.65)"
     assert "L" in re.search(r'd="M[^"]*z"', str(survival.forest(first)))[0]  # a diamond
     assert "<rect" in str(survival.forest(survival.rows[1]))
+
+
+def test_a_model_of_all_cohorts_that_could_not_be_fitted_has_a_page(study, tmp_path):
+    tables, config = study()
+    few = pd.DataFrame({
+        "cohort": ["north", "north", "south"], "followup_years": [1.0, 2.0, 3.0], "event": [1, 0, 0],
+        "face_age": [60.0, 70.0, 65.0], "chronological_age": [61.0, 66.0, 67.0], "age_acceleration": [-1.0, 2.0, 0.0],
+    })  # fmt: skip
+    made = fit_one_stage([rows for _, rows in few.groupby("cohort")], Choices(steps=(), covariates=()))
+    read = collected(tmp_path / "none", {"pooled/survival/one_stage": made})
+    assert "not estimated, because" in survival_page(
+        ReportTables(tables.by_name | read.by_name), config, [CARD]
+    )
 
 
 def test_one_cohort_has_no_pooled_row(study):

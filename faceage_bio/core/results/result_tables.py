@@ -13,7 +13,7 @@ BOTH_METHODS = tuple(
     for name in ("estimate", "ci_lower", "ci_upper", "p_value", "q_value")
 )
 NUMBERS = {  # keys that are numbers
-    "age_lower", "band_lower", "bin", "components", "face_age_lower", "genes", "hidden", "in_counts", "lower", "n_chosen", "n_found", "n_genes",
+    "age_lower", "band_lower", "bin", "cohorts", "components", "face_age_lower", "genes", "hidden", "in_counts", "lower", "n_chosen", "n_found", "n_genes",
     "n_not_estimated", "n_readers", "n_specifications", "n_tests", "n_variants", "permutations", "points", "seconds", "tested", "threshold", "upper", "width",
     "workers", "years", "numbers", "agreeing", "known", "beyond", "largest", "tolerance",
 }  # fmt: skip
