@@ -7,7 +7,7 @@ import pandas as pd
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, OTHER_SEX
 from faceage_bio.core.config import Config
-from faceage_bio.core.results.reasons import SPARSE, decode
+from faceage_bio.core.results.reasons import SPARSE, decode, singular
 from faceage_bio.core.results.row import by_cell
 from faceage_bio.core.settings.settings_genes import SampleQuality
 from faceage_bio.intake.rna.gene_sets import panel_reasons
@@ -257,7 +257,7 @@ def _heat_map(table: pd.DataFrame) -> dict:
 def quality_sentence(summary: pd.DataFrame) -> str:
     """How many samples were checked, and what became of those that differ."""
     by = summary[summary.measure == "samples"].set_index("term")
-    said = f"{count(by.n['excluded'])} samples were checked"
+    said = singular(f"{count(by.n['excluded'])} samples were checked")
     parts = [f"{count(by.estimate[term])} {term}" for term in ("excluded", "flagged") if by.estimate[term]]
     said += f": {', '.join(parts)}" if parts else "; none was excluded or flagged"
     why = " and ".join(map(str, decode(by.reason[OTHER_SEX])))

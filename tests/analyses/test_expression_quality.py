@@ -293,7 +293,7 @@ def test_the_page_shows_samples_heat_map_and_batches(tmp_path):
     page = page_of(tables_of_quality(*quality_study(batch=0.5, linked=True)), tmp_path)
     for text in (
         "60 samples were checked; none was excluded or flagged.", "variance of each principal component explained by a covariate",
-        "age acceleration of each batch", "Outlying RNA sample: flagged, sex by RNA differs from the record: flagged", "<strong>1.00</strong>",
+        "age acceleration of each batch", "Outlying by RNA: flagged, sex by RNA differs from the record: flagged", "<strong>1.00</strong>",
     ):  # fmt: skip
         assert text in page, text
 
@@ -312,6 +312,8 @@ def test_samples_that_differ_are_counted_on_the_page(tmp_path):
     counts["r0"] = 0
     found = tables_of_quality(table, counts, samples)
     assert quality_sentence(found["quality"]).startswith("40 samples were checked: 1 excluded")
+    one = quality_sentence(found["quality"].assign(n=1, estimate=0))
+    assert one.startswith("1 sample was checked; none was excluded or flagged")
     page = page_of(found, tmp_path)
     assert '<th scope="row">Without counts</th><td>1</td><td>40</td>' in page
 

@@ -248,6 +248,8 @@ def test_what_a_study_is_too_small_for_is_said():
     everybody = set(CLINICAL.subject_id)
     assert too_small(CLINICAL, everybody) == []
     (deaths,) = too_small(CLINICAL.assign(event=0), everybody)
+    (one,) = too_small(CLINICAL, ["P0"])
+    assert one.startswith("too small for any model: 1 participant has a photo or a face age, and 1 of them")
     assert "follow-up is known of 12 participants with an age, of whom 0 died; needed are 5 deaths" in deaths
     (whole,) = too_small(CLINICAL.assign(chronological_age=float("nan")), everybody)
     assert whole.startswith(
@@ -315,6 +317,9 @@ def test_what_does_not_vary_among_those_with_rna_is_cautioned(study, capsys, mon
     monkeypatch.setattr(f"{__name__}.COUNTS", COUNTS[["P0", "P2", "P4", "P6", "P8", "P10"]])
     study(face_ages=VARYING)
     assert "column 'sex': all 6 participants with RNA have 'male'" in capsys.readouterr().out
+    monkeypatch.setattr(f"{__name__}.COUNTS", COUNTS[["P0"]])
+    study(face_ages=VARYING)
+    assert "participants with RNA have" not in capsys.readouterr().out
 
 
 # What an edit computes again: photos by their bytes, genes by what they depend on; `check` says so beforehand.

@@ -32,7 +32,7 @@ from faceage_bio.core.columns import (
     SUBJECT,
 )
 from faceage_bio.core.errors import CohortError, FitError, examples
-from faceage_bio.core.results.reasons import Reason, reason
+from faceage_bio.core.results.reasons import Reason, reason, singular
 from faceage_bio.core.results.row import columns_of, each_once, result_rows
 from faceage_bio.core.settings.settings_acceleration import Acceleration
 from faceage_bio.core.tables import ledger_rows
@@ -301,14 +301,15 @@ def too_small(subjects: pd.DataFrame, photographed: Collection[str]) -> list[str
     """
     aged = subjects[subjects[SUBJECT].isin(photographed) & subjects[AGE].notna()]
     if len(aged) < FOR_LINE or aged[AGE].nunique() < AGES_FOR_LINE:
-        return [
+        few = (
             f"too small for any model: {len(set(photographed))} participants have a photo or a face age, and {len(aged)} of them a known age "
             f"({aged[AGE].nunique()} different ones); age acceleration needs {FOR_LINE} (and {AGES_FOR_LINE} different ages)"
-        ]
+        )
+        return [singular(few)]
     said = []
     followed = aged[aged[[FOLLOWUP, EVENT]].notna().all(axis=1)]
     if (deaths := int(followed[EVENT].sum())) < FEWEST_EVENTS:
         said.append(
             f"too small for any hazard ratio: follow-up is known of {len(followed)} participants with an age, of whom {deaths} died; needed are {FEWEST_EVENTS} deaths"
         )
-    return said
+    return [*map(singular, said)]

@@ -255,7 +255,7 @@ def constant(
     flat = {
         name: one
         for name, one in values.items()
-        if len(one) and build_design(one.to_frame(), [name]).constant
+        if len(one) > 1 and build_design(one.to_frame(), [name]).constant
     }
     return {
         name: f"{source}: column '{name}': all {len(one)} {whom} have {_shown(one.iloc[0])}; a constant tells nothing "

@@ -373,11 +373,9 @@ OF_ONE = {"one_value", "without_single"}  # say that it is one participant
 OF_FEW = {"lost_resamples", "optimism_without", "no_optimism"}
 QUANTILES = {"low", "high"}  # parameters: of the middle 95% of participants
 WORDS = WHY_NOT | SPARSE_DATA | REMARKS | REDACTED
-PLURALS = (
-    "clusters|deaths|events|pairs|parameters|participants|photos|resamples|rows|samples|terms|times|variables"
-)
-ONE_IS = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b((?: with [a-z ]+?)?) (are|have)\b")
-SINGULAR = {"are": "is", "have": "has"}
+PLURALS = "clusters|deaths|events|pairs|parameters|participants|photos|resamples|rows|RNA samples|samples|terms|times|variables"
+ONE_IS = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b((?: with [a-z ]+?)?) (are|have|were)\b")
+SINGULAR = {"are": "is", "have": "has", "were": "was"}
 # these name a column to add
 OF_TABLES = {
     "no_column",
@@ -408,7 +406,7 @@ class Reason:
 
     def __str__(self) -> str:
         words = {name: _said(value) for name, value in self.parameters.items()}
-        return _singular(WORDS[self.code].format(**words))
+        return singular(WORDS[self.code].format(**words))
 
     @property
     def status(self) -> str:
@@ -474,7 +472,7 @@ def said_of(one: Reason) -> str:
     return str(Reason(one.code, one.parameters | names))
 
 
-def _singular(text: str) -> str:
+def singular(text: str) -> str:
     """``1 deaths are too few for 1 terms`` as ``1 death is too few for 1 term``."""
     text = ONE_IS.sub(lambda found: f"1 {found[1][:-1]}{found[2]} {SINGULAR[found[3]]}", text)
     return ONE.sub(lambda found: f"1 {found[1][:-1]}", text)
