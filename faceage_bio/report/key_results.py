@@ -141,7 +141,7 @@ def _family(keys: Sequence[select.Key], table: pd.DataFrame) -> str:
         return "one test"
     own = table[table["family"].eq(name) & table["cohort"].eq(row["cohort"])] if "family" in table else table
     n = row["n_tests"] if row.get("n_tests") and not pd.isna(row["n_tests"]) else own["p_value"].notna().sum()
-    return ", ".join(filter(None, (name, words.tests(n))))
+    return f"{name}, {words.tests(n)}" if n else f"{name}"
 
 
 def _survival(asked: select.KeyQuestion, tables: ReportTables) -> Question:

@@ -124,8 +124,8 @@ def count(value: float | None) -> str:
 
 
 def tests(n: float) -> str:
-    """The size of a family of tests; "" where none was made."""
-    return f"{count(n)} {'test' if n == 1 else 'tests'}" if n else ""
+    """The size of a family of tests."""
+    return f"{count(n)} {'test' if n == 1 else 'tests'}"
 
 
 def count_and_share(row: Mapping) -> str:

@@ -322,6 +322,7 @@ def test_ledger_adds_up_or_says_so():
     assert len(whole) == 3
     counts = flow(whole)
     assert counts[counts.status.isin(["included", "excluded"])].n.sum() == 3
+    assert counts[(counts.stage == "face_age") & (counts.status == "remaining")].n.tolist() == [0]
     message = r"the ledger does not add up: 1 photo\(s\) of the intake are missing at the stage face_age.*Expected each of the intake once"
     with pytest.raises(CohortError, match=message):
         gather([intake, rows(("a", "p2", "", "face_age", "included", ""))])

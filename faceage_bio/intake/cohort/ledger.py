@@ -83,14 +83,18 @@ def with_totals(cells: pd.DataFrame) -> pd.DataFrame:
     where rounded tables leave.
 
     ``received``: all of the intake; ``remaining``: not excluded at a stage; ``followed``: with follow-up, if
-    perhaps without a covariate of the full model.
+    perhaps without a covariate of the full model. Where all are excluded, they are 0.
     """
-    intake, survival = cells["stage"] == "intake", cells["stage"] == "survival"
     kept = cells["status"] != "excluded"
-    summed = {
-        "received": intake, "remaining": kept, "followed": survival & (kept | cells["reason"].str.startswith(MISSING)),
-    }  # fmt: skip
-    totals = [cells[rows].assign(status=name, reason="") for name, rows in summed.items()]
+    counted = {
+        "received": (cells["stage"] == "intake", 1),
+        "remaining": (cells["stage"] != "", kept),
+        "followed": (cells["stage"] == "survival", kept | cells["reason"].str.startswith(MISSING)),
+    }
+    totals = [
+        cells.assign(status=name, reason="", n=cells["n"] * those)[of_stage]
+        for name, (of_stage, those) in counted.items()
+    ]
     table = pd.concat([cells, *(one.groupby(CELL, as_index=False)["n"].sum() for one in totals)])
     return table[[*CELL, "n"]].sort_values(CELL, key=_by_stage, ignore_index=True)
 
