@@ -136,11 +136,18 @@ def _of(row: KeyRow, own: Collection[str], known: Collection[str]) -> Collection
 
 def _family(keys: Sequence[select.Key], table: pd.DataFrame) -> str:
     """The family of tests whose q-values are shown, and its size."""
-    row = next((key.adjusted for key in keys if not key.pooled), keys[0].adjusted)
+    own = [key.adjusted for key in keys if not key.pooled] or [keys[0].adjusted]
+    row = next((one for one in own if pd.notna(one["p_value"])), own[0])
     if not (name := row["family"]):
         return "one test"
-    own = table[table["family"].eq(name) & table["cohort"].eq(row["cohort"])] if "family" in table else table
-    n = row["n_tests"] if row.get("n_tests") and not pd.isna(row["n_tests"]) else own["p_value"].notna().sum()
+    family = (
+        table[table["family"].eq(name) & table["cohort"].eq(row["cohort"])] if "family" in table else table
+    )
+    n = (
+        row["n_tests"]
+        if row.get("n_tests") and not pd.isna(row["n_tests"])
+        else family["p_value"].notna().sum()
+    )
     return f"{name}, {words.tests(n)}" if n else f"{name}"
 
 

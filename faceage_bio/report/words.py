@@ -60,7 +60,9 @@ def signed(value: float, digits: int = 1) -> str:
 
 
 def interval(lower: float, upper: float, digits: int = 2) -> str:
-    """A 95% CI: ``1.30–2.08``; with "to" where an end is negative."""
+    """A 95% CI: ``1.30–2.08``; with "to" where an end is negative, and an en dash where both are missing."""
+    if pd.isna(lower) and pd.isna(upper):
+        return "–"
     ends = number(lower, digits), number(upper, digits)
     return (" to " if any(end.startswith(("−", "–")) for end in ends) else "–").join(ends)
 

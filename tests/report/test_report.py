@@ -340,6 +340,10 @@ def test_columns_and_unknown_reasons_are_said_in_words():
 
 def test_columns_are_in_words_in_reasons_and_models():
     assert words.why_not(encode([reason("constant", column="ecog")])) == "ECOG does not vary"
+    apart = encode([reason("not_nested", smaller="face_age", larger="face_age in equal")])
+    assert in_words(apart).startswith(
+        "not estimated, because the model with face age is not part of the model with face age in equal"
+    )
     both = encode([reason("too_few_of_sex", sex=sex, n=4) for sex in ("female", "male")])
     few = "female: 4 participants are too few, or do not vary, and male: 4 participants are too few, or do not vary"
     assert (words.why_not(both), in_words(both)) == (few, f"not estimated, because {few}")

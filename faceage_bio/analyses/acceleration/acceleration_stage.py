@@ -303,7 +303,7 @@ def too_small(subjects: pd.DataFrame, photographed: Collection[str]) -> list[str
     if len(aged) < FOR_LINE or aged[AGE].nunique() < AGES_FOR_LINE:
         few = (
             f"too small for any model: {len(set(photographed))} participants have a photo or a face age, and {len(aged)} of them a known age "
-            f"({aged[AGE].nunique()} different ones); age acceleration needs {FOR_LINE} (and {AGES_FOR_LINE} different ages)"
+            f"({aged[AGE].nunique()} different); age acceleration needs {FOR_LINE} (and {AGES_FOR_LINE} different ages)"
         )
         return [singular(few)]
     said = []

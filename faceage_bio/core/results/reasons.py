@@ -388,7 +388,7 @@ OF_TABLES = {
 }
 ONE = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b")
 # parameters that are names of columns
-OF_COLUMNS = {"column", "columns", "others", "exposure", "modifier", "mediator"}
+OF_COLUMNS = {"column", "columns", "others", "exposure", "modifier", "mediator", "smaller", "larger"}
 SAFE = ",.:+-_/()<>|*^[]{}"  # all that separates nothing
 JOIN = "; "
 
