@@ -62,7 +62,7 @@ def impute(table: pd.DataFrame, m: int, iterations: int, seed: int) -> list[pd.D
                 x = _predictors({other: columns[other] for other in columns if other != name}, values)
                 draw = _match_means if numeric[name] else _draw_words
                 gap = columns[name].gap
-                values[name][gap] = draw(values[name][~gap], x, gap, random)
+                values[name][gap] = draw(values[name][~gap], x[:, _varying(x[~gap])], gap, random)
         decoded = {name: column.decode(values[name]) for name, column in columns.items()}
         tables.append(pd.DataFrame(decoded, index=table.index))
     return tables
@@ -102,6 +102,13 @@ def _predictors(columns: Mapping[str, "_Column"], values: Mapping[str, np.ndarra
         else:
             parts += [(values[name] == code).astype(np.float64) for code in range(1, len(column.words))]
     return np.column_stack(parts)
+
+
+def _varying(x: np.ndarray) -> np.ndarray:
+    """The intercept, and predictors that vary among those whose value is known: the others have no coefficient, and mice drops them."""
+    varies = x.max(axis=0) > x.min(axis=0)
+    varies[0] = True
+    return varies
 
 
 def _match_means(y: np.ndarray, x: np.ndarray, gap: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -319,6 +319,22 @@ def test_added_participants_weigh_together_as_much_as_there_are_coefficients():
     assert np.bincount(codes[30:]).tolist() == [4, 4, 4]
 
 
+def test_a_cohort_that_lacks_a_column_gets_the_values_of_the_others():
+    """The level of a predictor that only those with gaps have has no coefficient; mice drops it (remove.lindep)."""
+    random, n = np.random.default_rng(1), 400
+    cohort = np.repeat(["a", "b"], n // 2)
+    smoking = random.choice(["never", "former", "current"], n, p=[0.5, 0.3, 0.2])
+    table = pd.DataFrame({"cohort": cohort, "age": random.normal(60, 9, n), "bmi": random.normal(26, 4, n)})
+    table["smoking"] = np.where(cohort == "a", smoking, None)
+    table.loc[cohort == "b", "bmi"] = np.nan
+    for filled in impute(table, 3, 3, seed=1):
+        mine, theirs = filled[cohort == "b"], filled[cohort == "a"]
+        shares = [group["smoking"].value_counts(normalize=True) for group in (mine, theirs)]
+        assert (shares[0] - shares[1]).abs().max() < 0.2
+        assert mine["bmi"].isin(theirs["bmi"]).all()
+        assert abs(mine["bmi"].mean() - theirs["bmi"].mean()) < 1.5
+
+
 def test_perfect_prediction_does_not_break_the_imputation():
     random = np.random.default_rng(3)
     score = random.normal(0, 1, 60)
