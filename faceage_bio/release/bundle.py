@@ -144,7 +144,7 @@ def result_tables(results: Path, folders: Collection[str], sections: str) -> dic
     if unknown:
         raise PrivacyError(
             f"nothing was published, because {len(unknown)} table(s) among the results are not declared: {', '.join(unknown[:10])}. "
-            "Expected there what the workflow writes. Move other files to a folder of your own; a new table of a step is declared in faceage_bio/core/results/result_tables.py."
+            "Expected there what the workflow writes. Put other files into a folder of your own; a new table of a step is declared in faceage_bio/core/results/result_tables.py."
         )
     wanted = [place for place in places if is_declared(place) and runs(key_of(place), sections)]
     check_unchanged(places[place] for place in wanted)
