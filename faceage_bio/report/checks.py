@@ -19,7 +19,7 @@ from faceage_bio.report.sections_fairness import complete
 from faceage_bio.report.sections_genes import INSEPARABLE
 from faceage_bio.report.sections_participants import ALL
 from faceage_bio.report.tables_by_place import ReportTables
-from faceage_bio.report.words import count, interval, number, p_equals, p_value, percent, signed
+from faceage_bio.report.words import count, counted, interval, number, p_equals, p_value, percent, signed
 
 PROBLEM, CAUTION, OK, NOT_RUN = "problem", "caution", "passed", "not run"  # in the order of the page
 SIGNS = {PROBLEM: "✕", CAUTION: "!", OK: "✓", NOT_RUN: "–"}
@@ -287,7 +287,8 @@ def events_per_variable(tables: ReportTables, config: Config) -> Check:
     known = rows[rows["events_per_term"].notna() & (rows["status"] != NOT_ESTIMATED)]
     failed = rows[(rows["status"] == NOT_ESTIMATED) & ~rows[COHORT].isin(known[COHORT])][COHORT].unique()
     most = rows.groupby(COHORT)["n_events"].max()
-    without = f"not estimated: {', '.join(f'{cohort} ({count(most[cohort])} events)' for cohort in failed)}"
+    of_failed = [f"{cohort} ({counted(most[cohort], 'event')})" for cohort in failed]
+    without = f"not estimated: {', '.join(of_failed)}"
     if not len(known):
         said = without if len(failed) else "no Cox model was fitted"
         return Check(name, NOT_RUN, said, place("cox"))

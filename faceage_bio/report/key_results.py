@@ -15,7 +15,7 @@ from faceage_bio.report import table_rows as select
 from faceage_bio.report.places import PAGE_OF, place
 from faceage_bio.report.places import SURVIVAL as SURVIVAL_PAGE
 from faceage_bio.report.tables_by_place import ReportTables, rows_by
-from faceage_bio.report.words import count, number, p_scientific, p_value, with_ci
+from faceage_bio.report.words import count, counted, number, p_scientific, p_value, with_ci
 
 ADDED_TITLE = "Added value for survival"
 WIDTH, HEIGHT, MARGIN = 170, 20, 6  # of a row's forest
@@ -136,19 +136,12 @@ def _of(row: KeyRow, own: Collection[str], known: Collection[str]) -> Collection
 
 def _family(keys: Sequence[select.Key], table: pd.DataFrame) -> str:
     """The family of tests whose q-values are shown, and its size."""
-    own = [key.adjusted for key in keys if not key.pooled] or [keys[0].adjusted]
-    row = next((one for one in own if pd.notna(one["p_value"])), own[0])
+    row = _typical([key for key in keys if not key.pooled] or keys)
     if not (name := row["family"]):
         return "one test"
-    family = (
-        table[table["family"].eq(name) & table["cohort"].eq(row["cohort"])] if "family" in table else table
-    )
-    n = (
-        row["n_tests"]
-        if row.get("n_tests") and not pd.isna(row["n_tests"])
-        else family["p_value"].notna().sum()
-    )
-    return f"{name}, {words.tests(n)}" if n else f"{name}"
+    own = table[table["family"].eq(name) & table["cohort"].eq(row["cohort"])] if "family" in table else table
+    n = row["n_tests"] if row.get("n_tests") and not pd.isna(row["n_tests"]) else own["p_value"].notna().sum()
+    return f"{name}, {counted(n, 'test')}" if n else name
 
 
 def _survival(asked: select.KeyQuestion, tables: ReportTables) -> Question:
@@ -238,12 +231,17 @@ def _row(
     return KeyRow(*whose, key.adjusted, *printed, link, source, sparse=sparse, pooled=key.pooled)
 
 
+def _typical(keys: Sequence[select.Key]) -> Mapping:
+    """The first row with an estimate, which heads its question; the first one where there is none."""
+    return next((key.adjusted for key in keys if key.estimated), keys[0].adjusted)
+
+
 def _per(keys: Sequence[select.Key]) -> str:
-    return select.per_increase(keys[0].adjusted["per"]) if keys else ""
+    return select.per_increase(_typical(keys)["per"]) if keys else ""
 
 
 def _adjusted(keys: Sequence[select.Key]) -> str:
-    return _listed(select.adjusted_for(keys[0].adjusted)) if keys else ""
+    return _listed(select.adjusted_for(_typical(keys))) if keys else ""
 
 
 def _q(row: Mapping, say: Callable[[float], str]) -> str:

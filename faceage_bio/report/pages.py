@@ -135,7 +135,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": words.number, "per_words": words.per_words, "signed": words.signed, "p": words.p_value, "p_equals": words.p_equals, "p_gene": words.p_scientific, "reason": words.reason, "term": words.term, "columns": column_words, "people": words.count, "years": words.years, "first_upper": words.first_upper,
+        "number": words.number, "per_words": words.per_words, "signed": words.signed, "p": words.p_value, "p_equals": words.p_equals, "p_gene": words.p_scientific, "reason": words.reason, "term": words.term, "columns": column_words, "people": words.count, "counted": words.counted, "years": words.years, "first_upper": words.first_upper,
     }  # fmt: skip
     environment.globals |= {
         "interval": words.interval,

@@ -9,7 +9,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
 from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables, rows_by
-from faceage_bio.report.words import count, interval, number, p_equals, signed, time_words
+from faceage_bio.report.words import counted, interval, number, p_equals, signed, time_words
 
 WITHOUT, WITH = GREY, VERMILLION
 LOWEST_BENEFIT = -0.05
@@ -203,7 +203,7 @@ def sentence(rows: pd.DataFrame) -> str:
         return f"{words.comparison_title(question)}: {rows['note'].iloc[0]}."
     c = rows[rows.measure.replace(DIFFERENCES) == "Harrell's C"].set_index("kind")
     first, second = c.loc["model"].iloc[0], c.loc["model"].iloc[1]
-    on_whom = f"In the same {count(first.n)} participants ({count(first.n_events)} deaths)"
+    on_whom = f"In the same {counted(first.n, 'participant')} ({counted(first.n_events, 'death')})"
     held = " and ".join(column_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
     redacted = pd.isna(first.estimate) or pd.isna(second.estimate)
     verdict = _both_added(tests) if question == AGES_COMPARED else _adds(tests, held if redacted else "them")

@@ -16,6 +16,7 @@ from faceage_bio.report.sections_scores import scores_section
 from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import (
     count,
+    counted,
     first_upper,
     interval,
     number,
@@ -42,7 +43,7 @@ def sequential_models_section(tables: ReportTables, name: str, config: Config) -
     models, notes = own[own.estimate.notna()], step_notes(cox)
     if not len(models) and len(own):  # one sentence in place of tables without a number
         first = own.iloc[0]
-        notes = [f"{first_upper(first.note)} (n = {count(first.n)}, {count(first.n_events)} events)"]
+        notes = [f"{first_upper(first.note)} (n = {count(first.n)}, {counted(first.n_events, 'event')})"]
     return {
         "sentence": words.hazard_sentence(cox) if len(models) else "",
         "ran": len(cox) > 0,
@@ -139,7 +140,7 @@ def ages_sentence(comparison: pd.DataFrame) -> str:
         if AGES_COMPARED not in mine.index or pd.isna(mine.estimate[AGES_COMPARED]):
             continue
         ratio = mine.loc[AGES_COMPARED]
-        analysed = f"n = {count(ratio.n)}, {count(ratio.n_events)} events"
+        analysed = f"n = {count(ratio.n)}, {counted(ratio.n_events, 'event')}"
         parts.append(
             f"{way}, {number(mine.estimate['face_age'])} vs {number(mine.estimate['chronological_age'])}, "
             f"ratio {number(ratio.estimate)} (95% CI {interval(ratio.ci_lower, ratio.ci_upper)}), p {p_equals(ratio.p_value)}"

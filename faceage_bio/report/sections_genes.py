@@ -19,6 +19,7 @@ from faceage_bio.report.table_rows import together
 from faceage_bio.report.tables_by_place import ReportTables, rows_by
 from faceage_bio.report.words import (
     count,
+    counted,
     covariates,
     in_brackets,
     increase,
@@ -193,7 +194,7 @@ def _panel(analysis: str, panel: pd.DataFrame) -> dict:
         "figure": forest_by_exposure(
             of_both, OF_BOTH_AGES, "Log2 fold change per {increase}", p=p_scientific, italic=True
         ),
-        "family": f"families of {words.tests(n_tests)} each; " if n_tests else "",
+        "family": f"families of {counted(n_tests, 'test')} each; " if n_tests else "",
         "n_tests": n_tests,
         "tests": [row | _second(row) for row in tests.to_dict("records")]
         if tests["estimate"].notna().any()
@@ -374,7 +375,7 @@ def survival_sentence(panel: pd.DataFrame, gene: str) -> str:
         return f"{gene}: {row.note}."
     told = (
         f"HR for death per doubling of {gene} expression, adjusted for {held(row)}: {number(row.estimate)} (95% CI "
-        f"{interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}; n = {count(row.n)}, {count(row.n_events)} events)."
+        f"{interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}; n = {count(row.n)}, {counted(row.n_events, 'event')})."
     )
     return f"{told} Interpret with caution: {sparse(row.reason)}." if row.status == SPARSE else told
 

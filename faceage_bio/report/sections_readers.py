@@ -8,7 +8,7 @@ from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
 from faceage_bio.report.plot import BETWEEN, GREY, INK, VERMILLION
 from faceage_bio.report.tables_by_place import ReportTables, rows_by
-from faceage_bio.report.words import count, first_upper, interval, number, p_equals, signed
+from faceage_bio.report.words import count, counted, first_upper, interval, number, p_equals, signed
 
 KINDS = [GREY, *BETWEEN]
 TEXTS = ("rater", "condition", "against", "censoring", "random")
@@ -178,6 +178,6 @@ def _sentences(areas: pd.DataFrame, gains: pd.DataFrame, conditions: list[str]) 
         pair = first_upper(f"{row['condition']} vs {row['against']}".replace("_", " "))
         said.append(
             f"{pair}: {signed(row['estimate'], 3)} ({interval(row['ci_lower'], row['ci_upper'], 3)}, p {p_equals(row['p_value'])}; "
-            f"{int(row['n_readers'])} readers and {count(row['n'])} cases, both random; {count(row['n_events'])} deaths)."
+            f"{int(row['n_readers'])} readers and {count(row['n'])} cases, both random; {counted(row['n_events'], 'death')})."
         )
     return said

@@ -29,6 +29,7 @@ from faceage_bio.report.sections_participants import ALL, face_age_figure
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from faceage_bio.report.words import (
     count,
+    counted,
     equals,
     first_upper,
     increase,
@@ -185,9 +186,9 @@ def strip(tables: ReportTables, config: Config) -> list[tuple[str, str, str]]:
 
     came, usable, events = total("photo", "intake"), total("photo", "face_age"), _deaths(tables)
     given = all(cohort.face_ages for cohort in config.cohorts.values())
-    counted = not (rounded or usable is None or came is None or usable == came)
-    lost = f" ({count(came - usable)} excluded)" if counted else ""
-    died = "" if events is None else f", {count(events)} deaths"
+    unlike = not (rounded or usable is None or came is None or usable == came)
+    lost = f" ({count(came - usable)} excluded)" if unlike else ""
+    died = "" if events is None else f", {counted(events, 'death')}"
     here = place("participant-flow")
     photos = place("reasons") if len(tables.get("faceage", "photo_counts")) else here
     cells = [
@@ -338,5 +339,5 @@ def _p(row: KeyRow) -> str:
 
 def _counts(row: KeyRow) -> str:
     events = row.row.get("n_events")
-    told = f", {count(events)} events" if pd.notna(events) else ""
+    told = f", {counted(events, 'event')}" if pd.notna(events) else ""
     return f", n = {count(row.row['n'])}{told}"

@@ -64,6 +64,10 @@ class Key:
     unadjusted: dict | None
     pooled: bool = False
 
+    @property
+    def estimated(self) -> bool:
+        return not pd.isna(self.adjusted["estimate"])
+
 
 @dataclass(frozen=True)
 class Group:
@@ -284,8 +288,8 @@ def key_questions(tables: ReportTables, config: Config) -> list[KeyQuestion]:
         elif plan.question == ADDED:
             found.append(KeyQuestion(plan, *key_added_value(tables, config, plan)))
         else:
-            by = key_comparisons(tables, config, plan) or {exposure(plan.exposure): []}
-            found += [KeyQuestion(plan, what, keys) for what, keys in by.items()]
+            by = key_comparisons(tables, config, plan) or [(exposure(plan.exposure), [])]
+            found += [KeyQuestion(plan, what, keys) for what, keys in by]
     return found
 
 
@@ -316,23 +320,30 @@ def key_gene(tables: ReportTables, config: Config) -> list[Key]:
     return found
 
 
-def key_comparisons(tables: ReportTables, config: Config, plan: Planned) -> dict[str, list[Key]]:
-    """The last group of the planned exposure in each cohort, or cancer and controls, by comparison."""
-    found: dict[str, list[Key]] = {}
+def key_comparisons(tables: ReportTables, config: Config, plan: Planned) -> list[tuple[str, list[Key]]]:
+    """The last group of the planned exposure in each cohort, or cancer and controls, by comparison and adjustment.
+
+    A row without an estimate stands with the estimates of other cohorts.
+    """
+    keys = []
     for name in (POOLED, *config.cohorts):
         last = {pair["adjusted"]["term"].partition(": ")[0]: pair for pair in comparisons(tables, name)}
-        for term, pair in last.items():
-            if term == plan.exposure:
-                row = pair["raw" if plan.adjustment == "unadjusted" else "adjusted"]
-                wanted = {"term": row["term"], "adjustment": row["adjustment"]}
-                pooled = pooled_key(tables, "phenotype/phenotypes", **wanted)
-                found.setdefault(comparison(row), pooled).append(Key(whom(name), row, pair["raw"]))
-    return {what: keys for what, keys in found.items() if any(map(_compares, keys))}
+        if pair := last.get(plan.exposure):
+            row = pair["raw" if plan.adjustment == "unadjusted" else "adjusted"]
+            keys.append(Key(whom(name), row, pair["raw"]))
+    estimated = [key.adjusted for key in keys if key.estimated]
+    found: dict[tuple[str, str], list[Key]] = {}
+    for key in keys:
+        row = key.adjusted if key.estimated or not estimated else estimated[0]
+        wanted = {"term": row["term"], "adjustment": row["adjustment"]}
+        pooled = pooled_key(tables, "phenotype/phenotypes", **wanted)
+        found.setdefault((comparison(row), adjusted_for(row)), pooled).append(key)
+    return [(what, keys) for (what, _), keys in found.items() if any(map(_compares, keys))]
 
 
 def _compares(key: Key) -> bool:
     """Whether a row has an estimate, or levels of which there is none; without controls there is nothing to compare."""
-    return not pd.isna(key.adjusted["estimate"]) or ": " in key.adjusted["term"]
+    return key.estimated or ": " in key.adjusted["term"]
 
 
 def key_added_value(tables: ReportTables, config: Config, plan: Planned) -> tuple[str, list[Key]]:

@@ -125,9 +125,9 @@ def count(value: float | None) -> str:
     return f"{int(value):,}" if float(value).is_integer() else f"{value:,.1f}"
 
 
-def tests(n: float) -> str:
-    """The size of a family of tests."""
-    return f"{count(n)} {'test' if n == 1 else 'tests'}"
+def counted(value: float | None, noun: str) -> str:
+    """A number and what it counts: ``1 death``, ``2 deaths``, ``– deaths``."""
+    return f"{count(value)} {noun}{'' if value == 1 else 's'}"
 
 
 def count_and_share(row: Mapping) -> str:
@@ -289,7 +289,7 @@ def hazard_sentence(cox: pd.DataFrame) -> str:
         return f"Face age and overall survival: {row.note}."
     sentence = (
         f"HR for death per {increase(row['per'])} in face age, adjusted for chronological age: {number(row.estimate)} "
-        f"(95% CI {interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}; n = {count(row.n)}, {count(row.n_events)} events)."
+        f"(95% CI {interval(row.ci_lower, row.ci_upper)}, p {p_equals(row.p_value)}; n = {count(row.n)}, {counted(row.n_events, 'event')})."
     )
     if caution := sparse(row.reason):
         sentence += f" Interpret with caution: {caution}."

@@ -215,6 +215,23 @@ def test_strata_and_clusters():
     assert not np.allclose(plain.ci_lower, clustered.ci_lower)
 
 
+def test_one_cluster_tells_no_error_of_a_slope():
+    table = people(250).assign(hospital="one")
+    found = added_value(table, replace(AGE_AND_SEX, cluster="hospital"), "c", bootstraps=0).calibration
+    slopes = of(found, kind="slope")
+    assert slopes.estimate.isna().all()
+    assert set(slopes.note) == {"not estimated, because 1 cluster is too few for robust errors of 1 term"}
+
+
+def test_no_threshold_is_certain_death():
+    table = people(250)
+    late = table.assign(event=1.0, entry_years=table.followup_years * 0.9)
+    decisions = added_value(late, CHOICES, "c", bootstraps=0).decisions
+    known = decisions[decisions.threshold.notna()]
+    assert known.threshold.between(0.01, 0.99).all()
+    assert np.isfinite(known.estimate).all()
+
+
 def test_a_column_that_is_not_there_is_told():
     with pytest.raises(CohortError, match="no column 'stage'"):
         added_value(people(60), Choices(steps=("stage",), covariates=()), "c", bootstraps=0)

@@ -484,6 +484,11 @@ def test_a_cohort_without_the_columns_says_which():
     rows = compared(people)
     expected = ["not estimated, because the clinical table has no primary_cancer and no liver_metastases"]
     assert rows.note.tolist() == expected
+    # a table of nobody lacks no column
+    nobody = compared(data.people().iloc[:0])
+    assert nobody.note.tolist() == [
+        "not estimated, because no participant with age acceleration has follow-up"
+    ]
 
 
 def test_columns_are_not_said_to_lack_where_none_is_followed():

@@ -172,6 +172,13 @@ def test_a_subgroup_in_which_acceleration_does_not_vary_says_so():
     assert "age acceleration does not vary in male" in rows.note.iloc[-1]
 
 
+def test_words_that_no_model_could_be_fitted_of_have_no_unit():
+    rows = sequential_cox_models(people(50).assign(event=0.0), CHOICES, "c")
+    alone = rows[(rows.step == "unadjusted") & rows.term.isin(["sex", "ecog"])].set_index("term")
+    assert alone.estimate.isna().all()
+    assert alone.per.to_dict() == {"sex": "", "ecog": "1 ECOG step"}
+
+
 def test_a_rule_without_a_threshold_has_no_cut():
     item = Item(label="age", column="chronological_age", rule="in", values=[60.0], points=1, range=[0, 120])
     with pytest.raises(FitError, match="the rule in on age has no cut"):

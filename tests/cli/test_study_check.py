@@ -313,6 +313,19 @@ def test_what_does_not_vary_is_cautioned(study, capsys, tables, caution):
     assert "Everything fits. Start with" in out
 
 
+def test_one_cluster_is_cautioned(study, capsys):
+    one = DYING.assign(hospital="north")
+    study({"survival": {"cluster": "hospital"}}, face_ages=VARYING, clinical=one)
+    told = "column 'hospital' (survival.cluster): all participants with follow-up are of one unit ('north'), so that no error is robust against it"
+    assert told in capsys.readouterr().out
+    study(
+        {"survival": {"cluster": "hospital"}},
+        face_ages=VARYING,
+        clinical=one.assign(hospital=["north", "south"] * 6),
+    )
+    assert "survival.cluster" not in capsys.readouterr().out
+
+
 def test_what_does_not_vary_among_those_with_rna_is_cautioned(study, capsys, monkeypatch):
     monkeypatch.setattr(f"{__name__}.COUNTS", COUNTS[["P0", "P2", "P4", "P6", "P8", "P10"]])
     study(face_ages=VARYING)

@@ -326,6 +326,16 @@ def test_ledger_adds_up_or_says_so():
     message = r"the ledger does not add up: 1 photo\(s\) of the intake are missing at the stage face_age.*Expected each of the intake once"
     with pytest.raises(CohortError, match=message):
         gather([intake, rows(("a", "p2", "", "face_age", "included", ""))])
+    gone = rows(("a", "", "", "acceleration", "excluded", "too_few_for_a_line"))
+    late = rows(("a", "", "", "survival", "excluded", "no_acceleration"))
+    counts = flow(gather([intake, faces, gone, late])).set_index(["unit", "stage", "status"])["n"]
+    told = [
+        ("photo", "face_age", "remaining"),
+        ("subject", "acceleration", "remaining"),
+        ("subject", "survival", "followed"),
+    ]
+    assert counts[told].tolist() == [0, 0, 0]  # none is a number, and no stage that did not run
+    assert ("subject", "survival", "excluded") not in counts  # excluded once
     with pytest.raises(CohortError, match="twice at one stage"):
         gather([intake, intake])
     with pytest.raises(CohortError, match="without a reason"):

@@ -11,7 +11,7 @@ from faceage_bio.analyses.pooling.headlines import headline_rows
 from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.subgroups import fit_one_stage
 from faceage_bio.core.columns import POOLED
-from faceage_bio.core.results.reasons import decode
+from faceage_bio.core.results.reasons import decode, reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.settings.settings_report import Pooling
 from faceage_bio.core.settings.settings_study import Planned
@@ -90,6 +90,40 @@ def test_a_model_of_all_cohorts_that_could_not_be_fitted_has_a_page(study, tmp_p
     assert "not estimated, because" in survival_page(
         ReportTables(tables.by_name | read.by_name), config, [CARD]
     )
+
+
+def test_a_small_first_cohort_hides_neither_pooled_row_nor_adjustment(tmp_path):
+    """Two participants of one sex are compared without sex: their row stands with those of the other cohorts."""
+    base = {"exposure": "bmi", "term": "bmi", "measure": "mean difference", "outcome": "face age", "unit": "years",
+            "question": "phenotype", "per": "5 kg/m²", "role": "secondary", "model": "least squares, HC3 (t)", "n": 40}  # fmt: skip
+    few = {
+        "n": 2,
+        "adjustment": "age",
+        "covariates": "age",
+        "reason": reason("too_few_rows", n=2, parameters=3),
+    }
+    value = {"estimate": 0.4, "ci_lower": -1.0, "ci_upper": 1.8, "standard_error": 0.7, "p_value": 0.57}
+    value |= {"adjustment": "minimal", "covariates": "age, sex"}
+    adjusted = {
+        "tiny": few,
+        "north": value,
+        "south": value | {"estimate": 0.6},
+        "women": value | few | {"reason": None},
+    }
+    tables = {
+        name: result_rows([base | row | {"cohort": name, "adjustment": "unadjusted", "covariates": ""}, base | row | {"cohort": name}],
+                          "phenotype/phenotypes")
+        for name, row in adjusted.items()
+    }  # fmt: skip
+    found = pool_rows(headline_rows({"phenotype/phenotypes": [*tables.values()]}), Pooling())
+    written = {f"{name}/phenotype/phenotypes": table for name, table in tables.items()}
+    for place, table in (written | {PLACE: found.estimates}).items():
+        write_table(table, tmp_path / f"{place}.tsv")
+    read = collect([tmp_path / f"{place}.tsv" for place in [*written, PLACE]])
+    both, alone = key_results(read, config_of([*adjusted]))
+    assert [row.label for row in both.rows] == ["Pooled, 2 cohorts", "tiny", "north", "south"]
+    assert both.measure == "difference in face age, years, per 5 kg/m², adjusted for age and sex"
+    assert ([row.label for row in alone.rows], alone.measure[-16:]) == (["women"], "adjusted for age")
 
 
 def test_one_cohort_has_no_pooled_row(study):

@@ -329,6 +329,8 @@ def test_numbers_have_true_minus_signs():
     assert words.count(3) == "3"
     assert words.count(1234) == "1,234"
     assert words.count(float("nan")) == "–"
+    counted = [words.counted(n, "death") for n in (0, 1, 2, float("nan"))]
+    assert counted == ["0 deaths", "1 death", "2 deaths", "– deaths"]
 
 
 def test_columns_and_unknown_reasons_are_said_in_words():

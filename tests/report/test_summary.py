@@ -244,6 +244,8 @@ def test_models_that_were_not_estimated_have_no_events_per_variable():
     few = rows("survival/cox", AGE_ADJUSTED | {"n_events": 4, "events_per_term": 2, "reason": why})
     check = checked("Events per variable", survival__cox=few)
     assert (check.state, check.words) == (NOT_RUN, "not estimated: one (4 events)")
+    check = checked("Events per variable", survival__cox=few.assign(n_events=1))
+    assert check.words == "not estimated: one (1 event)"
     many = rows("survival/cox", AGE_ADJUSTED | {"n_events": 40, "events_per_term": 20, "estimate": 1.5})
     both = pd.concat([many, few.assign(cohort="two")])
     check = checked("Events per variable", config_of(["one", "two"]), survival__cox=both)

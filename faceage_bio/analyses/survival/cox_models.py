@@ -226,7 +226,9 @@ def model_rows(
         robust = fit if frame.cluster is not None else frame.fit(robust=True)
     except FitError as error:
         help_of_firth = [reason("firth_helps")] if error.reason.code in FIRTH_HELPS else []
-        return [base | {"per": choices.per(columns[0]), "reason": [error.reason, *help_of_firth]}]
+        words = columns[0] in usable and not pd.api.types.is_numeric_dtype(usable[columns[0]])
+        per = "" if words else choices.per(columns[0])
+        return [base | {"per": per, "reason": [error.reason, *help_of_firth]}]
     base |= {
         "reason": [*fit.reasons, *frame.reasons],
         "concordance": fit.concordance,

@@ -276,6 +276,17 @@ def constant_acceleration(people: pd.DataFrame, source: str) -> list[str]:
     ]
 
 
+def one_cluster(people: pd.DataFrame, cluster: str | None, source: str) -> list[str]:
+    """A sentence where all participants are of one cluster, against which no error can be robust."""
+    units = people[cluster].dropna().unique() if cluster else []
+    if len(units) != 1:
+        return []
+    return [
+        f"{source}: column '{cluster}' (survival.cluster): all participants with follow-up are of one unit ({_shown(units[0])}), so that no error is robust "
+        "against it and no Cox model can be fitted. Expected many units. Name another column, or none (null)."
+    ]
+
+
 def hints(table: pd.DataFrame, usable: pd.DataFrame, covariates: Sequence[str], source: str) -> list[str]:
     """What the models will not be able to tell, before they say so themselves: what was found and what to do.
 

@@ -345,9 +345,13 @@ def calibration_rows(asked: Asked, flattery: dict[tuple[str, float], np.ndarray]
 
 
 def _slope(asked: Asked, number: int, flattery: dict[tuple[str, float], np.ndarray]) -> dict:
-    found = _slope_of(asked.predictions.line[:, number], asked.outcome, cluster=asked.outcome.cluster)
-    excess = flattery[SLOPE, np.nan][number] if flattery else np.nan
     about = {"kind": "slope", "measure": SLOPE, "method": "Cox model of the linear predictor"}
+    line, cluster = asked.predictions.line[:, number], asked.outcome.cluster
+    try:
+        found = _slope_of(line, asked.outcome, cluster=cluster)
+    except FitError as error:  # one cluster, of which no error is known
+        return about | {"reason": [error.reason]}
+    excess = flattery[SLOPE, np.nan][number] if flattery else np.nan
     return about | _interval(found) | {"optimism": excess, "corrected": found.estimate - excess}
 
 
@@ -396,8 +400,9 @@ def decision_rows(asked: Asked) -> list[dict]:
             continue
         risk = asked.predictions.risk[:, :, place]
         # where neither nearly everybody nor hardly anybody would be treated
-        first, last = (int(end / THRESHOLD_STEP) for end in np.quantile(risk, SPAN))
-        steps = range(max(first, 1), max(last, first, 1) + 1)
+        ends = np.quantile(risk, SPAN) / THRESHOLD_STEP
+        first, last = (int(end) for end in ends.clip(1, 1 / THRESHOLD_STEP - 1))  # of 0 and 1 no odds
+        steps = range(first, last + 1)
         thresholds = [round(THRESHOLD_STEP * step, 10) for step in steps]
         for number, name in enumerate(asked.names):
             found = net_benefit(risk[:, number], *outcome.seen, time, thresholds, outcome.entry)

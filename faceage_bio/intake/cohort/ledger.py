@@ -75,7 +75,7 @@ def flow(ledger: pd.DataFrame) -> pd.DataFrame:
         "stage", key=_by_stage, kind="stable"
     )
     gone_before = rows.groupby([COHORT, "unit", "name"])["gone"].cumsum() - rows["gone"] > 0
-    return with_totals(rows[~gone_before].groupby(CELL).size().rename("n").reset_index())
+    return with_totals(rows.assign(n=~gone_before).groupby(CELL, as_index=False)["n"].sum())
 
 
 def with_totals(cells: pd.DataFrame) -> pd.DataFrame:
@@ -83,7 +83,7 @@ def with_totals(cells: pd.DataFrame) -> pd.DataFrame:
     where rounded tables leave.
 
     ``received``: all of the intake; ``remaining``: not excluded at a stage; ``followed``: with follow-up, if
-    perhaps without a covariate of the full model. Where all are excluded, they are 0.
+    perhaps without a covariate of the full model. Where all are excluded, they are 0; other cells of none go.
     """
     kept = cells["status"] != "excluded"
     counted = {
@@ -95,7 +95,9 @@ def with_totals(cells: pd.DataFrame) -> pd.DataFrame:
         cells.assign(status=name, reason="", n=cells["n"] * those)[of_stage]
         for name, (of_stage, those) in counted.items()
     ]
-    table = pd.concat([cells, *(one.groupby(CELL, as_index=False)["n"].sum() for one in totals)])
+    table = pd.concat(
+        [cells[cells["n"] != 0], *(one.groupby(CELL, as_index=False)["n"].sum() for one in totals)]
+    )
     return table[[*CELL, "n"]].sort_values(CELL, key=_by_stage, ignore_index=True)
 
 
