@@ -20,7 +20,6 @@ from faceage_bio.analyses.scores.calculate import (
     swap_ages,
 )
 from faceage_bio.analyses.scores.definition import Score
-from faceage_bio.analyses.survival.follow_up import why_none
 from faceage_bio.core.columns import AGE, COHORT, ENTRY, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import ConfigError, FitError
 from faceage_bio.core.results.reasons import Reason, reason
@@ -313,8 +312,8 @@ def compare_score(
 
 def _impossible(followed: pd.DataFrame, score: Score) -> Reason | None:
     """Why no age of the score can be swapped, whoever the participants are."""
-    if not len(followed):
-        return why_none(followed)
+    if followed.empty:
+        return reason("no_usable_follow_up")
     if missing := absent_columns(followed, score):
         return lacking(missing)
     if AGE not in score.columns:
