@@ -200,6 +200,23 @@ def test_genes_are_those_of_pydeseq2():
     assert checked(two_of_a_hundred).state == PROBLEM
 
 
+def test_another_trend_of_dispersions_is_a_known_difference():
+    # dispersions that grow with the mean: no parametric trend fits them, R and ours take a local one and pydeseq2 their mean
+    (model,) = genes(40)
+    random = np.random.default_rng(5)
+    mean = np.exp(random.uniform(2, 8, 300))
+    size = 100 / np.sqrt(mean)
+    counts = random.negative_binomial(size, size / (size + mean), (len(model.design), 300))
+    names = ["CDK6", *(f"G{k}" for k in range(1, 300))]
+    counts = pd.DataFrame(counts, index=model.counts.index, columns=names)
+    found = compared.compare_genes(replace(model, counts=counts, size_factors=np.ones(len(counts))), seed=1)
+    apart = [row for row in found if row["difference"] > 0.05]
+    assert len(apart) > 3  # more than one of a hundred
+    assert all("pydeseq2 their mean" in str(row["reason"]) for row in apart)
+    assert checked(found).state == OK
+    assert checked([row | {"difference": 0.2} for row in found if row not in apart]).state == PROBLEM
+
+
 def test_software_that_refuses_is_named(monkeypatch):
     def refuse(model):
         raise ConvergenceError("delta contains nan")

@@ -359,6 +359,7 @@ REMARKS = {  # what a reader should know of a number
     "rated_by_model": "{n} of {n_judged} cases: those that the model rated",
     # independent software
     "pydeseq2_dispersions": "known difference: dispersions of pydeseq2 depart a little from those of DESeq2, which ours equal; it shows most in very small p-values",
+    "pydeseq2_trend": "known difference: where no parametric trend fits the dispersions, R and ours take a local one, pydeseq2 their mean",
     "lifelines_robust_errors": "known difference: robust standard errors of lifelines differ from those of R (0.3% and more with ties), which ours equal",
     "lifelines_late_concordance": "known difference: C of lifelines ignores delayed entry; ours equals that of R",
     "beyond_known_difference": "not compared: beyond what is known of that difference",
