@@ -137,7 +137,7 @@ def _check_uses(
     terminal.console().print(shown)
     for name, cohort in tables.items():
         for line in too_small(cohort.subjects, photographed(cohort)):
-            say(f"{name}: {line}")
+            say(f"{CAUTION}{name}: {line}")
         if cohort.counts is not None and (caution := caution_of_sizes(cohort.counts.counts)):
             say(f"{cohorts[name].counts}: {caution}")
     named = Problems()
@@ -190,7 +190,7 @@ def _check_variation(config: "Config", tables: "dict[str, CohortTables]", say: S
         first = cohort.samples.drop_duplicates(SUBJECT)
         with_rna = first.merge(aged.drop(columns=first.columns.drop(SUBJECT), errors="ignore"), on=SUBJECT)
         if len(first) and (why := why_no_model(with_rna, config.expression.covariates)):
-            say(f"{name}: no model of genes can be fitted, because {why}")
+            say(f"{CAUTION}{name}: no model of genes can be fitted, because {why}")
         for line in said:
             say(f"{CAUTION}{line}")
 

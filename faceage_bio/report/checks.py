@@ -454,7 +454,7 @@ def validity_range(tables: ReportTables, config: Config) -> Check:
         said += f"; fewest in {cohort} ({percent(least)})"
     if tables.rounded(config):  # of what the counts may have been, the worst
         half = config.release.rounding / 2
-        least = ((n["ages"] - half) / (n["none"] + half)).min()
+        least = max(0.0, ((n["ages"] - half) / (n["none"] + half)).min())
         said += f"; at least {percent(least)}, since counts are rounded"
     return Check(name, _graded(1 - least, OUTSIDE), said, link, (1 - least) / OUTSIDE[1])
 
