@@ -11,7 +11,7 @@ from faceage_bio.analyses.survival.subgroups import RATIO
 from faceage_bio.analyses.survival.subgroups import subgroup_hazards as fitted
 from faceage_bio.core.errors import CohortError
 from tests.golden.sequential_models.data import people as lung
-from tests.rows import golden, worded
+from tests.rows import golden, told, worded
 from tests.survival_studies import died, people
 
 r = golden("subgroup_hazards")
@@ -88,6 +88,7 @@ def test_a_modifier_that_makes_the_strata_and_errors_by_cluster_equal_r():
     equal(ratio[ESTIMATE], "cluster", "ratio", "male")
     # the likelihood does not know of clusters
     equal(chi_square(cluster.iloc[-1]), "age", "sex", "test")
+    assert "does not account for clusters" in told(cluster.iloc[-1])
 
 
 def test_all_participants_have_the_hazard_ratio_of_the_sequential_models():

@@ -272,7 +272,7 @@ def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Cho
             found = numbers(fit.terms.loc[f"{AGE_ACCELERATION} in {level}"])
             sparse = reason("sparse_subgroup", needed=EVENTS_OF_SUBGROUP) if few else None
             rows[level] = row | found | NO_TEST_OF_IT | {"reason": sparse}
-    test |= counted(frame.people) | {"reason": [*_without(left_out), *fit.reasons, *frame.reasons]}
+    test |= counted(frame.people) | {"reason": [*_without(left_out), *test["reason"]]}
     used = [level for level in levels if level not in left_out]
     if modifier not in choices.levels:
         used.sort()  # cohorts that are pooled need one reference
@@ -302,11 +302,14 @@ def _frame_of_levels(
 
 
 def _tested(frame: ModelFrame, smaller: pd.DataFrame, larger: pd.DataFrame) -> tuple[dict, CoxFit]:
-    """The likelihood-ratio test, and the larger model with the errors that the choices ask for."""
+    """The likelihood-ratio test with what is to be said of it, and the larger model with the errors that the choices ask for."""
     # likelihoods do not know of clusters, so the test is of the models without
     fit = frame.fit(larger, cluster=None)
     test = tested(INTERACTION, likelihood_ratio_test(frame.fit(smaller, cluster=None), fit))
-    return test, fit if frame.cluster is None else frame.fit(larger)
+    if frame.cluster is None:
+        return test | {"reason": [*fit.reasons, *frame.reasons]}, fit
+    fit = frame.fit(larger)
+    return test | {"reason": [*fit.reasons, *frame.reasons, reason("test_without_clusters")]}, fit
 
 
 def _as_number(usable: pd.DataFrame, modifier: str, columns: list[str], choices: Choices) -> dict:
@@ -326,10 +329,7 @@ def _as_number(usable: pd.DataFrame, modifier: str, columns: list[str], choices:
     except FitError as error:
         return base | {"reason": error.reason}
     found = numbers(fit.terms.loc[product]) | {"statistic": np.nan, "p_value": test["p_value"]}
-    about = {
-        "method": f"{choices.method}, p by likelihood-ratio test",
-        "reason": [*fit.reasons, *frame.reasons],
-    }
+    about = {"method": f"{choices.method}, p by likelihood-ratio test", "reason": test["reason"]}
     return base | found | counted(frame.people) | about
 
 

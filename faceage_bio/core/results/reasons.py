@@ -307,6 +307,7 @@ REMARKS = {  # what a reader should know of a number
     "firth": "Firth's penalised likelihood, profile intervals",
     "firth_helps": "Firth's penalised likelihood (survival.firth: true) gives a finite one",
     "without_levels": "without {levels}, with fewer than {needed} deaths",
+    "test_without_clusters": "p of the interaction is of a likelihood-ratio test, which does not account for clusters",
     "without_unknown_group": "without {n} participants whose group or stratum is not known",
     "without_unknown_cause": "without {n} participants whose cause of death is not known",
     "not_reached": "not reached",
