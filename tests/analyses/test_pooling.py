@@ -286,6 +286,14 @@ def test_the_most_cohorts_that_are_alike_are_pooled():
     assert "without d, where it was not estimated" in said
 
 
+def test_columns_in_which_cohorts_differ_are_in_words_and_their_names_stay():
+    told = reason(
+        "cohorts_differ", columns=["adjustment"], values="north_bmi: age_acceleration, bmi_class | south: sex"
+    )
+    said = in_words(told.encoded)
+    assert said.endswith("cohorts differ in adjustment: north_bmi: age acceleration, BMI class | south: sex")
+
+
 def test_of_as_many_alike_cohorts_the_first_are_pooled():
     steps = [("a", "10 years"), ("b", "5 years"), ("c", "5 years"), ("d", "10 years")]
     row = pooled([cox(name, 0.2, 0.1 + 0.1 * (name == "a"), per=per) for name, per in steps])

@@ -391,6 +391,7 @@ OF_TABLES = {
 ONE = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b")
 # parameters that are names of columns
 OF_COLUMNS = {"column", "columns", "others", "exposure", "modifier", "mediator", "smaller", "larger"}
+OF_COHORTS = {"cohorts_differ", "without_differing"}  # have values of columns in cohorts
 SAFE = ",.:+-_/()<>|*^[]{}"  # all that separates nothing
 JOIN = "; "
 
@@ -471,6 +472,9 @@ def said_of(one: Reason) -> str:
     if one.code in OF_TABLES:
         return str(one)
     names = {name: column_words(_said(one.parameters[name])) for name in OF_COLUMNS & one.parameters.keys()}
+    if one.code in OF_COHORTS:  # whose names stay as they are
+        told = (part.partition(": ") for part in one.parameters["values"].split(" | "))
+        names["values"] = " | ".join(f"{cohort}: {column_words(held)}" for cohort, _, held in told)
     return str(Reason(one.code, one.parameters | names))
 
 
