@@ -183,7 +183,7 @@ def test_what_cannot_be_compared_says_why():
     nobody = data.assign(event=0.0)
     notes = subgroup_hazards(nobody, ["sex"], choices, "c").note
     assert notes.str.startswith("not estimated, because").all()
-    assert notes.iloc[-1] == "not estimated, because fewer than 2 levels have 5 deaths"
+    assert notes.iloc[-1] == "not estimated, because fewer than 2 groups have 5 deaths"
     with pytest.raises(CohortError, match="no column 'clinic'"):
         subgroup_hazards(data, ["clinic"], choices, "c")
 

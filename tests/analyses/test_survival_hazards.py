@@ -186,7 +186,7 @@ def test_sites_without_deaths_or_without_sites_say_so():
     assert rows.note.tolist()[0] == "not estimated, because site does not vary"
     data["event"] = (data.site == "lung") * data.event
     rows = worded(compare_sites(data, "site", CHOICES, "c"))
-    assert "fewer than 2 levels have 5 deaths" in rows[rows.subgroup.isna()].note.iloc[0]
+    assert "fewer than 2 groups have 5 deaths" in rows[rows.subgroup.isna()].note.iloc[0]
     with pytest.raises(CohortError, match="no column 'clinic'"):
         compare_sites(data, "clinic", CHOICES, "c")
 

@@ -75,7 +75,7 @@ WHY_NOT = {  # no number is given
     # survival
     "fewer_events": "fewer than {needed} participants died",
     "few_events_in_group": "fewer than {needed} died in the subgroup",
-    "few_levels": "fewer than 2 levels have {needed} deaths",
+    "few_levels": "fewer than 2 groups have {needed} deaths",
     "many_levels": "{column} has {levels} levels, more than {most}",
     "few_events_in_period": "a period of follow-up has {n_events} deaths; declare other survival.split_years",
     "few_events_by_then": "fewer than {needed} had died by then",
