@@ -45,7 +45,7 @@ OTHER_BASE = re.compile(r"[+-]?0[0-9_]+|[+-]?[0-9_]+(:[0-9.]+)+")  # for YAML 01
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 ANALYSIS_SETTINGS = (
     *(f"expression.{name}" for name in ("covariates", "tissue", "repeated_samples", "panel", "gene_sets", "gmt")),
-    "survival.gene_covariates", "survival.strata", "variants.covariates", "acceleration.definition", "acceleration.adjust_for",
+    "survival.gene_covariates", "survival.strata", "survival.time_zero", "variants.covariates", "acceleration.definition", "acceleration.adjust_for",
     "acceleration.fit_in",
 )  # fmt: skip
 COLUMN_SETTINGS = (

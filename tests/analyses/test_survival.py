@@ -235,6 +235,14 @@ def test_dates_that_are_none_are_told(zero, message):
         prepare(dated().assign(diagnosis_date="1.2.2018"), Survival(time_zero=zero))
 
 
+def test_a_cohort_without_follow_up_needs_no_dates():
+    unfollowed = dated().assign(followup_years=np.nan)
+    time = Survival(time_zero="operation_date", end_date="2024-12-31")
+    usable, reasons = prepare(unfollowed.drop(columns="photo_date"), time)
+    assert usable.empty
+    assert set(reasons) == {"no_follow_up"}
+
+
 def test_who_has_no_date_leaves_with_a_reason():
     data = dated()
     data.loc[3, "diagnosis_date"] = None

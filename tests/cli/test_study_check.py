@@ -283,6 +283,23 @@ def test_a_sample_that_alone_has_a_level_is_told(study, capsys):
     assert "no model of genes" not in capsys.readouterr().out
 
 
+def test_dates_that_follow_up_runs_from_are_looked_for(study, capsys):
+    dated = DYING.assign(diagnosis_date="2020-01-31")
+    zero = {"survival": {"time_zero": "diagnosis_date"}}
+    study(zero, face_ages=VARYING, clinical=dated)
+    assert "not used" not in capsys.readouterr().out
+    with pytest.raises(
+        CohortError,
+        match=r"clinical\.tsv: survival\.time_zero: diagnosis_date needs the column 'diagnosis_date'",
+    ):
+        study(zero, face_ages=VARYING, clinical=DYING)
+    with pytest.raises(
+        CohortError, match=r"clinical\.tsv: column 'diagnosis_date' .* cells that are no dates"
+    ):
+        study(zero, face_ages=VARYING, clinical=dated.assign(diagnosis_date="2020"))
+    study(zero, face_ages=VARYING, clinical=DYING.drop(columns=["followup_years", "event"]))
+
+
 def test_a_small_study_is_told_so(study, capsys):
     study(clinical=CLINICAL.head(5), face_ages=FACES.head(5), config={"mine": {"counts": None}})
     assert "mine: too small for any model: 5 participants" in capsys.readouterr().out

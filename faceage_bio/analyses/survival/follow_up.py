@@ -100,7 +100,7 @@ def _first_reasons(table: pd.DataFrame) -> pd.Series:
 def _end(usable: pd.DataFrame, time: Survival) -> pd.Series:
     """Observation ends on a day: time and event are cut."""
     why = pd.Series("", index=usable.index)
-    if time.end_date is None:
+    if time.end_date is None or usable.empty:
         return why
     photo = dates_of(usable, PHOTO_DATE, "survival.end_date")
     years = (pd.Timestamp(time.end_date) - photo).dt.days / time.year_days
@@ -116,7 +116,7 @@ def _shift(usable: pd.DataFrame, time: Survival) -> pd.Series:
     comes after the photo.
     """
     why = pd.Series("", index=usable.index)
-    if time.time_zero == "photo":
+    if time.time_zero == "photo" or usable.empty:
         return why
     setting = f"survival.time_zero: {time.time_zero}"
     before = (dates_of(usable, PHOTO_DATE, setting) - dates_of(usable, time.time_zero, setting)).dt.days

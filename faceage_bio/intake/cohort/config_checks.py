@@ -13,10 +13,12 @@ import pandas as pd
 from faceage_bio.core.columns import AGE, COHORT, EVENT, FOLLOWUP, LATER, SAMPLE, SUBJECT, SUBJECT_COLUMNS
 from faceage_bio.core.config import Config, named_columns
 from faceage_bio.core.errors import CohortError, Problems, TableError
+from faceage_bio.core.parse import dates_of
 from faceage_bio.core.settings.settings_cohort import TABLES, Cohort, SheetForm, TableForm, as_list, form_of
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.intake.cohort.proposal import USUAL, plain
 from faceage_bio.intake.cohort.samples import TISSUE, check_one_tissue, is_of_tissue
+from faceage_bio.intake.observation import is_followed
 from faceage_bio.intake.rna.gene_ids import human_genes
 from faceage_bio.intake.rna.gene_sets import choose_sets
 from faceage_bio.intake.schemas import CLINICAL, SAMPLES, SCHEMAS, check_needed, check_spelling
@@ -92,7 +94,7 @@ def check_names(
     settings : of `config.analysis_settings`
     """
     named = settings["names"]
-    wanted = {one for names in named.values() for one in names}
+    wanted = {one for names in named.values() for one in names} | {settings["survival.time_zero"]}
     given = [(cohort, table) for cohort in cohorts.values() for table in TABLES if getattr(cohort, table)]
     said = []
     for cohort, table in given:
@@ -103,6 +105,7 @@ def check_names(
     _check_settings(named, columns, problems)
     _check_spelling(named, tables, problems)
     _check_groups(settings["acceleration.fit_in"], tables, problems)
+    _check_time_zero(cohorts, settings["survival.time_zero"], tables, problems)
     said += _check_genes(settings, tables, problems)
     return said + cannot_answer(tables, named)
 
@@ -211,6 +214,20 @@ def _check_groups(fit_in: str, tables: Mapping[str, "CohortTables"], problems: P
             "acceleration.fit_in is 'reference', but no cohort has controls (group = reference). Expected some to fit the line in. "
             "Give them a group, or write acceleration: {fit_in: cohort}."
         )
+
+
+def _check_time_zero(
+    cohorts: Mapping[str, Cohort], column: str, tables: Mapping[str, "CohortTables"], problems: Problems
+) -> None:
+    """The dates that follow-up runs from, in each cohort that has one."""
+    if column == "photo":
+        return
+    for name, one in tables.items():
+        if len(followed := one.subjects[is_followed(one.subjects)]):
+            try:
+                dates_of(followed, column, f"survival.time_zero: {column}")
+            except CohortError as error:
+                problems.other(f"{cohorts[name].clinical}: {error}")
 
 
 def _check_genes(
