@@ -76,7 +76,8 @@ def test_an_example_study_with_photos_and_model_passes(study):
     recipe.write_h5(study / "faceage_model.h5")
     output_of("weights import faceage_model.h5 --output my-study/model", folder=study)
     words = words_of(output_of(CHECK, folder=study))
-    for said in ("Everything fits", "Will it run here?", "SHA-256 as in its card"):
+    few = "caution: mine: too small for any model"  # the example has three rows for its reader
+    for said in (few, "Everything else fits; 1 caution above", "Will it run here?", "SHA-256 as in its card"):
         assert said in words
     if torch.cuda.is_available():
         return
