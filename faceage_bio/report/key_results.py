@@ -147,7 +147,7 @@ def _family(keys: Sequence[select.Key], table: pd.DataFrame) -> str:
 def _survival(asked: select.KeyQuestion, tables: ReportTables) -> Question:
     keys, plan = asked.keys, asked.plan
     rows = [_row(key, 2, "cox", "survival/cox", sparse=select.is_sparse(key.adjusted)) for key in keys]
-    held = f"adjusted for {_adjusted(keys)}" if _adjusted(keys) else "unadj."
+    held = f"adjusted for {_adjusted(keys)}" if _adjusted(keys) else "unadjusted"
     measure = f"HR for death {_per(keys)} in {words.term(plan.exposure)}, {held}"
     family = _family(keys, tables.get("survival", "cox"))
     return Question("Overall survival", measure, plan.role, family, 1, 2, rows)

@@ -491,11 +491,6 @@ def test_a_cohort_without_the_columns_says_which():
     ]
 
 
-def test_columns_are_not_said_to_lack_where_none_is_followed():
-    (note,) = compared(data.people().head(0)).note
-    assert note == "not estimated, because no participant with age acceleration has follow-up"
-
-
 @pytest.mark.parametrize(
     ("change", "where", "message"),
     [

@@ -333,7 +333,7 @@ def test_what_does_not_vary_is_cautioned(study, capsys, tables, caution):
 def test_one_cluster_is_cautioned(study, capsys):
     one = DYING.assign(hospital="north")
     study({"survival": {"cluster": "hospital"}}, face_ages=VARYING, clinical=one)
-    told = "column 'hospital' (survival.cluster): all participants with follow-up are of one unit ('north'), so that no error is robust against it"
+    told = "column 'hospital' (survival.cluster): all participants with follow-up are of one unit ('north'), so that robust standard errors cannot be computed"
     assert told in capsys.readouterr().out
     study(
         {"survival": {"cluster": "hospital"}},

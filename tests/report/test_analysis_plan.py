@@ -107,6 +107,9 @@ def test_key_results_show_role_family_and_participants(tmp_path):
     assert (question.role, question.family) == ("exploratory", "one test")
     assert [(row.cohort, row.row["n"], row.n_of) for row in question.rows] == [("a", 100, 112), ("b", 100, 112)]  # fmt: skip
     assert not_answered(ReportTables({}), config) == ["gene expression, CDK6 (primary)"]
+    plain = study(primary=AGE_ADJUSTED | {"adjustment": "unadjusted"}, secondary=[])
+    question, *_ = key_results(collected(tmp_path, placed), plain)
+    assert question.measure == "HR for death per 10-year increase in face age, unadjusted"
     none = COX.assign(family="models", n_tests=None, estimate=None, p_value=None, note="too few")
     placed |= {f"{cohort}/survival/cox": none[none.cohort == cohort] for cohort in "ab"}
     (question,) = key_results(collected(tmp_path / "none", placed), config)

@@ -282,8 +282,8 @@ def one_cluster(people: pd.DataFrame, cluster: str | None, source: str) -> list[
     if len(units) != 1:
         return []
     return [
-        f"{source}: column '{cluster}' (survival.cluster): all participants with follow-up are of one unit ({_shown(units[0])}), so that no error is robust "
-        "against it and no Cox model can be fitted. Expected many units. Name another column, or none (null)."
+        f"{source}: column '{cluster}' (survival.cluster): all participants with follow-up are of one unit ({_shown(units[0])}), so that robust standard errors "
+        "cannot be computed and no Cox model can be fitted. Expected many units. Name another column, or none (null)."
     ]
 
 

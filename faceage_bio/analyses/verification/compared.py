@@ -158,15 +158,21 @@ def _log_rank(curves: Curves) -> list[dict]:
         except FitError as error:
             rows.append(about | {"reason": error.reason})
             continue
-        known, groups = None, curves.people[GROUP].nunique()
-        if row["df"] < groups - 1:
-            apart = _apart("z", row["p_value"], float(chi2.sf(row["estimate"], groups - 1)), 1.0)
+        known = None
+        if has_empty_group(curves, row):
+            theirs_df = curves.people[GROUP].nunique() - 1
+            apart = _apart("z", row["p_value"], float(chi2.sf(row["estimate"], theirs_df)), 1.0)
             known = reason("log_rank_groups", software=software), apart + TOLERANCE
         rows += [
             about | _pair("chi-square", "relative", row["estimate"], theirs),
             about | _pair("p-value", "z", row["p_value"], theirs, known=known),
         ]
     return rows
+
+
+def has_empty_group(curves: Curves, test: Mapping) -> bool:
+    """Whether nobody of a group was at risk at any death: R and ours do not count it among the degrees of freedom."""
+    return bool(test["df"] < curves.people[GROUP].nunique() - 1)
 
 
 def compare_genes(genes: Genes, seed: int) -> list[dict]:

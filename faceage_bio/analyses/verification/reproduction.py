@@ -12,11 +12,10 @@ import pandas as pd
 
 from faceage_bio.analyses.expression.gene_models import DESEQ2, VOOM
 from faceage_bio.analyses.survival.curves import ALL
-from faceage_bio.analyses.verification.compared import HALF
+from faceage_bio.analyses.verification.compared import HALF, has_empty_group
 from faceage_bio.analyses.verification.headline_input import (
     CLUSTER,
     ENTERED,
-    GROUP,
     STRATUM,
     Curves,
     Genes,
@@ -123,7 +122,7 @@ def _curves(curves: Curves, folder: Path, own: list[dict]) -> dict:
         if not told["entered"]:
             told["test"] = f"{curves.cohort}: log-rank chi-square, {row['term']}"
             _note(own, told["test"], row)
-            if row["df"] < curves.people[GROUP].nunique() - 1:
+            if has_empty_group(curves, row):
                 software = "statsmodels" if told[STRATUM] else "lifelines"
                 told["known"] = str(reason("log_rank_groups", software=software))
     return told
