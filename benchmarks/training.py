@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.inference import matrix_rate
 from faceage_bio.core.settings.settings_training import Augmentation, Fit
 from faceage_bio.faces.training.faces import FaceStore, keep_part
-from faceage_bio.faces.training.loading import Faces, training_loader
+from faceage_bio.faces.training.labelled_photos import Faces, training_loader
 from faceage_bio.faces.training.networks import make_network
 from faceage_bio.faces.vision.face_input import FaceInput
 

@@ -22,7 +22,7 @@ from faceage_bio.core.errors import CohortError, CountsError, Problems, TableErr
 from faceage_bio.core.results.result_tables import is_declared, key_of, never_released
 from faceage_bio.core.results.row import KEPT, columns_of, restore
 from faceage_bio.core.settings.settings_genes import Expression
-from faceage_bio.core.settings.settings_report import Release
+from faceage_bio.core.settings.settings_study import Release
 from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import cohort_of
 from faceage_bio.intake.observation import check_follow_up

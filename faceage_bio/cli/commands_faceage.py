@@ -292,7 +292,7 @@ def make_review_sheet(
     import pandas as pd
 
     from faceage_bio.core.tables import OWNER_ONLY, read_table, write_table, write_text
-    from faceage_bio.faces.faceage.review_sheet import Shown, add_to_keys, choose_photos, cut_face
+    from faceage_bio.faces.faceage.review import Shown, add_to_keys, choose_photos, cut_face
     from faceage_bio.report.single_pages import review_sheet
 
     check_of_each_cohort(photo_folder=photo_folder, photos=photos, face_ages=face_ages)

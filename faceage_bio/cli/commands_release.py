@@ -11,7 +11,7 @@ from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.config import check_config, load_config, with_values
 from faceage_bio.core.errors import PrivacyError, RunError
 from faceage_bio.core.settings.settings_acceleration import Acceleration
-from faceage_bio.core.settings.settings_report import Release
+from faceage_bio.core.settings.settings_study import Release
 
 app = Commands()
 site_app = Commands(no_args_is_help=True)

@@ -33,8 +33,17 @@ from faceage_bio.core.settings.settings_acceleration import Acceleration, Covari
 from faceage_bio.core.settings.settings_cohort import Cohort, Demo
 from faceage_bio.core.settings.settings_genes import Expression, Variants
 from faceage_bio.core.settings.settings_photos import FaceAge, Review, Rule
-from faceage_bio.core.settings.settings_report import Pooling, Release, Report, Results
-from faceage_bio.core.settings.settings_study import DISEASE, FACES, PlannedQuestion, Study, nearest
+from faceage_bio.core.settings.settings_study import (
+    DISEASE,
+    FACES,
+    PlannedQuestion,
+    Pooling,
+    Release,
+    Report,
+    Results,
+    Study,
+    nearest,
+)
 from faceage_bio.core.settings.settings_survival import Readers, Scores, Survival
 
 CohortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]

@@ -11,8 +11,7 @@ import pandas as pd
 
 from faceage_bio.report import plot
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.plot import GREY, INK, VERMILLION, VIOLET, of_cohorts
-from faceage_bio.report.svg import FONT, lighter
+from faceage_bio.report.plot import FONT, GREY, INK, VERMILLION, VIOLET, lighter, of_cohorts
 from faceage_bio.report.words import count, increase, p_value, with_ci
 
 RAW_AND_ADJUSTED = [("unadjusted", GREY), ("adjusted for age", VERMILLION)]

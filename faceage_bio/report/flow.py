@@ -14,7 +14,7 @@ from markupsafe import escape
 from faceage_bio.intake.cohort.ledger import MISSING
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
-from faceage_bio.report.svg import FONT
+from faceage_bio.report.plot import FONT
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import count
 

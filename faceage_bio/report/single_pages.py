@@ -14,7 +14,7 @@ from faceage_bio.analyses.planning.cohort_study import ASSUMPTION, CODE, COLUMNS
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.parse import to_numbers
 from faceage_bio.core.tables import read_text_table
-from faceage_bio.faces.faceage.review_sheet import DECISIONS, REASONS, Shown
+from faceage_bio.faces.faceage.review import DECISIONS, REASONS, Shown
 from faceage_bio.report import figures, plot
 from faceage_bio.report.flow import Box, picture
 from faceage_bio.report.pages import TEMPLATES, templates

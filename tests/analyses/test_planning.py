@@ -14,9 +14,11 @@ from faceage_bio.analyses.planning.cohort_study import (
     CohortPlan,
     Photos,
     group_difference,
+    score_statistics,
+    simulated_power,
+    survival_times,
     value_of,
 )
-from faceage_bio.analyses.planning.simulation import score_statistics, simulated_power, survival_times
 from faceage_bio.analyses.planning.two_arm_trial import TrialPlan
 from faceage_bio.core.errors import FaceAgeBioError, RunError
 from faceage_bio.report.single_pages import plan_page, read_plan

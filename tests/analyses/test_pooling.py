@@ -5,13 +5,12 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from faceage_bio.analyses.pooling.estimates import pool_rows
 from faceage_bio.analyses.pooling.headlines import headline_rows
-from faceage_bio.analyses.pooling.pooling_stage import pool_genes
+from faceage_bio.analyses.pooling.pooling_stage import pool_genes, pool_rows
 from faceage_bio.core.errors import CohortError, FaceAgeBioError
 from faceage_bio.core.results.reasons import in_words, reason
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.core.settings.settings_report import Pooling
+from faceage_bio.core.settings.settings_study import Pooling
 from faceage_bio.core.tables import read_table
 from faceage_bio.stats import meta_analysis as meta
 from tests.commands import output_of

@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import false_discovery_control
 
-from faceage_bio.analyses.readers.accuracy import group_mean
-from faceage_bio.analyses.readers.reader_study import WEIGHTED, Outcome
-from faceage_bio.analyses.readers.readers_stage import compare_readers, read_study
+from faceage_bio.analyses.readers.readers_stage import compare_readers, group_mean, read_study
+from faceage_bio.analyses.readers.readings import WEIGHTED, Outcome
 from faceage_bio.core.config import Cohort, Config, Readers, check_config
 from faceage_bio.core.errors import CohortError, ConfigError, FitError
 from faceage_bio.core.results.reasons import reason

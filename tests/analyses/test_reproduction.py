@@ -10,11 +10,11 @@ from io import StringIO
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.pooling.estimates import pool_rows
 from faceage_bio.analyses.pooling.headlines import headline_rows
+from faceage_bio.analyses.pooling.pooling_stage import pool_rows
 from faceage_bio.analyses.verification.headline_input import Headline, pools
 from faceage_bio.analyses.verification.reproduction import write_scripts
-from faceage_bio.core.settings.settings_report import Pooling
+from faceage_bio.core.settings.settings_study import Pooling
 from tests.headline_study import contrasts, cox, curves, genes, late, people
 
 pytestmark = pytest.mark.slow

@@ -9,7 +9,7 @@ import pytest
 from faceage_bio.analyses.acceleration.definitions import definition_hazards
 from faceage_bio.analyses.acceleration.photo_that_counts import one_per_subject
 from faceage_bio.analyses.acceleration.repeats import ageing_rates
-from faceage_bio.analyses.readers.reader_study import followed
+from faceage_bio.analyses.readers.readings import followed
 from faceage_bio.analyses.survival.follow_up import mark, prepare, read_people
 from faceage_bio.analyses.survival.gene_hazards import gene_survival
 from faceage_bio.core.errors import CohortError, FitError

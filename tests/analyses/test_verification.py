@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from lifelines.exceptions import ConvergenceError
 from scipy.stats import norm
 
-from faceage_bio.analyses.pooling.estimates import pool_rows
 from faceage_bio.analyses.pooling.headlines import headline_rows
+from faceage_bio.analyses.pooling.pooling_stage import pool_rows
 from faceage_bio.analyses.survival.curves import curves_by_group, part, summarise
 from faceage_bio.analyses.verification import compared, headline_input
 from faceage_bio.analyses.verification.headline_input import headline_of
 from faceage_bio.core.errors import FitError, RunError
 from faceage_bio.core.results.reasons import in_words
-from faceage_bio.core.settings.settings_report import Pooling
+from faceage_bio.core.settings.settings_study import Pooling
 from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.report.checks import CAUTION, NOT_RUN, OK, PROBLEM, independent_software
 from faceage_bio.report.tables_by_place import ReportTables

@@ -15,13 +15,17 @@ from faceage_bio.core.errors import CohortError, FitError, RunError
 from faceage_bio.demo.portraits import draw, imagine
 from faceage_bio.faces.faceage.photo_quality import ledger_of
 from faceage_bio.faces.faceage.review import (
+    REASONS,
+    Shown,
+    add_to_keys,
+    choose_photos,
+    cut_face,
     mark_reviewed,
     read_decisions,
     read_review,
     settle,
     summarise_review,
 )
-from faceage_bio.faces.faceage.review_sheet import REASONS, Shown, add_to_keys, choose_photos, cut_face
 from faceage_bio.report.single_pages import review_sheet
 from faceage_bio.report.words import REASONS as WORDS
 from faceage_bio.stats.measurement_error import cohens_kappa

@@ -30,8 +30,13 @@ from faceage_bio.faces.training.curation import (
     split_photos,
 )
 from faceage_bio.faces.training.faces import FaceStore, check_faces
-from faceage_bio.faces.training.labelled_photos import matlab_age, read_source
-from faceage_bio.faces.training.loading import EpochOrder, age_weights, read_side
+from faceage_bio.faces.training.labelled_photos import (
+    EpochOrder,
+    age_weights,
+    matlab_age,
+    read_side,
+    read_source,
+)
 from faceage_bio.faces.training.prepare import embed, prepare, similar_pairs
 from faceage_bio.faces.vision.detect import Detector
 from faceage_bio.faces.vision.face_input import crop_face

@@ -18,7 +18,13 @@ from faceage_bio.faces.training import evaluation
 from faceage_bio.faces.training.curation import check_unseen, keyed_hashes
 from faceage_bio.faces.training.evaluation import accuracies, accuracy_table, note_evaluation, person_weights
 from faceage_bio.faces.training.faces import FaceStore, keep_part
-from faceage_bio.faces.training.loading import EpochOrder, Faces, age_weights, augment, training_loader
+from faceage_bio.faces.training.labelled_photos import (
+    EpochOrder,
+    Faces,
+    age_weights,
+    augment,
+    training_loader,
+)
 from faceage_bio.faces.vision.face_input import FaceInput
 from faceage_bio.faces.vision.models import load_model
 from faceage_bio.faces.vision.transformer import build

@@ -16,7 +16,7 @@ import typer
 from faceage_bio.analyses.pooling.pooling_stage import pool_tables
 from faceage_bio.cli.commands_release import site_app
 from faceage_bio.core.errors import ConfigError, FaceAgeBioError, PrivacyError, RunError
-from faceage_bio.core.settings.settings_report import Pooling
+from faceage_bio.core.settings.settings_study import Pooling
 from faceage_bio.core.tables import read_table, write_table, zipped
 from faceage_bio.release.known import Known
 from faceage_bio.release.sites.site_bundle import (

@@ -26,10 +26,9 @@ from faceage_bio.report import (
     sections_readers,
 )
 from faceage_bio.report.figure_files import Figures, Page, Picture, copy_figures, write_figures
-from faceage_bio.report.plot import MOST_POINTS, Scale, dots, inner_ticks, text_width
+from faceage_bio.report.plot import MOST_POINTS, Scale, dots, inner_ticks, lighter, text_width
 from faceage_bio.report.provenance import Provenance
 from faceage_bio.report.sections_participants import face_age_figure
-from faceage_bio.report.svg import lighter
 from faceage_bio.report.tables_by_place import collect
 from tests.pages import page_of
 

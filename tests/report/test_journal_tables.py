@@ -19,7 +19,7 @@ from faceage_bio.core.records import read_record, record_of
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.settings.settings_cohort import Cohort
-from faceage_bio.core.settings.settings_report import Release
+from faceage_bio.core.settings.settings_study import Release
 from faceage_bio.core.tables import LEDGER_COLUMNS, read_text_table, write_table
 from faceage_bio.faces.faceage.photo_quality import count_photos
 from faceage_bio.release.bundle import MANIFEST, _not_of_tables, publish, released_config

@@ -6,15 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from faceage_bio.analyses.pooling.estimates import pool_rows
 from faceage_bio.analyses.pooling.headlines import headline_rows
+from faceage_bio.analyses.pooling.pooling_stage import pool_rows
 from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.subgroups import fit_one_stage
 from faceage_bio.core.columns import POOLED
 from faceage_bio.core.results.reasons import decode, reason
 from faceage_bio.core.results.row import result_rows
-from faceage_bio.core.settings.settings_report import Pooling
-from faceage_bio.core.settings.settings_study import Planned
+from faceage_bio.core.settings.settings_study import Planned, Pooling
 from faceage_bio.core.tables import write_table
 from faceage_bio.release.gate import findings_in
 from faceage_bio.release.known import Known

@@ -12,7 +12,7 @@ from scipy import stats
 from faceage_bio.analyses.survival.cox_models import Choices
 from faceage_bio.analyses.survival.subgroups import fit_one_stage
 from faceage_bio.core.errors import FitError
-from faceage_bio.core.settings.settings_report import Pooling
+from faceage_bio.core.settings.settings_study import Pooling
 from faceage_bio.stats import meta_analysis as ma
 
 FOLDER = Path(__file__).parents[1] / "golden" / "meta_analysis"

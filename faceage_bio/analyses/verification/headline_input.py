@@ -18,8 +18,8 @@ from faceage_bio.analyses.expression.inputs import read_inputs
 from faceage_bio.analyses.expression.quality import verdicts_of
 from faceage_bio.analyses.phenotype.comparison_frame import gather, make_frame
 from faceage_bio.analyses.phenotype.contrasts import RAW
-from faceage_bio.analyses.pooling.estimates import method_words
 from faceage_bio.analyses.pooling.headlines import on_scale
+from faceage_bio.analyses.pooling.pooling_stage import method_words
 from faceage_bio.analyses.survival.cox_models import Choices, ModelFrame, grouped, model_frame
 from faceage_bio.analyses.survival.curves import ALL, Grouping, each_group, part
 from faceage_bio.analyses.survival.follow_up import prepare

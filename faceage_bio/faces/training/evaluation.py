@@ -23,7 +23,7 @@ from faceage_bio.faces.faceage.photo import load_tools
 from faceage_bio.faces.faceage.predict import count_workers, predict_face_ages
 from faceage_bio.faces.faceage.store import content_of
 from faceage_bio.faces.training.curation import TEST, VALIDATION, keyed_hashes
-from faceage_bio.faces.training.loading import read_side
+from faceage_bio.faces.training.labelled_photos import read_side
 from faceage_bio.faces.training.prepare import PHOTOS, SPLIT
 from faceage_bio.faces.vision.models import CARD_FILE, read_card
 from faceage_bio.stats.minimum_sizes import RESAMPLED

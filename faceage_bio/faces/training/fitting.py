@@ -24,7 +24,7 @@ from faceage_bio.core.settings.settings_training import Fit, Training
 from faceage_bio.core.tables import read_json, read_table, write_json, write_table
 from faceage_bio.faces.training.curation import TRAIN, VALIDATION, keyed_hashes
 from faceage_bio.faces.training.faces import FaceStore, check_faces
-from faceage_bio.faces.training.loading import Faces, read_side, training_loader, validation_loader
+from faceage_bio.faces.training.labelled_photos import Faces, read_side, training_loader, validation_loader
 from faceage_bio.faces.training.networks import AgeNetwork, frozen_norms, make_network, write_model
 from faceage_bio.faces.training.prepare import DESCRIPTION, FLOW, PHOTOS, SPLIT
 from faceage_bio.faces.vision.face_input import FaceInput, input_of

@@ -5,7 +5,7 @@ from pathlib import Path
 from faceage_bio.core.config import Config, commented_yaml
 from faceage_bio.core.errors import RunError
 from faceage_bio.core.settings.settings_cohort import Cohort
-from faceage_bio.core.settings.settings_report import Report
+from faceage_bio.core.settings.settings_study import Report
 from faceage_bio.core.settings.settings_survival import Readers
 from faceage_bio.core.tables import write_text
 

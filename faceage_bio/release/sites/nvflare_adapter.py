@@ -20,7 +20,7 @@ from nvflare.job_config.api import FedJob
 
 from faceage_bio.core.errors import FaceAgeBioError, RunError
 from faceage_bio.core.settings.settings_acceleration import Acceleration
-from faceage_bio.core.settings.settings_report import Release
+from faceage_bio.core.settings.settings_study import Release
 from faceage_bio.core.tables import read_table, write_json, write_table
 from faceage_bio.release.pseudonyms import load_key
 from faceage_bio.release.sites.rounds import (

@@ -34,7 +34,7 @@ from faceage_bio.core.results.measures import MEASURES, MODEL
 from faceage_bio.core.results.result_tables import NEVER, TABLES, count_columns, key_of
 from faceage_bio.core.results.row import columns_of, is_result, number_columns
 from faceage_bio.core.settings.settings_cohort import Cohort
-from faceage_bio.core.settings.settings_report import Pooling, Release
+from faceage_bio.core.settings.settings_study import Pooling, Release
 from faceage_bio.core.tables import read_table, write_bytes, write_json, write_table
 from faceage_bio.core.user_files import check_zip
 from faceage_bio.release.bundle import (
