@@ -35,12 +35,14 @@ Pilot = Annotated[
 ]
 
 
-def _show(table, said: list[str], output: Path | None) -> None:
+def _show(table, output: Path | None) -> None:
+    from faceage_bio.analyses.planning.cohort_study import lines_of
     from faceage_bio.core.tables import write_table
 
+    said = lines_of(table)
     if output is not None:
         write_table(table, output)
-        said = [*said, f"{output}: the plan, for `faceage-bio plan report`"]
+        said.append(f"{output}: the plan, for `faceage-bio plan report`")
     print(*said, sep="\n")
 
 
@@ -93,7 +95,9 @@ def study(
     given = median_survival is not None or survival_table is not None
     survival = read_survival(median_survival, survival_table) if given else None
     times = {"accrual": accrual, "follow_up": follow_up, "drop_out": drop_out}
-    _show(*study_plan(plan, survival, **times, simulate=simulate), output)
+    _show(study_plan(plan, survival, **times, simulate=simulate), output)
+    if survival is None and event_share is None:
+        print("Give --event-share, --median-survival or --survival-table for the number of participants.")
 
 
 @plan_app.command("groups")
@@ -109,12 +113,9 @@ def groups(
 
     Example: faceage-bio plan groups --difference 2 --sd 8
     """
-    from faceage_bio.analyses.planning.cohort_study import group_difference, value_of
+    from faceage_bio.analyses.planning.cohort_study import group_difference
 
-    table = group_difference(difference, sd, power=power, alpha=alpha, allocation=allocation)
-    first, second = (value_of(table, f"participants, {one} group") for one in ("first", "second"))
-    n = f"{first:,.0f} and {second:,.0f} participants"
-    _show(table, [f"{difference:g} years, SD {sd:g}, power {power:g}: {n} (two-sided t-test)"], output)
+    _show(group_difference(difference, sd, power=power, alpha=alpha, allocation=allocation), output)
 
 
 @plan_app.command()
@@ -153,7 +154,7 @@ def genes(
 
     Example: faceage-bio plan genes --fold-change 1.5 --depth 20 --cv 0.4
     """
-    from faceage_bio.analyses.planning.cohort_study import check_hazard_ratio, check_shares, value_of
+    from faceage_bio.analyses.planning.cohort_study import check_hazard_ratio, check_shares
 
     check_hazard_ratio(fold_change, "--fold-change")
     check_shares(power=power, alpha=alpha)
@@ -167,17 +168,7 @@ def genes(
 
         counts = read_counts(pilot_counts).counts
         table = pilot_genes(counts, fold_change, sd, power=power, fdr=alpha, changed=changed)
-    n = value_of(table, "samples")
-    of = "" if pilot_counts is None else " to find so large a share of the changed genes"
-    said = f"Fold change {fold_change:g}, power {power:g}"
-    if sd is None and pilot_counts is None:
-        said += f": {n / 2:,.0f} samples in each of two groups"
-    elif n == float("inf"):
-        said += f": more than 500 samples{of}"
-    else:
-        spread = "two groups" if sd is None else f"SD {sd:g}"
-        said = f"Fold change {fold_change:g} per unit, {spread}, power {power:g}: {n:,.0f} samples{of}"
-    _show(table, [said], output)
+    _show(table, output)
 
 
 @plan_app.command()
@@ -196,8 +187,7 @@ def model(
     from faceage_bio.analyses.planning.cohort_study import prediction_model
 
     times = {"event_rate": event_rate, "mean_follow_up": mean_follow_up, "horizon": horizon}
-    table, sentence = prediction_model(r_squared, parameters, **times)
-    _show(table, [sentence], output)
+    _show(prediction_model(r_squared, parameters, **times), output)
 
 
 @plan_app.command()
@@ -224,7 +214,6 @@ def precision(
 
     Example: faceage-bio plan precision --pilot results/north/survival/follow_up.parquet --measure c-index --width 0.1
     """
-    from faceage_bio.analyses.planning.cohort_study import remarks_of
     from faceage_bio.analyses.planning.pilot_precision import precision_plan, usable_rows
     from faceage_bio.analyses.survival.follow_up import read_people
 
@@ -233,8 +222,7 @@ def precision(
     rows = usable_rows(read_people(pilot), ["face_age", *covariate], str(pilot))
     how = {"lower_end": above is not None, "per": per, "repeats": repeats, "seed": seed}
     target = width if above is None else above
-    table, sentence = precision_plan(rows, measure, covariate, target, **how)
-    _show(table, [sentence, *remarks_of(table)], output)
+    _show(precision_plan(rows, measure, covariate, target, **how), output)
 
 
 @plan_app.command()
@@ -296,7 +284,7 @@ def trial(
     of_pilot = None
     if pilot is not None:
         of_pilot = two_arm_trial.Pilot(read_people(pilot), str(pilot), base, repeats, threshold)
-    _show(*two_arm_trial.trial_plan(plan, r_squared, of_pilot, selection), output)
+    _show(two_arm_trial.trial_plan(plan, r_squared, of_pilot, selection), output)
 
 
 @plan_app.command("report")

@@ -10,7 +10,17 @@ import pandas as pd
 from markupsafe import Markup
 
 import faceage_bio
-from faceage_bio.analyses.planning.cohort_study import ASSUMPTION, CODE, COLUMNS, CURVE, RESULT, remarks_of
+from faceage_bio.analyses.planning.cohort_study import (
+    ANSWER,
+    ASSUMPTION,
+    CODE,
+    COLUMNS,
+    CURVE,
+    REMARK,
+    RESULT,
+    numbers,
+    texts,
+)
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.parse import to_numbers
 from faceage_bio.core.tables import read_text_table
@@ -82,27 +92,16 @@ def plan_page(plans: Sequence[pd.DataFrame], title: str) -> str:
 
 
 def _shown(table: pd.DataFrame) -> dict:
-    def said(part: str) -> list[tuple[str, str, str]]:
-        own = table[table["part"] == part]
-        return [(row.quantity, _number(row), row.unit or "") for row in own.itertuples()]
-
     curves = table[table["part"] == CURVE]
-    code = table.loc[table["part"] == CODE, "text"]
     return {
         "design": table["design"].iloc[0],
-        "assumptions": said(ASSUMPTION),
-        "results": said(RESULT),
-        "remarks": remarks_of(table),
+        "answer": texts(table, ANSWER),
+        "assumptions": numbers(table, ASSUMPTION),
+        "results": numbers(table, RESULT),
+        "remarks": texts(table, REMARK),
         "curves": [Markup(_curve(name, part)) for name, part in curves.groupby("quantity", sort=False)],
-        "code": code.iloc[0] if len(code) else "",
+        "code": texts(table, CODE),
     }
-
-
-def _number(row: object) -> str:
-    if math.isinf(row.value):
-        return "not reached"
-    whole = row.unit in ("events", "participants", "samples", "genes")
-    return f"{row.value:,.0f}" if whole else f"{row.value:,.4g}"
 
 
 def _curve(name: str, points: pd.DataFrame) -> str:

@@ -190,7 +190,10 @@ def test_commands_on_a_pilot_and_the_page_of_their_plans(tmp_path):
     assert "of the patients. Choose the threshold by reason, never by outcome" in said
     assert "run" not in said
     interval = f"precision --pilot {pilot} --repeats 50"
-    assert "participants with about" in output_of(f"plan {interval} --width 0.2 --output {precision}")
+    said = output_of(f"plan {interval} --width 0.2 --output {precision}")
+    assert re.match(
+        r"\d+ participants with about \d+ events give a 95% CI of width 0\.2 for the C-index", said
+    )
     said = output_of(f"plan {interval} --above 0.5")
     assert "lower end of the 95% CI is 0.5: in about half of such studies it is below" in said
     page = plan_page([read_plan(trial), read_plan(precision)], "Plan <1>")

@@ -178,7 +178,10 @@ def test_example_of_plan_study(tmp_path):
     said = output_of(
         f"plan study --hazard-ratio 1.15 --per 10 --sd 8 --power 0.8 --output {tmp_path}/plan.tsv"
     )
-    assert "628 events (Hsieh and Lavori 2000)" in said
+    assert "Give --event-share, --median-survival or --survival-table for the number of participants." in said
+    answer = "628 events give 80% power for a hazard ratio of 1.15 per 10 years at an SD of 8 years (type I error 0.05, two-sided)."
+    assert said.startswith(answer)
+    assert f"<strong>{answer}</strong>" in plan_page([read_plan(tmp_path / "plan.tsv")], "Plan")
     table = pd.read_csv(tmp_path / "plan.tsv", sep="\t")
     expected = {"power": 13, "detectable hazard ratio": 13}
     assert table[table.part == "curve"].quantity.value_counts().to_dict() == expected
@@ -189,7 +192,7 @@ def test_participants_from_the_curve_of_a_finished_study(tmp_path):
     (tmp_path / "curve.tsv").write_text("time\tsurvival\n0\t1\n1\t0.8\n2\t0.8\n3\t0.5\n")
     files = f"--survival-table {tmp_path}/curve.tsv --output {tmp_path}/plan.tsv"
     said = output_of(f"plan study --hazard-ratio 1.15 --sd 8 --follow-up 3 {files}")
-    assert "628 events, 1,256 participants" in said
+    assert "628 events among 1,256 participants give 80% power" in said
     assert "Survival was observed" not in said
 
 
@@ -205,8 +208,10 @@ def test_how_far_a_plan_goes_beyond_its_curve(command, tmp_path):
 
 
 def test_genes_and_prediction_models():
-    assert "21 samples in each" in output_of("plan genes --fold-change 1.5")
-    assert "SD 0.5, power 0.8: 14 samples" in output_of("plan genes --fold-change 2 --sd 0.5")
+    assert "42 samples, 21 in each of two groups, give 80% power" in output_of("plan genes --fold-change 1.5")
+    assert "14 samples give 80% power for a fold change of 2 per unit at an SD of 0.5" in output_of(
+        "plan genes --fold-change 2 --sd 0.5"
+    )
     model = "model --parameters 30 --event-rate 0.065 --mean-follow-up 2.07 --horizon 2"
     assert "5,143 participants with 692 deaths, 23.1 for each" in output_of(f"plan {model} --r-squared 0.051")
     with pytest.raises(RunError, match="--r-squared: R squared"):

@@ -25,7 +25,14 @@ from faceage_bio.stats.sample_size import (
     spearman_brown,
 )
 
-ASSUMPTION, RESULT, CURVE, REMARK, CODE = "assumption", "result", "curve", "remark", "R code"
+ANSWER, ASSUMPTION, RESULT, CURVE, REMARK, CODE = (
+    "answer",
+    "assumption",
+    "result",
+    "curve",
+    "remark",
+    "R code",
+)
 COLUMNS = ("design", "part", "quantity", "value", "unit", "at", "at_unit", "text")
 EVENTS_SHOWN = (25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000)  # of the curves
 MOST_IN_GROUP = 1e7  # participants, as far as the search in R goes
@@ -36,6 +43,7 @@ Said = tuple[str, float, str]  # quantity, value, unit
 
 def plan_table(
     design: str,
+    answer: str,
     assumptions: Iterable[Said],
     results: Iterable[Said],
     curves: Sequence[tuple[str, Iterable[tuple[float, float]], str]] = (),
@@ -47,6 +55,7 @@ def plan_table(
     Parameters
     ----------
     design : what is planned, such as "cohort study"
+    answer : the result in a sentence, which the terminal and the page begin with
     curves : (quantity, points as (at, value), what ``at`` counts)
     code : R, one line
     remarks : sentences on what the numbers mean
@@ -54,11 +63,12 @@ def plan_table(
     Returns
     -------
     DataFrame
-        design, part ("assumption", "result", "curve", "remark", "R code"), quantity, value, unit, at,
+        design, part ("answer", "assumption", "result", "curve", "remark", "R code"), quantity, value, unit, at,
         at_unit, text.
     """
     said = {ASSUMPTION: assumptions, RESULT: results}
-    rows = [
+    rows: list[dict] = [{"part": ANSWER, "quantity": "answer", "text": answer}]
+    rows += [
         {"part": part, "quantity": name, "value": value, "unit": unit}
         for part, numbers in said.items()
         for name, value, unit in numbers
@@ -137,9 +147,34 @@ def read_survival(median: float | None, curve: Path | None) -> PiecewiseSurvival
     return PiecewiseSurvival.through(points["time"], points["survival"], ends)
 
 
-def remarks_of(table: pd.DataFrame) -> list[str]:
-    """The remarks of a plan."""
-    return table.loc[table["part"].eq(REMARK), "text"].tolist()
+def texts(table: pd.DataFrame, part: str) -> list[str]:
+    """The sentences, or the code, of a plan."""
+    return table.loc[table["part"] == part, "text"].tolist()
+
+
+def numbers(table: pd.DataFrame, part: str) -> list[tuple[str, str, str]]:
+    """Assumptions or results of a plan as they are printed: quantity, value, unit."""
+    own = table[table["part"] == part]
+    return [(row.quantity, _printed(row.value, row.unit), row.unit or "") for row in own.itertuples()]
+
+
+def _printed(value: float, unit: str) -> str:
+    if np.isinf(value):
+        return "not reached"
+    return f"{value:,.0f}" if unit in ("events", "participants", "samples", "genes") else f"{value:,.4g}"
+
+
+def lines_of(table: pd.DataFrame) -> list[str]:
+    """A plan on a terminal: the answer, all results, remarks, and the same in R."""
+    results = [f"{quantity}: {value}" for quantity, value, _ in numbers(table, RESULT)]
+    code = [f"The same in R: {code}" for code in texts(table, CODE)]
+    return [*texts(table, ANSWER), *results, *texts(table, REMARK), *code]
+
+
+def finds(power: float, effect: str, alpha: float, sides: int = 2) -> str:
+    """What participants, events or samples are enough for."""
+    sided = "one" if sides == 1 else "two"
+    return f"give {100 * power:.4g}% power for {effect} (type I error {alpha:g}, {sided}-sided)."
 
 
 def value_of(table: pd.DataFrame, quantity: str) -> float:
@@ -287,7 +322,11 @@ class CohortPlan:
         ratio = [(n, design.detectable(n / factor, self.power)) for n in EVENTS_SHOWN]
         curves = [("power", power, "events"), ("detectable hazard ratio", ratio, "events")]
         assumptions = [*self._assumptions(), *observed]
-        return plan_table(self.name, assumptions, results, curves, self.r_code(), remarks)
+        n = " among ".join(f"{value:,} {unit}" for _, value, unit in results)
+        ratio, value, per = assumptions[0]
+        effect = f"a {ratio} of {value:g} {per} at an SD of {self.sd:g} years"
+        answer = f"{n} {finds(self.power, effect, self.alpha, self.sides)}"
+        return plan_table(self.name, answer, assumptions, results, curves, self.r_code(), remarks)
 
     @property
     def name(self) -> str:
@@ -333,8 +372,8 @@ def study_plan(
     follow_up: float,
     drop_out: float,
     simulate: int,
-) -> tuple[pd.DataFrame, list[str]]:
-    """Events and participants of a cohort study.
+) -> pd.DataFrame:
+    """Events and participants of a cohort study, as a plan.
 
     Parameters
     ----------
@@ -343,17 +382,13 @@ def study_plan(
     drop_out : share lost each year
     simulate : studies, in which the power is checked; 0 for none
 
-    Returns
-    -------
-    DataFrame, list of str
-        The plan, and what to say of it.
-
     Raises
     ------
     RunError
         An event share besides survival, no follow-up, or a simulation without survival.
     """
-    observed: tuple[list, ...] = ()
+    assumed: list[Said] = []
+    remarks: list[str] = []
     lost = drop_out_hazard(drop_out, 1)
     if survival is not None:
         if plan.event_share is not None:
@@ -365,40 +400,31 @@ def study_plan(
             raise RunError(
                 "--accrual 0 --follow-up 0: no participant is followed. Expected one of them above 0. Give both in years."
             )
-        plan = replace(plan, event_share=survival.event_share(accrual, follow_up, lost))
+        share = survival.event_share(accrual, follow_up, lost)
+        plan = replace(plan, event_share=share)
         when = (survival, accrual, follow_up)
-        observed = (observation(*when, lost), extrapolation(*when))
+        assumed, remarks = observation(*when, lost), extrapolation(*when)
+        if simulate:
+            found, error = simulated_power(
+                plan.log_hazard_ratio_per_sd,
+                survival,
+                ceil(plan.events() / share),
+                accrual=accrual,
+                follow_up=follow_up,
+                drop_out=lost,
+                alpha=plan.alpha,
+                sides=plan.sides,
+                modifier_share=plan.modifier_share,
+                repeats=simulate,
+            )
+            remarks.append(
+                f"Power in {simulate:,} simulated studies: {found:.3f} (Monte Carlo SE {error:.3f})."
+            )
     elif simulate:
         raise RunError(
             f"--simulate {simulate} needs survival. Expected --median-survival or --survival-table. Give one of them."
         )
-    table = plan.table(*observed)
-    needed = table[table["part"] == RESULT].set_index("quantity")["value"]
-    participants = f", {needed['participants']:,.0f} participants" if "participants" in needed else ""
-    n = f"{needed['events']:,.0f} events{participants}"
-    said = [
-        f"HR {plan.hazard_ratio:g} per {plan.per:g} years, power {plan.power:g}: {n} (Hsieh and Lavori 2000)."
-    ]
-    said += remarks_of(table)
-    if survival is not None and simulate:
-        found, error = simulated_power(
-            plan.log_hazard_ratio_per_sd,
-            survival,
-            int(needed["participants"]),
-            accrual=accrual,
-            follow_up=follow_up,
-            drop_out=lost,
-            alpha=plan.alpha,
-            sides=plan.sides,
-            modifier_share=plan.modifier_share,
-            repeats=simulate,
-        )
-        said.append(f"Power in {simulate:,} simulated studies: {found:.3f} (Monte Carlo SE {error:.3f})")
-    if not participants:
-        said.append(
-            "Give --event-share, --median-survival or --survival-table for the number of participants."
-        )
-    return table, said
+    return plan.table(assumed, remarks)
 
 
 def group_difference(
@@ -459,24 +485,21 @@ def group_difference(
         ("participants, second group", ceil(first * allocation), "participants"),
     ]
     curves = [("power", curve, "participants in the first group")]
-    return plan_table("two groups", assumptions, results, curves, code)
+    n = f"{ceil(first):,} and {ceil(first * allocation):,} participants"
+    answer = f"{n} {finds(power, f'a difference of {difference:g} years at an SD of {sd:g} years', alpha)}"
+    return plan_table("two groups", answer, assumptions, results, curves, code)
 
 
 def prediction_model(
     r_squared: float, parameters: int, *, event_rate: float, mean_follow_up: float, horizon: float
-) -> tuple[pd.DataFrame, str]:
-    """Participants for a prediction model of survival (Riley et al. 2020, `prediction_model_size`).
+) -> pd.DataFrame:
+    """Participants for a prediction model of survival (Riley et al. 2020, `prediction_model_size`), as a plan.
 
     Parameters
     ----------
     r_squared : Cox-Snell R squared expected
     event_rate : deaths per participant and year
     mean_follow_up, horizon : years
-
-    Returns
-    -------
-    tuple of (DataFrame, str)
-        The plan, and its result in a sentence.
     """
     if event_rate >= np.e:
         raise RunError(
@@ -512,8 +535,8 @@ def prediction_model(
     ]
     n = f"{found['participants']:,} participants with {found['events']:,} deaths"
     criteria = ", ".join(f"{name} {found[name]:,}" for name in ("shrinkage", "optimism", "overall risk"))
-    sentence = f"{n}, {per_parameter:.1f} for each of {parameters} parameters ({criteria})"
-    return plan_table("prediction model", assumptions, results, code=code), sentence
+    answer = f"{n}, {per_parameter:.1f} for each of {parameters} parameters, are enough for a prediction model ({criteria})."
+    return plan_table("prediction model", answer, assumptions, results, code=code)
 
 
 def check_hazard_ratio(value: float, option: str = "--hazard-ratio") -> None:

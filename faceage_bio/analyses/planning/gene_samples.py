@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as t_distribution
 
-from faceage_bio.analyses.planning.cohort_study import Said, plan_table
+from faceage_bio.analyses.planning.cohort_study import Said, finds, plan_table
 from faceage_bio.core.errors import RunError
 from faceage_bio.stats.minimum_sizes import SAMPLES_OF_PILOT
 from faceage_bio.stats.multiplicity import benjamini_hochberg
@@ -144,10 +144,12 @@ def one_gene(
         group = ceil(samples_per_group(fold_change, depth, cv, power=power, alpha=alpha))
         code = f"2 * ceiling(2 * {z} / log({fold_change:.10g})^2)"
         code += f"; RNASeqPower::rnapower(depth = {depth:.10g}, cv = {cv:.10g}, effect = {fold_change:.10g}, alpha = {alpha:g}, power = {power:.10g})"
-        return plan_table("one gene", assumptions, [("samples", 2 * group, "samples")], code=code)
+        answer = f"{2 * group:,} samples, {group:,} in each of two groups, {finds(power, f'a fold change of {fold_change:g}', alpha)}"
+        return plan_table("one gene", answer, assumptions, [("samples", 2 * group, "samples")], code=code)
     n = ceil(samples_for_exposure(fold_change, sd, depth, cv, power=power, alpha=alpha))
     code = f"ceiling({z} / (log({fold_change:.10g}) * {sd:.10g})^2)"
-    return plan_table("one gene", assumptions, [("samples", n, "samples")], code=code)
+    answer = f"{n:,} samples {finds(power, f'a fold change of {fold_change:g} per unit at an SD of {sd:g}', alpha)}"
+    return plan_table("one gene", answer, assumptions, [("samples", n, "samples")], code=code)
 
 
 def pilot_genes(
@@ -173,4 +175,7 @@ def pilot_genes(
     ]
     points = list(zip(found["n"], found["power"], strict=True))
     curves = [("share of the changed genes found", points, "samples")]
-    return plan_table("all genes of a pilot", assumptions, results, curves)
+    samples = f"More than {SIZES[-1]} samples are needed to" if n == float("inf") else f"{ceil(n):,} samples"
+    spread = "between two groups" if sd is None else f"per unit at an SD of {sd:g}"
+    answer = f"{samples} find {100 * power:.4g}% of the genes with a fold change of {fold_change:g} {spread}, at a false discovery rate of {fdr:g}."
+    return plan_table("all genes of a pilot", answer, assumptions, results, curves)

@@ -88,15 +88,10 @@ def precision_plan(
     per: float,
     repeats: int,
     seed: int,
-) -> tuple[pd.DataFrame, str]:
-    """Participants for a 95% CI whose width, or expected lower end (``lower_end``), is ``target``.
+) -> pd.DataFrame:
+    """A plan: participants for a 95% CI whose width, or expected lower end (``lower_end``), is ``target``.
 
     Other parameters as `interval_widths`.
-
-    Returns
-    -------
-    tuple of (DataFrame, str)
-        The plan, and its result in a sentence.
     """
     widths = interval_widths(rows, measure, columns, per=per, repeats=repeats, seed=seed)
     width, remarks = target, []
@@ -121,8 +116,10 @@ def precision_plan(
     results = [("participants", n, "participants"), ("events", round(n * events / len(rows)), "events")]
     curve = ("width of the 95% CI", list(zip(widths["n"], widths["width"], strict=True)), "participants")
     needed = f"{n:,} participants with about {n * events / len(rows):,.0f} events"
-    sentence = f"{name} with a 95% CI of width {width:.3g}: {needed} (pilot: {len(rows)} with {events:.0f})"
-    return plan_table("precision", assumptions, results, [curve], remarks=remarks), sentence
+    answer = (
+        f"{needed} give a 95% CI of width {width:.3g} for the {name} (pilot: {len(rows)} with {events:.0f})."
+    )
+    return plan_table("precision", answer, assumptions, results, [curve], remarks=remarks)
 
 
 def interval_widths(

@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.analyses.planning.cohort_study import (
-    RESULT,
     Said,
     check_hazard_ratio,
     check_shares,
     extrapolation,
+    finds,
     observation,
     plan_table,
-    remarks_of,
 )
 from faceage_bio.analyses.planning.pilot_precision import gain_rows, pilot_gain
 from faceage_bio.core.columns import AGE_ACCELERATION, EVENT, FOLLOWUP
@@ -96,7 +95,9 @@ class TrialPlan:
         around = [ceil(events * share) for share in (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2)]
         curves = [("power", [(one, trial.power(one)) for one in around], "events")]
         remarks = [*extrapolation(trial.control, trial.accrual, trial.follow_up), *remarks]
-        return plan_table("trial", assumptions, [*results, *more], curves, self.rpact_call(), remarks)
+        effect = f"a hazard ratio of {trial.hazard_ratio:g} of treatment v control"
+        answer = f"{ceil(events):,} events among {ceil(n):,} participants {finds(self.power, effect, trial.alpha, trial.sides)}"
+        return plan_table("trial", answer, assumptions, [*results, *more], curves, self.rpact_call(), remarks)
 
     def rpact_call(self) -> str:
         """R code with the same answer; group-sequential designs start from it (``design =``)."""
@@ -208,17 +209,12 @@ class Selection:
 
 def trial_plan(
     plan: TrialPlan, r_squared: float | None, pilot: Pilot | None, selection: Selection
-) -> tuple[pd.DataFrame, list[str]]:
-    """A trial, and what adjustment for face age, or selection by it, would save.
+) -> pd.DataFrame:
+    """A plan of a trial, and what adjustment for face age, or selection by it, would save.
 
     Parameters
     ----------
     r_squared : of a prognostic score and the martingale residuals, in place of the pilot's
-
-    Returns
-    -------
-    DataFrame, list of str
-        The plan, and what to say of it.
     """
     more: list[Said] = []
     remarks, gained, told, selected = [], r_squared, "", selection
@@ -253,9 +249,4 @@ def trial_plan(
         remarks.append(
             f"The result of a trial in selected patients does not apply to {1 - selected.share:.0%} of the patients. Choose the threshold by reason, never by outcome."
         )
-    table = plan.table(r_squared, more, remarks)
-    said = []
-    for row in table[table["part"] == RESULT].itertuples():
-        digits = ".0f" if row.unit in ("events", "participants") else ".3g"
-        said.append(f"{row.quantity}: {row.value:,{digits}}")
-    return table, [*said, *remarks_of(table), f"The same in R: {plan.rpact_call()}"]
+    return plan.table(r_squared, more, remarks)
