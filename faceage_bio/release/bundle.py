@@ -23,6 +23,7 @@ from faceage_bio.core.tables import (
     digest_of,
     read_table,
     sha256_of,
+    to_records,
     write_bytes,
     write_json,
     write_table,
@@ -89,7 +90,7 @@ def publish(
         bundle = building / "bundle"
         log = _write_tables(results, bundle, told)
         write_pages(bundle, told, cards)
-        made = {"data": fingerprints(results, key), "tables": log.to_dict("records")}
+        made = {"data": fingerprints(results, key), "tables": to_records(log)}
         write_json(provenance(told, cards, k) | made | {"files": _hashes(bundle)}, bundle / MANIFEST)
         findings = [*check_folder(bundle, known, k), *_not_of_tables(bundle, told, cards)]
         stop_if_any(findings, "nothing was published, because")

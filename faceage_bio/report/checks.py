@@ -12,6 +12,7 @@ import pandas as pd
 from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode, in_words
+from faceage_bio.core.tables import to_records
 from faceage_bio.report import words
 from faceage_bio.report.flow import box_of, cohort_flow
 from faceage_bio.report.places import VERIFICATION, not_run, place
@@ -484,7 +485,7 @@ def agreement(tables: ReportTables) -> list[dict]:
     found = tables.get("verification", "agreement")
     return [
         row | {"agrees": str(row["agrees"]) == "True", "note": in_words(row["reason"])}
-        for row in found.to_dict("records")
+        for row in to_records(found)
     ]
 
 
@@ -497,7 +498,7 @@ def verification_section(tables: ReportTables) -> dict:
         "rows": [row | {"told": _told(row["largest"])} for row in agreement(tables)],
         "differ": [
             row | {"ours": _digits(row["estimate"]), "theirs": _digits(row["other"]), "apart": _told(row["difference"])}
-            for row in rows.to_dict("records")
+            for row in to_records(rows)
         ],
         "n_differ": count(len(differ)),
     }  # fmt: skip

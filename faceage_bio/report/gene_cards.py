@@ -6,6 +6,7 @@ from faceage_bio.analyses.survival.gene_hazards import question_of
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION, AGE_GAP, MAIN_MODEL, SAMPLE_LEFT_OUT
 from faceage_bio.core.config import Config
 from faceage_bio.core.settings.settings_genes import Expression
+from faceage_bio.core.tables import to_records
 from faceage_bio.intake.rna.gene_sets import shipped_sets
 from faceage_bio.report import figures
 from faceage_bio.report.figure_files import Picture
@@ -51,7 +52,7 @@ def _part(table: pd.DataFrame, analysis: str, settings: Expression) -> dict:
     return {
         "analysis": analysis,
         "gene": gene,
-        "rows": own.assign(held=own.covariates.map(covariates)).to_dict("records"),
+        "rows": to_records(own.assign(held=own.covariates.map(covariates))),
         "figure": figures.forest(shown, "variant", [(gene, VERMILLION)], 0, title),
         "left_out": left_out_sentence(table, gene),
         "mediation": mediation_sentence(own, settings.mediator),

@@ -9,6 +9,7 @@ import pandas as pd
 
 from faceage_bio.core.config import Config
 from faceage_bio.core.settings.settings_study import ADDED, GENES, SURVIVAL
+from faceage_bio.core.tables import to_records
 from faceage_bio.report import table_rows as select
 from faceage_bio.report import words
 from faceage_bio.report.table_rows import Group, Key
@@ -172,7 +173,7 @@ def _numbers(parts: Sequence[pd.DataFrame]) -> Iterator[tuple[str, list[str]]]:
     ):
         cells = []
         for part in parts:
-            row = next(iter(part[part["measure"] == measure].to_dict("records")), None)
+            row = next(iter(to_records(part[part["measure"] == measure])), None)
             if row is None or pd.isna(row["estimate"]):
                 cells.append(NONE)
                 continue

@@ -12,6 +12,7 @@ from markupsafe import Markup
 import faceage_bio
 from faceage_bio.core.columns import column_words
 from faceage_bio.core.config import Config
+from faceage_bio.core.tables import to_records
 from faceage_bio.report import figures, sections_fairness, sections_photos, sections_readers, words
 from faceage_bio.report.checklists import checklists
 from faceage_bio.report.figure_files import Figures, Page, Picture
@@ -221,7 +222,7 @@ def _association_cohort(tables: ReportTables, name: str, config: Config) -> dict
         "name": name,
         "face_age_figure": face_age_figure(tables, [name], list(config.cohorts)),
         "points": bool(len(tables.get("acceleration", "acceleration"))),
-        "summary": tables.get("acceleration", "summary", name).to_dict("records"),
+        "summary": to_records(tables.get("acceleration", "summary", name)),
         **_agreement(tables, name),
         **definition_section(tables, name, config),
         **phenotype_section(tables, name, config),
@@ -253,10 +254,10 @@ def _agreement(tables: ReportTables, name: str) -> dict:
     drawn = bands.dropna(subset=["mean_age", "mean_difference"]) if len(bands) else bands
     figure = len(drawn) and len(rows) and rows.estimate.notna().any()
     return {
-        "agreement": rows.to_dict("records"),
+        "agreement": to_records(rows),
         "agreement_sentences": [
             words.agreement_sentence(of_model) for _, of_model in rows.groupby("term", sort=False)
         ],
         "agreement_figure": figures.agreement(drawn, rows) if figure else "",
-        "model_comparison": compared.to_dict("records"),
+        "model_comparison": to_records(compared),
     }

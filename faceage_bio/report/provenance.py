@@ -23,7 +23,7 @@ from faceage_bio.core.columns import COHORT, POOLED
 from faceage_bio.core.config import Config, fields_of
 from faceage_bio.core.records import FOLDER, file_of, read_record, version
 from faceage_bio.core.results.reasons import NOT_ESTIMATED
-from faceage_bio.core.tables import digest_of, sha256_of
+from faceage_bio.core.tables import digest_of, sha256_of, to_records
 from faceage_bio.report import words
 from faceage_bio.report.places import runs
 from faceage_bio.report.tables_by_place import ANALYSES, ReportTables, where
@@ -322,7 +322,7 @@ class Ran:
 
     def leading_methods(self) -> str:
         """The methods that give the estimates of the genes."""
-        rows = self.rows("expression/panel").to_dict("records")
+        rows = to_records(self.rows("expression/panel"))
         return " and ".join(dict.fromkeys(filter(None, map(leading_method, rows)))) or "models of counts"
 
     def families(self) -> list[tuple[str, str]]:
@@ -341,7 +341,7 @@ class Ran:
     def follow_up(self) -> list[dict]:
         """Of each cohort: median follow-up by reverse Kaplan-Meier."""
         rows = self.rows("survival/summary", measure="median follow-up", group="all")
-        return rows.drop_duplicates(COHORT).to_dict("records") if len(rows) else []
+        return to_records(rows.drop_duplicates(COHORT)) if len(rows) else []
 
     def held(self, table: str, **wanted: object) -> str:
         """What was adjusted for, in words."""

@@ -4,6 +4,7 @@ import pandas as pd
 
 from faceage_bio.core.config import Config
 from faceage_bio.core.errors import TableError
+from faceage_bio.core.tables import to_records
 from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, RAW_AND_ADJUSTED, coloured, reference_line, to_svg
@@ -96,9 +97,9 @@ def definition_section(tables: ReportTables, name: str, config: Config) -> dict:
         **_hazards(tables.get("acceleration", "definition_hazards", name), definitions, name),
         "validity": _validity(validity),
         "validity_figure": _validity_forest(validity),
-        "reliability": reliability.to_dict("records"),
+        "reliability": to_records(reliability),
         "reliability_figure": _reliability_forest(reliability),
-        "attenuation": attenuation.to_dict("records"),
+        "attenuation": to_records(attenuation),
         "attenuation_figure": _attenuation_figure(attenuation),
     }
 
@@ -111,8 +112,8 @@ def ageing_rate_section(tables: ReportTables, name: str) -> dict:
     shown = shown.assign(label=shown["model"], kind="face ageing rate")
     title = "Hazard ratio per 1 year of face age per year (log scale)"
     return {
-        "ageing_rate": table[table["measure"] != "hazard ratio"].to_dict("records"),
-        "ageing_rate_cox": cox.to_dict("records"),
+        "ageing_rate": to_records(table[table["measure"] != "hazard ratio"]),
+        "ageing_rate_cox": to_records(cox),
         "ageing_rate_figure": figures.forest(shown, "label", RATE_COLOURS, 1, title, logarithmic=True),
     }
 

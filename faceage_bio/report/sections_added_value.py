@@ -4,6 +4,7 @@ import pandas as pd
 
 from faceage_bio.core.columns import AGES_COMPARED, column_words
 from faceage_bio.core.config import Config
+from faceage_bio.core.tables import to_records
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
@@ -151,7 +152,7 @@ def _question(rows: pd.DataFrame, calibration: pd.DataFrame, decisions: pd.DataF
         "n": rows["n"].iloc[0],
         "n_events": rows["n_events"].iloc[0],
         "note": next(iter(rows.loc[rows.estimate.notna(), "note"]), ""),
-        "tests": rows[(rows.kind == "test") & rows.estimate.notna()].to_dict("records"),
+        "tests": to_records(rows[(rows.kind == "test") & rows.estimate.notna()]),
         "measures": _measures(rows[rows.kind != "test"], models),
         "calibrated": _calibrated(calibration, titles),
         "large_times": [time_words(time) for time in sorted(large.unique())],
@@ -164,8 +165,8 @@ def _calibrated(rows: pd.DataFrame, titles: list[str]) -> list[dict]:
     """One line per model: its slope, and observed over predicted risk at each time."""
     lines = []
     for title, (_, mine) in zip(titles, rows.groupby("model", sort=False), strict=False):
-        slope = mine[mine.kind == "slope"].to_dict("records")[0]
-        large = mine[mine.kind == "in the large"].sort_values("horizon").to_dict("records")
+        slope = to_records(mine[mine.kind == "slope"])[0]
+        large = to_records(mine[mine.kind == "in the large"].sort_values("horizon"))
         lines.append({"title": title, "slope": slope, "large": large})
     return lines
 

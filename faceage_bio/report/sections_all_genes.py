@@ -18,6 +18,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from faceage_bio.core.config import Config
+from faceage_bio.core.tables import to_records
 from faceage_bio.intake.rna.gene_ids import ensembl_of
 from faceage_bio.report import plot
 from faceage_bio.report.figure_files import Picture
@@ -268,7 +269,7 @@ def all_genes(
     x, p = (next(cell["at"] for cell in spec if cell["kind"] == kind) for kind in ("estimate", "p"))
     names = [column.title for column in columns]
     told = {"cells": spec, "x": x, "log": logarithmic, "p": p, "axis": axis, "names": names, "data": packed}
-    shown = rows.head(ROWS_SHOWN).to_dict("records")
+    shown = to_records(rows.head(ROWS_SHOWN))
     return {
         "svg": volcano(drawn, panel, axis, f"Volcano plot: {what}", raster=not page.released),
         "columns": columns,

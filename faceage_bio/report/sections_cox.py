@@ -4,6 +4,7 @@ import pandas as pd
 
 from faceage_bio.core.columns import AGES_COMPARED
 from faceage_bio.core.config import Config
+from faceage_bio.core.tables import to_records
 from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, forest, reference_line, to_svg
@@ -47,7 +48,7 @@ def sequential_models_section(tables: ReportTables, name: str, config: Config) -
     return {
         "sentence": words.hazard_sentence(cox) if len(models) else "",
         "ran": len(cox) > 0,
-        "cox": cox[~cox.exposure.isin(OF_OTHER_AGES)].to_dict("records"),
+        "cox": to_records(cox[~cox.exposure.isin(OF_OTHER_AGES)]),
         "tests": model_tests(cox),
         "sequential": sequential_rows(cox) if len(models) else [],
         "step_notes": notes,
@@ -85,7 +86,7 @@ def sequential_rows(cox: pd.DataFrame) -> list[dict]:
     for step, mine in own.groupby("step", sort=False):
         cells: dict = {"step": step_words(step)}
         for exposure, key in CELLS.items():
-            first, second, *_ = [*mine[mine.exposure == exposure].to_dict("records"), None, None]
+            first, second, *_ = [*to_records(mine[mine.exposure == exposure]), None, None]
             cells |= {key: first} | ({"sd": second} if exposure == "age_acceleration" else {})
         rows.append(cells | {"first": cells["face"] or mine.iloc[0].to_dict()})
     return rows
@@ -94,7 +95,7 @@ def sequential_rows(cox: pd.DataFrame) -> list[dict]:
 def model_tests(cox: pd.DataFrame) -> list[dict]:
     """One row per model: the tests of all its terms together."""
     tested = cox[cox.likelihood_ratio.notna() & ~cox.exposure.isin(OF_OTHER_AGES)]
-    return tested.drop_duplicates(["model", "step"]).to_dict("records")
+    return to_records(tested.drop_duplicates(["model", "step"]))
 
 
 def size_sentence(cox: pd.DataFrame) -> str:
@@ -269,7 +270,7 @@ def _proportional(tests: pd.DataFrame, curve: pd.DataFrame, remedies: pd.DataFra
     wanted = (curve["step"] + curve["term"]).isin(offending["step"] + offending["term"])
     shown = curve[(curve["term"] == "face_age") | wanted]
     return {
-        "ph": tests.to_dict("records"),
+        "ph": to_records(tests),
         "ph_sentence": sentence,
         "ph_figure": draw_over_time(shown) if len(shown) else "",
         "remedies": _remedies(remedies),
@@ -278,7 +279,7 @@ def _proportional(tests: pd.DataFrame, curve: pd.DataFrame, remedies: pd.DataFra
 
 def _remedies(remedies: pd.DataFrame) -> list[dict]:
     """Rows whose measure tells the stretch of follow-up, or the groups that are compared."""
-    rows = remedies.to_dict("records")
+    rows = to_records(remedies)
     for row in rows:
         compared = row["measure"] and row["remedy"] == "years lived"
         groups = f"{row['level']} vs {row['reference']}" if compared else ""
@@ -289,7 +290,7 @@ def _remedies(remedies: pd.DataFrame) -> list[dict]:
 def _curve(tests: pd.DataFrame, curve: pd.DataFrame, histogram: pd.DataFrame) -> dict:
     histogram = histogram[histogram["n"].notna()]
     figure = draw_curve(curve, histogram) if len(curve) and len(histogram) else ""
-    return {"curvature": tests.to_dict("records"), "curvature_figure": figure}
+    return {"curvature": to_records(tests), "curvature_figure": figure}
 
 
 def _sites(sites: pd.DataFrame) -> dict:
@@ -297,7 +298,7 @@ def _sites(sites: pd.DataFrame) -> dict:
     title = "Hazard ratio for death per {increase} in face age, adjusted for age (log scale)"
     figure = figures.forest(shown, "subgroup", [("face age", VERMILLION)], 1, title, logarithmic=True)
     return {
-        "sites": sites.to_dict("records"),
+        "sites": to_records(sites),
         "sites_figure": figure,
         "sites_by": next(map(str, sites["by"]), ""),
     }
@@ -307,12 +308,12 @@ def _sensitivity(rows: pd.DataFrame, imputed: pd.DataFrame) -> dict:
     classes = rows["exposure"] == "gap_class"
     choices = []
     for choice, mine in rows[~classes].groupby("people", sort=False):
-        cells = [{"held": held(row["adjustment"]), "row": row} for row in mine.to_dict("records")]
+        cells = [{"held": held(row["adjustment"]), "row": row} for row in to_records(mine)]
         choices.append({"people": choice, "cells": cells})
     return {
         "choices": choices,
         "choices_figure": draw_choices(rows[~classes]),
-        "gap_classes": rows[classes].to_dict("records"),
+        "gap_classes": to_records(rows[classes]),
         "imputed": _complete_and_imputed(imputed),
     }
 
@@ -334,7 +335,7 @@ def subgroup_section(tables: ReportTables, name: str, config: Config) -> dict:
     groups = (table["subgroup"] != "") | (table["modifier"] == "")
     drawn = table[groups & table["estimate"].notna()]
     drawn = drawn.assign(label=drawn["shown"], test=[_test(row) for row in drawn.itertuples()])
-    shown = table.assign(is_test=~groups).to_dict("records")
+    shown = to_records(table.assign(is_test=~groups))
     return {"subgroups": shown, "subgroup_figure": draw_subgroups(drawn)}
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import NOT_ESTIMATED, decode, encode, in_words
 from faceage_bio.core.settings.settings_survival import Survival
+from faceage_bio.core.tables import to_records
 from faceage_bio.report import plot
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.plot import WIDTH, of_groups
@@ -217,7 +218,7 @@ def competing_section(tables: ReportTables, name: str, config: Config) -> dict:
         parts.append(part | {"lines": _incidence_lines(mine, causes), "figure": figure})
     return none | {
         "competing": parts,
-        "competing_models": rows[rows["measure"].isin(HAZARD_RATIOS)].to_dict("records"),
+        "competing_models": to_records(rows[rows["measure"].isin(HAZARD_RATIOS)]),
         "competing_note": in_words(encode(shared)),
     }
 
@@ -229,7 +230,7 @@ def _groupings(
     for grouping in config.survival.curves:
         mine = rows[rows["grouping"] == grouping]
         if len(mine):
-            tests = mine[mine["group"] == ""].to_dict("records")
+            tests = to_records(mine[mine["group"] == ""])
             groups = [group for group in dict.fromkeys(mine["group"]) if group != ""]
             yield (
                 {
@@ -258,7 +259,7 @@ def _lines(rows: pd.DataFrame) -> list[dict]:
         first = next(iter(found.values()))
         lines.append({
             "group": group, "n": first["n"], "n_events": first["n_events"],
-            "at": mine[mine["measure"] == "survival"].to_dict("records"),
+            "at": to_records(mine[mine["measure"] == "survival"]),
             "followup": found.get("median follow-up"), "median": found.get("median survival"), "mean": found.get(RMST),
             "difference": found.get(f"difference of {RMST}"), "ratio": found.get(f"ratio of {RMST}"),
             "remark": _remark(found.get("median survival")),
@@ -283,7 +284,7 @@ def _incidence_lines(rows: pd.DataFrame, causes: list[str]) -> list[dict]:
     lines = []
     for group, mine in rows[rows["group"] != ""].groupby("group", sort=False):
         for cause in causes:
-            found = mine[mine["cause"] == cause].to_dict("records")
+            found = to_records(mine[mine["cause"] == cause])
             if found:
                 counts = {name: found[0][name] for name in ("n", "n_events")}
                 lines.append({"group": group, "cause": cause, "at": found} | counts)
@@ -334,5 +335,5 @@ def _risk_rows(at_risk: pd.DataFrame, grouping: str, order: list[str]) -> dict:
         return {"years": [], "rows": []}
     years = sorted(mine["years"].unique())
     by_group = dict(iter(mine.sort_values("years", kind="stable").groupby("group")))
-    rows = [(group, by_group[group].to_dict("records")) for group in order if group in by_group]
+    rows = [(group, to_records(by_group[group])) for group in order if group in by_group]
     return {"years": [f"{year:g}" for year in years], "rows": rows}

@@ -6,6 +6,7 @@ import pandas as pd
 from faceage_bio.core.columns import POOLED
 from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import SPARSE, decode, in_words
+from faceage_bio.core.tables import to_records
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import forest, reference_line, to_svg
@@ -140,7 +141,7 @@ def _block(cohort: str, population: str, rows: pd.DataFrame) -> dict:
 
 def _compared(rows: pd.DataFrame) -> list[dict]:
     """Differences with their measure in words."""
-    compared = rows.to_dict("records")
+    compared = to_records(rows)
     for row in compared:
         outcome = f" ({row['outcome']})" if row["measure"] == "difference of shares" else ""
         row["shown"] = row["measured"] + outcome
@@ -151,7 +152,7 @@ def _line(rows: pd.DataFrame, errors: dict[tuple[str, str], str], shares: dict[s
     """One line of the page's table: a group with all its measures."""
     found = {
         shares[row["outcome"]] if row["measure"] == SHARE else errors[row["measure"], row["adjustment"]]: row
-        for row in rows.to_dict("records")
+        for row in to_records(rows)
     }
     participants, photos = rows[rows["measure"] != SHARE], rows[rows["measure"] == SHARE]
     return {
@@ -195,7 +196,7 @@ def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
         )
     firm = differences[differences["estimate"].notna() & ~differences["sparse"]]
     known = firm[firm["within"] == ""]
-    for row in known[known["measure"] == "difference in mean error"].to_dict("records"):
+    for row in to_records(known[known["measure"] == "difference in mean error"]):
         said.append(
             f"{first_upper(row['factor'])}, {row['group']}: at the same age {signed(row['estimate'])} years{in_brackets(row, 1)}; "
             f"unadjusted {signed(row['raw_estimate'])} years{in_brackets(row, 1, 'raw_')}."

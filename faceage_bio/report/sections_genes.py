@@ -10,6 +10,7 @@ from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import SPARSE, decode, singular
 from faceage_bio.core.results.row import by_cell
 from faceage_bio.core.settings.settings_genes import SampleQuality
+from faceage_bio.core.tables import to_records
 from faceage_bio.intake.rna.gene_sets import panel_reasons
 from faceage_bio.report import figures, words
 from faceage_bio.report.figure_files import Picture
@@ -128,7 +129,7 @@ def why_these(config: Config) -> list[dict]:
         symbol: {key: value for key, value in reason if value}
         for symbol, reason in settings.panel_reasons.items()
     }
-    return panel_reasons(settings.panel, given).to_dict("records")
+    return to_records(panel_reasons(settings.panel, given))
 
 
 def _model(genes: pd.DataFrame) -> dict:
@@ -196,9 +197,7 @@ def _panel(analysis: str, panel: pd.DataFrame) -> dict:
         ),
         "family": f"families of {counted(n_tests, 'test')} each; " if n_tests else "",
         "n_tests": n_tests,
-        "tests": [row | _second(row) for row in tests.to_dict("records")]
-        if tests["estimate"].notna().any()
-        else [],
+        "tests": [row | _second(row) for row in to_records(tests)] if tests["estimate"].notna().any() else [],
     }
 
 
@@ -232,11 +231,11 @@ def _quality_part(summary: pd.DataFrame, components: pd.DataFrame, confounding: 
     batches = confounding[confounding.level != ""]
     return {
         "sentence": quality_sentence(summary),
-        "counted": summary[summary.measure == "samples"].to_dict("records"),
-        "measured": summary[summary.measure == "median"].to_dict("records"),
+        "counted": to_records(summary[summary.measure == "samples"]),
+        "measured": to_records(summary[summary.measure == "median"]),
         **_heat_map(components),
-        "batches": batches.to_dict("records"),
-        "against": confounding.drop(batches.index).to_dict("records"),
+        "batches": to_records(batches),
+        "against": to_records(confounding.drop(batches.index)),
         "inseparable": [
             str(one) for cell in confounding.reason for one in decode(cell) if one.code == INSEPARABLE
         ],
@@ -284,7 +283,7 @@ def gene_set_section(tables: ReportTables, name: str, config: Config) -> list[di
             {
                 "analysis": analysis,
                 "sentences": [set_sentence(rows) for _, rows in main.groupby("term", sort=False)],
-                "coverage": coverage.to_dict("records"),
+                "coverage": to_records(coverage),
                 "figure": forest_by_exposure(main, WITH_GAP, "Standard deviations of the score per {per}"),
                 "rows": together(
                     side_by_side(found, ["term", "method"]), "term", "method", of=("own", "gap", "age")
@@ -311,7 +310,7 @@ def side_by_side(found: pd.DataFrame, names: list[str]) -> list[dict]:
 def with_age(table: pd.DataFrame, column: str = "exposure") -> list[dict]:
     """Rows of age acceleration, each with that of chronological age."""
     ages = rows_by(table[table[column] == AGE], "term")
-    own = table[table[column] == AGE_ACCELERATION].to_dict("records")
+    own = to_records(table[table[column] == AGE_ACCELERATION])
     return [row | {"age": ages.get(row["term"])} for row in own]
 
 
@@ -344,7 +343,7 @@ def _survival_panel(panel: pd.DataFrame, headline: str) -> dict:
     forest = figures.forest(shown, "term", colours, 1, title, logarithmic=True, p=p_scientific, italic=True)
     return {
         "sentence": survival_sentence(panel, headline),
-        "panel": together(panel.to_dict("records"), "term"),
+        "panel": together(to_records(panel), "term"),
         "n_panel": len(panel),
         "forest": forest,
         "adjustment": held(panel.iloc[0]),

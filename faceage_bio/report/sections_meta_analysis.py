@@ -7,6 +7,7 @@ import pandas as pd
 from faceage_bio.core.columns import POOLED, column_words
 from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import decode, encode, in_words
+from faceage_bio.core.tables import to_records
 from faceage_bio.report import figures, words
 from faceage_bio.report import table_rows as select
 from faceage_bio.report.plot import GREY, VERMILLION
@@ -39,9 +40,9 @@ def meta_analysis_section(tables: ReportTables, config: Config, *, survival: boo
         "forests": [
             _forest(one) for one in select.headline_pools(tables, config) if one.survival is survival
         ],
-        "rows": [_told(row) for row in pooled[done].to_dict("records")],
+        "rows": [_told(row) for row in to_records(pooled[done])],
         "not_pooled": not_pooled(pooled[~done]),
-        "sensitivity": [_told(row) for row in primary.to_dict("records")],
+        "sensitivity": [_told(row) for row in to_records(primary)],
         "one_stage": _one_stage(tables.get("survival", "one_stage")) if survival else [],
         "genes": [] if survival else _genes(tables.get("meta_analysis", "genes")),
     }
@@ -131,4 +132,4 @@ def _one_stage(rows: pd.DataFrame) -> list[dict]:
 def _genes(genes: pd.DataFrame) -> Sequence[dict]:
     """The genes of age acceleration with the smallest pooled p."""
     own = genes[(genes["exposure"] == "age_acceleration") & genes["estimate"].notna()]
-    return own.head(MOST_GENES).to_dict("records")
+    return to_records(own.head(MOST_GENES))

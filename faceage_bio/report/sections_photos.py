@@ -7,6 +7,7 @@ import pandas as pd
 
 from faceage_bio.core.config import Config
 from faceage_bio.core.settings.settings_photos import FaceAge, Quality
+from faceage_bio.core.tables import to_records
 from faceage_bio.report import words
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import coloured, to_svg
@@ -296,7 +297,7 @@ def _speeds(rows: pd.DataFrame) -> list[dict]:
     """Photos per second of each cohort and device."""
     known = rows[rows["seconds"] > 0]
     speeds = known.assign(workers=known["workers"].astype(int), speed=known["photos"] / known["seconds"])
-    return speeds.to_dict("records")
+    return to_records(speeds)
 
 
 def _uncertainty(tables: ReportTables, names: list[str]) -> list[dict]:
@@ -305,7 +306,7 @@ def _uncertainty(tables: ReportTables, names: list[str]) -> list[dict]:
     for name in names:
         rows = tables.get("faceage", "summary", name)
         if len(rows):
-            found += rows[(rows["measure"] != "photos") & rows["estimate"].notna()].to_dict("records")
+            found += to_records(rows[(rows["measure"] != "photos") & rows["estimate"].notna()])
     return found
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from faceage_bio.core.config import Config
+from faceage_bio.core.tables import to_records
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, reference_line, to_svg
 from faceage_bio.report.plot import BETWEEN, GREY, INK, VERMILLION
@@ -87,17 +88,15 @@ def section(tables: ReportTables, config: Config) -> dict:
         "ran": True,
         "settings": settings,
         "conditions": conditions,
-        "cases": cases.to_dict("records"),
+        "cases": to_records(cases),
         "sentences": _sentences(areas, gains, conditions),
         "figure": draw_areas_by_condition(_areas(areas, conditions), conditions),
         "areas": by_status(areas[~single], KNOWN, WEIGHTED),
         "each_reader": by_status(areas[single], KNOWN, WEIGHTED, DEAD_ONLY),
         "gains": _gains(gains),
-        "other_gains": gains[~_main(gains) & (gains["condition"] != "all")].to_dict("records"),
-        "tests": gains[gains["condition"] == "all"].to_dict("records"),
-        "model": {
-            status: model[model["censoring"] == status].to_dict("records") for status in (KNOWN, WEIGHTED)
-        },
+        "other_gains": to_records(gains[~_main(gains) & (gains["condition"] != "all")]),
+        "tests": to_records(gains[gains["condition"] == "all"]),
+        "model": {status: to_records(model[model["censoring"] == status]) for status in (KNOWN, WEIGHTED)},
         "decisions": _lines(decisions, DECISIONS),
         "ages": _lines(ages, (*SHARES, *ERRORS)),
     }
@@ -130,7 +129,7 @@ def _gains(gains: pd.DataFrame) -> list[dict]:
     """The main contrasts, and the study's own test with each."""
     ranks = gains[(gains["measure"] == RANKS) & (gains["censoring"] == DEAD_ONLY)]
     legacy = rows_by(ranks, "term", "condition")
-    main = gains[_main(gains)].to_dict("records")
+    main = to_records(gains[_main(gains)])
     return [row | {"legacy": legacy.get((row["term"], row["condition"]))} for row in main]
 
 
@@ -138,7 +137,7 @@ def _lines(rows: pd.DataFrame, measures: tuple[str, ...]) -> dict[str, list[dict
     """Lines of one reader or group under one condition: groups and models, and apart from them single readers."""
     lines: dict[str, list[dict]] = {"groups": [], "readers": []}
     for (term, condition), mine in rows.groupby(["term", "condition"], sort=False):
-        found = {row["level"] or row["measure"]: row for row in mine.to_dict("records")}
+        found = {row["level"] or row["measure"]: row for row in to_records(mine)}
         line = {"term": term, "condition": condition, "cells": [found.get(name) for name in measures]}
         lines["readers" if mine["rater"].iloc[0] == "reader" else "groups"].append(line)
     return lines

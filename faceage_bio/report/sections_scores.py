@@ -7,6 +7,7 @@ import pandas as pd
 
 from faceage_bio.core.config import Config
 from faceage_bio.core.results.reasons import NOT_ESTIMATED
+from faceage_bio.core.tables import to_records
 from faceage_bio.report.figure_files import Picture
 from faceage_bio.report.figures import INNER, coloured, to_svg
 from faceage_bio.report.plot import BROWN, GREY, INK, VERMILLION
@@ -82,7 +83,7 @@ def _block(scored: pd.DataFrame, rows: pd.DataFrame) -> dict:
     cox = rows[rows["question"] == "cox"]
     return said | {
         "not_run": "",
-        "missing_versions": [(row["version"], row["note"]) for row in nothing.to_dict("records")],
+        "missing_versions": [(row["version"], row["note"]) for row in to_records(nothing)],
         "sentences": _sentences(scored, rows, moves),
         "groups": groups,
         "reference": next((f"vs group {one}" for one in cox["reference"] if one), ""),
@@ -90,10 +91,10 @@ def _block(scored: pd.DataFrame, rows: pd.DataFrame) -> dict:
         "moves": moves,
         "discrimination": _discrimination(rows),
         "method": next(iter(rows.loc[rows["question"] == "discrimination", "method"]), ""),
-        "continuous": cox[cox["version"].isin(CONTINUOUS)].to_dict("records"),
-        "tests": rows[rows["question"] == "likelihood ratio"].to_dict("records"),
-        "questions": scored[scored["question"] == "items"].to_dict("records"),
-        "without": scored[scored["question"] == "no score"].to_dict("records"),
+        "continuous": to_records(cox[cox["version"].isin(CONTINUOUS)]),
+        "tests": to_records(rows[rows["question"] == "likelihood ratio"]),
+        "questions": to_records(scored[scored["question"] == "items"]),
+        "without": to_records(scored[scored["question"] == "no score"]),
     }
 
 
@@ -108,7 +109,7 @@ def _move(rows: pd.DataFrame, version: str) -> dict:
         "groups": list(dict.fromkeys(moves["from_group"])),
         "matrix": _matrix(rows, version),
         "kinds": [points.loc[term].to_dict() for term in (GAINED, LOST, BOTH, NEITHER)],
-        "movers": moved.to_dict("records"),
+        "movers": to_records(moved),
     }
 
 
@@ -129,7 +130,7 @@ def _groups(rows: pd.DataFrame, versions: Sequence[str]) -> list[dict]:
     for version in versions:
         mine = rows[rows["version"] == version]
         ratios = mine[mine["question"] == "cox"].set_index("term")
-        for row in mine[mine["question"] == "groups"].to_dict("records"):
+        for row in to_records(mine[mine["question"] == "groups"]):
             ratio = ratios.loc[row["term"]].to_dict() if row["term"] in ratios.index else None
             lines.append({"group": row["term"], "version": version, "median": row, "ratio": ratio})
     order = list(dict.fromkeys(line["group"] for line in lines))
@@ -149,7 +150,7 @@ def _figure(groups: Sequence[dict], versions: list[str]) -> str:
 
 def _discrimination(rows: pd.DataFrame) -> list[dict]:
     """One line per measure and comparison: with age, with face age, and the paired difference."""
-    records = rows[rows["question"] == "discrimination"].to_dict("records")
+    records = to_records(rows[rows["question"] == "discrimination"])
     found = {(row["measure"], _time(row), row["term"]): row for row in records}
     measures = dict.fromkeys((row["measure"], _time(row)) for row in records if row["measure"] in (C, AUC))
     lines = []

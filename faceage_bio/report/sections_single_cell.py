@@ -4,6 +4,7 @@ import pandas as pd
 
 from faceage_bio.core.columns import AGE_ACCELERATION
 from faceage_bio.core.config import Config
+from faceage_bio.core.tables import to_records
 from faceage_bio.report import words
 from faceage_bio.report.sections_all_genes import FOUND
 from faceage_bio.report.sections_genes import TOGETHER, WITH_GAP, forest_by_exposure, side_by_side
@@ -63,7 +64,7 @@ def _cell_type(cell_type: str, panel: pd.DataFrame, genes: pd.DataFrame, headlin
         table[(table.question == f"expression in {cell_type}") & (table.exposure == AGE_ACCELERATION)]
         for table in (panel[panel.model == TOGETHER], genes[genes.p_value.notna()])
     )
-    first = own[own.term == headline].to_dict("records")
+    first = to_records(own[own.term == headline])
     return {
         "term": cell_type,
         "row": first[0] if first else None,

@@ -4,6 +4,7 @@ import pandas as pd
 
 from faceage_bio.core.columns import AGE, AGE_ACCELERATION
 from faceage_bio.core.config import Config
+from faceage_bio.core.tables import to_records
 from faceage_bio.report.plot import VERMILLION, VIOLET
 from faceage_bio.report.sections_all_genes import FOUND
 from faceage_bio.report.sections_genes import forest_by_exposure, with_age
@@ -36,7 +37,7 @@ def variant_section(tables: ReportTables, name: str, config: Config) -> dict | N
         "figure": figure,
         "rows": side_by_side(genes),
         "common": with_age(common, "outcome"),
-        "quality": quality.to_dict("records"),
+        "quality": to_records(quality),
         "per": per,
         "n_tests": int(own["n_tests"].max()) if own["n_tests"].notna().any() else 0,
         "adjustment": held(own.iloc[0]),

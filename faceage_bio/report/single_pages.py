@@ -23,7 +23,7 @@ from faceage_bio.analyses.planning.cohort_study import (
 )
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.parse import to_numbers
-from faceage_bio.core.tables import read_text_table
+from faceage_bio.core.tables import read_text_table, to_records
 from faceage_bio.faces.faceage.review import DECISIONS, REASONS, Shown
 from faceage_bio.report import figures, plot
 from faceage_bio.report.flow import Box, picture
@@ -161,9 +161,9 @@ def training_page(
     return _rendered(
         "training.html.j2",
         card=card,
-        flow=flow.to_dict("records"),
+        flow=to_records(flow),
         flow_figure=picture({"photo": chain}, title),
-        history=history.to_dict("records"),
+        history=to_records(history),
         accuracy=_said(accuracy),
         forests=forests,
         prognosis=_said(prognosis) if prognosis is not None else [],
@@ -174,4 +174,4 @@ def training_page(
 def _said(rows: pd.DataFrame) -> list[dict]:
     words = ["reference", "covariates", "per", "factor", "subgroup", "unit"]
     shown = rows.assign(**{name: rows[name].fillna("") for name in words if name in rows})
-    return [row | {"measured": measure_words(row), "note": row["reason"]} for row in shown.to_dict("records")]
+    return [row | {"measured": measure_words(row), "note": row["reason"]} for row in to_records(shown)]

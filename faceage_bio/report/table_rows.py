@@ -12,6 +12,7 @@ from faceage_bio.core.errors import TableError
 from faceage_bio.core.results.reasons import decode
 from faceage_bio.core.results.row import answers
 from faceage_bio.core.settings.settings_study import ADDED, GENES, SURVIVAL, Planned, planned
+from faceage_bio.core.tables import to_records
 from faceage_bio.report import words
 from faceage_bio.report.sections_participants import ALL, DIFFERENCES, LARGEST
 from faceage_bio.report.tables_by_place import ReportTables, rows_by, where
@@ -95,7 +96,7 @@ def pools(tables: ReportTables, source: str, **wanted: object) -> list[Pool]:
     heads = table[table["cohort"].eq(POOLED) & table["source"].eq(source) & table["estimate"].notna()]
     heads = where(heads, **wanted)
     members = {pool: rows for pool, rows in table[table["pool"].isin(heads["pool"])].groupby("pool")}
-    return [Pool(row, members[row["pool"]].iloc[1:].to_dict("records")) for row in heads.to_dict("records")]
+    return [Pool(row, to_records(members[row["pool"]].iloc[1:])) for row in to_records(heads)]
 
 
 def pooled_key(tables: ReportTables, source: str, **wanted: object) -> list[Key]:
@@ -213,7 +214,7 @@ def cox_models(tables: ReportTables, cohort: str) -> list[Model]:
     own = cox[cox["term"] == cox["exposure"]]
     own = own[(own["exposure"] != "age_acceleration") | (own["per"] == PER_SD)]
     return [
-        Model(name, words.per_words(rows.iloc[0]), _once(rows.to_dict("records")))
+        Model(name, words.per_words(rows.iloc[0]), _once(to_records(rows)))
         for name in EXPOSURES
         if len(rows := own[own["exposure"] == name])
     ]
@@ -298,8 +299,8 @@ def key_survival(tables: ReportTables, config: Config, plan: Planned) -> list[Ke
     found = pooled_key(tables, "survival/cox", exposure=plan.exposure, adjustment=plan.adjustment)
     for name in names_of(config):
         cox = tables.get("survival", "cox", name)
-        unadjusted = cox[answers(cox, "cox", plan._replace(adjustment="unadjusted"))].to_dict("records")
-        for row in cox[answers(cox, "cox", plan)].to_dict("records"):
+        unadjusted = to_records(cox[answers(cox, "cox", plan._replace(adjustment="unadjusted"))])
+        for row in to_records(cox[answers(cox, "cox", plan)]):
             found.append(Key(whom(name), row, unadjusted[0] if unadjusted else None))
     return found
 
@@ -313,7 +314,7 @@ def key_gene(tables: ReportTables, config: Config) -> list[Key]:
         panel = tables.get("expression", "panel", name)
         gaps = panel[(panel["model"] == GAP) & (panel["term"] == gene)]
         for genes in gene_panel(tables, name):
-            gap = gaps[gaps["question"] == genes.analysis].to_dict("records")
+            gap = to_records(gaps[gaps["question"] == genes.analysis])
             if gene in genes.acceleration:
                 label = ", ".join(filter(None, (whom(name), cells_of(genes.analysis))))
                 found.append(Key(label, genes.acceleration[gene], gap[0] if gap else None))
@@ -356,12 +357,12 @@ def key_added_value(tables: ReportTables, config: Config, plan: Planned) -> tupl
             continue
         rows = rows[rows["comparison"] == asked.iloc[0]]
         models = rows[rows["measure"] == "Harrell's C"]
-        change = rows[rows["measure"] == "difference of Harrell's C"].to_dict("records")
+        change = to_records(rows[rows["measure"] == "difference of Harrell's C"])
         test = rows[rows["kind"] == "test"]["p_value"]
         if len(models) == 2 and change:
             base = models["term"].iloc[0].replace(" + ", ", ")
             p = test.iloc[0] if len(test) else float("nan")
-            found.append(Key(whom(name), change[0] | {"p_value": p}, models.to_dict("records")[0]))
+            found.append(Key(whom(name), change[0] | {"p_value": p}, to_records(models)[0]))
             of_both = {"analysis": rows["comparison"].iloc[0], "measure": "difference of Harrell's C"}
     if found:
         found = [*pooled_key(tables, "survival/added_value", **of_both), *found]

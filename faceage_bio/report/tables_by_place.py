@@ -15,7 +15,7 @@ from faceage_bio.core.results.reasons import in_words
 from faceage_bio.core.results.result_tables import NUMBERS as NUMBER_KEYS
 from faceage_bio.core.results.result_tables import TABLES
 from faceage_bio.core.results.row import FIRST, LAST, NUMBERS, by_cell, columns_of, is_result
-from faceage_bio.core.tables import read_table, sha256_of
+from faceage_bio.core.tables import read_table, sha256_of, to_records
 from faceage_bio.report.words import covariates, measure_words, ranges
 
 ANALYSES = {
@@ -68,12 +68,12 @@ def _without_rows(place: str) -> pd.DataFrame:
 def rows_by(table: pd.DataFrame, *columns: str) -> dict:
     """Its rows by the value of a column, or by the values of several."""
     keys = table[columns[0]] if len(columns) == 1 else zip(*(table[name] for name in columns), strict=True)
-    return dict(zip(keys, table.to_dict("records"), strict=True))
+    return dict(zip(keys, to_records(table), strict=True))
 
 
 def first_of(table: pd.DataFrame, **wanted: object) -> dict | None:
     """The first row in which the named columns hold these values."""
-    return next(iter(where(table, **wanted).to_dict("records")), None)
+    return next(iter(to_records(where(table, **wanted))), None)
 
 
 def where(table: pd.DataFrame, **wanted: object) -> pd.DataFrame:
