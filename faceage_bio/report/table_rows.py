@@ -233,20 +233,19 @@ def paired(table: pd.DataFrame) -> list[dict]:
     TableError
         A row without the other: a page shows both or nothing.
     """
-    if not len(table):
-        return []
     keys = [key for key in ASSOCIATION if key in table]
-    pairs = []
-    for place, rows in table.groupby(keys, sort=False, dropna=False):
-        raw, adjusted = rows[rows["adjustment"] == "unadjusted"], rows[rows["adjustment"] != "unadjusted"]
+    found: dict[tuple[str, ...], tuple[list[dict], list[dict]]] = {}
+    for row in to_records(table):
+        both = found.setdefault(tuple(str(row[key]) for key in keys), ([], []))
+        both[row["adjustment"] != "unadjusted"].append(row)
+    for place, (raw, adjusted) in found.items():
         if len(raw) != 1 or len(adjusted) != 1:
-            what = ", ".join(str(part) for part in place if part == part and part != "")
+            what = ", ".join(part for part in place if part not in ("", "nan", "None"))
             raise TableError(
                 f"the result table needs one unadjusted and one age-adjusted row for each association, but '{what}' has {len(raw)} raw "
                 f"and {len(adjusted)} adjusted. Run the step that wrote it again; a page does not show one without the other."
             )
-        pairs.append({"raw": raw.iloc[0].to_dict(), "adjusted": adjusted.iloc[0].to_dict()})
-    return pairs
+    return [{"raw": raw, "adjusted": adjusted} for (raw,), (adjusted,) in found.values()]
 
 
 def comparisons(tables: ReportTables, cohort: str) -> list[dict]:
