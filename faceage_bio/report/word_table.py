@@ -11,7 +11,7 @@ from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
-from docx.table import Table, _Cell, _Row
+from docx.table import _Cell, _Row
 from docx.text.paragraph import Paragraph
 
 from faceage_bio.core.tables import zipped
@@ -37,18 +37,20 @@ def word_table(table: JournalTable, footer: str) -> bytes:
     stretch = min(1.25, (page[0] - 2 * MARGIN) / sum(widths))
     for column, width in zip(grid.columns, widths, strict=True):
         column.width = Cm(width * stretch)
-        for cell in column.cells:
+    lines = list(grid.rows)
+    for line in lines:
+        for cell, width in zip(line.cells, widths, strict=True):
             cell.width = Cm(width * stretch)
-    _fill_heads(grid, table)
-    for line, row in zip(grid.rows[heads:], table.rows, strict=True):
+    _fill_heads(lines[:heads], table)
+    for line, row in zip(lines[heads:], table.rows, strict=True):
         _fill_row(line, row)
-    for line in grid.rows:
+    for line in lines:
         line._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))
-    for line in grid.rows[:heads]:
+    for line in lines[:heads]:
         line._tr.get_or_add_trPr().append(OxmlElement("w:tblHeader"))
-    _rule(grid.rows[0].cells, "top", THICK)
-    _rule(grid.rows[heads - 1].cells, "bottom", THIN)
-    _rule(grid.rows[-1].cells, "bottom", THICK)
+    _rule(lines[0].cells, "top", THICK)
+    _rule(lines[heads - 1].cells, "bottom", THIN)
+    _rule(lines[-1].cells, "bottom", THICK)
     for note in table.notes:
         _write(document.add_paragraph(), (note,), size=SMALL)
     if footer:
@@ -85,11 +87,11 @@ def _empty(page: tuple[float, float]) -> Opened:
     return document
 
 
-def _fill_heads(grid: Table, table: JournalTable) -> None:
-    for place, head in enumerate(table.heads):
-        _fill(grid.rows[bool(table.spanners)].cells[place], head, place, bold=True)
+def _fill_heads(lines: Sequence[_Row], table: JournalTable) -> None:
+    for place, (cell, head) in enumerate(zip(lines[-1].cells, table.heads, strict=True)):
+        _fill(cell, head, place, bold=True)
     for label, first, n in table.spanners:
-        top = grid.rows[0].cells
+        top = lines[0].cells
         merged = top[first].merge(top[first + n - 1])
         _fill(merged, label, first, bold=True)
         _rule([merged], "bottom", THIN)
