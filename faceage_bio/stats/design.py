@@ -26,6 +26,22 @@ class Design:
     constant: list[str]
 
 
+def require_columns(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Refuse names that are no columns of the table.
+
+    Raises
+    ------
+    CohortError
+        Names all of them.
+    """
+    unknown = [name for name in columns if name not in table]
+    if unknown:
+        raise CohortError(
+            f"the analysis table has no column {', '.join(map(repr, unknown))}; it has {', '.join(map(str, table.columns))}. "
+            "Expected each of them. Correct the covariates in the config, or add the column to the clinical table."
+        )
+
+
 def build_design(
     table: pd.DataFrame, columns: Sequence[str], levels: Mapping[str, Sequence[str]] | None = None
 ) -> Design:
@@ -43,12 +59,7 @@ def build_design(
     CohortError
         The table lacks a column.
     """
-    unknown = [name for name in columns if name not in table]
-    if unknown:
-        raise CohortError(
-            f"the analysis table has no column {', '.join(map(repr, unknown))}; it has {', '.join(map(str, table.columns))}. "
-            "Expected each of them. Correct the covariates in the config, or add the column to the clinical table."
-        )
+    require_columns(table, columns)
     lacks = np.full(len(table), "", dtype=object)
     for name in reversed(columns):  # the first column that a row lacks is the one named
         lacks[table[name].isna().to_numpy()] = name

@@ -9,7 +9,7 @@ import pandas as pd
 from faceage_bio.analyses.age_residual import years_above
 from faceage_bio.core.columns import AGE, AGE_GAP, COHORT, FACE_AGE, LEVELS, POOLED, UNITS
 from faceage_bio.core.results.reasons import Reason, reason
-from faceage_bio.stats.design import build_design
+from faceage_bio.stats.design import build_design, require_columns
 from faceage_bio.stats.minimum_sizes import IN_GROUP
 
 BMI_CUTS = [-np.inf, 18.5, 25.0, 30.0, np.inf]  # World Health Organization, the lower end belongs to a class
@@ -135,17 +135,20 @@ def make_frame(
         The table lacks a column.
     """
     others = [name for name in dict.fromkeys(adjust_for) if name not in (exposure, SAME.get(exposure), AGE)]
-    build_design(table.head(0), [exposure, AGE, *others])  # an unknown column is told at once
-    known = table[table[AGE_GAP].notna()]
-    absent = [name for name in others if known[name].notna().sum() == 0]
+    require_columns(table, [exposure, AGE, *others])
+    known = table[AGE_GAP].notna()
+    absent = [name for name in others if not (known & table[name].notna()).any()]
     others = [name for name in others if name not in absent]
     remarks = [reason("without_missing", columns=name) for name in absent]
-    people = known.dropna(subset=[exposure, AGE, *others]).reset_index(drop=True)
+    complete = known & table[[exposure, AGE, *others]].notna().all(axis=1)
+    people = table[complete].reset_index(drop=True)
     words = [name for name in others if not pd.api.types.is_numeric_dtype(people[name])]
     if factor or not pd.api.types.is_numeric_dtype(people[exposure]):
         people[exposure] = as_words(people[exposure])
         words.insert(0, exposure)
-    first_levels = levels_in(known[exposure], exposure, people[exposure]) if exposure in words else ()
+    first_levels = (
+        levels_in(table.loc[known, exposure], exposure, people[exposure]) if exposure in words else ()
+    )
     while True:  # leaving one group out may leave another with one person
         small = {name: _small_levels(people[name]) for name in words}
         alone = pd.Series(False, index=people.index)

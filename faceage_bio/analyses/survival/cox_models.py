@@ -17,7 +17,7 @@ from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, numbers
-from faceage_bio.stats.design import build_design
+from faceage_bio.stats.design import build_design, require_columns
 from faceage_bio.stats.linear import NORMAL_975
 from faceage_bio.stats.minimum_sizes import CLUSTERS, check_events
 
@@ -173,7 +173,7 @@ def model_frame(usable: pd.DataFrame, columns: Sequence[str], choices: Choices) 
     held = [name for name in (*choices.strata, choices.cluster) if name]
     absent = [name for name in held if is_empty(name)]
     held = [name for name in held if name not in absent]
-    build_design(usable.head(0), held)  # a column that is not there is told
+    require_columns(usable, held)
     rows = usable[usable[held].notna().all(axis=1)]
     design = build_design(rows, kept, choices.levels)
     people = rows.loc[design.matrix.index]

@@ -28,7 +28,7 @@ from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.results.row import counted, result_rows, tested
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
-from faceage_bio.stats.design import MAX_LEVELS, build_design
+from faceage_bio.stats.design import MAX_LEVELS, require_columns
 from faceage_bio.stats.minimum_sizes import EVENTS_OF_SUBGROUP, FEWEST_EVENTS
 from faceage_bio.stats.multiplicity import benjamini_hochberg
 
@@ -61,7 +61,7 @@ def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) 
     others = [name for name in choices.steps if name not in (by, AGE)]
     steps = [(UNADJUSTED, []), ("+ age", [AGE])]
     steps += [("+ age, " + ", ".join(others), [AGE, *others])] if others else []
-    build_design(usable.head(0), [by])  # a column that is not there is told
+    require_columns(usable, [by])
     known = usable[usable[by].notna()]
     levels = ordered_levels(known, by, choices)
     rows: list[dict] = []
@@ -193,7 +193,7 @@ def subgroup_hazards(
     CohortError
         The table lacks a modifier.
     """
-    build_design(usable.head(0), modifiers)  # a column that is not there is told
+    require_columns(usable, modifiers)
     rows: list[dict] = []
     for step, held in main_steps(choices):
         columns = [AGE_ACCELERATION, *held]
