@@ -43,6 +43,7 @@ Request = Annotated[Path, typer.Argument(help="The coordinator's request (.json)
 
 def _known(results: list[Path], tables: list[Path], config):
     """Who must not be found: participants of the results, of the config's tables and of further ones."""
+    from faceage_bio.core.settings.settings_cohort import TABLES, SheetForm, form_of
     from faceage_bio.release.known import Known, known_of_inputs, known_of_results
 
     known = Known()
@@ -53,11 +54,17 @@ def _known(results: list[Path], tables: list[Path], config):
             )
         known |= known_of_results(folder)
     named: list = []
+    forms = {}
     if config is not None:
         named = [value for cohort in config.cohorts.values() for value in cohort.model_dump().values()]
         named += [config.readers.readings, config.readers.cases]
+        every = ((cohort, table) for cohort in config.cohorts.values() for table in TABLES)
+        forms = {getattr(cohort, table): form_of(cohort, table) for cohort, table in every}
+        for table in ("readings", "cases"):
+            forms[getattr(config.readers, table)] = config.readers.tables.get(table, SheetForm())
     files = (Path(one) for one in named if one and isinstance(one, str | Path))
-    return known | known_of_inputs([*tables, *(path for path in files if path.exists())])
+    given = {Path(file): form for file, form in forms.items() if file}
+    return known | known_of_inputs([*tables, *(path for path in files if path.exists())], given)
 
 
 def _settings(configfile: Path | None, rounding: int | None):
@@ -102,10 +109,15 @@ def check_privacy(
 
     Example: faceage-bio check-privacy results/share --results results
     """
+    from faceage_bio.core.tables import read_json
     from faceage_bio.release.gate import check_folder, stop_if_any
+    from faceage_bio.release.known import vocabulary
 
     config, k = _settings(configfile, rounding)
     known = _known(results, table, config)
+    if known.vocabulary:
+        cards = [read_json(path) for folder in results for path in folder.glob("*/faceage/model_card.json")]
+        known |= vocabulary(config and config.model_dump(), cards)
     stop_if_any(check_folder(folder, known, k), f"{folder}:")
     print(f"{folder}: nothing found; looked for {known.words}")
 

@@ -81,6 +81,13 @@ def test_pages_are_rendered_from_released_tables(finished, published, tmp_path):
         assert bundle.read("survival.html").decode() == page
 
 
+def test_the_gate_finds_nothing_in_what_was_published(finished, published, tmp_path):
+    people = tmp_path / "people.tsv"
+    data_of().assign(subject_id="N0912").to_csv(people, sep="\t")
+    asked = f"check-privacy {published[0]} --results {finished} --table {people}"
+    assert "nothing found; looked for 1 identifiers" in output_of(asked)
+
+
 def test_n_of_a_cohort_is_the_same_everywhere_in_a_release(tmp_path):
     # tertiles, sites and age groups of 130 participants: rounded parts do not add up to the rounded whole
     results = tmp_path / "results"

@@ -233,3 +233,26 @@ def test_the_command_ends_with_status_2(tmp_path, capsys):
     done = invoked(f"check-privacy {folder} --table {clinical}")
     assert done.exit_code == 0
     assert "nothing found; looked for 1 identifiers" in done.output
+
+
+@pytest.mark.parametrize("name", ["clinic.xlsx", "clinic.csv.gz", "sep.csv"])
+def test_own_tables_are_read_as_the_config_declares_them(tmp_path, name):
+    people = pd.DataFrame({"Fall": ["A1017", "B2028"], "geboren": ["03.04.1950", "13.05.1961"]})
+    if name == "clinic.xlsx":
+        with pd.ExcelWriter(tmp_path / name) as book:
+            people.to_excel(book, sheet_name="Baseline", index=False)
+            people.to_excel(book, sheet_name="old", index=False)
+    elif name == "sep.csv":
+        (tmp_path / name).write_text("sep=;\n" + people.to_csv(sep=";", index=False))
+    else:
+        people.to_csv(tmp_path / name, index=False)
+    sheet = ", sheet: Baseline" if name == "clinic.xlsx" else ""
+    columns = f"{{clinical: {{columns: {{subject_id: Fall, birth_date: geboren}}, date_format: DD.MM.YYYY{sheet}}}}}"
+    config = tmp_path / "config.yaml"
+    config.write_text(f"cohorts: {{c: {{face_ages: ages.tsv, clinical: {name}, tables: {columns}}}}}\n")
+    (tmp_path / "ages.tsv").write_text("subject_id\tface_age\nA1017\t60\n")
+    folder = tmp_path / "share"
+    for leak, kind in {"B-2028": "identifier", "1961-05-13": "date"}.items():
+        kinds(folder, {"a.html": PAGE.format(f"<p>{leak}</p>")})
+        with pytest.raises(PrivacyError, match=f"a.html, line 1: {kind}"):
+            invoked(f"check-privacy {folder} --configfile {config}", raises=True)
