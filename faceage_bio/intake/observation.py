@@ -74,7 +74,14 @@ def check_follow_up(
     advice = (
         "Follow-up is given, but not whether the participant died. Expected 1 (died) or 0. Write one of them."
     )
-    problems.where(source, no_value.rename(EVENT), years.notna() & ~typed.get(EVENT, nothing), advice)
+    if EVENT in typed:
+        problems.where(source, no_value.rename(EVENT), years.notna() & ~typed[EVENT], advice)
+    elif years.notna().any():
+        problems.other(
+            f"{source}: follow-up is given, but no column '{EVENT}' says who died; found {', '.join(typed)}. Expected 1 (died) or 0 (alive when "
+            "last seen). Add it.",
+            declare=f", or declare yours in the config, such as columns: {{{EVENT}: vital_status}}",
+        )
     advice = (
         "Observation starts at or after its end. Expected entry before exit. Correct one of them, or leave the entry empty if "
         "observation started at the photo."

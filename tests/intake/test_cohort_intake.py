@@ -76,6 +76,9 @@ def test_a_good_study_is_read(study):
         clinical | 2021-01-01,1 | 01/02/2021,1 | 'followup_date': .*Expected a date. Write it as YYYY-MM-DD
         clinical | 2021-01-01,1 | 2021-02-30,1 | 'followup_date': .*2021-02-30
         clinical | 1950-01-01 | 2020-02-01 | 'birth_date': .*The birth lies after the photo
+        clinical | 1950-01-01 | 1850-01-01 | 'birth_date': 1 row.s., line 2: '1850-01-01'. The age at the photo would be 0, or above 120 years. Expected a day of
+        clinical | 1950-01-01 | 2020-01-01 | 'birth_date': 1 row.s., line 2: '2020-01-01'. The age at the photo would be 0, or above 120
+        clinical | ,event | ,Event | no column 'event' says who died; found subject_id, .*Event, grade. Expected 1 .* or 0 .*Add it, or declare yours
         clinical | 2021-01-01,1 | 2021-01-01, | 'event': 1 row.*not whether the participant died
         clinical | 2021-01-01,1 | ,1 | 'followup_years': 1 row.*The participant died, but the time is missing, and excluding a death would mislead. Expected when. Give
         clinical | 2021-01-01,1 | 2021-01-01,maybe | 'event': .*Expected 1 .died. or 0 .alive when last seen.\. Write one
