@@ -25,7 +25,8 @@ COMMA = re.compile(r"[+-]?\d+,\d+")
 MISSING = {
     "", "na", "n/a", "n.a.", "nan", "<na>", "null", "none", ".", "-", "--", "'--", "?", "#n/a", "#na", "unknown", "[unknown]", "missing",
     "not available", "[not available]", "not applicable", "[not applicable]", "not evaluated", "[not evaluated]", "not reported",
-    "not allowed to collect", "not known", "not done", "[discrepancy]",
+    "not allowed to collect", "not known", "not done", "[discrepancy]", "unk", "unk.", "n.k.", "n.d.", "k.a.", "k. a.", "keine angabe",
+    "unbekannt", "nicht bekannt", "inconnu", "non connu",
 }  # fmt: skip
 WORDS = {
     "sex": {
@@ -147,6 +148,8 @@ def numbers(cells: pd.Series, column: str, file: str, problems: Problems, decima
     values = to_numbers(cells.where(~missing, None), decimal)
     for line in cells.index[(values.isna() & ~missing) | values.abs().eq(float("inf"))]:
         advice, declare = "Expected a number. Write a plain number such as 57.4, without a unit.", ""
+        if not re.search(r"\d", cells[line]):
+            declare = f", or declare in the config what stands for values that are not known, such as missing: [{cells[line]}]"
         if decimal == "," and "." in cells[line]:
             advice = "Expected a number with a decimal comma, as this table has. Write it so, without dots."
             declare = ", or declare `decimal` in the config"

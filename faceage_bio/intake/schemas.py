@@ -3,6 +3,7 @@
 Read are text tables and workbooks; parquet is written by our own steps, and is not checked again.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,10 @@ CODES = {
     99.0, 999.0, 7777.0, 8888.0, 9998.0, 9999.0, 77777.0, 88888.0, 99999.0,
 }  # fmt: skip
 FAR = 2.0  # times the largest of the other values
+DECLARE_CODE = ", or declare the code in the config, such as missing: [999]"
+# a number that somebody wrote with a unit, a mark of thousands or of a limit of detection; a range is none
+MEASURED = re.compile(r"[<>≤≥~]?\s*[+-]?\d+([.,' ]\d+)*(%|\s+[^\d\s].*)?")
+LEAST_MEASURED = 10  # different values; fewer may be codes of groups
 TRUTH = {"True": True, "False": False}
 
 # kinds; a moment is a date with the time of day where it is known
@@ -183,8 +188,8 @@ def read_user_table(
     for name in table:
         if kinds[name] == LEVELS:
             check_spelling(table[name], file, problems)
-        elif kinds[name] is None:
-            _check_codes(table[name], cells[name], file, problems)
+        elif kinds[name] in (NUMBER, None) and name != "pack_years":  # of which 99 may be measured
+            _check_codes(values[name], cells[name], file, problems)
     return UserTable(table, cells, said)
 
 
@@ -295,9 +300,12 @@ def _validate(
     try:
         schema.validate(table, lazy=True)
     except pa.errors.SchemaErrors as errors:
-        for failure in errors.failure_cases.itertuples():
+        for failure in errors.failure_cases.sort_values("index", kind="stable").itertuples():
             line, column = int(failure.index), str(failure.column)
-            problems.cell(file, line, column, cells.at[line, column] or None, str(failure.check))
+            declare = DECLARE_CODE if table.at[line, column] in CODES else ""
+            problems.cell(
+                file, line, column, cells.at[line, column] or None, str(failure.check), declare=declare
+            )
 
 
 def check_spelling(values: pd.Series, file: str, problems: Problems) -> None:
@@ -311,15 +319,31 @@ def check_spelling(values: pd.Series, file: str, problems: Problems) -> None:
     for _, spelt in known.groupby(folded):
         if spelt.nunique() > 1:
             counts = spelt.value_counts()
-            told = [
-                f"{name!r} ({n} row(s), such as line {spelt.index[spelt == name][0]})"
-                for name, n in counts.items()
-            ]
+            first = {
+                name: f", such as line {line}" if values.index.name == "line" else ""
+                for name, line in zip(spelt[::-1], spelt.index[::-1], strict=True)
+            }
+            told = [f"{name!r} ({n} row(s){first[name]})" for name, n in counts.items()]
             problems.other(
                 f"{file}: column '{values.name}': {examples(told)} differ in capitals or blanks alone, and would be groups of their own. Expected one "
                 "spelling of each. Correct it.",
                 declare=f", or declare it in the config: codings: {{{values.name}: {{{counts.index[-1]}: {counts.index[0]}}}}}",
             )
+
+
+def check_measured(values: pd.Series, file: str, problems: Problems) -> None:
+    """Add a column of measured values in which some are no plain numbers, so that each value would be a group."""
+    known = values[values.map(lambda value: isinstance(value, str)).astype(bool)].astype(object)
+    measured = known.map(lambda cell: MEASURED.fullmatch(cell) is not None).astype(bool)
+    if known[measured].nunique() < LEAST_MEASURED or measured.mean() <= 0.5:
+        return
+    others = known[~(parse.to_numbers(known).notna() | parse.to_numbers(known, ",").notna())]
+    told = [f"{name!r} ({n} row(s))" for name, n in others.value_counts().items()]
+    problems.other(
+        f"{file}: column '{values.name}': {len(known) - len(others)} of {len(known)} values are numbers, others are not: {examples(told)}. Expected "
+        "numbers alone, since each value would be a group of its own otherwise. Write plain numbers, and leave cells empty that are not known.",
+        declare=", or declare what stands in them, such as missing: [refused]",
+    )
 
 
 def component_names(ancestry: pd.DataFrame) -> list[str]:
@@ -342,7 +366,7 @@ def check_components(ancestry: pd.DataFrame, file: str, problems: Problems) -> N
 
 
 def _check_codes(values: pd.Series, cells: pd.Series, file: str, problems: Problems) -> None:
-    """Add codes such as 999 for what is not known in a column whose range we do not know."""
+    """Add codes such as 999 for what is not known, also where they lie within the range of a column (a BMI of 99)."""
     if not pd.api.types.is_numeric_dtype(values):
         return
     numbers = values.astype("float64")
@@ -356,5 +380,5 @@ def _check_codes(values: pd.Series, cells: pd.Series, file: str, problems: Probl
         "It lies far from all other values and is a usual code for an unknown one. Expected a measured value. Leave the cell empty, "
         "correct it."
     )
-    declare = ", or declare the code in the config, such as missing: [999]"
-    problems.where(file, cells, coded & far, advice, declare=declare)
+    told = cells.index.map(lambda line: (file, cells.name, line) in problems.marked)
+    problems.where(file, cells, coded & far & ~told, advice, declare=DECLARE_CODE)

@@ -89,6 +89,27 @@ def test_a_name_that_nothing_has_is_told_with_the_nearest(checked, cohort, secti
     assert message in problems
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([*map(str, range(11, 22)), "refused"], "11 of 12 values are numbers, others are not: 'refused' (1 row(s)). Expected numbers alone"),
+        ([f"{value}.5 mg/l" for value in range(12)], "0 of 12 values are numbers, others are not: '0.5 mg/l' (1 row(s)); '1.5 mg/l'"),
+        ([*(f"{value},5" for value in range(11)), "<0,5"], "11 of 12 values are numbers, others are not: '<0,5' (1 row(s))."),
+        ([*(f"{value}.234,5" for value in range(11)), "900,5"], "1 of 12 values are numbers, others are not: '0.234,5' (1 row(s))"),
+        (["A", *"BCBCBCBCBC", "a"], "clinical.tsv: column 'crp': 'A' (1 row(s)); 'a' (1 row(s)) differ in capitals"),
+        ([*"1212121212", "unk.", "3"], ""),
+        ([f"{value}-{value + 4}" for value in range(20, 80, 5)], ""),
+        ([f"C{value}.1" for value in range(12)], ""),
+        ([f"{value}B" for value in range(12)], ""),
+    ],
+)  # fmt: skip
+def test_a_column_of_ones_own_holds_numbers_or_groups(checked, values, message):
+    rows = [f"a{place}\t{60 + place}\t{value}\n" for place, value in enumerate(values, 1)]
+    clinical = "".join(["subject_id\tchronological_age\tcrp\n", *rows])
+    problems, _ = checked(clinical=clinical, phenotype={"exposures": ["crp"]})
+    assert message in problems if message else not problems
+
+
 def test_names_of_settings_may_be_those_that_we_make_or_that_a_study_happens_not_to_have(checked):
     problems, _ = checked(
         survival={"modifiers": ["age_band", "race"], "covariates": ["sex", "smoking", "ecog"]}

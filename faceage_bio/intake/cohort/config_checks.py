@@ -21,7 +21,14 @@ from faceage_bio.intake.cohort.samples import TISSUE, check_one_tissue, is_of_ti
 from faceage_bio.intake.observation import is_followed
 from faceage_bio.intake.rna.gene_ids import human_genes
 from faceage_bio.intake.rna.gene_sets import choose_sets
-from faceage_bio.intake.schemas import CLINICAL, SAMPLES, SCHEMAS, check_needed, check_spelling
+from faceage_bio.intake.schemas import (
+    CLINICAL,
+    SAMPLES,
+    SCHEMAS,
+    check_measured,
+    check_needed,
+    check_spelling,
+)
 
 if TYPE_CHECKING:
     from faceage_bio.intake.cohort.intake import CohortTables
@@ -103,7 +110,7 @@ def check_names(
         str(name) for one in tables.values() for table in (one.subjects, one.samples) for name in table
     }
     _check_settings(named, columns, problems)
-    _check_spelling(named, tables, problems)
+    _check_own_columns(named, cohorts, tables, problems)
     _check_groups(settings["acceleration.fit_in"], tables, problems)
     _check_time_zero(cohorts, settings["survival.time_zero"], tables, problems)
     said += _check_genes(settings, tables, problems)
@@ -261,15 +268,23 @@ def _check_genes(
     return said
 
 
-def _check_spelling(
-    named: Mapping[str, Sequence[str]], tables: Mapping[str, "CohortTables"], problems: Problems
+def _check_own_columns(
+    named: Mapping[str, Sequence[str]],
+    cohorts: Mapping[str, Cohort],
+    tables: Mapping[str, "CohortTables"],
+    problems: Problems,
 ) -> None:
-    """Of the columns that no schema knows, those that an analysis takes groups from."""
+    """Of the columns that no schema knows, those that an analysis takes groups or numbers from."""
     wanted = {one for names in named.values() for one in names}
     for cohort, one in tables.items():
-        for table, known in ((one.subjects, CLINICAL), (one.samples, SAMPLES)):
+        files = cohorts[cohort]
+        for file, table, known in (
+            (files.clinical, one.subjects, CLINICAL),
+            (files.samples or files.single_cell, one.samples, SAMPLES),
+        ):
             for name in table.columns.intersection(list(wanted - set(known.columns))):
-                check_spelling(table[name], f"cohort '{cohort}'", problems)
+                check_spelling(table[name], str(file), problems)
+                check_measured(table[name], str(file), problems)
 
 
 def _unused(file: str, table: str, form: SheetForm, named: set[str]) -> list[str]:
