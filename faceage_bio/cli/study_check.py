@@ -136,6 +136,13 @@ def _check_uses(
         shown.add_row(*map(str, row.values()))
     terminal.console().print(shown)
     for name, cohort in tables.items():
+        people = cohort.subjects[SUBJECT]
+        if len(without := people[~people.isin(photographed(cohort))].map(repr).tolist()):
+            told = f"{len(without)} of {len(people)} participants have no photo or face age"
+            say(f"{name}: {told}: {examples(without)}")
+        folded = people.str.casefold()
+        if alike := sorted(people[folded.duplicated(keep=False)].map(repr), key=str.casefold):
+            say(f"{CAUTION}{name}: participants whose names differ in capitals alone: {examples(alike)}")
         for line in too_small(cohort.subjects, photographed(cohort)):
             say(f"{CAUTION}{name}: {line}")
         if cohort.counts is not None and (caution := caution_of_sizes(cohort.counts.counts)):

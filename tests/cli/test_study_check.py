@@ -312,11 +312,12 @@ def test_a_small_study_is_told_so(study, capsys):
         ({"face_ages": FACES}, r"all 12 face ages follow from chronological age alone \(52.5 at age 50; 53.5 at age 51"),
         ({"clinical": CLINICAL.assign(followup_years=0)}, r"clinical.tsv: column 'followup_years': all 12 participants with follow-up have 0, so that no survival after the photo can be estimated. Expected years after the photo. Look for a mistake in the dates or units"),
         ({"clinical": CLINICAL.assign(event=0)}, r"clinical.tsv: column 'event': all 12 participants with follow-up are censored \(0\), so no hazard can be estimated. Check what codes a death"),
+        ({"clinical": CLINICAL.assign(event=1)}, r"column 'event': all 12 participants with follow-up died \(1\). Check what codes a death; if they did"),
         ({"clinical": CLINICAL.assign(smoking="never")}, r"clinical.tsv: column 'smoking': all 12 participants have 'never'; a constant tells nothing and the models go without it. Take it out of the covariates, or look for a mistake"),
         ({"clinical": CLINICAL.assign(smoking=["never", "current", *["former"] * 10]), "face_ages": VARYING.tail(10)}, "column 'smoking': all 10 participants have 'former'"),
         ({"clinical": CLINICAL.assign(sex=["male"] * 11 + ["female"])}, "column 'sex': no death among participants with 'female' .n = 1: row 12.; a hazard ratio of this group has no end"),
     ],
-    ids=["one face age", "a line of age", "no time", "no death", "one level", "one level with a face age", "a level without death"],
+    ids=["one face age", "a line of age", "no time", "no death", "all died", "one level", "one level with a face age", "a level without death"],
 )  # fmt: skip
 def test_what_does_not_vary_is_cautioned(study, capsys, tables, caution):
     study(**{"face_ages": VARYING} | tables)
@@ -328,6 +329,14 @@ def test_what_does_not_vary_is_cautioned(study, capsys, tables, caution):
     out = capsys.readouterr().out
     assert "caution" not in out
     assert "Everything fits. Start with" in out
+
+
+def test_participants_without_a_photo_or_in_two_spellings_are_named(study, capsys):
+    more = CLINICAL.head(2).assign(subject_id=["p0", "* from the registry"])
+    study(clinical=pd.concat([DYING, more]), face_ages=VARYING)
+    told = capsys.readouterr().out
+    assert "mine: 2 of 14 participants have no photo or face age: 'p0'; '* from the registry'\n" in told
+    assert "caution: mine: participants whose names differ in capitals alone: 'P0'; 'p0'\n" in told
 
 
 def test_one_cluster_is_cautioned(study, capsys):

@@ -239,6 +239,19 @@ def test_unmatched_photos_and_participants_stand_in_the_ledger(study):
     assert ledger[ledger.subject_id == "z"].reason.tolist() == ["no_photo"]
 
 
+@pytest.mark.parametrize("path", ["B", "photos/b.jpg", r"C:\photos\b.jpg", "b.jpeg", r"more\B.JPG"])
+def test_a_photo_by_a_name_of_another_folder_or_ending_is_told(study, path):
+    with pytest.raises(
+        CohortError, match=r"'path': 1 row.*where none has that name. It has 'b.jpg'. Correct"
+    ):
+        study(manifest=MANIFEST.replace(",b.jpg", f",{path}"))
+
+
+def test_what_windows_writes_into_a_folder_is_no_photo(study):
+    (study.folder / "photos" / "Thumbs.db").write_text("x")
+    assert study().ledger.photo_id[study().ledger.photo_id != ""].tolist() == ["p1", "p2", "p3"]
+
+
 def test_the_photo_folder_is_walked_once(study, monkeypatch):
     """No photo is asked for by itself, which takes its time on a shared disk; a link out of the folder is still seen."""
     (study.folder / "photos" / "more").mkdir()

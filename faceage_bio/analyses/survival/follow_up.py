@@ -306,6 +306,11 @@ def hints(table: pd.DataFrame, usable: pd.DataFrame, covariates: Sequence[str], 
             f"{source}: column '{EVENT}': all {len(usable)} participants with follow-up are censored (0), so no hazard can be "
             "estimated. Check what codes a death; if no participant died yet, come back with more follow-up."
         )
+    if deaths and deaths == len(usable):
+        found.append(
+            f"{source}: column '{EVENT}': all {deaths} participants with follow-up died (1). Check what codes a death; if they did, "
+            "nothing need be changed."
+        )
     if len(usable) and not usable[FOLLOWUP].gt(0).any():
         found.append(
             f"{source}: column '{FOLLOWUP}': all {len(usable)} participants with follow-up have 0, so that no survival after the photo can be estimated. "

@@ -3,8 +3,8 @@
 import os
 import posixpath
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PureWindowsPath
 
 import pandas as pd
 
@@ -24,6 +24,7 @@ from faceage_bio.core.tables import read_table
 from faceage_bio.intake.schemas import FACE_AGES, MANIFEST, complete, read_user_table
 
 GIVEN = "given"  # the model of face ages that name none
+OF_WINDOWS = {"thumbs.db", "desktop.ini"}  # which it writes into folders of pictures
 
 
 def read_manifest(cohort: str, settings: Cohort, problems: Problems) -> tuple[pd.DataFrame, list[str]]:
@@ -76,7 +77,7 @@ def _walk(folder: str, inside: str) -> Iterator[tuple[str, bool]]:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 yield from _walk(entry.path, f"{inside}{entry.name}/")
-            elif not entry.name.startswith(".") and entry.is_file():
+            elif not entry.name.startswith(".") and entry.name.lower() not in OF_WINDOWS and entry.is_file():
                 yield f"{inside}{entry.name}", entry.is_symlink()
 
 
@@ -85,6 +86,10 @@ def _check_paths(
 ) -> pd.Series:
     """The paths as the folder spells them: accents may be one character there or two, and ``./a.jpg`` is ``a.jpg``."""
     root = folder.resolve()
+    alike = {_bare(name): name for name in sorted(files, reverse=True)}
+    no_utf8 = {
+        os.fsencode(name).decode("cp1252", "replace"): name for name in files if name != printable(name)
+    }
     spelt = {unicodedata.normalize("NFC", name): name for name in files}
     found = paths.map(lambda path: spelt.get(posixpath.normpath(path), path) if path else path)
 
@@ -105,21 +110,23 @@ def _check_paths(
         elif path not in files and not place.exists():
             wrong(
                 line,
-                f"Expected a file in {folder}, where none has that name.{_other_spelling(path, files)} Correct the name or leave the row out.",
+                f"Expected a file in {folder}, where none has that name.{_other_spelling(path, alike, no_utf8)} Correct the name or leave the row out.",
             )
     for line in found.index[found.duplicated(keep=False) & (found != "")]:
         wrong(line, "Expected one row of each photo, but it stands in several. Keep one.")
     return found
 
 
-def _other_spelling(path: str, files: Iterable[str]) -> str:
-    """The same name in other capitals, or in bytes that are not UTF-8."""
-    for name in files:
-        if name.lower() == path.lower():
-            return f" It has {name!r}."
-        if name != printable(name) and os.fsencode(name).decode("cp1252", "replace") == path:
-            return f" It has {printable(name)!r}, a name that is not UTF-8: rename that file (convmv -f cp1252 -t utf8 does so for a folder)."
-    return ""
+def _other_spelling(path: str, alike: Mapping[str, str], no_utf8: Mapping[str, str]) -> str:
+    """The file of that name in other capitals, in another folder, with another ending, or in bytes that are not UTF-8."""
+    if name := no_utf8.get(path):
+        return f" It has {printable(name)!r}, a name that is not UTF-8: rename that file (convmv -f cp1252 -t utf8 does so for a folder)."
+    return f" It has {alike[bare]!r}." if (bare := _bare(path)) in alike else ""
+
+
+def _bare(path: str) -> str:
+    """The name without folders (also those of Windows) and ending, in small letters."""
+    return PureWindowsPath(path).stem.lower()
 
 
 def check_subjects_known(
