@@ -43,8 +43,15 @@ Request = Annotated[Path, typer.Argument(help="The coordinator's request (.json)
 
 def _known(results: list[Path], tables: list[Path], config):
     """Who must not be found: participants of the results, of the config's tables and of further ones."""
-    from faceage_bio.core.settings.settings_cohort import TABLES, SheetForm, form_of
-    from faceage_bio.release.known import Known, known_of_inputs, known_of_results
+    from faceage_bio.core.settings.settings_cohort import TABLES, SheetForm, as_list, form_of
+    from faceage_bio.core.tables import read_text_table
+    from faceage_bio.release.known import (
+        Known,
+        known_of_columns,
+        known_of_inputs,
+        known_of_results,
+        words_of,
+    )
 
     known = Known()
     for folder in results:
@@ -53,18 +60,22 @@ def _known(results: list[Path], tables: list[Path], config):
                 f"{folder}: no such folder. Expected the results of a finished run, whose participants are looked for. Check the path of --results."
             )
         known |= known_of_results(folder)
-    named: list = []
-    forms = {}
+    files: list = [*tables]
     if config is not None:
-        named = [value for cohort in config.cohorts.values() for value in cohort.model_dump().values()]
-        named += [config.readers.readings, config.readers.cases]
-        every = ((cohort, table) for cohort in config.cohorts.values() for table in TABLES)
-        forms = {getattr(cohort, table): form_of(cohort, table) for cohort, table in every}
-        for table in ("readings", "cases"):
-            forms[getattr(config.readers, table)] = config.readers.tables.get(table, SheetForm())
-    files = (Path(one) for one in named if one and isinstance(one, str | Path))
-    given = {Path(file): form for file, form in forms.items() if file}
-    return known | known_of_inputs([*tables, *(path for path in files if path.exists())], given)
+        read = {
+            getattr(config.readers, name): config.readers.tables.get(name, SheetForm())
+            for name in ("readings", "cases")
+        }
+        for cohort in config.cohorts.values():
+            read |= {getattr(cohort, name): form_of(cohort, name) for name in TABLES}
+            files += [value for name, value in cohort.model_dump().items() if name not in TABLES]
+        for file, form in read.items():
+            if file and Path(file).exists():
+                ours = {name: key for key, names in form.columns.items() for name in as_list(names)}
+                columns = read_text_table(file, form.sheet).rename(columns=ours)
+                known |= known_of_columns(columns) | Known(vocabulary=words_of(" ".join(ours)))
+    given = (Path(one) for one in files if one and isinstance(one, str | Path))
+    return known | known_of_inputs(path for path in given if path.exists())
 
 
 def _settings(configfile: Path | None, rounding: int | None):
@@ -110,6 +121,7 @@ def check_privacy(
     Example: faceage-bio check-privacy results/share --results results
     """
     from faceage_bio.core.tables import read_json
+    from faceage_bio.release.bundle import released_config
     from faceage_bio.release.gate import check_folder, stop_if_any
     from faceage_bio.release.known import vocabulary
 
@@ -117,7 +129,7 @@ def check_privacy(
     known = _known(results, table, config)
     if known.vocabulary:
         cards = [read_json(path) for folder in results for path in folder.glob("*/faceage/model_card.json")]
-        known |= vocabulary(config and config.model_dump(), cards)
+        known |= vocabulary(config and released_config(config, k).model_dump(), cards)
     stop_if_any(check_folder(folder, known, k), f"{folder}:")
     print(f"{folder}: nothing found; looked for {known.words}")
 

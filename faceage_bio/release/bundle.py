@@ -23,7 +23,6 @@ from faceage_bio.core.tables import (
     digest_of,
     read_table,
     sha256_of,
-    to_records,
     write_bytes,
     write_json,
     write_table,
@@ -74,7 +73,6 @@ def publish(
     PrivacyError
         No finished run there; a table that is not declared; a target that was not published; anything that the gate finds.
     """
-    results, target = Path(results), Path(target)
     if not any((results / "reports" / name).is_file() for name in RENDERERS):
         raise PrivacyError(
             f"{results}/reports: no page there. Expected the results of a finished run. Run the workflow to its end first, or name the folder of its results."
@@ -90,7 +88,7 @@ def publish(
         bundle = building / "bundle"
         log = _write_tables(results, bundle, told)
         write_pages(bundle, told, cards)
-        made = {"data": fingerprints(results, key), "tables": to_records(log)}
+        made = {"data": fingerprints(results, key), "tables": log.to_dict("records")}
         write_json(provenance(told, cards, k) | made | {"files": _hashes(bundle)}, bundle / MANIFEST)
         findings = [*check_folder(bundle, known, k), *_not_of_tables(bundle, told, cards)]
         stop_if_any(findings, "nothing was published, because")
@@ -121,6 +119,8 @@ def released_config(config: Config, k: int) -> Config:
     content = without_folders(config.model_dump(mode="json"))
     for cohort in content["cohorts"].values():
         cohort.update({key: "given" for key, value in cohort.items() if isinstance(value, str)})
+        for form in cohort["tables"].values():
+            form["sheet"] = None  # of a workbook, whose name does not leave
     models = [Path(model).name for model in config.models]
     return check_config(content | {"models": models, "results_dir": "results", "release": {"rounding": k}})
 

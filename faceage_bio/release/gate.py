@@ -110,7 +110,6 @@ def check_folder(folder: Path, known: Known, k: int) -> list[Finding]:
     PrivacyError
         Nothing there to check.
     """
-    folder = Path(folder)
     if not folder.exists():
         raise PrivacyError(
             f"{folder}: no such folder or file, so there is nothing to check. Expected what is to leave. Check the path."

@@ -20,9 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from types import MappingProxyType
 from urllib.parse import unquote
 
 import pandas as pd
@@ -30,8 +28,7 @@ import pandas as pd
 import faceage_bio
 from faceage_bio.core.errors import TableError
 from faceage_bio.core.results.result_tables import is_declared
-from faceage_bio.core.settings.settings_cohort import WORKBOOKS, SheetForm, as_list
-from faceage_bio.core.tables import SAMPLED, read_text_table
+from faceage_bio.core.tables import read_text_table
 from faceage_bio.core.user_files import as_typed, open_text
 from faceage_bio.release.content import PHOTO, as_read
 from faceage_bio.release.dates import days_in, days_of_cell, masked_day
@@ -44,7 +41,6 @@ DATES = re.compile(r"(^|_)(date|dates|birth|dob|birthday|datetime)($|_)")
 NOT_OF_PEOPLE = {"model", "logs", "reports", "share"}
 MOST_NUMBERS = 8  # in a cell of words
 MATRIX = 200  # columns: a table of more is one of genes, in whose numbers no level stands
-READ = (".parquet", ".tsv", ".csv", ".txt", *WORKBOOKS)  # endings of tables, those of text also packed
 WORD = re.compile(r"[^\W_]+")
 WORD_OR_NUMBER = re.compile(r"\d+(?:[.,]\d+)+(?![^\W_])|[^\W_]+")
 # within an identifier; ordinary numbers behind a blank have no zero before them and fewer digits
@@ -159,25 +155,18 @@ def known_of_results(results: Path) -> Known:
     return known_of_inputs(path for path in kept if not is_declared(str(path)))
 
 
-def known_of_inputs(
-    paths: Iterable[Path | str], forms: Mapping[Path, SheetForm] = MappingProxyType({})
-) -> Known:
-    """From tables (manifest, clinic, samples, readings ...), photos, and the photos in folders.
-
-    ``forms``: how tables of a config are written; a column under a name of ours tells what that name tells.
-    """
+def known_of_inputs(paths: Iterable[Path | str]) -> Known:
+    """From tables (manifest, clinic, samples, readings ...), photos, and the photos in folders."""
     known = Known()
     for path in map(Path, paths):
         photos = path.rglob("*") if path.is_dir() else [path]
         known.files |= {one.name for one in photos if re.search(f"{PHOTO}$", one.name)}
-        if path.is_file() and re.sub(r"\.b?gz$", "", path.name.lower()).endswith(READ):
-            form = forms.get(path, SheetForm())
-            ours = {name: key for key, names in form.columns.items() for name in as_list(names)}
-            known |= known_of_columns(_columns_of(path, form), ours)
+        if path.is_file() and re.search(r"\.(parquet|xls[xm]|(tsv|csv|txt)(\.b?gz)?)$", path.name.lower()):
+            known |= known_of_columns(_columns_of(path))
     return known
 
 
-def _columns_of(path: Path, form: SheetForm) -> Mapping[str, pd.Series]:
+def _columns_of(path: Path) -> Mapping[str, pd.Series]:
     """Columns of a table that tell of participants or hold words or levels; of a table that tells of none its words alone."""
     if path.suffix == ".parquet":
         import pyarrow.parquet as pq
@@ -192,22 +181,17 @@ def _columns_of(path: Path, form: SheetForm) -> Mapping[str, pd.Series]:
         told = [one.name for one in schema if identifying_kind(one.name) or str(one.type).endswith("string")]
         columns = dict(pd.read_parquet(path, columns=schema.names if len(schema) <= MATRIX else told))
         return dict.fromkeys(schema.names, pd.Series(dtype=object)) | columns
-    if not form.columns and path.suffix.lower() not in WORKBOOKS:
-        with open_text(path, errors="replace") as stream:  # remarks may stand above the names
-            begins = "".join(islice(stream, SAMPLED))
-        if not any(identifying_kind(name.strip().strip('"')) for name in re.split("[\t,;\n]", begins)):
-            return {}
-    return dict(read_text_table(path, form.sheet))
+    with open_text(path, errors="replace") as stream:
+        names = re.split("[\t,;\n]", stream.read(1 << 16))  # remarks may stand above them
+    tells = any(identifying_kind(name.strip().strip('"')) for name in names)
+    return dict(read_text_table(path)) if tells or path.suffix[:4].lower() == ".xls" else {}
 
 
-def known_of_columns(
-    columns: Mapping[str, pd.Series], ours: Mapping[str, str] = MappingProxyType({})
-) -> Known:
-    """From columns by name, or by our name of it: those that tell of single participants, and the words and whole numbers of the others."""
+def known_of_columns(columns: Mapping[str, pd.Series]) -> Known:
+    """From columns by name: those that tell of single participants, and the words and whole numbers of the others."""
     known = Known(vocabulary=words_of(" ".join(columns)))
-    for theirs, column in columns.items():
-        name = ours.get(theirs, theirs)
-        told = identifying_kind(name) or identifying_kind(theirs)
+    for name, column in columns.items():
+        told = identifying_kind(name)
         cells = {str(value).strip() for value in column.dropna().unique()} - {""}
         cells |= set(map(as_typed, cells))  # tables that we wrote and that are read as plain text
         if told == "identifier":

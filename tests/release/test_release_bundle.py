@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import FitError, PrivacyError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import read_table, read_text_table, sha256_of, write_table, write_text
@@ -234,6 +235,12 @@ def test_what_is_no_result_of_the_study_stays_and_hinders_nothing(finished, publ
 
 def test_a_released_config_names_no_file():
     assert "/" not in released_config(CONFIG, 6).model_dump_json(include={"cohorts"})
+
+
+def test_a_study_with_a_sheet_of_a_workbook_is_released():
+    files = {"face_ages": "ages.tsv", "clinical": "clinic.xlsx"}
+    config = check_config({"cohorts": {"c": {**files, "tables": {"clinical": {"sheet": "Dr_Smith"}}}}})
+    assert "Smith" not in released_config(config, 6).model_dump_json()
 
 
 def test_three_rows_are_too_few_for_a_line():

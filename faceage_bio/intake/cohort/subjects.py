@@ -20,7 +20,7 @@ from faceage_bio.core.errors import Problems
 from faceage_bio.core.parse import DAYS_PER_YEAR
 from faceage_bio.core.settings.settings_cohort import Cohort, form_of
 from faceage_bio.intake.observation import OLDEST, check_follow_up, check_years
-from faceage_bio.intake.schemas import CLINICAL, DATE, UNKNOWN, complete, read_user_table
+from faceage_bio.intake.schemas import CLINICAL, DATE, complete, read_user_table
 
 AGE_TOLERANCE = 1.0  # years by which a given age may differ from the dates
 DATES = [name for name, column in CLINICAL.columns.items() if column.metadata["kind"] == DATE]
@@ -76,7 +76,10 @@ def _ages_from_dates(
     from_dates = (first - table["birth_date"]).dt.days / DAYS_PER_YEAR
     advice = "The birth lies after the photo. Expected it before. Correct one of the dates."
     problems.where(file, _days(table["birth_date"]), from_dates < 0, advice)
-    advice = f"The age at the photo would be 0, or above {OLDEST:g} years. Expected a day of birth. {UNKNOWN}"
+    advice = (
+        f"The age at the photo would be 0, or above {OLDEST:g} years. Expected a day of birth. Correct it, or leave the cell empty if it is "
+        "not known."
+    )
     problems.where(file, _days(table["birth_date"]), (from_dates == 0) | (from_dates > OLDEST), advice)
     given = table[AGE]
     apart = (given - from_dates).abs() > AGE_TOLERANCE
