@@ -256,9 +256,9 @@ def prediction_model_size(
     """
     share = event_rate * mean_follow_up
     largest = 1 - np.exp(2 * (share * np.log(event_rate) - share))  # of a model that knows everything
-    if not 0 < r_squared < largest:
+    if not 0 < r_squared < min(largest, SHRINKAGE):
         raise ValueError(
-            f"R squared {r_squared}: expected more than 0 and less than {largest:.3f} at this event rate"
+            f"R squared {r_squared}: expected more than 0 and less than {min(largest, SHRINKAGE):.3g} at this event rate"
         )
 
     def off(n: float) -> float:

@@ -216,6 +216,11 @@ def test_genes_and_prediction_models():
     assert "5,143 participants with 692 deaths, 23.1 for each" in output_of(f"plan {model} --r-squared 0.051")
     with pytest.raises(RunError, match="--r-squared: R squared"):
         output_of(f"plan {model} --r-squared 0.9")
+    many = "model --parameters 8 --event-rate 0.2 --mean-follow-up 3 --horizon 2 --r-squared"
+    with pytest.raises(
+        RunError, match=r"--r-squared: R squared 0\.95: expected more than 0 and less than 0\.9 at"
+    ):
+        output_of(f"plan {many} 0.95")
     message = r"--event-rate 3: expected less than 2\.718 deaths per participant and year, from which on R squared has no bound\. Give the deaths over the years"
     with pytest.raises(RunError, match=message):
         output_of(f"plan {model.replace('0.065', '3')} --r-squared 0.1")

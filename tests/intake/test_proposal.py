@@ -106,3 +106,32 @@ def test_a_dictionary_alone_gives_codings(tmp_path):
 def test_init_does_one_thing():
     with pytest.raises(RunError, match="init: found none or several of a folder, --update"):
         CliRunner().invoke(app, ["init", "study", "--from", "t.csv"], catch_exceptions=False)
+
+
+MONTHS = "".join(
+    f"p{k};{60 + k},5;{20 + 5 * k},5;{k % 2 + 1};{22 + k},5 kg/m2;{10 + k}.02.2019\n" for k in range(9)
+)
+GERMAN = f"patient_id;age;OS;event;bmi;last_contact\n{MONTHS}p9;verweigert;24,5;1;k.A.;31.11.2019\n"
+
+
+def test_a_table_of_semicolons_has_its_unit_and_its_dates_though_cells_are_wrong(tmp_path):
+    (path,) = written(tmp_path, t=GERMAN)
+    found = propose(path)
+    assert found.form["units"] == {"followup": "months"}
+    assert found.form["date_format"] == "DD.MM.YYYY"
+    assert found.form["missing"] == ["verweigert"]  # a number with a unit is corrected and not lost
+    unsure = "\n".join(found.unsure)
+    assert "(median 38, maximum 60.5): the name does not tell; months are taken" in unsure
+    assert (
+        'event: 1, 2 may mean 1 (died) or 0 (alive when last seen); only you know. Declare codings: {event: {"1": ..., "2": ...}}'
+        in unsure
+    )
+    notes = "\n".join(found.notes)
+    assert "'bmi': 9 row(s), line 2: '22,5 kg/m2'" in notes
+    assert "'followup_date': 1 row(s), line 11: '31.11.2019'. Expected a day of the calendar" in notes
+
+
+@pytest.mark.parametrize(("cell", "form"), [("19620114", "YYYYMMDD"), ("1962:01:14 10:11:12", "YYYY:MM:DD")])
+def test_dates_of_registries_and_cameras_are_known(tmp_path, cell, form):
+    (path,) = written(tmp_path, t=f"patient_id,dob\na,{cell}\n")
+    assert propose(path).form["date_format"] == form

@@ -143,6 +143,20 @@ def test_a_stranded_library_of_star_must_be_declared(tmp_path):
     assert found.loc["CDK6", "s1"] == 523 - 10
 
 
+def test_libraries_of_star_that_differ_in_their_strands_are_told(tmp_path):
+    star(tmp_path, forward=0.02)
+    other = tmp_path / "s2ReadsPerGene.out.tab"
+    even = pd.read_csv(other, sep="\t", header=None, index_col=0)
+    even.assign(**{"2": even[1] // 2, "3": even[1] - even[1] // 2})[[1, "2", "3"]].to_csv(
+        other, sep="\t", header=False
+    )
+    refused(
+        tmp_path,
+        r"differ in their strands: s1 reverse; s2 unstranded; s3 reverse. Expected one kind. Say `counts_",
+    )
+    same(read_counts(tmp_path, strand="unstranded"))
+
+
 def test_htseq_files_and_table_lose_their_summary_rows(tmp_path):
     rows = ["__no_feature", "__ambiguous", "__too_low_aQual", "__not_aligned", "__alignment_not_unique"]
     whole = pd.concat([COUNTS, pd.DataFrame(100, index=rows, columns=COUNTS.columns)])
@@ -328,6 +342,21 @@ def test_folders_that_hold_no_counts_are_told(tmp_path):
     refused(tmp_path, r"it holds notes\.md")
     (tmp_path / "quant.sf").write_text("Name\tNumReads\n")
     refused(tmp_path, "counts of transcripts .quant.sf., not of genes. Expected those of genes. Run salmon")
+    (tmp_path / "quant.sf").rename(tmp_path / "abundance.tsv")
+    refused(
+        tmp_path,
+        "kallisto's counts of transcripts .abundance.tsv., not of genes. Expected those of genes. Give tx",
+    )
+
+
+def test_libraries_without_a_read_and_one_library_under_two_names_are_told(tmp_path):
+    refused(write(tmp_path / "counts.tsv", COUNTS * 0), "no value is above 0. Expected counts of reads. Give")
+    drawn = np.random.default_rng(5).negative_binomial(2, 0.01, (30, 4))
+    table = pd.DataFrame(drawn, index=[f"GENE{k}" for k in range(30)], columns=["s1", "s2", "s3", "s4"])
+    read_counts(write(tmp_path / "counts.tsv", table))
+    table["s4"] = table["s2"]
+    message = "1 group.s. of samples have the same counts in all genes: 's2', 's4'. Expected a library of each. Leave"
+    refused(write(tmp_path / "counts.tsv", table), message)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,17 @@ DOUBTFUL = {  # of a column: parts of its usual names, and what they may mean
     EVENT: (("status", "event"), "look whether 1 means died, or alive or censored"),
     "group": (("case_control",), "look which word is the control"),
 }
-FORMATS = ("DD.MM.YYYY", "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "YYYY/MM/DD", "DDMONYYYY", "DD-MON-YYYY")
+FORMATS = (
+    "DD.MM.YYYY",
+    "DD/MM/YYYY",
+    "MM/DD/YYYY",
+    "DD-MM-YYYY",
+    "YYYY/MM/DD",
+    "DDMONYYYY",
+    "DD-MON-YYYY",
+    "YYYYMMDD",
+    "YYYY:MM:DD",
+)
 
 
 @dataclass
@@ -140,9 +150,10 @@ def propose(path: Path | None, dictionary: Path | None = None, sheet: str | None
     proposal.form = {"sheet": sheet, "columns": renamed}
     _add_codings(proposal, columns, cells, fields)
     if path:
-        _add_units(proposal, columns, cells)
+        decimal = _add_decimal(proposal, columns, cells)
+        _add_units(proposal, columns, cells, decimal)
         _add_dates(proposal, columns, cells)
-        _add_missing(proposal, columns, cells)
+        _add_missing(proposal, columns, cells, decimal)
         _add_what_is_left(proposal, path)
     taken = {name for theirs in columns.values() for name in as_list(theirs)}
     found = {"Not found": [name for name in known if name not in columns]}
@@ -224,7 +235,9 @@ def _add_codings(
         if known and ours not in codings and len(cells):
             values = _cells(theirs, cells).unique()
             if strange := [value for value in values if not _meant(value, known)]:
-                levels = ", ".join(dict.fromkeys(map(str, known.values())))
+                if ours == EVENT and any(map(str.isdigit, strange)):  # 1 may be alive where 2 is dead
+                    strange = sorted(values)
+                levels = parse.EXPECTED[ours] if ours == EVENT else ", ".join(dict.fromkeys(known.values()))
                 told = ", ".join(f'"{value}": ...' for value in strange[:8])
                 proposal.unsure.append(
                     f"{ours}: {', '.join(strange[:8])} may mean {levels}; only you know. Declare codings: {{{ours}: {{{told}}}}}."
@@ -252,16 +265,35 @@ def _add_spelling(codings: dict, ours: str, theirs: str, cells: pd.DataFrame, pr
             proposal.unsure.append(f"{ours}: {', '.join(map(repr, others))} are taken for {most!r}.")
 
 
-def _add_units(proposal: Proposal, columns: Mapping[str, str | list[str]], cells: pd.DataFrame) -> None:
+def _numeric(proposal: Proposal, columns: Mapping[str, str | list[str]]) -> dict[str, str | list[str]]:
+    schema = schemas.SCHEMAS[proposal.table]
+    kinds = {name: column.metadata["kind"] for name, column in schema.columns.items()}
+    return {ours: theirs for ours, theirs in columns.items() if kinds[ours] == schemas.NUMBER}
+
+
+def _add_decimal(proposal: Proposal, columns: Mapping[str, str | list[str]], cells: pd.DataFrame) -> str:
+    """The mark of decimals, which semicolons between columns tell by themselves."""
+    numeric = _numeric(proposal, columns)
+    values = pd.concat([_cells(theirs, cells) for theirs in numeric.values()] or [pd.Series(dtype=object)])
+    if not values.map(lambda value: parse.COMMA.fullmatch(value) is not None).astype(bool).any():
+        return "."
+    if cells.attrs.get("delimiter") != ";":
+        proposal.form["decimal"] = ","
+    return ","
+
+
+def _add_units(
+    proposal: Proposal, columns: Mapping[str, str | list[str]], cells: pd.DataFrame, decimal: str
+) -> None:
     units = {}
-    age = parse.to_numbers(_cells(columns[AGE], cells)) if AGE in columns else pd.Series(dtype=float)
+    age = parse.to_numbers(_cells(columns[AGE], cells), decimal) if AGE in columns else pd.Series(dtype=float)
     if age.median() > 1000:
         units["age"], age = "days", age / parse.DAYS_PER_YEAR
         proposal.unsure.append(f"ages such as {age.median() * parse.DAYS_PER_YEAR:g} are taken for days.")
     if FOLLOWUP in columns:
         names = " ".join(plain(name) for name in as_list(columns[FOLLOWUP]))
         said = next((unit for unit in ("days", "months", "years") if unit[:-1] in names), None)
-        observed = parse.to_numbers(_cells(columns[FOLLOWUP], cells))
+        observed = parse.to_numbers(_cells(columns[FOLLOWUP], cells), decimal)
         if said is None:
             fitting = fitting_units(age, observed)
             said = fitting[0] if observed.max() > 60 and fitting else "years"
@@ -279,7 +311,9 @@ def _add_dates(proposal: Proposal, columns: Mapping[str, str | list[str]], cells
     values = [value for theirs in dated for value in _cells(theirs, cells).unique()]
     if not values or not any(parse.date_problem(value) for value in values):
         return
-    fits = [one for one in FORMATS if not any(parse.date_problem(value, one) for value in values)]
+    fitting = {one: sum(not parse.date_problem(value, one) for value in values) for one in FORMATS}
+    most = max(fitting.values())  # others are to be corrected
+    fits = [one for one, n in fitting.items() if n == most > len(values) / 2]
     if not fits:
         proposal.unsure.append(
             f"dates such as {values[0]!r}: written in no one way that is known. Declare date_format, or write YYYY-MM-DD."
@@ -290,19 +324,15 @@ def _add_dates(proposal: Proposal, columns: Mapping[str, str | list[str]], cells
         proposal.unsure.append(f"dates such as {values[0]!r} may be {' or '.join(fits)}; {fits[0]} is taken.")
 
 
-def _add_missing(proposal: Proposal, columns: Mapping[str, str | list[str]], cells: pd.DataFrame) -> None:
-    """Decimal commas, and words or codes among numbers that may stand for nothing."""
-    schema, missing = schemas.SCHEMAS[proposal.table], []
-    kinds = {name: column.metadata["kind"] for name, column in schema.columns.items()}
-    numeric = {ours: theirs for ours, theirs in columns.items() if kinds[ours] == schemas.NUMBER}
-    values = pd.concat([_cells(theirs, cells) for theirs in numeric.values()] or [pd.Series(dtype=object)])
-    commas = values.map(lambda value: parse.COMMA.fullmatch(value) is not None).astype(bool)
-    if commas.any() and cells.attrs.get("delimiter") != ";":
-        proposal.form["decimal"] = ","
-    for ours, theirs in numeric.items():
+def _add_missing(
+    proposal: Proposal, columns: Mapping[str, str | list[str]], cells: pd.DataFrame, decimal: str
+) -> None:
+    """Words or codes among numbers that may stand for nothing; what holds a digit may be a number with a unit."""
+    missing: list[str] = []
+    for ours, theirs in _numeric(proposal, columns).items():
         known = _cells(theirs, cells)
-        numbers = parse.to_numbers(known, "," if commas.any() else ".")
-        words = known[numbers.isna()].unique().tolist()
+        numbers = parse.to_numbers(known, decimal)
+        words = [word for word in known[numbers.isna()].unique() if not re.search(r"\d", word)]
         coded = numbers[numbers.isin(schemas.CODES) & ~numbers.between(0, 200)]
         codes = sorted({f"{value:g}" for value in coded})
         missing += [*words, *codes]

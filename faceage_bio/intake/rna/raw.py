@@ -1,5 +1,7 @@
 """Are these raw counts? What is refused is refused with the evidence."""
 
+import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,6 +28,7 @@ SEVERAL = 6
 # stand for more reads than their size, may have less; genes of these means, at least so many in so many samples, have a median above 0.9
 LOW_MEANS, LOW_GENES, LOW_SAMPLES, LEAST_DISPERSION = (0.5, 2.0), 200, 10, 0.6
 CHANCE = 1e-6  # that whole numbers of the variance of counts vary as little; a share of `LEAST_DISPERSION` may be one of few genes
+LEAST_ALIKE = 20  # genes with a count; fewer may be the same by chance
 LEAST_SUMMED = 3  # samples and genes, of which one may be the sum of the others
 NOT_WHOLE = "not whole numbers"
 NEEDED = "DESeq2 needs raw counts: not TPM, FPKM, CPM or logarithms. Give the counts as the counting program wrote them."
@@ -64,6 +67,15 @@ def problems_of_values(
         or _less_than_counted(values, fractions)
     ):
         problems.append(f"{path}: {told} {NEEDED}")
+    if not values.any():
+        problems.append(
+            f"{path}: no value is above 0. Expected counts of reads. Give the counts as the counting program wrote them."
+        )
+    if alike := _of_one_library(table):
+        problems.append(
+            f"{path}: {len(alike)} group(s) of samples have the same counts in all genes: {examples(alike)}. Expected a library of each. Leave "
+            "all but one of them out, or look for a mistake in their names."
+        )
     if sums := _sums_of_others(values):
         told = [f"{gene!r}{f' ({line})' if (line := place(gene, '')) else ''}" for gene in table.index[sums]]
         problems.append(
@@ -77,6 +89,15 @@ def problems_of_values(
     elif other := _not_estimated(values, fractions):
         problems.append(f"{path}: {other} {NEEDED}")
     return problems
+
+
+def _of_one_library(table: pd.DataFrame) -> list[str]:
+    """Samples with the same counts: one library under several names."""
+    alike: dict[bytes, list[str]] = defaultdict(list)
+    for name, column in table.items():
+        if np.count_nonzero(column) >= LEAST_ALIKE:
+            alike[hashlib.sha256(column.to_numpy().tobytes()).digest()].append(repr(name))
+    return [", ".join(names) for names in alike.values() if len(names) > 1]
 
 
 def caution_of_sizes(counts: pd.DataFrame) -> str:

@@ -24,6 +24,11 @@ STAR = "ReadsPerGene.out.tab"
 GDC = "augmented_star_gene_counts.tsv"  # of the Genomic Data Commons, since 2022
 GDC_STRANDS = {"unstranded": "unstranded", "forward": "stranded_first", "reverse": "stranded_second"}
 ESTIMATES = (("quant.genes.sf", "NumReads", "salmon"), (".genes.results", "expected_count", "RSEM"))
+TRANSCRIPTS = {
+    "quant.sf": ("salmon", "Run salmon with --geneMap, which writes quant.genes.sf next to them, or give"),
+    "abundance.tsv": ("kallisto", "Give"),
+}
+LEAST_READS = 100  # of a library, whose strands fewer would not tell
 STRANDED_BELOW = 0.3  # of one strand's reads that the other has, below which a library is stranded
 SHEET = "gdc_sample_sheet"
 UTF8_MARK = b"\xef\xbb\xbf"
@@ -49,11 +54,12 @@ def read_folder(path: Path, strand: str | None) -> Raw:
             said = f"{len(found)} files of {program}, estimated counts"
             named = {file: _name(file, ending) for file in found}
             return _one_column(path, named, column, said, decimals=True)
-    if any(file.name == "quant.sf" for file in files):
-        raise CountsError(
-            f"{path}: holds salmon's counts of transcripts (quant.sf), not of genes. Expected those of genes. Run salmon with --geneMap, which writes "
-            "quant.genes.sf next to them, or give tximport's table of counts with `counts_kind: estimated`."
-        )
+    for name, (program, advice) in TRANSCRIPTS.items():
+        if any(file.name == name for file in files):
+            raise CountsError(
+                f"{path}: holds {program}'s counts of transcripts ({name}), not of genes. Expected those of genes. {advice} tximport's table of "
+                "counts with `counts_kind: estimated`."
+            )
     heads = _heads(files)
     if feature := [file for file in files if is_feature_counts(heads[file][0])]:
         table = _feature_counts(path, feature)
@@ -113,21 +119,26 @@ def _star(path: Path, files: list[Path], strand: str | None) -> Raw:
         raise CountsError(
             f"{path}: {len(wrong)} file(s) of STAR do not have 4 columns: {examples(wrong)}. Expected a gene and three counts. Take them as STAR wrote them."
         )
-    reads = np.zeros(4)
+    reads: dict[str, np.ndarray] = {}
 
     def rows() -> Iterator[tuple[Path, str, pa.Array, np.ndarray]]:
         for file in files:
             genes, columns = read_columns(file, [1, 2, 3])
             of_genes = np.array([not name.startswith("N_") for name in genes.to_pylist()])
-            reads[1:] += [column[of_genes].sum(dtype=float) for column in columns]
+            reads[_name(file, STAR)] = np.array([column[of_genes].sum(dtype=float) for column in columns[1:]])
             yield file, _name(file, STAR), genes, columns[STAR_STRANDS[strand or "unstranded"] - 1]
 
     table = _joined(path, rows(), len(files))
-    _, _, forward, reverse = reads
+    forward, reverse = sum(reads.values())
     if strand is None:
-        low, high = sorted((forward, reverse))
-        if low < STRANDED_BELOW * high:
-            which = "reverse" if reverse > forward else "forward"
+        kinds = {name: kind for name, one in reads.items() if (kind := _strand_of(*one))}
+        if len(set(kinds.values())) > 1:
+            told = [f"{name} {kind}" for name, kind in kinds.items()]
+            raise CountsError(
+                f"{path}: STAR's files hold three counts per gene, and libraries differ in their strands: {examples(told)}. Expected one kind. Say "
+                "`counts_strand: unstranded` to count all of them alike, or give those of one kind."
+            )
+        if (which := next(iter(kinds.values()), "unstranded")) != "unstranded":
             raise CountsError(
                 f"{path}: STAR's files hold three counts per gene, and the library is stranded: {forward:.6g} reads forward, "
                 f"{reverse:.6g} reverse. Expected one of them. Say `counts_strand: {which}`, or which of unstranded, forward, reverse counts."
@@ -135,6 +146,16 @@ def _star(path: Path, files: list[Path], strand: str | None) -> Raw:
     strand = strand or "unstranded"
     said = f"{len(files)} files of STAR, {strand} counts ({forward:.6g} reads forward, {reverse:.6g} reverse)"
     return Raw(table, [said], files={_name(file, STAR): file for file in files}, column=STAR_STRANDS[strand])
+
+
+def _strand_of(forward: float, reverse: float) -> str:
+    """Of a library, by the reads of genes on either strand; "" where they are too few to tell."""
+    low, high = sorted((forward, reverse))
+    if low + high < LEAST_READS:
+        return ""
+    if low >= STRANDED_BELOW * high:
+        return "unstranded"
+    return "reverse" if reverse > forward else "forward"
 
 
 def _feature_counts(path: Path, files: list[Path]) -> Raw:
