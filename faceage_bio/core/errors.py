@@ -173,14 +173,24 @@ class Problems:
         return f"{advice.removesuffix('.')}{declare}." if declare and not self.plain else advice
 
     def lines(self) -> list[str]:
-        """Each problem in a line."""
-        return [
-            *self.others,
-            *(
+        """Each problem in a line; the same one of many columns, such as of many samples, is one."""
+        alike: dict[tuple[str, str], dict[str, list[str]]] = defaultdict(dict)
+        for (file, column, advice), found in self.cells.items():
+            alike[file, advice][column] = found
+        lines = list(self.others)
+        for (file, advice), columns in alike.items():
+            if len(columns) > EXAMPLES:
+                told = [f"column '{column}', {found[0]}" for column, found in columns.items()]
+                n = sum(map(len, columns.values()))
+                lines.append(
+                    f"{file}: {n} cells in {len(columns)} columns, {examples(told, EXAMPLES)}. {advice}"
+                )
+                continue
+            lines += [
                 f"{file}: column '{column}': {len(found)} row(s), {examples(found, EXAMPLES)}. {advice}"
-                for (file, column, advice), found in self.cells.items()
-            ),
-        ]
+                for column, found in columns.items()
+            ]
+        return lines
 
     def stop_if_any(self) -> None:
         """Raise one `CohortError` with every problem."""

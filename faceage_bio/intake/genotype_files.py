@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from faceage_bio.core import parse
 from faceage_bio.core.errors import Problems, TableError, examples, no_file
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.core.user_files import open_text
+from faceage_bio.intake.rna.gene_ids import human_genes
 
 GENE_SEPARATOR = ";"  # a variant may lie in several
 WHOLE = "Expected a whole number. Write it as it is, counted as the file's kind counts (VCF from 1; starts of BED intervals from 0)."
@@ -26,6 +28,7 @@ ADVICE = (
 VARIANT, GENE = "variant_id", "gene"
 PLACE = ("chrom", "pos", "ref", "alt")
 COPIES = {"0": 0.0, "1": 1.0, "2": 2.0}
+IN_NO_GENE = "in no gene that is asked for"
 ALLELES_ADVICE = (
     "Expected 0, 1 or 2. Write the copies of the counted allele, and leave the cell empty if the genotype is not known. Imputed dosages and "
     "genotypes such as 0/1 are not taken here (a VCF holds the latter)."
@@ -85,6 +88,7 @@ def read_gene_map(path: Path | str, problems: Problems) -> GeneMap | None:
             advice = "Expected the gene's symbol. Name the gene, or leave the row out."
             problems.cell(str(path), line, "gene", row["gene"], advice)
             continue
+        _check_symbols(genes, line, str(path), problems)
         numbers = [name for name in kind if name in ("pos", "start", "end")]
         odd = [name for name in numbers if not row[name].isdigit()]
         for name in odd:
@@ -92,6 +96,21 @@ def read_gene_map(path: Path | str, problems: Problems) -> GeneMap | None:
         if not odd:
             _add(found, kind, row, genes, line, str(path), problems)
     return found
+
+
+@lru_cache(maxsize=1)
+def _symbols() -> dict[str, str]:
+    """Symbols of human genes by their capital letters."""
+    return {symbol.upper(): symbol for symbol in human_genes().symbol}
+
+
+def _check_symbols(genes: Sequence[str], line: int, file: str, problems: Problems) -> None:
+    """Add symbols in other capitals, by which no gene of the panel would be found."""
+    for gene in genes:
+        symbol = _symbols().get(gene.upper(), gene)
+        if symbol != gene and gene not in _symbols().values():
+            advice = f"Expected the symbol as it is written, {symbol}. Correct the capitals."
+            problems.cell(file, line, GENE, gene, advice)
 
 
 def _add(
@@ -312,7 +331,7 @@ def _of_vcf(path: Path, gene_map: GeneMap, problems: Problems) -> Genotypes | No
                 if gene_map.genes_of(site.chrom, site.pos, alt, site.ref, ()) and not gene_map.intervals:
                     advice = f"{gene_map.source} has both alleles the other way round, so it is not clear which is counted. Expected the same REF and ALT. Correct one of both."
                     problems.cell(str(path), site.line, "REF", f"{site.ref}, ALT {alt}", advice)
-                left_out["in no gene that is asked for"] += 1
+                left_out[IN_NO_GENE] += 1
                 continue
             if why := _why_not(site, alt):
                 left_out[why] += 1
@@ -329,10 +348,15 @@ def _of_vcf(path: Path, gene_map: GeneMap, problems: Problems) -> Genotypes | No
             rows.append({VARIANT: name, GENE: GENE_SEPARATOR.join(genes), **place, **found})
             columns.append(copies)
     if not rows:
-        problems.other(
-            f"{path}: no usable variant lies in a gene of {gene_map.source} ({_told(left_out)}). Expected both of the same genome build "
-            "with the same names of chromosomes. Give them so."
-        )
+        none = f"{path}: no usable variant lies in a gene of {gene_map.source} ({_told(left_out)})."
+        if IN_NO_GENE in left_out:
+            problems.other(
+                f"{none} Expected both of the same genome build with the same names of chromosomes. Give them so."
+            )
+        elif left_out or not any(file == str(path) for file, _, _ in problems.marked):
+            problems.other(
+                f"{none} Expected some that the caller passed, with alleles of letters. Give the file with them."
+            )
         return None
     variants = pd.DataFrame(rows)
     copies = pd.DataFrame(np.array(columns), index=variants.index, columns=header)
@@ -372,6 +396,8 @@ def _of_table(path: Path, gene_map: GeneMap | None, problems: Problems) -> Genot
     problems.where(source, names, parse.is_missing(names), "Expected a name. Give each variant one.")
     advice = "Expected the symbol of the gene that it lies in. Name the gene, or leave the variant out."
     problems.where(source, variants[GENE], parse.is_missing(variants[GENE]), advice)
+    for line, genes in variants[GENE].items():
+        _check_symbols([gene.strip() for gene in genes.split(GENE_SEPARATOR)], line, source, problems)
     advice = "The variant stands more than once. Expected one row of each. Keep one."
     problems.where(source, names, names.duplicated() & (names != ""), advice)
     cells = table.drop(columns=[name for name in (VARIANT, GENE, *PLACE) if name in table])

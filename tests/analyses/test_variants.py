@@ -107,6 +107,19 @@ def test_all_that_is_wrong_in_a_vcf_is_told_at_once(tmp_path):
         assert part in text, text
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1 120 rs1 A G . LowQual . GT 0/0 0/1 1/1 0/0", "1 marked by the caller's FILTER.. Expected some that the caller passed, with alleles of letters. Give"),
+        ("2 120 rs1 A G . PASS . GT 0/0 0/1 1/1 0/0", "1 in no gene that is asked for.. Expected both of the same genome build"),
+        ("1 120 rs1 A G . PASS . DS 0.1 0.2 1.1 0", "^1 problem in .*\n.*'FORMAT': 1 row.*'DS'. Expected GT among"),
+    ],
+)  # fmt: skip
+def test_why_no_variant_is_usable_is_told_by_its_cause(tmp_path, line, message):
+    with pytest.raises(CohortError, match=message):
+        read(vcf(tmp_path, line), tmp_path / "genes.bed")
+
+
 def test_alleles_the_other_way_round_are_told(tmp_path):
     path = vcf(tmp_path, ONE, ONE.replace("120", "130"))
     places = "chrom\tpos\tref\talt\tgene\n1\t120\tG\tA\tCDK6\n1\t130\tA\tG\tCDK6\n"
@@ -122,6 +135,8 @@ def test_alleles_the_other_way_round_are_told(tmp_path):
         ("variant_id\tgene\ts1\nv1\tCDK6\t0/1\n", "column 's1': 1 row.s., line 2: '0/1'. Expected 0, 1 or 2. Write the copies of the counted allele"),
         ("variant_id\tgene\ts1\nv1\tCDK6\t0.9\n", "line 2: '0.9'. Expected 0, 1 or 2. Write the copies"),
         ("variant_id\tgene\ts1\nv1\t\t1\n", "column 'gene': 1 row.s., line 2: ''. Expected the symbol of the gene that it lies in. Name the gene"),
+        ("variant_id\tgene\ts1\nv1\tcdk6\t1\n", "column 'gene': 1 row.s., line 2: 'cdk6'. Expected the symbol as it is written, CDK6. Correct"),
+        ("variant_id\tgene\ta\tb\tc\td\te\tf\nv1\tCDK6\t-9\t-9\t-9\t-9\t-9\t-9\n", "t.tsv: 6 cells in 6 columns, column 'a', line 2: '-9'; column 'b', line 2: '-9'; .*and 1 more. Expected 0, 1 or 2"),
         ("variant_id\tgene\ts1\nv1\tCDK6\t1\nv1\tCDK6\t0\n", "line 3: 'v1'. The variant stands more than once"),
         ("variant_id\tgene\ts1\n\tCDK6\t1\n", "column 'variant_id': 1 row.s., line 2: ''. Expected a name. Give each variant one"),
         ("name\tgene\ts1\nv1\tCDK6\t1\n", "lacks the column.s. variant_id; found name, gene, s1"),

@@ -24,10 +24,6 @@ STAR = "ReadsPerGene.out.tab"
 GDC = "augmented_star_gene_counts.tsv"  # of the Genomic Data Commons, since 2022
 GDC_STRANDS = {"unstranded": "unstranded", "forward": "stranded_first", "reverse": "stranded_second"}
 ESTIMATES = (("quant.genes.sf", "NumReads", "salmon"), (".genes.results", "expected_count", "RSEM"))
-TRANSCRIPTS = {
-    "quant.sf": ("salmon", "Run salmon with --geneMap, which writes quant.genes.sf next to them, or give"),
-    "abundance.tsv": ("kallisto", "Give"),
-}
 LEAST_READS = 100  # of a library, whose strands fewer would not tell
 STRANDED_BELOW = 0.3  # of one strand's reads that the other has, below which a library is stranded
 SHEET = "gdc_sample_sheet"
@@ -54,12 +50,16 @@ def read_folder(path: Path, strand: str | None) -> Raw:
             said = f"{len(found)} files of {program}, estimated counts"
             named = {file: _name(file, ending) for file in found}
             return _one_column(path, named, column, said, decimals=True)
-    for name, (program, advice) in TRANSCRIPTS.items():
-        if any(file.name == name for file in files):
-            raise CountsError(
-                f"{path}: holds {program}'s counts of transcripts ({name}), not of genes. Expected those of genes. {advice} tximport's table of "
-                "counts with `counts_kind: estimated`."
-            )
+    if any(file.name == "quant.sf" for file in files):
+        raise CountsError(
+            f"{path}: holds salmon's counts of transcripts (quant.sf), not of genes. Expected those of genes. Run salmon with --geneMap, which writes "
+            "quant.genes.sf next to them, or give tximport's table of counts with `counts_kind: estimated`."
+        )
+    if any(file.name == "abundance.tsv" for file in files):
+        raise CountsError(
+            f"{path}: holds kallisto's counts of transcripts (abundance.tsv), not of genes. Expected those of genes. Give tximport's table of counts "
+            "with `counts_kind: estimated`."
+        )
     heads = _heads(files)
     if feature := [file for file in files if is_feature_counts(heads[file][0])]:
         table = _feature_counts(path, feature)
