@@ -1,5 +1,6 @@
 """Plans: worked values of the field, and bad input."""
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -14,11 +15,13 @@ from faceage_bio.analyses.planning.cohort_study import (
     CohortPlan,
     Photos,
     group_difference,
+    lines_of,
     score_statistics,
     simulated_power,
     survival_times,
     value_of,
 )
+from faceage_bio.analyses.planning.gene_samples import one_gene
 from faceage_bio.analyses.planning.two_arm_trial import TrialPlan
 from faceage_bio.core.errors import FaceAgeBioError, RunError
 from faceage_bio.report.single_pages import plan_page, read_plan
@@ -121,9 +124,29 @@ def test_no_difference():
     message = "expected a difference other than 0, and an SD and an allocation above 0"
     with pytest.raises(RunError, match=message):
         group_difference(0, 8)
-    message = r"--difference 1e-09 --sd 8: more than 10,000,000 participants in each group would be needed\. Expected a difference that a study can show\. Give the smallest that matters"
-    with pytest.raises(RunError, match=message):
-        group_difference(1e-9, 8)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        lambda: group_difference(1e-9, 8),
+        CohortPlan(1.0001, 10, 8).table,
+        lambda: one_gene(1.00001, 20, 0.4, None, power=0.8, alpha=0.05),
+    ],
+    ids=["two groups", "cohort study", "one gene"],
+)
+def test_an_effect_that_no_study_can_show_is_refused(plan):
+    message = "more than 10,000,000 events, participants or samples would be needed. Expected an effect that a study can show. Give the smallest that matters."
+    with pytest.raises(RunError, match=re.escape(message)):
+        plan()
+
+
+def test_fewer_than_ten_events_are_remarked_on():
+    few, many = (lines_of(CohortPlan(ratio, 10, 8, 0.5).table()) for ratio in (1e9, 1.5))
+    assert few[0].startswith("1 event among 1 participant give")
+    told = "The formula is for small effects and many events; with fewer than 10 it is no guide."
+    assert told in few
+    assert told not in many
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,11 @@ from scipy.stats import norm
 from statsmodels.stats.power import TTestIndPower
 
 from faceage_bio.core.errors import FitError, Problems, RunError
+from faceage_bio.core.results.reasons import singular
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.schemas import SURVIVAL_CURVE, read_user_table
 from faceage_bio.stats.cox import fit_cox
+from faceage_bio.stats.minimum_sizes import EVENTS_PER_TERM
 from faceage_bio.stats.sample_size import (
     CoxDesign,
     PiecewiseSurvival,
@@ -25,17 +27,12 @@ from faceage_bio.stats.sample_size import (
     spearman_brown,
 )
 
-ANSWER, ASSUMPTION, RESULT, CURVE, REMARK, CODE = (
-    "answer",
-    "assumption",
-    "result",
-    "curve",
-    "remark",
-    "R code",
-)
+ANSWER, ASSUMPTION, RESULT = "answer", "assumption", "result"
+CURVE, REMARK, CODE = "curve", "remark", "R code"
 COLUMNS = ("design", "part", "quantity", "value", "unit", "at", "at_unit", "text")
 EVENTS_SHOWN = (25, 50, 75, 100, 150, 200, 300, 400, 600, 800, 1000, 1500, 2000)  # of the curves
-MOST_IN_GROUP = 1e7  # participants, as far as the search in R goes
+COUNTS = ("events", "participants", "samples")
+MOST = 1e7  # events, participants or samples, as far as the search in R goes
 MOST_PIECES = 12  # of constant hazard, in place of the steps of a curve
 
 Said = tuple[str, float, str]  # quantity, value, unit
@@ -65,9 +62,22 @@ def plan_table(
     DataFrame
         design, part ("answer", "assumption", "result", "curve", "remark", "R code"), quantity, value, unit, at,
         at_unit, text.
+
+    Raises
+    ------
+    RunError
+        More than `MOST` events, participants or samples.
     """
+    results, remarks = list(results), list(remarks)
+    for quantity, value, unit in results:
+        if unit in COUNTS and MOST < value < np.inf:
+            raise too_many(design)
+        if quantity == "events" and value < EVENTS_PER_TERM:
+            remarks.append(
+                f"The formula is for small effects and many events; with fewer than {EVENTS_PER_TERM} it is no guide."
+            )
     said = {ASSUMPTION: assumptions, RESULT: results}
-    rows: list[dict] = [{"part": ANSWER, "quantity": "answer", "text": answer}]
+    rows: list[dict] = [{"part": ANSWER, "quantity": "answer", "text": singular(answer)}]
     rows += [
         {"part": part, "quantity": name, "value": value, "unit": unit}
         for part, numbers in said.items()
@@ -79,6 +89,14 @@ def plan_table(
     rows += [{"part": REMARK, "quantity": "remark", "text": text} for text in remarks]
     rows += [{"part": CODE, "quantity": "code", "text": code}] if code else []
     return pd.DataFrame(rows).assign(design=design).reindex(columns=list(COLUMNS))
+
+
+def too_many(design: str) -> RunError:
+    """No study has so many."""
+    return RunError(
+        f"plan of a study ({design}): more than {MOST:,.0f} events, participants or samples would be needed. Expected an effect that a study can "
+        "show. Give the smallest that matters."
+    )
 
 
 def observation(
@@ -161,7 +179,7 @@ def numbers(table: pd.DataFrame, part: str) -> list[tuple[str, str, str]]:
 def _printed(value: float, unit: str) -> str:
     if np.isinf(value):
         return "not reached"
-    return f"{value:,.0f}" if unit in ("events", "participants", "samples", "genes") else f"{value:,.4g}"
+    return f"{value:,.0f}" if unit in (*COUNTS, "genes") else f"{value:,.4g}"
 
 
 def lines_of(table: pd.DataFrame) -> list[str]:
@@ -458,11 +476,8 @@ def group_difference(
     # without the uncertainty of the SD (normal distribution) fewer are needed
     high = (norm.isf(alpha / 2) + norm.isf(1 - power)) ** 2 * (1 + 1 / allocation) / effect**2
     low = high = max(high, least)
-    if high > MOST_IN_GROUP:
-        raise RunError(
-            f"--difference {difference:g} --sd {sd:g}: more than {MOST_IN_GROUP:,.0f} participants in each group would be needed. "
-            "Expected a difference that a study can show. Give the smallest that matters."
-        )
+    if high > MOST:
+        raise too_many("two groups")
     while power_of(high) < power:
         high *= 2
     first = low if low == high else brentq(lambda n: power_of(n) - power, low, high)
