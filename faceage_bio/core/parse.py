@@ -147,9 +147,10 @@ def numbers(cells: pd.Series, column: str, file: str, problems: Problems, decima
     missing = is_missing(cells)
     values = to_numbers(cells.where(~missing, None), decimal)
     for line in cells.index[(values.isna() & ~missing) | values.abs().eq(float("inf"))]:
-        advice, declare = "Expected a number. Write a plain number such as 57.4, without a unit.", ""
-        if not re.search(r"\d", cells[line]):
-            declare = f", or declare in the config what stands for values that are not known, such as missing: [{cells[line]}]"
+        advice = "Expected a number. Write a plain number such as 57.4, without a unit."
+        declare = (
+            ", or declare in the config what stands for values that are not known, such as missing: [refused]"
+        )
         if decimal == "," and "." in cells[line]:
             advice = "Expected a number with a decimal comma, as this table has. Write it so, without dots."
             declare = ", or declare `decimal` in the config"

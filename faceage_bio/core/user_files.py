@@ -35,6 +35,10 @@ BEGINNINGS = {
     b"%PDF": "it is a PDF",
     b"\x89HDF": "it is HDF5, as files are whose name ends in .h5ad",
     b"PAR1": "it is Parquet",
+    b"$FL2": "it is a file of SPSS (.sav)",
+    b"<stata_d": "it is a file of Stata (.dta)",
+    b"HEADER R": "it is a transport file of SAS (.xpt)",
+    bytes(8): "it is binary, as files of SAS (.sas7bdat) are",
 }
 # a file that unpacks to more than real data do is refused, not unpacked
 LARGEST_RATIO = 250  # a table of zeros alone packs by about 100, deflate by 1,032 at most

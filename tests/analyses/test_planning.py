@@ -23,7 +23,7 @@ from faceage_bio.analyses.planning.cohort_study import (
 )
 from faceage_bio.analyses.planning.gene_samples import one_gene
 from faceage_bio.analyses.planning.two_arm_trial import TrialPlan
-from faceage_bio.core.errors import FaceAgeBioError, RunError
+from faceage_bio.core.errors import CohortError, FaceAgeBioError, RunError
 from faceage_bio.report.single_pages import plan_page, read_plan
 from faceage_bio.stats.sample_size import CoxDesign, LogRankTrial, PiecewiseSurvival, drop_out_hazard
 from tests.commands import invoked, output_of
@@ -217,6 +217,19 @@ def test_participants_from_the_curve_of_a_finished_study(tmp_path):
     said = output_of(f"plan study --hazard-ratio 1.15 --sd 8 --follow-up 3 {files}")
     assert "628 events among 1,256 participants give 80% power" in said
     assert "Survival was observed" not in said
+
+
+def test_rows_of_a_curve_that_rises_are_told_by_line(tmp_path):
+    (tmp_path / "curve.tsv").write_text("time\tsurvival\n1\t0.8\n2\t0.85\n2\t0.5\n")
+    command = (
+        f"plan trial --hazard-ratio 0.7 --survival-table {tmp_path}/curve.tsv --output {tmp_path}/plan.tsv"
+    )
+    with pytest.raises(CohortError) as told:
+        output_of(command)
+    assert "curve.tsv: column 'survival': 1 row(s), line 3: '0.85'. Expected times that rise and" in str(
+        told.value
+    )
+    assert "curve.tsv: column 'time': 1 row(s), line 4: '2'. Expected times" in str(told.value)
 
 
 @pytest.mark.parametrize("command", ["study --sd 8", "trial"])

@@ -240,6 +240,7 @@ CASES = pd.DataFrame({"case_id": ["A1", "A2"], "followup_years": [0.3, 2], "even
         ({"case_id": "A9"}, r"readings.tsv: column 'case_id': 1 row\(s\), line 3: 'A9'. Expected a case of the cases table, which has none of that name. Correct it"),
         ({"condition": "chrt"}, r"column 'condition': 1 row\(s\), line 3: 'chrt'. Expected photo, chart, face_age .declared as .*. Write one of them, or declare this word. Did you mean 'chart'"),
         ({"reader_type": "residnt", "reader_id": "b"}, r"line 3: 'residnt'.*Did you mean 'resident'"),
+        ({"reader_id": "Anna", "case_id": "A2"}, r"'reader_id': 'anna' \(1 row.*'Anna' \(1 row.*differ in capitals or blanks alone"),
         ({"reader_type": "lay"}, r"line 3: 'lay'. The reader is 'staff' in an earlier row"),
         ({}, r"line 3: 'A1 under photo'. This reader has judged it already"),
         ({"reader_id": ""}, r"column 'reader_id': 1 row\(s\), line 3. This row needs an identifier"),

@@ -165,7 +165,7 @@ def test_every_bad_cell_is_told_with_file_line_column_value_and_expectation():
         "'hospitalisations_3_months': 1 row(s), line 6: '-1'. Expected a whole number from 0 to 40",
         "'chronological_age': 1 row(s), line 7: '640'",
         "'primary_cancer': 1 row(s), line 8: 'prostata'. Expected one of breast, prostate, lung",
-        "'liver_metastases': 1 row(s), line 9: 'maybe'",
+        "'liver_metastases': 1 row(s), line 9: 'maybe'. Expected yes, no, true, false, present, absent for",
         "'liver_metastases': 1 row(s), line 10: '3'. Expected a whole number from 0 to 1, or yes, no",
     ):
         assert line in text, (line, text)

@@ -97,7 +97,7 @@ def test_too_few_for_age_acceleration_is_the_reason_with_n(tmp_path, capsys):
     path = tmp_path / "five.tsv"
     five.to_csv(path, sep="\t", index=False)
     table, usable = read_followed(path)
-    said = "none of 5 participants with follow-up has age acceleration, which needs at least 10 participants with both ages"
+    said = "none of 5 participants with follow-up has age acceleration, which needs at least 10 participants with both ages, not all of one age"
     assert len(table) == 5
     assert f"note: {path}: no model can be fitted, because {said}" in capsys.readouterr().out
     assert said in row(cox_models(usable, [], 10, "c")).note

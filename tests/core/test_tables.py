@@ -76,8 +76,12 @@ def test_a_table_is_written_as_its_name_says_or_not_at_all(tmp_path, name):
         (gzip.compress(b"a,b\n1,2\n", mtime=0), "packed by gzip, which a name ending in .gz says"),
         (b"PK\x03\x04\x80\x80", "a zip, as workbooks are whose name ends in .xlsx"),
         (b"\xd0\xcf\x11\xe0\xa1", "a workbook of the old kind, .xls"),
+        (b"$FL2@(#) SPSS DATA FILE\xff", "a file of SPSS .\\.sav."),
+        (b"<stata_dta><header><release>118\xff", "a file of Stata .\\.dta."),
+        (b"HEADER RECORD*******LIBRARY\xff", "a transport file of SAS .\\.xpt."),
+        (bytes(12) + b"\xc2\xea\x81\x60", "binary, as files of SAS .\\.sas7bdat. are"),
     ],
-    ids=["utf-16", "gzip", "zip", "xls"],
+    ids=["utf-16", "gzip", "zip", "xls", "sav", "dta", "xpt", "sas7bdat"],
 )
 def test_what_is_no_text_is_told_by_its_first_bytes(tmp_path, content, what):
     path = tmp_path / "table.csv"

@@ -157,6 +157,13 @@ def read_survival(median: float | None, curve: Path | None) -> PiecewiseSurvival
     else:
         problems = Problems(plain=True)
         read = read_user_table(curve, SURVIVAL_CURVE, problems)
+        if read:
+            for name, wrong in (
+                ("time", read.values["time"].diff() <= 0),
+                ("survival", read.values["survival"].diff() > 0),
+            ):
+                advice = "Expected times that rise and survival that falls from 1. Correct the row, or leave it out."
+                problems.where(str(curve), read.cells[name], wrong, advice)
         problems.stop_if_any()
         values = read.values if read else pd.DataFrame()
         points = values[values["time"] > 0]

@@ -19,7 +19,7 @@ from faceage_bio.core.results.reasons import Reason, reason
 from faceage_bio.core.settings.settings_cohort import SheetForm
 from faceage_bio.core.tables import read_table
 from faceage_bio.intake.observation import check_follow_up, check_years, is_followed
-from faceage_bio.intake.schemas import PARTICIPANTS, READINGS, complete, read_user_table
+from faceage_bio.intake.schemas import PARTICIPANTS, READINGS, check_spelling, complete, read_user_table
 from faceage_bio.stats.multi_reader import Inference
 from faceage_bio.stats.prediction_accuracy import Areas, censored_areas, delong, status_at
 
@@ -85,6 +85,7 @@ def read_readings(
         types = [*types, "reader"]
     _words(table, CONDITION, conditions, "readers.conditions", file, problems)
     _words(table, TYPE, types, "readers.types", file, problems)
+    check_spelling(table[READER], file, problems)
     _one_type_each(table, file, problems)
     _no_doubles(table, file, problems)
     known = set(cases)

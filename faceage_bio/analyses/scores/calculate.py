@@ -213,7 +213,10 @@ def _cells(column: pd.Series) -> pd.Series:
 def _numbers(cells: pd.Series, item: Item, source: str, problems: Problems) -> tuple[pd.Series, np.ndarray]:
     meant = {word.casefold(): f"{number:g}" for word, number in item.words.items()}
     translated = cells.map(lambda cell: meant.get(cell.casefold(), cell))
-    values = parse.numbers(translated, item.column, source, problems)
+    strange = parse.to_numbers(translated).isna() & ~parse.is_missing(translated) & bool(item.words)
+    advice = f'Expected {", ".join(item.words)} for "{item.label}". Write one of them, or leave the cell empty if it is not known.'
+    problems.where(source, cells.rename(item.column), strange, advice)
+    values = parse.numbers(translated.mask(strange, ""), item.column, source, problems)
     low, high = item.range
     odd = (values < low) | (values > high) | (values % 1 != 0 if item.whole else False)
     kind = "a whole number" if item.whole else "a number"

@@ -19,7 +19,7 @@ STATUSES = (NOT_ESTIMATED, SPARSE, OK)  # the first of those that a row's reason
 # code: words with the parameters in braces
 WHY_NOT = {  # no number is given
     "few_events": "{n_events} deaths are too few; a hazard ratio needs at least {needed}",
-    "no_acceleration_of_followed": "none of {n} participants with follow-up has age acceleration, which needs at least {needed} participants with both ages",
+    "no_acceleration_of_followed": "none of {n} participants with follow-up has age acceleration, which needs at least {needed} participants with both ages, not all of one age",
     "no_usable_follow_up": "no participant with age acceleration has follow-up",
     "no_complete_cases": "no participant has follow-up and all covariates",
     "no_value": "no participant has a value",
