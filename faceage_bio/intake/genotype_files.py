@@ -348,14 +348,15 @@ def _of_vcf(path: Path, gene_map: GeneMap, problems: Problems) -> Genotypes | No
             rows.append({VARIANT: name, GENE: GENE_SEPARATOR.join(genes), **place, **found})
             columns.append(copies)
     if not rows:
-        none = f"{path}: no usable variant lies in a gene of {gene_map.source} ({_told(left_out)})."
         if IN_NO_GENE in left_out:
             problems.other(
-                f"{none} Expected both of the same genome build with the same names of chromosomes. Give them so."
+                f"{path}: no usable variant lies in a gene of {gene_map.source} ({_told(left_out)}). Expected both of the same genome build "
+                "with the same names of chromosomes. Give them so."
             )
         elif left_out or not any(file == str(path) for file, _, _ in problems.marked):
             problems.other(
-                f"{none} Expected some that the caller passed, with alleles of letters. Give the file with them."
+                f"{path}: no variant of a gene of {gene_map.source} is usable ({_told(left_out)}). Expected some that the caller passed, with "
+                "alleles of letters. Give the file with them."
             )
         return None
     variants = pd.DataFrame(rows)
