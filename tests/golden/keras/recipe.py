@@ -5,6 +5,7 @@ The layout (426 backbone layers, names, shapes) is that of the published file as
 
 import json
 import zlib
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -65,6 +66,7 @@ def layers() -> dict[str, tuple[tuple[int, ...], bool]]:
     return found
 
 
+@cache
 def tensors(seed: int = SEED) -> dict[tuple[str, str], np.ndarray]:
     """(layer, variable) -> float32 numbers; random weights, biases and batch normalisation statistics."""
     result: dict[tuple[str, str], np.ndarray] = {}
@@ -74,6 +76,7 @@ def tensors(seed: int = SEED) -> dict[tuple[str, str], np.ndarray]:
 
     def fill(layer: str, variable: str, values: np.ndarray) -> None:
         result[layer, variable] = values.astype(np.float32)
+        result[layer, variable].flags.writeable = False  # all who ask have the same
 
     def norm(layer: str, size: int) -> None:
         fill(layer, "beta", random(layer, "beta").normal(0, 0.1, size))
