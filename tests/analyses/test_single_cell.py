@@ -210,7 +210,15 @@ def bad_mouse_ids(data):
     return "identifiers are of mouse"
 
 
-@pytest.mark.parametrize("spoil", [bad_logged, bad_layer, bad_columns, bad_species, bad_mouse_ids])
+def bad_spelling(data):
+    types = data.obs["cell_type"].astype(str)
+    data.obs["cell_type"] = [types.iloc[0].swapcase(), *types.iloc[1:]]
+    return r"cells\.h5ad: column 'cell_type': .* differ in capitals or blanks alone, and would be groups of their own"
+
+
+@pytest.mark.parametrize(
+    "spoil", [bad_logged, bad_layer, bad_columns, bad_species, bad_mouse_ids, bad_spelling]
+)
 def test_what_is_wrong_is_told_by_name_here_and_at_intake(spoil, tmp_path):
     data = drawn()
     told = spoil(data)

@@ -11,10 +11,11 @@ import pandas as pd
 from scipy import sparse
 
 from faceage_bio.core.columns import SUBJECT
-from faceage_bio.core.errors import CountsError, examples, no_file
+from faceage_bio.core.errors import CountsError, Problems, examples, no_file
 from faceage_bio.core.user_files import check_hdf5
 from faceage_bio.intake.rna import gene_ids
 from faceage_bio.intake.rna.raw import LOGARITHM_AT_MOST
+from faceage_bio.intake.schemas import check_spelling
 
 CELL_TYPE = "cell_type"
 DOUBLET = "predicted_doublet"  # as scanpy's scrublet writes it
@@ -88,6 +89,10 @@ def open_cells(path: Path | str, mapping: Path | str | None = None) -> CellFile:
             f"{path}: obs lacks {', '.join(map(repr, lacking))}; it has {', '.join(map(str, obs.columns)) or 'no column'}. "
             "Expected the donor and the kind of each cell. Name the donor's column subject_id and the annotation's cell_type."
         )
+    else:
+        spelling = Problems(plain=True)
+        check_spelling(_words(obs[CELL_TYPE]).rename(CELL_TYPE), str(path), spelling)
+        problems += spelling.lines()
     genes, said = pd.Index([]), []
     if var is not None:
         names = var.index.astype(str)
