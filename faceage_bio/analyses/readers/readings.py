@@ -6,6 +6,7 @@ import difflib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 
@@ -276,7 +277,7 @@ class Outcome:
     event: pd.Series
     horizon: float
 
-    @property
+    @cached_property
     def status(self) -> pd.Series:
         """Status at the horizon."""
         return pd.Series(status_at(self.years, self.event, self.horizon), index=self.years.index)
