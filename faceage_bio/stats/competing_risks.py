@@ -64,7 +64,7 @@ def cumulative_incidence(
     -------
     DataFrame
         years, at_risk, events (deaths of the cause), other_events, censored, incidence, standard_error
-        (infinitesimal jackknife), ci_lower, ci_upper (NaN where the type has none, such as at 0), interval.
+        (infinitesimal jackknife), ci_lower, ci_upper (NaN where the type has none, such as at 0 and 1), interval.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def cumulative_incidence(
     incidence = np.cumsum(before * mine / at_risk)
     error = _jackknife(times, place, entry, cause, of, incidence, before, mine, any_cause, at_risk)
     lower, upper = confidence_limits(incidence, error, interval)
-    known = incidence > 0  # before the first death of the cause there is no interval
+    known = error > 0  # there is no interval before the first death of the cause, nor where all have died of it
     censored = np.bincount(place, minlength=len(times)) - any_cause
     return step_curve(
         interval,
@@ -150,6 +150,8 @@ def gray_test(
 ) -> Test:
     """Whether the cumulative incidence of a cause differs between k groups (Gray 1988), as cmprsk's ``cuminc``.
 
+    A group that is never at risk at a death of the cause does not count; R gives no test then.
+
     Parameters
     ----------
     years, cause, of : as in `cumulative_incidence`; the test knows no delayed entry
@@ -162,29 +164,28 @@ def gray_test(
     Returns
     -------
     Test
-        NaN with one group, or if no participant died of the cause.
+        NaN with one group, if no participant died of the cause, or if the deaths compare no groups.
     """
     years, cause, _ = checked_times(years, np.asarray(cause, dtype=np.float64), None)
     names, code = np.unique(np.asarray(group), return_inverse=True)
     k = len(names)
-    if k < 2 or not (cause == of).any():
-        return Test(np.nan, max(k - 1, 0), np.nan)
     parts = np.zeros(len(years), dtype=int) if strata is None else pd.factorize(np.asarray(strata))[0]
-    score, covariance = np.zeros(k), np.zeros((k, k))
+    score, covariance, known = np.zeros(k), np.zeros((k, k)), np.zeros(k, dtype=bool)
     for part in np.unique(parts):
         mine = parts == part
         found = _gray_scores(years[mine], cause[mine], of, code[mine], k, rho)
-        score, covariance = score + found[0], covariance + found[1]
-    inner = covariance[:-1, :-1]
-    if np.linalg.matrix_rank(inner) < k - 1:
-        return Test(np.nan, k - 1, np.nan)
-    return chi_square(float(score[:-1] @ np.linalg.solve(inner, score[:-1])), k - 1)
+        score, covariance, known = score + found[0], covariance + found[1], known | found[2]
+    df = max(int(known.sum()) - 1, 0)
+    excess, inner = score[known][:-1], covariance[np.ix_(known, known)][:-1, :-1]
+    if not df or not np.isfinite(inner).all() or np.linalg.matrix_rank(inner) < df:
+        return Test(np.nan, df, np.nan)
+    return chi_square(float(excess @ np.linalg.solve(inner, excess)), df)
 
 
 def _gray_scores(
     years: np.ndarray, cause: np.ndarray, of: object, code: np.ndarray, k: int, rho: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """One stratum's scores (k,) and their covariance (k, k).
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One stratum's scores (k,), their covariance (k, k), and which groups are at risk at a death of the cause (k,).
 
     Deaths of the cause are compared with those expected if all groups had one subdistribution hazard, among
     those at risk of it: the living, and those dead of other causes as far as they would not have been
@@ -214,10 +215,11 @@ def _gray_scores(
     early = (1 - pooled_before) ** rho
     score = ((mine - exposed * deaths_of / exposed.sum(axis=0)) * early).sum(axis=1)
     # how the score moves with a death in group j: at once (now), and later through the common curve (still)
-    now = early * (
-        np.eye(k)[:, :, None] * weight[:, None, :] - weight[:, None, :] * weight[None, :, :] / total
-    )
-    later = np.cumsum(now * deaths_of / (total * (1 - pooled_before)), axis=2)
+    now = early * weight[:, None, :] * (np.eye(k)[:, :, None] - weight / total)
+    with np.errstate(divide="ignore"):
+        # of a group alone nothing moves, also where the common curve has reached 1
+        step = np.divide(now * deaths_of, total * (1 - pooled_before), out=np.zeros_like(now), where=now != 0)
+    later = np.cumsum(step, axis=2)
     still = later[:, :, -1:] - later
     alive = after > 0
     share = np.where(alive, (1 - pooled) / np.where(alive, after, 1.0), 0.0)
@@ -230,7 +232,7 @@ def _gray_scores(
     moved, moved_other = now + of_cause * still, share * still
     covariance = np.einsum("ijt,kjt,jt->ik", moved, moved, chance)
     covariance += np.einsum("ijt,kjt,jt->ik", moved_other, moved_other, chance_other)
-    return score, covariance
+    return score, covariance, (at_risk[:, deaths_of > 0] > 0).any(axis=1)
 
 
 @dataclass(frozen=True)

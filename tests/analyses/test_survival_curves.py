@@ -316,6 +316,35 @@ def test_incidences_of_both_causes_and_survival_make_one():
     assert last.sum() + kaplan_meier(data.followup_years, data.event).survival.min() == pytest.approx(1)
 
 
+def test_incidence_is_not_told_where_the_survival_curve_is_not():
+    data = with_causes()
+    data["entry_years"] = 0.5
+    data = data[data.followup_years > 0.5]
+    data.loc[data.index[0], ["entry_years", "followup_years", "event", "cause"]] = [0.0, 0.3, 1.0, "cancer"]
+    everyone = competing(data, {}).query(f"measure == '{INCIDENCE}'")
+    assert everyone.estimate.isna().all()
+    assert everyone.note.str.contains("all who were at risk died before others entered").all()
+    coded, _ = with_codes(data, "cancer")
+    assert incidence_curves(coded, [], "cancer", "log-log", "c").empty
+
+
+def test_incidence_says_whose_deaths_are_lacking_for_an_interval():
+    end = np.append(np.repeat(0.5, 30), 3.0)
+    data = people(n=31).assign(followup_years=end, event=1.0)
+    data["cause"] = np.where(end > 1, "cancer", "cardiovascular")
+    table = competing(data, {})
+    cancer = row(table[table.cause == "cancer"], "all", INCIDENCE, 1)
+    assert "no participant had died of cancer by then, so there is no interval" in cancer.note
+
+
+def test_gray_test_that_cannot_compare_says_why():
+    data = with_causes(60).assign(kind="many")
+    data.loc[data.index[0], ["kind", "followup_years", "event", "cause"]] = ["one", 1e-4, 0.0, None]
+    table = competing(data, {"kind": "levels"})
+    gray = table[table.measure == "Gray chi-square"]
+    assert gray.note.str.contains("some groups are never at risk together at such a death").all()
+
+
 def test_deaths_of_unknown_cause_are_left_out_and_counted():
     data = with_causes()
     died = data.index[data.event == 1][:7]

@@ -215,6 +215,30 @@ def test_gray_test_equals_cuminc(name):
         equal(gray_test(*times, rho=1), f"{name} gray rho 1 {cause}")
 
 
+# R 4.2.2, cmprsk 2.2-11: cuminc(time, cause, group)$Tests
+@pytest.mark.parametrize(
+    ("years", "cause", "group", "chi_square"),
+    [
+        # the common curve reaches 1 while one group is still at risk
+        ([1, 2, 3, 4], [1, 1, 1, 1], "AABB", 2.815081),
+        # group C ends before the first death of the cause: as without it, where R gives no test of the three
+        ([0.5, 1, 2, 3, 4, 5, 6], [0, 1, 2, 1, 1, 2, 0], "CABABAB", 0.94158373),
+    ],
+)
+def test_gray_test_of_groups_that_are_not_all_at_risk(years, cause, group, chi_square):
+    found = gray_test(np.array(years, float), np.array(cause), 1, np.array(list(group)))
+    assert found.chi_square == pytest.approx(chi_square, rel=1e-6)
+    assert found.df == 1
+
+
+def test_gray_test_of_a_group_alone_is_none_and_not_one_of_rounding():
+    random = np.random.default_rng(5)
+    years = np.append(0.01, random.exponential(2, 20) + 0.1)
+    cause = np.append(0, random.choice([0, 1, 2], 20, p=[0.3, 0.4, 0.3]))
+    group = np.append("B", np.repeat("A", 20))  # the only one of group B is censored before any death
+    assert np.isnan(gray_test(years, cause, 1, group).p_value)
+
+
 @pytest.mark.parametrize("name", CAUSES)
 def test_fine_gray_equals_crr_and_not_quite_finegray(name):
     table = CAUSES[name]()
@@ -249,6 +273,13 @@ def test_without_competing_deaths_fine_gray_is_cox_and_incidence_is_one_minus_su
     np.testing.assert_allclose(one.incidence, 1 - other.survival, atol=1e-12)
     known = other.standard_error.notna()
     np.testing.assert_allclose(one.standard_error[known], other.standard_error[known], atol=1e-12)
+
+
+def test_incidence_has_no_interval_where_all_have_died_of_the_cause():
+    # as the Kaplan-Meier estimate has none at 0: limits of 1 and 1 would claim that all others die of it too
+    end = cumulative_incidence(np.array([1.0, 2.0]), np.array([1, 1]), 1).iloc[-1]
+    assert end.incidence == 1
+    assert np.isnan([end.ci_lower, end.ci_upper]).all()
 
 
 ROW = st.tuples(st.integers(1, 20), st.integers(0, 2), st.integers(0, 15), st.integers(0, 2))

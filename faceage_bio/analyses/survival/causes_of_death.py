@@ -7,6 +7,7 @@ and for the others.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from faceage_bio.analyses.survival.cox_models import (
 from faceage_bio.analyses.survival.curves import (
     Group,
     Grouping,
+    curve_of,
     each_group,
     late_entry,
     stacked,
@@ -94,18 +96,24 @@ def causes(cause: str) -> list[tuple[int, str]]:
 def incidence_curves(
     people: pd.DataFrame, groupings: Sequence[Grouping], cause: str, interval: Interval, cohort: str
 ) -> pd.DataFrame:
-    """Cumulative incidence of both causes, of all participants and of each group that is not empty."""
-    parts = [
-        _curve(group, code, interval).assign(grouping=group.grouping, group=group.name, cause=name)
-        for group in each_group(people, groupings)
-        if len(group.people)
-        for code, name in causes(cause)
-    ]
+    """Cumulative incidence of both causes, of all participants and of each group that has a survival curve."""
+    parts = []
+    for group in each_group(people, groupings):
+        with suppress(FitError):  # the rows say why
+            parts += [
+                _curve(group, code, interval)[0].assign(
+                    grouping=group.grouping, group=group.name, cause=name
+                )
+                for code, name in causes(cause)
+            ]
     return stacked(parts, cohort, "survival/cumulative_incidence")
 
 
-def _curve(group: Group, code: int, interval: Interval) -> pd.DataFrame:
-    return cumulative_incidence(group.years, group.people[CODE], code, group.entry, interval=interval)
+def _curve(group: Group, code: int, interval: Interval) -> tuple[pd.DataFrame, list[Reason]]:
+    """A group's cumulative incidence, and what its reader must know of it; refused where `curve_of` is."""
+    _, remarks = curve_of(group, interval)
+    curve = cumulative_incidence(group.years, group.people[CODE], code, group.entry, interval=interval)
+    return curve, remarks
 
 
 def competing_rows(
@@ -144,18 +152,26 @@ def competing_rows(
 def _incidences(group: Group, code: int, name: str, times: Sequence[float], interval: Interval) -> list[dict]:
     died = {"cause": name, "n_events": int((group.people[CODE] == code).sum())}
     base = group.about | died | {"model": f"Aalen-Johansen, {interval} interval", "measure": INCIDENCE}
-    if not len(group.people):
-        return [base | {"horizon": time, "reason": [reason("empty_group")]} for time in times]
+    try:
+        curve, remarks = _curve(group, code, interval)
+    except FitError as error:
+        return [base | {"horizon": time, "reason": [error.reason]} for time in times]
     rows = []
-    for row in height_at(_curve(group, code, interval), np.asarray(times), "incidence").to_dict("records"):
+    for row in height_at(curve, np.asarray(times), "incidence").to_dict("records"):
         at = base | {"horizon": row["years"]}
         if np.isnan(row["incidence"]):
-            rows.append(at | {"reason": [reason("not_followed_so_long")]})
+            rows.append(at | {"reason": [reason("not_followed_so_long"), *remarks]})
             continue
         found = {name: row[name] for name in ("ci_lower", "ci_upper", "standard_error")}
-        found["reason"] = [] if row["events"] else [reason("no_death_by_then")]
+        found["reason"] = [*_why_no_interval(row, name), *remarks]
         rows.append(at | found | {"estimate": row["incidence"]})
     return rows
+
+
+def _why_no_interval(row: dict, cause: str) -> list[Reason]:
+    if row["standard_error"] > 0:
+        return []
+    return [reason("all_died_by_then") if row["events"] else reason("no_death_of_cause_by_then", cause=cause)]
 
 
 def _gray(people: pd.DataFrame, grouping: Grouping, code: int, name: str) -> dict:
@@ -170,8 +186,10 @@ def _gray(people: pd.DataFrame, grouping: Grouping, code: int, name: str) -> dic
     found = gray_test(mine[FOLLOWUP], mine[CODE], code, group)
     if np.isfinite(found.p_value):
         return row | tested(GRAY, found)
-    one = group.nunique() < 2
-    why = reason("one_group") if one else reason("one_group_with_deaths", cause=name)
+    if group.nunique() < 2:
+        why = reason("one_group")
+    else:
+        why = reason("never_together") if row["n_events"] else reason("no_death_of_cause", cause=name)
     return row | {"df": found.df, "reason": [why]}
 
 
