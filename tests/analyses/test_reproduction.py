@@ -133,6 +133,16 @@ def test_a_model_that_r_fails_at_leaves_the_others(tmp_path):
     assert (found["difference"][~failed] < 1e-6).all()
 
 
+def test_a_study_whose_only_model_r_fails_at_is_still_told(tmp_path):
+    if shutil.which("Rscript") is None:
+        pytest.skip("Rscript is not installed")
+    write_scripts(Headline(list(cox(people())[1]())[1:2]), tmp_path)
+    (tmp_path / "north_cox_age.tsv").write_text("face_age\nmany\n")
+    found = run(["Rscript", str(tmp_path / "reproduce.R")], tmp_path)
+    assert found["estimate"].isna().all()
+    assert found["estimate_study"].notna().all()
+
+
 def test_the_rows_hold_no_identifier(folder):
     for path in folder.glob("*.tsv"):
         assert "subject_id" not in path.read_text().splitlines()[0]

@@ -34,7 +34,8 @@ from faceage_bio.core.results.row import result_rows
 from faceage_bio.stats.deseq import fit_deseq
 from faceage_bio.stats.pydeseq2_fit import fit_pydeseq2, wald_by_pydeseq2
 
-PRECISION = {"precision": 1e-12}
+# of the step, of its gain (half the square of the step in standard errors) and of the log-likelihood
+PRECISION = {"precision": 1e-16, "r_precision": 1e-16}
 # of pooled estimates by method; others are pooled again by reproduce.R alone
 SOFTWARE = {"EE": "statsmodels", "REML": "scipy"}
 

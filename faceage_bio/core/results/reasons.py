@@ -90,7 +90,7 @@ WHY_NOT = {  # no number is given
     "no_other_cause": "no participant died of anything but {cause}, so that nothing competes",
     "one_group": "there is one group only",
     "empty_group": "the group is empty",
-    "never_together": "some groups are never at risk together at such a death, or all at risk died at once",
+    "never_together": "some groups are never at risk together at a death, or all at risk died at once",
     "all_died_before_entry": "all who were at risk died before others entered, to whom the curve would give no chance",
     "not_followed_so_long": "no participant is followed so long",
     "no_mean_of": "it is not known for {groups}",
