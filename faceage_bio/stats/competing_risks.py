@@ -83,7 +83,9 @@ def cumulative_incidence(
     incidence = np.cumsum(before * mine / at_risk)
     error = _jackknife(times, place, entry, cause, of, incidence, before, mine, any_cause, at_risk)
     lower, upper = confidence_limits(incidence, error, interval)
-    known = error > 0  # there is no interval before the first death of the cause, nor where all have died of it
+    known = (
+        error > 0
+    )  # there is no interval before the first death of the cause, nor where all have died of it
     censored = np.bincount(place, minlength=len(times)) - any_cause
     return step_curve(
         interval,

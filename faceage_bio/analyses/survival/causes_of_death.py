@@ -101,9 +101,7 @@ def incidence_curves(
     for group in each_group(people, groupings):
         with suppress(FitError):  # the rows say why
             parts += [
-                _curve(group, code, interval)[0].assign(
-                    grouping=group.grouping, group=group.name, cause=name
-                )
+                _curve(group, code, interval)[0].assign(grouping=group.grouping, group=group.name, cause=name)
                 for code, name in causes(cause)
             ]
     return stacked(parts, cohort, "survival/cumulative_incidence")
