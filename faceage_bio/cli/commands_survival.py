@@ -389,6 +389,7 @@ def compare_readers(
     readers.rating_of says what 1 means.
     """
     from faceage_bio.analyses.readers import readers_stage
+    from faceage_bio.core.results.reasons import singular
 
     chosen = settings.readers
     read, known = readers_stage.read_study(
@@ -397,5 +398,5 @@ def compare_readers(
     table = readers_stage.compare_readers(
         read, known, chosen.conditions, chosen.groups, chosen.horizon_years, chosen.model_column
     )
-    print(f"{len(read)} readings of {len(known)} cases by {read['reader'].nunique()} readers")
+    print(singular(f"{len(read)} readings of {len(known)} cases by {read['reader'].nunique()} readers"))
     return {"readers": table}

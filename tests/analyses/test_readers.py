@@ -219,6 +219,34 @@ def test_one_reader_has_no_mean_of_readers(tmp_path):
     assert "two of them" in told(pick(table, **ALL_AREA, condition="photo"))
 
 
+@pytest.mark.parametrize(
+    ("of_deaths", "of_others", "area", "why"),
+    [
+        (0.9, 0.1, 1.0, "no interval, because no pair of cases is rated the wrong way round"),
+        (0.1, 0.9, 0.0, "no interval, because no pair of cases is rated the right way round"),
+        (0.5, 0.5, 0.5, "no interval, because no pair of cases is rated the right way round"),
+    ],
+)
+def test_readings_that_are_all_alike_have_no_interval_and_say_why(tmp_path, of_deaths, of_others, area, why):
+    readings, cases = simulated()
+    died = cases.case_id[(cases.event == "died") & (cases.followup_years <= 1)]
+    rating = np.where(readings.case_id.isin(died), of_deaths, of_others)
+    table = run(tmp_path, readings.drop(columns="predicted_alive").assign(rating=rating), cases)
+    row = pick(table, **AREA, term="staff 1", condition="photo")
+    assert row.estimate == area
+    assert told(row) == why
+    gain = table[(table.term == "staff 1") & (table.question == "conditions")]
+    assert (gain.estimate == 0).all()
+    assert told(gain).str.startswith("interval not estimated, because").all()
+
+
+def test_where_nobody_died_the_legacy_areas_say_so(tmp_path):
+    readings, cases = simulated()
+    table = run(tmp_path, readings, cases.assign(event="alive"))
+    legacy = table[(table.censoring == "dead only (legacy)") & (table.question == "areas")]
+    assert (told(legacy) == "not estimated, because there was no death").all()
+
+
 def test_late_entry_is_left_out_and_counted(tmp_path):
     readings, cases = simulated()
     late = readings.case_id.iloc[0]

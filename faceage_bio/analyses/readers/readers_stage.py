@@ -77,7 +77,9 @@ def _area(study: Study, ratings: pd.DataFrame, how: str) -> dict:
     except FitError as error:
         return base | not_estimated(error)
     found = areas.of(0)
-    remarks = [reason("no_pair_wrong")] if np.isnan(found.ci_lower) else []
+    remarks = []
+    if np.isnan(found.ci_lower):  # an area of one half is of cases that are all rated the same
+        remarks = [reason("no_pair_wrong" if found.estimate > CHANCE else "no_pair_right")]
     if how == DEAD_ONLY:
         remarks = [reason("died_only")]
     return base | vars(found) | counts(areas) | {"reason": remarks}
@@ -151,7 +153,9 @@ def _paired(study: Study, ratings: pd.DataFrame) -> dict:
         areas = study.outcome.areas(ratings, KNOWN)
     except FitError as error:
         return base | not_estimated(error)
-    return base | vars(areas.difference(0, 1)) | counts(areas)
+    found = areas.difference(0, 1)
+    remarks = [reason("no_interval")] if np.isnan(found.ci_lower) else []
+    return base | vars(found) | counts(areas) | {"reason": remarks}
 
 
 def _all_conditions(study: Study, name: str, readers: list[str]) -> dict:

@@ -294,12 +294,13 @@ class Outcome:
         Raises
         ------
         FitError
-            Fewer than two cases who died by the horizon, or who did not.
+            No case that counts, or fewer than two who died by the horizon, or who did not.
         """
         ratings = ratings[self.usable(how).reindex(ratings.index).to_numpy()]
         mine = ratings.index
         if ratings.empty:
-            raise FitError("no_case_judged")
+            nobody_died = how == DEAD_ONLY and not (self.event == 1).any()
+            raise FitError("no_events" if nobody_died else "no_case_judged")
         if how == WEIGHTED:
             return censored_areas(ratings.to_numpy(), self.years[mine], self.event[mine], self.horizon)
         return delong(ratings.to_numpy(), (self.status[mine] == 1).to_numpy())

@@ -352,6 +352,7 @@ REMARKS = {  # what a reader should know of a number
     "overlapping_cohorts": "{cohorts} share participants or controls, as declared, so the interval may be too short",
     # readers
     "no_pair_wrong": "no interval, because no pair of cases is rated the wrong way round",
+    "no_pair_right": "no interval, because no pair of cases is rated the right way round",
     "died_only": "legacy: leaves out cases alive when last seen",
     "fixed_cases": "legacy: cases count as fixed; with {readers} readers p cannot be below {smallest_p}",
     "below_chance": "below chance: is the direction of the answers (yes = alive; rating_of) right?",
@@ -375,7 +376,7 @@ OF_ONE = {"one_value", "without_single"}  # say that it is one participant
 OF_FEW = {"lost_resamples", "optimism_without", "no_optimism"}
 QUANTILES = {"low", "high"}  # parameters: of the middle 95% of participants
 WORDS = WHY_NOT | SPARSE_DATA | REMARKS | REDACTED
-PLURALS = "clusters|deaths|events|pairs|parameters|participants|photos|resamples|rows|RNA samples|samples|terms|times|variables"
+PLURALS = "clusters|deaths|events|pairs|parameters|participants|photos|readers|resamples|rows|RNA samples|samples|terms|times|variables"
 ONE_IS = re.compile(rf"(?<![\d.,])1 ({PLURALS})\b((?: with [a-z ]+?)?) (are|have|were)\b")
 SINGULAR = {"are": "is", "have": "has", "were": "was"}
 # these name a column to add
