@@ -55,7 +55,7 @@ class Pooled:
         """Ends of the 95% prediction interval for a further cohort, NaN where it is not defined.
 
         Higgins et al. 2009 (doi:10.1111/j.1467-985X.2008.00552.x), with k - 2 degrees of freedom; k - 1 is
-        metafor's default.
+        metafor's default with Hartung and Knapp's test (with z it takes the normal distribution).
         """
         half = _t(0.975, self.k - (1.0 if degrees == "k-1" else 2.0))
         half = half * np.sqrt(self.tau2 + self.standard_error**2)

@@ -91,7 +91,7 @@ def test_those_whom_the_survival_stage_leaves_out_are_left_out(accelerated):
     ("change", "why"),
     [
         ({"event": 0.0}, "0 deaths are too few"),
-        ({"followup_years": np.nan}, "no participant has a value"),
+        ({"followup_years": np.nan}, "no participant with age acceleration has follow-up"),
         ({"face_age": 60.0, "age_gap": np.nan}, "face age does not vary"),
     ],
 )

@@ -101,6 +101,20 @@ def test_what_cannot_be_estimated_keeps_its_rows_and_says_why(change, message):
     assert told(table).str.contains(f"not estimated, because .*(?:{message})").all()
 
 
+@pytest.mark.parametrize(
+    ("sex", "message"),
+    [
+        (["female", "male"], "no group has 2 participants"),  # each is a group of one
+        (["female", None], "no participant has all values"),
+    ],
+)
+def test_a_value_that_is_known_is_not_told_to_be_lacking(sex, message):
+    pair = people(400).iloc[:2].assign(sex=sex, bmi=[20.0, np.nan] if None in sex else [20.0, 30.0])
+    pair["bmi"] = pair["bmi"].iloc[::-1].to_numpy()
+    table = contrast_exposures(pair, ["bmi"], ["sex"])
+    assert (told(table) == f"not estimated, because {message}").all()
+
+
 def test_no_reference_participant_is_said():
     table = compare_groups(people(), [])
     assert told(table).str.contains("all 400 participants have the same value").all()

@@ -76,6 +76,19 @@ def test_a_hazard_ratio_that_fades_is_found_and_its_remedies_tell_how():
     assert (binned.n_events >= 5).all()
 
 
+def test_years_lived_are_not_told_where_all_at_risk_died_before_others_entered():
+    data = fading()
+    youngest = data.age_acceleration.nsmallest(len(data) // 2).index
+    late = data.loc[youngest[1:]]
+    data = data.drop(late.index[late.followup_years <= 0.5])
+    data["entry_years"] = np.where(data.index.isin(late.index), 0.5, np.nan)
+    data.loc[youngest[0], ["entry_years", "followup_years", "event"]] = [np.nan, 0.3, 1.0]
+    found = proportional_hazards(data, Choices(10, [], []), "c", Survival(alpha=0.999, split_years=[1.0]))
+    lived = worded(found.remedies[found.remedies.remedy == "years lived"])
+    assert lived.estimate.isna().all()
+    assert lived.note.str.contains("all who were at risk died before others entered").all()
+
+
 def test_a_stretch_without_deaths_has_no_hazard_ratio():
     found = proportional_hazards(fading(), Choices(10, [], []), "c", Survival(alpha=0.05, split_years=[50.0]))
     why = "not estimated, because a period of follow-up has 0 deaths; declare other survival.split_years"

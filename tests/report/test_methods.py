@@ -86,6 +86,38 @@ def test_other_tables_have_other_words(tables, whole):
     assert "age, tumour stage" in told
 
 
+def test_strata_are_said_once_and_so_is_what_has_neither_strata_nor_clusters(tables):
+    method = "Cox, Efron ties, strata of ward, errors robust by hospital, Wald interval"
+    changed = {("survival", "cox"): tables.get("survival", "cox").assign(method=method)}
+    config = config_of(["one"], survival={"strata": ["ward"], "cluster": "hospital"})
+    told = methods_of(survival_page(ReportTables(tables.by_name | changed), config, [CARD], None))
+    assert told.count("strata of ward") == told.count("errors robust by hospital") == 1
+    assert (
+        "competing risks, definitions of age acceleration, face ageing rate and scores have neither" in told
+    )
+    assert "Curves, their tests and models of genes take participants as independent." in told
+    assert "neither strata nor clusters" not in methods_of(page_of(tables))
+
+
+def test_scores_that_were_not_calculated_have_no_paragraph(tables):
+    row = {
+        "cohort": "one",
+        "term": "TEACHH",
+        "measure": "items",
+        "estimate": 6.0,
+        "model": "TEACHH (publication)",
+    }
+    scored = worded(result_rows([row | {"question": "definition"}], "scores/scored"))
+    lacking = row | {
+        "question": "groups",
+        "estimate": None,
+        "reason": reason("lacks_columns", columns="ecog"),
+    }
+    compared = worded(result_rows([lacking | {"measure": "median survival"}], "scores/comparison"))
+    more = {("scores", "scored"): scored, ("scores", "comparison"): compared}
+    assert "Clinical scores:" not in methods_of(page_of(ReportTables(tables.by_name | more)))
+
+
 @pytest.mark.parametrize(
     ("model", "fitted_in", "said"),
     [

@@ -459,7 +459,7 @@ def _alone_and_with_age(followed: pd.DataFrame, column: str, unit: float) -> lis
         row |= counted(known)
         try:
             if not len(known):
-                raise FitError("no_value")
+                raise FitError("no_value" if len(followed) else "no_usable_follow_up")
             check_events(known[EVENT])
             fit = fit_cox(known[FOLLOWUP], known[EVENT], design[terms], entry_of(known))
             row |= numbers(fit.terms.loc[column]) | {"reason": fit.reasons}

@@ -149,6 +149,7 @@ def make_frame(
     first_levels = (
         levels_in(table.loc[known, exposure], exposure, people[exposure]) if exposure in words else ()
     )
+    complete = len(people)
     while True:  # leaving one group out may leave another with one person
         small = {name: _small_levels(people[name]) for name in words}
         alone = pd.Series(False, index=people.index)
@@ -167,7 +168,7 @@ def make_frame(
     held = [name for name in others if name not in design.constant]
     why_not = None
     if len(people) == 0 or exposure in design.constant:
-        why_not = _nothing_to_compare(people[exposure], lonely)
+        why_not = _nothing_to_compare(people[exposure], table.loc[known, exposure], len(people) < complete)
     return Frame(exposure, people, design.matrix, levels, lonely, ("age", *held), tuple(remarks), why_not)
 
 
@@ -180,12 +181,19 @@ def no_disease(table: pd.DataFrame, group: str = DISEASE) -> Reason | None:
     return reason("no_disease_column", column=DISEASE)
 
 
-def _nothing_to_compare(values: pd.Series, lonely: Sequence[str]) -> Reason:
+def _nothing_to_compare(values: pd.Series, known: pd.Series, single: bool) -> Reason:
     """Why participants who all have one value, or none, cannot be compared; the value itself is theirs, but
     for disease.
+
+    Parameters
+    ----------
+    values, known : of the participants who are left, and of all
+    single : whether groups of one were left out
     """
     if len(values) == 0:
-        return reason("no_group", needed=IN_GROUP) if lonely else reason("no_value")
+        if single:
+            return reason("no_group", needed=IN_GROUP)
+        return reason("no_complete_values" if known.notna().any() else "no_value")
     if len(values) == 1:
         return reason("one_value")
     if values.name == DISEASE:

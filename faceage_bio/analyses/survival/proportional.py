@@ -17,19 +17,18 @@ from faceage_bio.analyses.survival.cox_models import (
     of_question,
     term_rows,
 )
-from faceage_bio.analyses.survival.curves import TERTILES, part, stacked
+from faceage_bio.analyses.survival.curves import TERTILES, curve_of, each_group, part, stacked
 from faceage_bio.analyses.survival.sequential_models import adjustment_steps
 from faceage_bio.core.columns import AGE_ACCELERATION, COHORT, EVENT, FACE_AGE, FOLLOWUP
 from faceage_bio.core.errors import FitError
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import counted, result_rows, tested
 from faceage_bio.core.settings.settings_survival import Survival
-from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
 from faceage_bio.stats.cox_likelihood import split_follow_up
 from faceage_bio.stats.cox_ph import GLOBAL, hazard_over_time, proportional_hazards_test, smooth_over_time
-from faceage_bio.stats.kaplan_meier import difference, kaplan_meier, restricted_mean
+from faceage_bio.stats.kaplan_meier import difference, restricted_mean
 from faceage_bio.stats.linear import NORMAL_975
 from faceage_bio.stats.minimum_sizes import EVENTS_OF_BIN, EVENTS_PER_TERM_OF_CURVE, FEWEST_EVENTS
 from faceage_bio.stats.smoothing import natural_spline, place_knots
@@ -216,18 +215,19 @@ def _years_lived(people: pd.DataFrame, rmst_years: float) -> list[dict]:
     grouping = part(people, AGE_ACCELERATION, TERTILES)
     if grouping.reason is not None:
         raise FitError(grouping.reason.code, **grouping.reason.parameters)
-    means = {}
-    for level in grouping.levels:
-        third = people[grouping.groups == level]
-        curve = kaplan_meier(third[FOLLOWUP], third[EVENT], entry_of(third))
-        means[level] = restricted_mean(curve, rmst_years)
+    means, remarks = {}, [reason("unadjusted")]
+    _, *thirds = each_group(people, [grouping])
+    for third in thirds:
+        curve, told = curve_of(third, Survival().interval)
+        means[third.name] = restricted_mean(curve, rmst_years)
+        remarks += told
     first, *others = grouping.levels
     rows = []
     for level in others:
         both = people[grouping.groups.isin([first, level])]
         about = {"term": AGE_ACCELERATION, "exposure": AGE_ACCELERATION, "level": level, "reference": first}
         about |= {"measure": "difference of restricted mean survival time", "horizon": rmst_years}
-        about |= {"adjustment": "unadjusted", "covariates": "", "reason": reason("unadjusted")}
+        about |= {"adjustment": "unadjusted", "covariates": "", "reason": remarks}
         rows.append(about | vars(difference(means[level], means[first])) | counted(both))
     return rows
 

@@ -55,9 +55,11 @@ class Survival(Closed):
     groups: dict[str, list[float]] = Field(default_factory=dict)
     """Numbers that enter as groups, with their cut-points: {ecog: [2]} makes "below 2" (the reference) and "2 and over"."""
     strata: list[str] = []
-    """Columns whose levels have a baseline hazard of their own; they then are no covariates."""
+    """Columns whose levels have a baseline hazard of their own in the Cox models of face age and of genes; they then are no covariates."""
     cluster: str | None = None
-    """Column of units within which participants are alike, such as a hospital: all standard errors are robust against it."""
+    """Column of units within which participants are alike, such as a hospital: standard errors of the Cox models of face age and of its
+    added value are robust against it. Curves and their tests, competing risks, definitions, ageing rate, genes and scores take
+    participants as independent."""
     heterogeneity_by: str = "site"
     """Column within whose levels the hazard ratio of face age is shown, with the test that they differ."""
     modifiers: list[str] = ["sex", "chronological_age", "site"]
