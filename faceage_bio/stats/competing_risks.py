@@ -234,7 +234,7 @@ def _gray_scores(
     moved, moved_other = now + of_cause * still, share * still
     covariance = np.einsum("ijt,kjt,jt->ik", moved, moved, chance)
     covariance += np.einsum("ijt,kjt,jt->ik", moved_other, moved_other, chance_other)
-    return score, covariance, (at_risk[:, deaths_of > 0] > 0).any(axis=1)
+    return score, covariance, at_risk @ deaths_of > 0
 
 
 @dataclass(frozen=True)
