@@ -149,7 +149,6 @@ def make_frame(
     first_levels = (
         levels_in(table.loc[known, exposure], exposure, people[exposure]) if exposure in words else ()
     )
-    complete = len(people)
     while True:  # leaving one group out may leave another with one person
         small = {name: _small_levels(people[name]) for name in words}
         alone = pd.Series(False, index=people.index)
@@ -168,7 +167,9 @@ def make_frame(
     held = [name for name in others if name not in design.constant]
     why_not = None
     if len(people) == 0 or exposure in design.constant:
-        why_not = _nothing_to_compare(people[exposure], table.loc[known, exposure], len(people) < complete)
+        why_not = _nothing_to_compare(
+            people[exposure], table.loc[known, exposure], len(people) < complete.sum()
+        )
     return Frame(exposure, people, design.matrix, levels, lonely, ("age", *held), tuple(remarks), why_not)
 
 
