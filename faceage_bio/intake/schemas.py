@@ -222,7 +222,12 @@ def check_needed(
     named = _sources(typed, form)
     needed = [name for name, column in schema.columns.items() if column.required]
     lacking = [name for name in needed if name not in named]
-    if lacking:
+    if lacking and typed.shape[1] == 1:
+        problems.other(
+            f"{file}: line {typed.attrs['header']} is one name, {typed.columns[0]!r}: no tab, comma or semicolon parts it. Expected "
+            f"{', '.join(needed)}, parted by one of them. Save the table so."
+        )
+    elif lacking:
         problems.other(
             f"{file}: line {typed.attrs['header']} lacks the column(s) {', '.join(lacking)}; found {', '.join(typed)}. Expected {', '.join(needed)}. "
             "Name them so.",

@@ -144,6 +144,7 @@ REFUSED = {
     "a code in a column of numbers": ("subject_id\tcrp\na1\t1.5\na2\t-99\na3\t2\n", {}, r"'crp': 1 row\(s\), line 3: '-99'. It lies far from all other values.*missing: \[999\]"),
     "a code within the range of its column": ("subject_id\tbmi\na1\t22.5\na2\t99\na3\t24\n", {}, r"'bmi': 1 row\(s\), line 3: '99'. It lies far from all other values.*missing: \[999\]"),
     "a code outside of the range of its column": ("subject_id\tbmi\na1\t22.5\na2\t-9\na3\t24\n", {}, r"line 3: '-9'. Expected 8 to 100 kg/m2. Correct it, .* or declare the code in the config, such as missing: \[999\]\.$"),
+    "a separator that is none of ours": ("subject_id|bmi\na1|22.5\na2|24\na3|25\n", {}, r"clinical.tsv: line 1 is one name, 'subject_id\|bmi': no tab, comma or semicolon parts it. Expected subject_id, parted by one of them. Save"),
     "a word for nothing": ("subject_id\tbmi\na1\t22.5\na2\tverweigert\na3\t24\n", {}, r"line 3: 'verweigert'. Expected a number.* not known, such as missing: \[refused\]"),
     "lines in the order of the file": ("subject_id\tbmi\na1\t170\na2\t180\na3\t160\n", {}, "line 2: '170'; line 3: '180'; line 4: '160'"),
     "a code of no column": ("subject_id\tsex\na1\tf\na2\tm\na3\tf\n", {"codings": {"smoking": {"1": "never"}}}, "codings declares codes of 'smoking', but faces.tsv, clinical.tsv have no such column"),
