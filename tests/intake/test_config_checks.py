@@ -1,6 +1,7 @@
 """Names in the config against the tables, and what an analysis would do without: told before it starts, with the nearest name."""
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -360,6 +361,28 @@ def write_study(folder):
     content = {"cohorts": {"lusc": cohort}, "results_dir": f"{folder}/results"}
     (folder / "config.yaml").write_text(json.dumps(content))
     return cohort
+
+
+def test_barcodes_tell_tumours_from_normals(tmp_path):
+    """Named as the Genomic Data Commons does, in a table without a column that tells the tissue."""
+    cohort = write_study(tmp_path)
+    for name in ("samples", "counts"):
+        text = (tmp_path / f"{name}.tsv").read_text()
+        text = re.sub(r"\t(normal|tumour|tissue)$", "", text, flags=re.MULTILINE)
+        for tissue, code in (("normal", "11A"), ("tumour", "01A")):
+            text = re.sub(rf"p(\d)-{tissue}", rf"TCGA-18-340\1-{code}-01R", text)
+        (tmp_path / f"{name}.tsv").write_text(text)
+    checked = invoked(f"check --configfile {tmp_path / 'config.yaml'}")
+    both = "Primary Solid Tumor (4), Solid Tissue Normal (4)"
+    assert f"tissue as the barcodes of the samples tell it: {both}" in checked.output
+    words = str(checked.exception)
+    assert "4 of 4 participants have RNA samples of several tissues" in words
+    assert (
+        "p0: TCGA-18-3400-11A-01R (Solid Tissue Normal), TCGA-18-3400-01A-01R (Primary Solid Tumor)" in words
+    )
+    chosen = {"tissue": "Primary Solid Tumor", "covariates": ["sex"]}
+    (tmp_path / "config.yaml").write_text(json.dumps({"cohorts": {"lusc": cohort}, "expression": chosen}))
+    assert "tissue" not in str(invoked(f"check --configfile {tmp_path / 'config.yaml'}").exception)
 
 
 def test_check_and_the_workflow_refuse_the_same_study_with_the_same_words(tmp_path):

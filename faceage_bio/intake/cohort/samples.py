@@ -36,6 +36,13 @@ from faceage_bio.intake.schemas import (
 # what the clinical table and the photos say of people; a file of RNA does not
 OF_PARTICIPANTS = (*SUBJECT_COLUMNS, FACE_AGE, AGE_GAP, AGE_ACCELERATION)
 TISSUE = "tissue"
+# a TCGA barcode tells what the sample is (gdc.cancer.gov/resources-tcga-users/tcga-code-tables/sample-type-codes)
+BARCODE = r"^TCGA-[A-Z0-9]{2}-[A-Z0-9]{4}-(\d{2})[A-Z]?(?:-|$)"
+SAMPLE_TYPES = {
+    "01": "Primary Solid Tumor", "02": "Recurrent Solid Tumor", "03": "Primary Blood Derived Cancer - Peripheral Blood",
+    "05": "Additional - New Primary", "06": "Metastatic", "07": "Additional Metastatic", "10": "Blood Derived Normal", "11": "Solid Tissue Normal",
+    "12": "Buccal Cell Normal", "14": "Bone Marrow Normal",
+}  # fmt: skip
 CLINIC = "the clinical table"
 
 
@@ -76,6 +83,7 @@ def read_samples(
         table = pd.DataFrame({SAMPLE: names, SUBJECT: names}, index=range(1, len(names) + 1))
     else:
         _check_same_names(table, names, file, settings.counts, problems)
+        table = _with_types_of_barcodes(table, file)
         _check_specimens(table, file, problems)
     found = parse.strangers(table[SUBJECT], known, CLINIC)
     if len(found) and not settings.samples:
@@ -91,6 +99,17 @@ def read_samples(
     table[COHORT] = cohort
     further = [name for name in table if name not in SAMPLE_COLUMNS]
     return table.reindex(columns=[*SAMPLE_COLUMNS, *further]), counts, counts.counts.index
+
+
+def _with_types_of_barcodes(table: pd.DataFrame, file: str) -> pd.DataFrame:
+    """Samples of The Cancer Genome Atlas with the tissue that their barcodes tell, if they differ in it and no column tells it."""
+    codes = table[SAMPLE].astype(str).str.extract(BARCODE, expand=False)
+    if TISSUE in table or codes.isna().any() or codes.nunique() < 2:
+        return table
+    types = codes.map(lambda code: SAMPLE_TYPES.get(code, f"sample type {code}"))
+    counted = ", ".join(f"{name} ({n})" for name, n in types.value_counts().sort_index().items())
+    print(f"{file}: tissue as the barcodes of the samples tell it: {counted}", flush=True)
+    return table.assign(**{TISSUE: types})
 
 
 def _read_counts(
