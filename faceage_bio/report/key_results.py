@@ -202,7 +202,7 @@ def _added(asked: select.KeyQuestion, tables: ReportTables) -> Question:
     for key in asked.keys:
         row, without = key.adjusted, key.unadjusted
         told = _row(key, 3, "added-value", "survival/added_value")
-        if key.pooled:  # differences are pooled, not the two values of C
+        if key.pooled or without is None:  # differences are pooled, not the two values of C
             rows.append(told)
             continue
         c = f"{number(without['estimate'], 3)} → {number(without['estimate'] + row['estimate'], 3)}"

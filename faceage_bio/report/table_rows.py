@@ -15,7 +15,7 @@ from faceage_bio.core.settings.settings_study import ADDED, GENES, SURVIVAL, Pla
 from faceage_bio.core.tables import to_records
 from faceage_bio.report import words
 from faceage_bio.report.sections_participants import ALL, DIFFERENCES, LARGEST
-from faceage_bio.report.tables_by_place import ReportTables, rows_by, where
+from faceage_bio.report.tables_by_place import ReportTables, first_of, rows_by, where
 from faceage_bio.report.words import first_upper
 
 WITHOUT = ("without_missing", "without_constant")  # reasons that name covariates that a model went without
@@ -347,25 +347,30 @@ def _compares(key: Key) -> bool:
 
 
 def key_added_value(tables: ReportTables, config: Config, plan: Planned) -> tuple[str, list[Key]]:
-    """What face age is added to, and the change of Harrell's C-index with the p of the likelihood-ratio test in each cohort."""
-    found, base = [], ""
-    for name in names_of(config):
-        rows = tables.get("survival", "added_value", name)
-        asked = rows[answers(rows, "added_value", plan)]["comparison"]
-        if not len(asked):
-            continue
-        rows = rows[rows["comparison"] == asked.iloc[0]]
+    """What face age is added to, and the change of Harrell's C-index with the p of the likelihood-ratio test in each cohort.
+
+    A cohort whose models could not be fitted stands with the estimates of others.
+    """
+    found: dict[str, Key] = {}
+    base = asked = ""
+    added = {name: tables.get("survival", "added_value", name) for name in names_of(config)}
+    for name, rows in added.items():
+        comparisons = rows[answers(rows, "added_value", plan)]["comparison"]
+        rows = rows[rows["comparison"].isin(comparisons.head(1))]
         models = rows[rows["measure"] == "Harrell's C"]
         change = to_records(rows[rows["measure"] == "difference of Harrell's C"])
         test = rows[rows["kind"] == "test"]["p_value"]
         if len(models) == 2 and change:
-            base = models["term"].iloc[0].replace(" + ", ", ")
+            base, asked = models["term"].iloc[0].replace(" + ", ", "), comparisons.iloc[0]
             p = test.iloc[0] if len(test) else float("nan")
-            found.append(Key(whom(name), change[0] | {"p_value": p}, to_records(models)[0]))
-            of_both = {"analysis": rows["comparison"].iloc[0], "measure": "difference of Harrell's C"}
-    if found:
-        found = [*pooled_key(tables, "survival/added_value", **of_both), *found]
-    return base, found
+            found[name] = Key(whom(name), change[0] | {"p_value": p}, to_records(models)[0])
+    if not found:
+        return base, []
+    for name in added.keys() - found.keys():
+        if row := first_of(added[name], comparison=asked, status="not_estimated"):
+            found[name] = Key(whom(name), row, None)
+    pooled = pooled_key(tables, "survival/added_value", analysis=asked, measure="difference of Harrell's C")
+    return base, [*pooled, *(found[name] for name in added if name in found)]
 
 
 def cells_of(analysis: str) -> str:

@@ -19,7 +19,7 @@ from faceage_bio.core.records import read_record, record_of
 from faceage_bio.core.results.reasons import reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.settings.settings_cohort import Cohort
-from faceage_bio.core.settings.settings_study import Release
+from faceage_bio.core.settings.settings_study import ADDED, Release
 from faceage_bio.core.tables import LEDGER_COLUMNS, read_text_table, write_table
 from faceage_bio.faces.faceage.photo_quality import count_photos
 from faceage_bio.release.bundle import MANIFEST, _not_of_tables, publish, released_config
@@ -27,8 +27,10 @@ from faceage_bio.release.gate import check_folder
 from faceage_bio.release.known import Known
 from faceage_bio.release.rule import midpoint
 from faceage_bio.report.journal_tables import Gene, JournalTable, Row, _printable, journal_tables, plain
+from faceage_bio.report.key_results import ADDED_TITLE, key_results
 from faceage_bio.report.pages import association_page, photo_page
 from faceage_bio.report.table_files import PREFIX, SPECIAL, latex_table, rendered, write_tables
+from faceage_bio.report.table_rows import key_questions
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from faceage_bio.report.word_table import word_table
 from faceage_bio.report.words import confidence_interval
@@ -491,6 +493,21 @@ def test_released_tables_hold_rounded_counts_only(share, tables):
     # the exact ones are none
     assert b"113\t78" not in files["cox_models.tsv"]
     assert b"\t111\t81" in files["cox_models.tsv"] or b"\t111\t75" in files["cox_models.tsv"]
+
+
+def test_a_cohort_without_added_value_stands_with_the_estimates_of_others(results, tmp_path):
+    path = tmp_path / "south/survival/added_value.tsv"
+    few = {"n_events": 9, "estimate": MISSING, "p_value": MISSING, "status": "not_estimated"}
+    why = reason("fewer_events", needed=10).encoded
+    write_table(added_value_table("south").head(1).assign(**few, reason=why), path)
+    tables = collect([results / "north/survival/added_value.tsv", path])
+    (asked,) = (one for one in key_questions(tables, CONFIG) if one.plan.question == ADDED)
+    north, south = asked.keys
+    assert (north.whom, north.adjusted["estimate"]) == ("north", 0.065)
+    assert (south.whom, south.adjusted["n_events"], south.unadjusted) == ("south", 9, None)
+    (question,) = (one for one in key_results(tables, CONFIG) if one.title == ADDED_TITLE)
+    assert question.text(question.rows[1]) == "not estimated, because fewer than 10 participants died"
+    assert question.rows[1].unadjusted == "–"
 
 
 def test_the_gate_makes_released_tables_again_and_compares(share, tmp_path):
