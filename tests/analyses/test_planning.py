@@ -264,6 +264,16 @@ def test_genes_and_prediction_models():
         output_of("plan genes --fold-change 1")
 
 
+@pytest.mark.parametrize("ratio", [0.76, 0.77, 0.78, 0.79, 0.8])
+def test_the_participants_of_a_trial_are_those_of_its_arms(ratio):
+    survival = PiecewiseSurvival.with_median(1.5)
+    table = TrialPlan(LogRankTrial(survival, ratio, 2, 1), 0.8).table()
+    n, treatment, control = (
+        value_of(table, f"participants{arm}") for arm in ("", ", treatment", ", control")
+    )
+    assert n == treatment + control
+
+
 def test_trial_tells_that_a_weak_marker_saves_nothing(tmp_path):
     trial = f"trial --hazard-ratio 0.7 --median-survival 1.5 --output {tmp_path}/trial.tsv"
     said = output_of(f"plan {trial} --r-squared 0.009")

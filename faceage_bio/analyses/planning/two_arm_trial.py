@@ -75,12 +75,12 @@ class TrialPlan:
         """
         trial = self.trial
         events, n = trial.events(self.power), trial.participants(self.power)
-        control = n / (1 + trial.allocation)
+        arms = [ceil(n * share / (1 + trial.allocation)) for share in (trial.allocation, 1.0)]
         results = [
             ("events", ceil(events), "events"),
-            ("participants", ceil(n), "participants"),
-            ("participants, treatment", ceil(n - control), "participants"),
-            ("participants, control", ceil(control), "participants"),
+            ("participants", sum(arms), "participants"),
+            ("participants, treatment", arms[0], "participants"),
+            ("participants, control", arms[1], "participants"),
             ("share with an event", trial.event_share(), ""),
         ]
         if r_squared is not None:
@@ -96,7 +96,7 @@ class TrialPlan:
         curves = [("power", [(one, trial.power(one)) for one in around], "events")]
         remarks = [*extrapolation(trial.control, trial.accrual, trial.follow_up), *remarks]
         effect = f"a hazard ratio of {trial.hazard_ratio:g} of treatment v control"
-        answer = f"{ceil(events):,} events among {ceil(n):,} participants {finds(self.power, effect, trial.alpha, trial.sides)}"
+        answer = f"{ceil(events):,} events among {sum(arms):,} participants {finds(self.power, effect, trial.alpha, trial.sides)}"
         return plan_table("trial", answer, assumptions, [*results, *more], curves, self.rpact_call(), remarks)
 
     def rpact_call(self) -> str:
