@@ -180,6 +180,9 @@ def test_what_cannot_be_compared_says_why():
     assert rows.note["ward"] == "not estimated, because ward has 20 levels, more than 12"
     assert (rows.note["group"] == "not estimated, because group does not vary").all()
     assert rows.p_interaction.isna().all()
+    none = subgroup_hazards(lung().head(0), ["site"], CHOICES, "x")
+    why = "not estimated, because no participant with age acceleration has follow-up"
+    assert none[none.modifier == "site"].note.unique().tolist() == [why]
     nobody = data.assign(event=0.0)
     notes = subgroup_hazards(nobody, ["sex"], choices, "c").note
     assert notes.str.startswith("not estimated, because").all()

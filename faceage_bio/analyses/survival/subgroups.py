@@ -69,7 +69,7 @@ def compare_sites(usable: pd.DataFrame, by: str, choices: Choices, cohort: str) 
         columns = [FACE_AGE, *held]
         base = of_model(known, columns, choices) | {"step": step}
         if len(levels) < 2:
-            why = reason("constant" if levels else "no_value_of", column=by)
+            why = reason("constant", column=by) if levels else _no_value(usable, by)
             rows.append(base | {"measure": INTERACTION, "reason": why})
             continue
         found = [
@@ -212,13 +212,18 @@ def subgroup_hazards(
     return result_rows([head | row for row in declared(rows, "survival/subgroups")], "survival/subgroups")
 
 
+def _no_value(usable: pd.DataFrame, column: str) -> Reason:
+    """Why no participant has a value: none is left, or those who are lack it."""
+    return reason("no_value_of", column=column) if len(usable) else reason("no_usable_follow_up")
+
+
 def _of_one(
     usable: pd.DataFrame, modifier: str, columns: list[str], choices: Choices, split_age: float
 ) -> list[list[dict]]:
     """Rows of a modifier's interactions, each the rows of its subgroups and at last that of its test."""
     known = usable[modifier].notna()
     if not known.any():
-        why = _no_test(reason("no_value_of", column=modifier))
+        why = _no_test(_no_value(usable, modifier))
         return [[_base(usable, modifier, columns, choices) | why]]
     if modifier == AGE:
         words = [f"under {split_age:g}", f"{split_age:g} and over"]
