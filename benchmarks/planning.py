@@ -13,7 +13,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from faceage_bio.analyses.planning.cohort_study import simulated_power
+from faceage_bio.analyses.planning.simulation import simulated_power
 from faceage_bio.stats.sample_size import PiecewiseSurvival
 
 PARTICIPANTS, STUDIES, ROUNDS = 500, 1000, 3

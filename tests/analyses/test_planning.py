@@ -16,12 +16,11 @@ from faceage_bio.analyses.planning.cohort_study import (
     Photos,
     group_difference,
     lines_of,
-    score_statistics,
-    simulated_power,
-    survival_times,
+    prediction_model,
     value_of,
 )
 from faceage_bio.analyses.planning.gene_samples import one_gene
+from faceage_bio.analyses.planning.simulation import score_statistics, simulated_power, survival_times
 from faceage_bio.analyses.planning.two_arm_trial import TrialPlan
 from faceage_bio.core.errors import CohortError, FaceAgeBioError, RunError
 from faceage_bio.report.single_pages import plan_page, read_plan
@@ -147,6 +146,9 @@ def test_fewer_than_ten_events_are_remarked_on():
     told = "The formula is for small effects and many events; with fewer than 10 it is no guide."
     assert told in few
     assert told not in many
+    small = prediction_model(0.1, 1, event_rate=0.01, mean_follow_up=1, horizon=1)
+    assert value_of(small, "events") < 10
+    assert told not in lines_of(small)  # which has another formula
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from faceage_bio.analyses.planning.cohort_study import (
     check_hazard_ratio,
     check_shares,
     extrapolation,
+    few_events,
     finds,
     observation,
     plan_table,
@@ -94,8 +95,12 @@ class TrialPlan:
         ]
         around = [ceil(events * share) for share in (0.25, 0.5, 0.75, 1, 1.25, 1.5, 2)]
         curves = [("power", [(one, trial.power(one)) for one in around], "events")]
-        remarks = [*extrapolation(trial.control, trial.accrual, trial.follow_up), *remarks]
-        effect = f"a hazard ratio of {trial.hazard_ratio:g} of treatment v control"
+        remarks = [
+            *extrapolation(trial.control, trial.accrual, trial.follow_up),
+            *few_events(events),
+            *remarks,
+        ]
+        effect = f"a hazard ratio of {trial.hazard_ratio:g} for treatment v control"
         answer = f"{ceil(events):,} events among {sum(arms):,} participants {finds(self.power, effect, trial.alpha, trial.sides)}"
         return plan_table("trial", answer, assumptions, [*results, *more], curves, self.rpact_call(), remarks)
 

@@ -1,5 +1,8 @@
 """The two tables of a reader study, who judged which case under which condition and what became of the cases; and the
 study in memory.
+
+Which way an answer points is never guessed: yes and no stand under ``predicted_alive``, a number under ``rating`` means what
+``rating_of`` declares, and 0 and 1 under ``predicted_alive`` are refused, since both meanings occur.
 """
 
 import difflib
