@@ -212,9 +212,13 @@ def _alive(
 
 @dataclass(frozen=True)
 class Optimism:
-    """``mean``: shape (k,), to be taken from the apparent values; ``failed`` of ``repeats`` samples had no model."""
+    """``mean``: shape (k,), to be taken from the apparent values; ``failed`` of ``repeats`` samples had no model.
+
+    ``error``: shape (k,), Monte Carlo standard error of the mean.
+    """
 
     mean: np.ndarray
+    error: np.ndarray
     failed: int
     repeats: int
 
@@ -267,7 +271,9 @@ def optimism(
         raise FitError("few_bootstrap_models", failed=failed, repeats=failed + len(found))
     differences = np.array(found)
     known = np.isfinite(differences)
+    n = np.maximum(known.sum(axis=0), 1)
+    means = differences.sum(axis=0, where=known) / n
+    errors = np.sqrt(np.square(differences - means).sum(axis=0, where=known) / (n * np.maximum(n - 1, 1)))
     enough = known.mean(axis=0) >= 1 - MOST_FAILED
-    sums = np.where(known, differences, 0.0).sum(axis=0)
-    means = np.where(enough, sums / np.maximum(known.sum(axis=0), 1), np.nan)
-    return Optimism(means, failed, failed + len(found))
+    means, errors = (np.where(enough, value, np.nan) for value in (means, errors))
+    return Optimism(means, errors, failed, failed + len(found))

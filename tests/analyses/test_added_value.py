@@ -164,6 +164,20 @@ def test_terms_that_tell_nothing_make_a_model_look_better_than_it_is():
     assert (slopes < 0.9).all()
 
 
+def test_a_slope_that_leaps_between_samples_is_not_corrected_and_says_so():
+    table = people(40)
+    rng = np.random.default_rng(5)
+    age = rng.normal(60, 5, 40)  # tells nothing of survival
+    table = table.assign(chronological_age=age, face_age=age + rng.normal(0, 3, 40))
+    found = added_value(table, CHOICES, "c", times_years=[1.0], bootstraps=20).calibration
+    slopes = of(found, kind="slope")
+    lost = slopes[slopes.corrected.isna()]
+    assert 0 < len(lost) < len(slopes)
+    assert lost.estimate.notna().all()
+    assert lost.note.str.contains("slope not corrected for optimism").all()
+    assert not slopes[slopes.corrected.notna()].note.str.contains("not corrected").any()
+
+
 def test_the_seed_fixes_the_bootstrap():
     table = people(120)
     one, same, other = (

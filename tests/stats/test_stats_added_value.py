@@ -378,3 +378,13 @@ def test_samples_that_have_no_model_leave_no_optimism():
 
     with pytest.raises(FitError, match="5 of 5 bootstrap samples have no model"):
         optimism(draws(3, 5, 1), never)
+
+
+def test_the_error_of_optimism_is_that_of_a_mean():
+    values = np.random.default_rng(1).normal(size=(50, 3))
+    values[:, 2] = np.inf
+    values[3, 1] = np.nan
+    found = optimism(iter(values), lambda row: (row, np.zeros(3)))
+    known = values[~np.isnan(values[:, 1]), 1]
+    assert found.mean == pytest.approx([values[:, 0].mean(), known.mean(), np.nan], nan_ok=True)
+    assert found.error == pytest.approx([stats.sem(values[:, 0]), stats.sem(known), np.nan], nan_ok=True)

@@ -100,7 +100,9 @@ def added_value(
         ):
             for row in found:
                 of_difference = nested if row.get("kind") == "difference" else []
-                part.append(about | {"reason": [*remarks, *of_difference]} | row)
+                own = row.pop("reason", [])
+                stands = pd.notna(row.get("estimate", np.nan)) or not own
+                part.append(about | row | {"reason": [*own, *remarks, *of_difference] if stands else own})
     tables = {"added_value": rows, "calibration": calibration, "decision_curve": decisions}
     return AddedValue(*(result_rows(part, f"survival/{table}") for table, part in tables.items()))
 

@@ -44,6 +44,7 @@ HARRELL, UNO, AUC, BRIER, SCALED, INTEGRATED, SLOPE = (
 CURVE_POINTS = 41
 INNER = (0.025, 0.975)  # share of the people whose predictions the curve spans
 THRESHOLD_STEP = 0.01
+MOST_ERROR = 0.1  # Monte Carlo standard error of an optimism that is told
 SPAN = (0.05, 0.95)  # of the predicted risks, between which thresholds lie
 RATIO, OBSERVED = "observed/expected ratio", "observed risk"
 SMOOTHED, DISTANCE = "smoothed observed risk", "integrated calibration index"
@@ -199,6 +200,8 @@ def estimate_optimism(
 ) -> tuple[dict[tuple[str, float], np.ndarray], Optimism]:
     """By how much each measure flatters each model: shape (k,) by name and time, and how many samples failed.
 
+    NaN where its Monte Carlo standard error is above 0.1.
+
     Parameters
     ----------
     times : those that can be told
@@ -233,7 +236,9 @@ def estimate_optimism(
         return values(fits, own, sample, True), values(fits, designs, outcome, False)
 
     found = optimism(draws(len(outcome), repeats, seed, outcome.cluster), of_sample, done)
-    return dict(zip(keys, found.mean, strict=True)), found
+    # a slope is a ratio, which leaps where the model of a sample tells nothing
+    told = np.where(found.error <= MOST_ERROR, found.mean, np.nan)
+    return dict(zip(keys, told, strict=True)), found
 
 
 def _slope_of(line: np.ndarray, outcome: Outcome, **options) -> Estimate:
@@ -352,7 +357,8 @@ def _slope(asked: Asked, number: int, flattery: dict[tuple[str, float], np.ndarr
     except FitError as error:  # one cluster, of which no error is known
         return about | {"reason": [error.reason]}
     excess = flattery[SLOPE, np.nan][number] if flattery else np.nan
-    return about | _interval(found) | {"optimism": excess, "corrected": found.estimate - excess}
+    unknown = [reason("no_optimism_of_slope")] if flattery and np.isnan(excess) else []
+    return about | _interval(found) | {"optimism": excess, "corrected": found.estimate - excess, "reason": unknown}
 
 
 def _interval(found: Estimate) -> dict:

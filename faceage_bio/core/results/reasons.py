@@ -320,6 +320,7 @@ REMARKS = {  # what a reader should know of a number
     "time_in_steps": "time in {steps} steps",
     "optimism_without": "optimism without {failed} of {repeats} bootstrap samples, which have no model of all participants",
     "no_optimism": "optimism not estimated: {failed} of {repeats} bootstrap samples have no model of all participants",
+    "no_optimism_of_slope": "slope not corrected for optimism: it differs too much between bootstrap samples",
     "permutations_lost": "without {lost} permutations that could not be fitted",
     # scores
     "tied_face_ages": "tied face ages, so the shares are equal only nearly",
