@@ -69,9 +69,9 @@ def read_text_table(path: Path | str, sheet: str | None = None, decimal: str | N
     try:
         with io.TextIOWrapper(open_packed(path), encoding="utf-8-sig") as stream:
             text = stream.read()
-    except UnicodeDecodeError as error:
+    except UnicodeDecodeError:
         raise TableError(
-            f"{path}: not UTF-8 text ({why_no_text(path, error)}). Expected a text table or a workbook (.xlsx). Save it as CSV UTF-8, text with tabs, or .xlsx."
+            f"{path}: not UTF-8 text ({why_no_text(path)}). Expected a text table or a workbook (.xlsx). Save it as CSV UTF-8, text with tabs, or .xlsx."
         ) from None
     except OSError as error:
         raise TableError(

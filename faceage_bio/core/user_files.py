@@ -61,12 +61,21 @@ RUN = re.compile(rf"'*[{SIGNS}]")
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?)?")
 
 
-def why_no_text(path: Path, error: UnicodeDecodeError) -> str:
-    """What a file is that is no text in UTF-8, by its first bytes; otherwise where it is none."""
+def why_no_text(path: Path) -> str:
+    """What a file is that is no text in UTF-8, by its first bytes; otherwise its first line that is none."""
     with path.open("rb") as stream:
         first = stream.read(8)
-    where = f"{error.reason} at byte {error.start}"
-    return next((what for mark, what in BEGINNINGS.items() if first.startswith(mark)), where)
+    if known := next((what for mark, what in BEGINNINGS.items() if first.startswith(mark)), ""):
+        return known
+    with open_packed(path) as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                wrong = line[error.start : error.start + 1]
+                letter = wrong.decode("cp1252", errors="replace")
+                return f"line {number} holds the byte {wrong[0]:#04x}, {letter!r} in text of Windows"
+    return "its end is missing"
 
 
 @contextmanager
@@ -75,9 +84,9 @@ def open_text(path: Path, errors: str = "strict") -> Iterator[TextIO]:
     with io.TextIOWrapper(open_packed(path), encoding="utf-8-sig", errors=errors) as stream:
         try:
             yield stream
-        except UnicodeDecodeError as error:
+        except UnicodeDecodeError:
             raise TableError(
-                f"{path}: not UTF-8 text ({why_no_text(path, error)}). Expected text, plain or packed by gzip. Save it as UTF-8."
+                f"{path}: not UTF-8 text ({why_no_text(path)}). Expected text, plain or packed by gzip. Save it as UTF-8."
             ) from None
 
 

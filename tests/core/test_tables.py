@@ -48,7 +48,7 @@ def test_quoted_cells_may_hold_separators_and_line_ends(tmp_path):
         ),
         (
             b"a,b\n\xff\xfe,1\n",
-            r"not UTF-8 text .*at byte 4.. Expected a text table or a workbook .*Save it as CSV UTF-8, text with tabs",
+            r"not UTF-8 text \(line 2 holds the byte 0xff, 'ÿ' in text of Windows\). Expected a text table or a workbook .*Save it as CSV UTF-8, text with tabs",
         ),
     ],
 )

@@ -47,6 +47,19 @@ def test_a_plain_table(tmp_path, separator, ending):
     same(read_counts(path))
 
 
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_a_gct_has_its_symbols_in_a_column_and_two_lines_before_its_names(tmp_path, ending):
+    rows = COUNTS.rename(index={"CDK6": "ENSG00000105810.10"}).rename_axis("Name")
+    rows.insert(0, "Description", COUNTS.index)
+    text = f"#1.2\n{len(rows)}\t{rows.shape[1] - 1}\n{rows.to_csv(sep=chr(9))}"
+    path = tmp_path / f"counts.gct{ending}"
+    path.write_bytes(gzip.compress(text.encode()) if ending else text.encode())
+    same(read_counts(path))
+    path.write_bytes(gzip.compress(b"#1.2\n") if ending else b"#1.2\n")
+    with pytest.raises(CountsError):
+        read_counts(path)
+
+
 def test_a_table_as_r_writes_it(tmp_path):
     text = COUNTS.to_csv(sep="\t", header=False)
     (tmp_path / "counts.tsv").write_text("s1\ts2\ts3\n" + text)
@@ -286,7 +299,7 @@ def test_rounded_logarithms_of_few_genes_are_told_from_small_counts(n_genes):
         ("txt", "gene\n", "no counts found. Expected genes in rows, samples in columns"),
         ("txt", b"\xff\xfe\x00g\n", r"counts.txt: not a text table .*Expected raw counts. Give a TSV or CSV"),
         ("tsv", "gene\ta\nX\t1\t2\t3\nY\t1\n", "line 1 has 2 names and the lines below 4 cells. Expected as many of both. Look"),
-        ("tsv", "gene\ta\nX\t1\nY\t1\t2\n", "counts.tsv: cannot be read as a table .*Expected genes in rows and samples in columns"),
+        ("tsv", "gene\ta\nX\t1\nY\t1\t2\n", "counts.tsv: cannot be read as a table .line 3: 3 cells, and 2 in the lines above.. Expected genes in rows and samples in columns"),
         ("h5ad", b"nothing", "counts.h5ad: cannot be read as h5ad .*Expected what anndata writes; write it again"),
         ("tsv", 'gene\ts1\ts2\nCDK6\t1\t2\n"TP53\t3\t4\nXIST\t5\t6\n', r"1 line\(s\) hold a quote \(.\) that is not closed: line 3. Expected quotes in pairs"),
         ("tsv", "gene\ts1\ts2\nCDK6\t1\t2\n\t3\t4\n\t5\t6\n", r"2 row\(s\) have no name of a gene: line 3; line 4. Expected one in the first"),
@@ -379,7 +392,7 @@ def test_files_of_star_that_differ_or_are_cut_are_told(tmp_path, name, line, mes
         ("ids.csv", "gene_id,symbol\nE1,A\nE1,B\n", "1 identifier.* have more than one symbol: E1. Expected one of each"),
         ("ids.gtf", '1\tx\texon\t1\t2\t.\t+\t.\tgene_id "E1"; gene_name "A";\n', "ids.gtf: no line of a gene with gene_id and gene_name found. Expected one for each"),
         ("ids.gtf", None, "ids.gtf: no such file. Expected the names of genes. Give a GTF"),
-        ("ids.gtf", b"1\tx\tgene\t\xe9\n", r"ids.gtf: not UTF-8 text .*at byte 9.. Expected text, plain or packed by gzip. Save it as UTF-8"),
+        ("ids.gtf", b"1\tx\tgene\t\xe9\n", r"ids.gtf: not UTF-8 text .line 1 holds the byte 0xe9, 'é' in text of Windows.. Expected text, plain or packed by gzip. Save it as UTF-8"),
         ("ids.gtf", b"1\tx\n1\tx\tgene\t\0\n", r"ids.gtf: holds bytes of zero \(line 2\), as files do that are no text"),
         ("ids.tsv", b"gene_id\tsymbol\nE1\t\xe9\n", "ids.tsv: not UTF-8 text"),
         ("ids.tsv", "gene_id\tsymbol\nE1\tA\tB\n", "the header has 2 columns, but line 2: 3 cells"),

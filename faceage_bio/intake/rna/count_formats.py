@@ -67,9 +67,9 @@ def first_line(path: Path) -> str:
     with open_text(path) as stream:
         try:
             return stream.readline()
-        except UnicodeDecodeError as error:
+        except UnicodeDecodeError:
             raise CountsError(
-                f"{path}: not a text table ({why_no_text(path, error)}). Expected raw counts. Give a TSV or CSV, an h5ad, or a folder of the counting program's files."
+                f"{path}: not a text table ({why_no_text(path)}). Expected raw counts. Give a TSV or CSV, an h5ad, or a folder of the counting program's files."
             ) from None
 
 
@@ -113,7 +113,7 @@ def read_count_table(path: Path) -> pd.DataFrame:
         return pd.DataFrame()
     except (ValueError, UnicodeDecodeError) as error:
         raise CountsError(
-            f"{path}: cannot be read as a table ({str(error).strip()}). Expected genes in rows and samples in columns; save it as TSV or CSV."
+            f"{path}: cannot be read as a table ({_uneven(str(error))}). Expected genes in rows and samples in columns; save it as TSV or CSV."
         ) from None
     table.index += lines_before + 2 + blanks
     if surplus and table.iloc[:, -1].isna().all():
@@ -133,6 +133,13 @@ def read_count_table(path: Path) -> pd.DataFrame:
     top, *samples = map(as_named, names)
     table.columns, table.index = samples, pd.Index([*map(as_named, genes)], name=top or None)
     return table
+
+
+def _uneven(error: str) -> str:
+    """What pandas says of a line with more cells than those above it, without its own words."""
+    if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", error):
+        return "line {1}: {2} cells, and {0} in the lines above".format(*found.groups())
+    return error.strip()
 
 
 def as_named(cell: str) -> str:
@@ -157,8 +164,14 @@ def _names_of(path: Path, line: int, names: list[str], rows: list[list[str]]) ->
 
 
 def _head(path: Path) -> tuple[int, str, str]:
-    """Lines before the header, the header, and the separator, which a first line ``sep=;`` may say."""
+    """Lines before the header, the header, and the separator, which a first line ``sep=;`` may say.
+
+    A GCT (version 1.2, as of GTEx) has two lines before it, and the symbols in its column Description.
+    """
     header = first_line(path).rstrip("\r\n")
+    if header.strip() == "#1.2":
+        named = "".join(_lines(path, 2, 1)).split("\t")
+        return 2, "\t".join([*named[:1], "gene_name", *named[2:]]), "\t"
     _, said = said_delimiter(header)
     if said:
         return 1, (_lines(path, 1, 1) or [""])[0], said
