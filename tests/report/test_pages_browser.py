@@ -95,24 +95,12 @@ def test_pages_fit_every_width_without_errors_or_requests(demo, browser, page):
     assert requests(browser) == []
 
 
-def loaded(browser) -> float:
-    """Milliseconds until the page was there."""
-    return browser.execute_script("return performance.getEntriesByType('navigation')[0].loadEventEnd")
-
-
 @pytest.mark.parametrize("page", PAGES)
-def test_pages_are_small_and_quick(demo, browser, page, tmp_path):
-    limit = 500_000 if page == "index" else 3_000_000  # with 20,000 genes: test_demo_pages.py
-    assert (demo / f"results/reports/{page}.html").stat().st_size < limit
-    plain = tmp_path / "plain.html"  # half a second where nothing else runs
-    plain.write_text("<!doctype html><title>plain</title>" + "<p>0.12</p>" * 20_000)
-    own, other = [], []
-    for _ in range(3):
-        show(browser, demo, page, 1440)
-        own.append(loaded(browser))
-        browser.get(plain.as_uri())
-        other.append(loaded(browser))
-    assert 0 < min(own) < 2 * min(other)
+def test_pages_are_small(demo, browser, page):
+    size, elements = (500_000, 6_000) if page == "index" else (3_000_000, 60_000)
+    assert (demo / f"results/reports/{page}.html").stat().st_size < size  # with 20,000 genes: test_demo_pages.py
+    show(browser, demo, page, 1440)  # how quick it is: benchmarks/pages.py
+    assert browser.execute_script("return document.querySelectorAll('*').length") < elements
 
 
 @pytest.mark.parametrize("page", PAGES)
