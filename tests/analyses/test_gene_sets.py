@@ -250,7 +250,9 @@ def test_unknown_and_doubled_sets_are_told(tmp_path):
     with pytest.raises(TableError, match=r"no such file. Expected gene sets. Give a GMT file"):
         choose_sets([], [tmp_path / "absent.gmt"])
     (tmp_path / "latin.gmt").write_bytes(b"S\tx\tCDK\xe9\n")
-    with pytest.raises(TableError, match=r"latin.gmt: not UTF-8 text .line 1 holds the byte 0xe9, 'é' in text of Windows"):
+    with pytest.raises(
+        TableError, match=r"latin.gmt: not UTF-8 text .line 1 holds the byte 0xe9, 'é' in text of Windows"
+    ):
         choose_sets([], [tmp_path / "latin.gmt"])
 
 

@@ -363,23 +363,23 @@ def write_study(folder):
     return cohort
 
 
-def test_barcodes_tell_tumours_from_normals(tmp_path):
-    """Named as the Genomic Data Commons does, in a table without a column that tells the tissue."""
+@pytest.mark.parametrize("mark", ["-", "."])
+def test_barcodes_tell_tumours_from_normals(tmp_path, mark):
+    """Named as the Genomic Data Commons does, or as R makes names of it, in a table without a column that tells the tissue."""
     cohort = write_study(tmp_path)
     for name in ("samples", "counts"):
         text = (tmp_path / f"{name}.tsv").read_text()
         text = re.sub(r"\t(normal|tumour|tissue)$", "", text, flags=re.MULTILINE)
         for tissue, code in (("normal", "11A"), ("tumour", "01A")):
-            text = re.sub(rf"p(\d)-{tissue}", rf"TCGA-18-340\1-{code}-01R", text)
+            text = re.sub(rf"p(\d)-{tissue}", rf"TCGA-18-340\1-{code}-01R".replace("-", mark), text)
         (tmp_path / f"{name}.tsv").write_text(text)
     checked = invoked(f"check --configfile {tmp_path / 'config.yaml'}")
     both = "Primary Solid Tumor (4), Solid Tissue Normal (4)"
     assert f"tissue as the barcodes of the samples tell it: {both}" in checked.output
     words = str(checked.exception)
     assert "4 of 4 participants have RNA samples of several tissues" in words
-    assert (
-        "p0: TCGA-18-3400-11A-01R (Solid Tissue Normal), TCGA-18-3400-01A-01R (Primary Solid Tumor)" in words
-    )
+    normal, tumour = (f"TCGA-18-3400-{code}-01R".replace("-", mark) for code in ("11A", "01A"))
+    assert f"p0: {normal} (Solid Tissue Normal), {tumour} (Primary Solid Tumor)" in words
     chosen = {"tissue": "Primary Solid Tumor", "covariates": ["sex"]}
     (tmp_path / "config.yaml").write_text(json.dumps({"cohorts": {"lusc": cohort}, "expression": chosen}))
     assert "tissue" not in str(invoked(f"check --configfile {tmp_path / 'config.yaml'}").exception)

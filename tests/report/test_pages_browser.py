@@ -98,7 +98,9 @@ def test_pages_fit_every_width_without_errors_or_requests(demo, browser, page):
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_are_small(demo, browser, page):
     size, elements = (500_000, 6_000) if page == "index" else (3_000_000, 60_000)
-    assert (demo / f"results/reports/{page}.html").stat().st_size < size  # with 20,000 genes: test_demo_pages.py
+    assert (
+        demo / f"results/reports/{page}.html"
+    ).stat().st_size < size  # with 20,000 genes: test_demo_pages.py
     show(browser, demo, page, 1440)  # how quick it is: benchmarks/pages.py
     assert browser.execute_script("return document.querySelectorAll('*').length") < elements
 

@@ -358,7 +358,11 @@ def _slope(asked: Asked, number: int, flattery: dict[tuple[str, float], np.ndarr
         return about | {"reason": [error.reason]}
     excess = flattery[SLOPE, np.nan][number] if flattery else np.nan
     unknown = [reason("no_optimism_of_slope")] if flattery and np.isnan(excess) else []
-    return about | _interval(found) | {"optimism": excess, "corrected": found.estimate - excess, "reason": unknown}
+    return (
+        about
+        | _interval(found)
+        | {"optimism": excess, "corrected": found.estimate - excess, "reason": unknown}
+    )
 
 
 def _interval(found: Estimate) -> dict:

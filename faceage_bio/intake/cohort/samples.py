@@ -36,8 +36,8 @@ from faceage_bio.intake.schemas import (
 # what the clinical table and the photos say of people; a file of RNA does not
 OF_PARTICIPANTS = (*SUBJECT_COLUMNS, FACE_AGE, AGE_GAP, AGE_ACCELERATION)
 TISSUE = "tissue"
-# a TCGA barcode tells what the sample is (gdc.cancer.gov/resources-tcga-users/tcga-code-tables/sample-type-codes)
-BARCODE = r"^TCGA-[A-Z0-9]{2}-[A-Z0-9]{4}-(\d{2})[A-Z]?(?:-|$)"
+# a TCGA barcode, in which R writes dots, tells what the sample is (gdc.cancer.gov/resources-tcga-users/tcga-code-tables/sample-type-codes)
+BARCODE = r"^TCGA[-.][A-Z0-9]{2}[-.][A-Z0-9]{4}[-.](\d{2})[A-Z]?(?:[-.]|$)"
 SAMPLE_TYPES = {
     "01": "Primary Solid Tumor", "02": "Recurrent Solid Tumor", "03": "Primary Blood Derived Cancer - Peripheral Blood",
     "05": "Additional - New Primary", "06": "Metastatic", "07": "Additional Metastatic", "10": "Blood Derived Normal", "11": "Solid Tissue Normal",
