@@ -12,6 +12,7 @@ from faceage_bio.core.settings.settings_study import ADDED, GENES, SURVIVAL
 from faceage_bio.core.tables import to_records
 from faceage_bio.report import table_rows as select
 from faceage_bio.report import words
+from faceage_bio.report.sections_participants import why_no_difference
 from faceage_bio.report.table_rows import Group, Key
 from faceage_bio.report.tables_by_place import ReportTables
 from faceage_bio.report.words import (
@@ -135,11 +136,16 @@ def _table_one(tables: ReportTables, cohort: str) -> JournalTable | None:
         return None
     title = f"Characteristics of participants by facial age acceleration, {cohort}"
     differences = select.standardised_differences(table) if len(groups) > 1 else None
-    return _characteristics(f"table_1_{cohort}", title, groups, differences)
+    undefined = why_no_difference(table)
+    return _characteristics(f"table_1_{cohort}", title, groups, differences, undefined)
 
 
 def _characteristics(
-    name: str, title: str, groups: Sequence[Group], differences: Mapping[str, float] | None
+    name: str,
+    title: str,
+    groups: Sequence[Group],
+    differences: Mapping[str, float] | None,
+    undefined: str = "",
 ) -> JournalTable | None:
     rows, not_recorded = [], []
     for variable in dict.fromkeys(one for group in groups for one in group.rows["variable"]):
@@ -158,6 +164,8 @@ def _characteristics(
     ]
     if differences is not None:
         notes.append("SMD: standardised mean difference, the largest of all pairs of groups.")
+        if undefined:
+            notes.append(f"–: {undefined}.")
     if not_recorded:
         notes.append(f"Not recorded: {', '.join(not_recorded)}.")
     heads = [f"{group.name}\nn = {count(group.n)}" for group in groups]

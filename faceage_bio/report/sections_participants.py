@@ -241,7 +241,8 @@ def table_one(table: pd.DataFrame) -> dict:
     -------
     dict
         ``groups``: (name, number); ``variables``: each with ``term``, ``rows`` of (label, cells), ``missing``, ``average`` and
-        ``largest`` standardised difference, ``note``; empty if the step did not run, or no participant has an age acceleration.
+        ``largest`` standardised difference, ``note``; ``undefined``: why a difference is not known, if one is not; empty if the
+        step did not run, or no participant has an age acceleration.
     """
     if not len(table) or not (table["n"] > 0).any():
         return {}
@@ -254,7 +255,14 @@ def table_one(table: pd.DataFrame) -> dict:
         "groups": [(name, count(n)) for name, n in sizes.items()],
         "variables": [_variable(str(variable), rows, list(sizes)) for variable, rows in variables],
         "note": next((note for note in heads["note"] if note), ""),
+        "undefined": why_no_difference(table),
     }
+
+
+def why_no_difference(table: pd.DataFrame) -> str:
+    """Why a standardised difference of Table 1 is not known; "" where all are."""
+    rows = table[table["measure"].isin(DIFFERENCES) & table["estimate"].isna()]
+    return next(iter(rows["note"]), "")
 
 
 def _variable(variable: str, rows: pd.DataFrame, names: Sequence[str]) -> dict:

@@ -163,6 +163,16 @@ def test_table_one_shows_every_number_and_dashes_for_missing_ones():
     assert hollow["variables"][0]["missing"] == "–"
 
 
+def test_table_one_says_why_a_difference_is_not_known():
+    table = one_table(np.array([[2, 9, 90], [1, 9, 9]]), np.array([0, 1, 0]))
+    assert table_one(table)["undefined"] == ""
+    base = {"term": "x", "variable": "x", "measure": "standardised difference of shares"}
+    unknown = base | {"group": "mean of all pairs", "n": 1, "reason": reason("undefined_difference")}
+    shown = table_one(pd.concat([table, rows("phenotype/table_one", unknown)], ignore_index=True))
+    assert shown["undefined"] == "a group has too few participants with a value, or none differs"
+    assert shown["variables"][0]["average"] == "–"
+
+
 def test_table_one_shows_numbers_of_few():
     base = {"term": "bmi", "variable": "bmi", "group": "all", "n": 2}
     quartiles = {"lower_quartile": 23.9, "upper_quartile": np.nan}

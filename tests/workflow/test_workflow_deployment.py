@@ -5,11 +5,14 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from tests.conftest import ROOT, jobs_planned, snakemake, write_config
 from tests.started_steps import asking
@@ -143,6 +146,17 @@ def test_the_catalog_of_workflows_finds_what_it_looks_for():
     words = (ROOT / "README.md").read_text().lower()
     assert "snakemake" in words
     assert "workflow" in words
+
+
+def test_the_tested_versions_install_with_the_first_python_3_11():
+    """Debian 12 has 3.11.2: a package that wants a later one would end `make test` at its first step."""
+    pinned = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE)
+    wanted = {}
+    for name in pinned:
+        with suppress(PackageNotFoundError):  # of optional extras
+            wanted[name] = metadata(name)["Requires-Python"] or ""
+    assert len(wanted) > 100
+    assert [name for name, rule in wanted.items() if "3.11.0" not in SpecifierSet(rule)] == []
 
 
 def test_container_recipes_take_the_tested_versions():
