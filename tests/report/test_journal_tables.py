@@ -39,7 +39,7 @@ from tests.gene_studies import quality_study, tables_of_quality
 from tests.photo_rows import face_ages
 from tests.photo_rows import people as sexes
 from tests.report_studies import config_of
-from tests.rows import collected
+from tests.rows import collected, worded
 
 pytestmark = pytest.mark.slow
 
@@ -322,7 +322,7 @@ def test_what_a_study_has_no_rows_for_is_no_table(tables):
         gather([people().assign(age_acceleration=np.nan)], ["c"]), VARIABLES, [], "tertiles", "south"
     )
     both = pd.concat([table_of_people(), unknown], ignore_index=True)
-    one = ReportTables({("phenotype", "table_one"): both})
+    one = ReportTables({("phenotype", "table_one"): worded(both)})
     assert [table.name for table in journal_tables(one, CONFIG)] == ["table_1_north"]
     assert set(rendered(one, CONFIG, internal=False)) == {
         f"table_1_north.{kind}" for kind in ("docx", "tex", "tsv")
