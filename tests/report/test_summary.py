@@ -169,7 +169,10 @@ def test_table_one_says_why_a_difference_is_not_known():
     base = {"term": "x", "variable": "x", "measure": "standardised difference of shares"}
     unknown = base | {"group": "mean of all pairs", "n": 1, "reason": reason("undefined_difference")}
     shown = table_one(pd.concat([table, rows("phenotype/table_one", unknown)], ignore_index=True))
-    assert shown["undefined"] == "not estimated, because a group has too few participants with a value, or none differs"
+    assert (
+        shown["undefined"]
+        == "not estimated, because a group has too few participants with a value, or none differs"
+    )
     assert shown["variables"][0]["average"] == "–"
 
 
