@@ -144,6 +144,7 @@ def test_genes_over_a_pilots_dispersions():
         ({"event": 0}, ["face_age"], "pilot: 0 events in 60 complete rows of 60. Expected 10 or more"),
         ({}, ["ecog"], "pilot: no value in ecog. Expected the columns of the score; it has followup_years"),
         ({"entry_years": 0.5}, ["face_age"], "entry_years is above 0 in 60 rows. Expected follow-up from the photo"),
+        ({"face_age": 61.3}, ["sex", "face_age"], "pilot: one value of face_age in all 60 complete rows. Expected those of a model"),
     ],
 )  # fmt: skip
 def test_pilots_that_tell_nothing(change, columns, message):

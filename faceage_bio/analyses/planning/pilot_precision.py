@@ -30,7 +30,7 @@ def usable_rows(pilot: pd.DataFrame, columns: Sequence[str], source: str) -> pd.
     Raises
     ------
     RunError
-        A column lacks, delayed entry, or fewer than 10 events.
+        A column lacks, delayed entry, fewer than 10 events, or face ages that do not differ.
     """
     filled = [name for name in pilot if pilot[name].notna().any()]
     if missing := [name for name in columns if name not in filled]:
@@ -47,6 +47,15 @@ def usable_rows(pilot: pd.DataFrame, columns: Sequence[str], source: str) -> pd.
         raise RunError(
             f"{source}: {events} events in {len(rows)} complete rows of {len(pilot)}. Expected {EVENTS_OF_PILOT} or more, since fewer say next to nothing. "
             "Use published values in place of the pilot."
+        )
+    same = [
+        name
+        for name in columns
+        if name in (FACE_AGE, AGE_ACCELERATION) and constant(rows[name].to_numpy(float))
+    ]
+    if same:
+        raise RunError(
+            f"{source}: one value of {' and '.join(same)} in all {len(rows)} complete rows. Expected those of a model that saw the photos. Look at the columns."
         )
     return rows
 
