@@ -1,5 +1,6 @@
 """What `faceage-bio check` tells: column names at once, then cells, photos and counts, what an edit makes a run compute again, whether it will run here."""
 
+import math
 import sys
 import tempfile
 from collections import defaultdict
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from faceage_bio.cli import terminal
 from faceage_bio.core import machine
-from faceage_bio.core.columns import AGE, OUTCOMES, SUBJECT
+from faceage_bio.core.columns import AGE, FACE_AGE, OUTCOMES, SUBJECT
 from faceage_bio.core.config import analysis_settings, load_config, named_columns
 from faceage_bio.core.errors import (
     CohortError,
@@ -168,6 +169,7 @@ def _check_variation(config: "Config", tables: "dict[str, CohortTables]", say: S
     )
     from faceage_bio.intake.cohort.intake import photographed
     from faceage_bio.intake.observation import is_followed
+    from faceage_bio.report.checks import Correlation
     from faceage_bio.stats.minimum_sizes import FOR_LINE
 
     named = named_columns(config)
@@ -180,6 +182,14 @@ def _check_variation(config: "Config", tables: "dict[str, CohortTables]", say: S
         if files.face_ages and cohort.face_ages is not None:
             both = one_per_subject(cohort.face_ages, cohort.photos, people, config.acceleration)
             said = constant_acceleration(complete(both, name), files.face_ages)
+            known = both[[FACE_AGE, AGE]].dropna()
+            varies = (known.nunique() > 1).all()
+            r = float(known[FACE_AGE].corr(known[AGE])) if varies else math.nan
+            if (found := Correlation.of(name, r, len(known), float(known[AGE].std()))) and found.off:
+                said.append(
+                    f"{files.face_ages}: column '{FACE_AGE}': correlation with chronological age {found} of the published model (n = {len(known)}). "
+                    "Check that each face age belongs to its own participant, and the model."
+                )
         aged = people[people[SUBJECT].isin(photographed(cohort)) & people[AGE].notna()]
         if len(aged) < FOR_LINE:  # that they are too few for any model is told already
             continue

@@ -150,7 +150,28 @@ class Correlation:
     lower: float
     upper: float
     expected: float
-    error: float  # mean absolute error, years; NaN where unknown
+    error: float = math.nan  # mean absolute error, years; NaN where unknown
+
+    @classmethod
+    def of(
+        cls, cohort: str, r: float, n: float, spread: float, error: float = math.nan
+    ) -> "Correlation | None":
+        """And that of the published model's released ages at this standard deviation of age (years); None where it is not known."""
+        if not (math.isfinite(r) and n > 3 and abs(r) < 1):
+            return None
+        half = Z_99 / math.sqrt(n - 3)
+        expected = RELEASED_SLOPE * spread / math.hypot(RELEASED_SLOPE * spread, RELEASED_SPREAD)
+        return cls(
+            cohort, r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half), expected, error
+        )
+
+    @property
+    def off(self) -> bool:
+        """Face ages follow chronological age less than those of the published model would, by the upper 99% bound."""
+        return self.upper < self.expected
+
+    def __str__(self) -> str:
+        return f"r {number(self.r)} (99% CI {interval(self.lower, self.upper)}), expected {number(self.expected)}"
 
 
 def correlations(tables: ReportTables, config: Config) -> list[Correlation]:
@@ -166,15 +187,9 @@ def correlations(tables: ReportTables, config: Config) -> list[Correlation]:
         if not len(own) or spread is None:
             continue
         r, n = float(own["estimate"].iloc[0]), float(own["n"].iloc[0])
-        if not (math.isfinite(r) and n > 3 and abs(r) < 1):
-            continue
-        half = Z_99 / math.sqrt(n - 3)
-        expected = RELEASED_SLOPE * spread / math.hypot(RELEASED_SLOPE * spread, RELEASED_SPREAD)
         gap = rows[(rows["term"] == "age_gap") & (rows["measure"] == "mean absolute error")]["estimate"]
-        found.append(Correlation(
-            cohort, r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half), expected, float(gap.iloc[0]) if len(gap) else math.nan,
-        ))  # fmt: skip
-    return found
+        found.append(Correlation.of(cohort, r, n, spread, float(gap.iloc[0]) if len(gap) else math.nan))
+    return [*filter(None, found)]
 
 
 def _spread_of_age(tables: ReportTables, cohort: str) -> float | None:
@@ -189,8 +204,8 @@ def _spread_of_age(tables: ReportTables, cohort: str) -> float | None:
 
 
 def cohorts_off_age(tables: ReportTables, config: Config) -> list[str]:
-    """Cohorts whose face ages follow chronological age less than those of the published model would, by the upper 99% bound."""
-    return [one.cohort for one in correlations(tables, config) if one.upper < one.expected]
+    """Cohorts whose face ages do not follow chronological age as those of the published model would."""
+    return [one.cohort for one in correlations(tables, config) if one.off]
 
 
 def follows_age(tables: ReportTables, config: Config) -> Check:
@@ -200,12 +215,12 @@ def follows_age(tables: ReportTables, config: Config) -> Check:
     if not found:
         return Check(FOLLOWS_AGE, NOT_RUN, "no cohort has a correlation of face age with age", link)
     worst = min(found, key=lambda one: one.upper - one.expected)
-    told = f"r {number(worst.r)} (99% CI {interval(worst.lower, worst.upper)}), expected {number(worst.expected)}"
+    told = str(worst)
     if math.isfinite(worst.error):
         told += f"; MAE {number(worst.error, 1)} y (published 7.5)"
     if len(found) > 1:
         told = f"{worst.cohort}: {told}"
-    off = [one.cohort for one in found if one.upper < one.expected]
+    off = [one.cohort for one in found if one.off]
     if off and len(found) > 1:
         told += f". Below expectation in {', '.join(off)}"
     reached = 1 - (worst.upper - worst.expected) / (worst.upper - worst.lower)

@@ -331,6 +331,21 @@ def test_what_does_not_vary_is_cautioned(study, capsys, tables, caution):
     assert "Everything fits. Start with" in out
 
 
+def test_face_ages_beside_the_wrong_participants_are_cautioned(study, capsys):
+    rng = np.random.default_rng(3)
+    people = pd.DataFrame(
+        {"subject_id": [f"P{k}" for k in range(200)], "chronological_age": rng.uniform(40, 80, 200)}
+    )
+    ages = people[["subject_id"]].assign(face_age=(people.chronological_age + rng.normal(0, 7, 200)).round(1))
+    without = {"config": {"mine": {"counts": None, "samples": None}}}
+    study(clinical=people.round(1), face_ages=ages, **without)
+    assert "own participant" not in capsys.readouterr().out
+    mixed = ages.assign(face_age=rng.permutation(ages.face_age))
+    study(clinical=people.round(1), face_ages=mixed, **without)
+    told = r"caution: face_ages.tsv: column 'face_age': correlation with chronological age r -?−?0\.\d+ .99% CI .*, expected 0\.7\d+ of the published model .n = 200.. Check that each face age belongs to its own participant"
+    assert re.search(told, capsys.readouterr().out)
+
+
 def test_participants_without_a_photo_or_in_two_spellings_are_named(study, capsys):
     more = CLINICAL.head(2).assign(subject_id=["p0", "* from the registry"])
     study(clinical=pd.concat([DYING, more]), face_ages=VARYING)

@@ -56,7 +56,7 @@ def test_a_gct_has_its_symbols_in_a_column_and_two_lines_before_its_names(tmp_pa
     path.write_bytes(gzip.compress(text.encode()) if ending else text.encode())
     same(read_counts(path))
     path.write_bytes(gzip.compress(b"#1.2\n") if ending else b"#1.2\n")
-    with pytest.raises(CountsError):
+    with pytest.raises(CountsError, match=r"no counts found. Expected genes in rows"):
         read_counts(path)
 
 
