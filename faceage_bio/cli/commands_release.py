@@ -60,7 +60,15 @@ def _known(results: list[Path], tables: list[Path], config):
                 f"{folder}: no such folder. Expected the results of a finished run, whose participants are looked for. Check the path of --results."
             )
         known |= known_of_results(folder)
-    files: list = [*tables]
+    for table in tables:
+        mine = known_of_inputs([table]) if table.exists() else Known()
+        if not (mine.identifiers or mine.files or mine.births or mine.dates):
+            raise PrivacyError(
+                f"{table}: {'no identifiers, photos or dates' if table.exists() else 'no such file'}, so that no participant is looked for. Expected a table with identifiers, "
+                "names of photos or dates in columns named as in the docs, or a folder of photos. Check the path and the columns of --table."
+            )
+        known |= mine
+    files: list = []
     if config is not None:
         read = {
             getattr(config.readers, name): config.readers.tables.get(name, SheetForm())

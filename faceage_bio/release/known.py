@@ -181,7 +181,7 @@ def _columns_of(path: Path) -> Mapping[str, pd.Series]:
         told = [one.name for one in schema if identifying_kind(one.name) or str(one.type).endswith("string")]
         columns = dict(pd.read_parquet(path, columns=schema.names if len(schema) <= MATRIX else told))
         return dict.fromkeys(schema.names, pd.Series(dtype=object)) | columns
-    with open_text(path, errors="replace") as stream:
+    with open_text(path) as stream:
         names = re.split("[\t,;\n]", stream.read(1 << 16))  # remarks may stand above them
     tells = any(identifying_kind(name.strip().strip('"')) for name in names)
     return dict(read_text_table(path)) if tells or path.suffix[:4].lower() == ".xls" else {}

@@ -2,10 +2,13 @@
 
 import gzip
 import os
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from faceage_bio.core import tables
 from faceage_bio.core.errors import RunError, TableError
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.tables import (
@@ -185,3 +188,14 @@ def test_some_columns_of_a_table_are_those_of_the_whole(tmp_path):
     path.write_text("cohort\tmeasure\testimate\na\tmean difference\t0.5\nb\tmean")
     with pytest.raises(TableError, match="damaged or cut off"):
         read_table(path, columns)
+
+
+def test_a_message_names_the_tables_of_the_user_and_none_of_the_package(tmp_path):
+    def refuse() -> None:
+        with tables.naming_tables():
+            tables.note_reading(Path(tables.__file__).parent / "genes.tsv")
+            tables.note_reading(tmp_path / "mine.tsv")
+            raise TableError("no samples")
+
+    with pytest.raises(TableError, match=rf"^{re.escape(str(tmp_path))}/mine.tsv: no samples$"):
+        refuse()

@@ -51,6 +51,7 @@ CLEAN = {
     "tables/north/survival/cox.tsv": "cohort\tterm\testimate\tn\tn_events\nnorth\tface_age\t1.5\t114\t79\nnorth\tage\t1\t114\t0\n",
     "notes.md": "See https://example.org/data/home and the section 1/2.\n",
 }
+PEOPLE = "subject_id,birth_date,name\nA1017,1950-01-02,x\n"
 
 
 def test_nothing_is_found_where_nothing_is(tmp_path):
@@ -233,6 +234,27 @@ def test_the_command_ends_with_status_2(tmp_path, capsys):
     done = invoked(f"check-privacy {folder} --table {clinical}")
     assert done.exit_code == 0
     assert "nothing found; looked for 1 identifiers" in done.output
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (PEOPLE.encode("utf-16"), r"people.csv: .*UTF-8"),
+        (PEOPLE.replace("name", "Größe").encode("latin1"), r"people.csv: .*UTF-8"),
+        (
+            b"gene,count\nCDK6,5\n",
+            r"people.csv: no identifiers, photos or dates, so that no participant is looked for",
+        ),
+        (None, r"people.csv: no such file, so that no participant is looked for.*--table"),
+    ],
+)
+def test_a_table_of_which_nobody_can_be_looked_for_is_refused(tmp_path, table, message):
+    folder = tmp_path / "share"
+    kinds(folder, {"a.html": PAGE.format("<p>A1017</p>")})
+    if table:
+        (tmp_path / "people.csv").write_bytes(table)
+    with pytest.raises((PrivacyError, TableError), match=message):
+        invoked(f"check-privacy {folder} --table {tmp_path / 'people.csv'}", raises=True)
 
 
 @pytest.mark.parametrize("name", ["clinic.xlsx", "clinic.csv.gz", "sep.csv"])
