@@ -264,13 +264,11 @@ def age_dependence(tables: ReportTables, config: Config) -> Check:
     name, link = "Age dependence", place("definitions")
     rows = _rows(tables, "acceleration", "summary", config)
     known = rows[(rows["measure"] == "correlation") & rows["estimate"].notna()]
-    found, gaps = (known[known["term"] == term] for term in ("age_acceleration", "age_gap"))
+    found = known[known["term"] == "age_acceleration"]
     if not len(found):
         return Check(name, NOT_RUN, "no correlation with age could be computed", link)
     r, cohort = max(zip(found["estimate"], found[COHORT], strict=True), key=lambda one: abs(one[0]))
     said = f"age acceleration: r with age {number(r)}{f' ({cohort})' if len(found) > 1 else ''}"
-    if len(gaps):
-        said += f"; age gap: {number(max(gaps['estimate'], key=abs))}"
     return Check(name, _graded(abs(r), CORRELATION), said, link, abs(r) / CORRELATION[1])
 
 
@@ -284,7 +282,9 @@ def proportional_hazards(tables: ReportTables, config: Config) -> Check:
         return Check(name, NOT_RUN, "no Cox model could be tested", place("hazards"))
     bad = least[least < alpha]
     if not len(bad):
-        told = f"no test with p < {alpha:g} (smallest p {p_value(least.min())})"
+        told = (
+            f"no test of face age or of a whole model with p < {alpha:g} (smallest p {p_value(least.min())})"
+        )
         told += "; redacted for some models" if _redacted(of_age) else ""
         return Check(name, OK, told, place("hazards", least.index[0]), alpha / least.min())
     remedies = (tables.get("survival", "remedies", cohort)["estimate"] for cohort in bad.index)

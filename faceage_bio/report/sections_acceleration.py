@@ -158,7 +158,7 @@ def _hazards(table: pd.DataFrame, known: pd.DataFrame, cohort: str) -> dict:
         for (kind, _), row in zip(RAW_AND_ADJUSTED, pair.values(), strict=True):
             per = "" if "years" in row["per"] else f", per {row['per']}"
             drawn.append(row | {"label": title.replace("standard deviations", "SDs") + per, "kind": kind})
-    title = f"Hazard ratio per {pairs[0]['alone']['per']} where nothing else is said (log scale)"
+    title = f"Hazard ratio per {pairs[0]['alone']['per']} unless stated (log scale)"
     figure = figures.forest(pd.DataFrame(drawn), "label", RAW_AND_ADJUSTED, 1, title, logarithmic=True)
     return {"hazards": pairs, "hazard_figure": figure}
 

@@ -207,7 +207,9 @@ def sentence(rows: pd.DataFrame) -> str:
     on_whom = f"In the same {counted(first.n, 'participant')} ({counted(first.n_events, 'death')})"
     held = " and ".join(column_words(first.term).rsplit(" + ", 1)).replace(" + ", ", ")
     redacted = pd.isna(first.estimate) or pd.isna(second.estimate)
-    verdict = _both_added(tests) if question == AGES_COMPARED else _adds(tests, held if redacted else "them")
+    verdict = (
+        _both_added(tests) if question == AGES_COMPARED else _adds(tests, held if redacted else "this model")
+    )
     verdict += _thin(first.reason)
     if redacted:
         return f"{on_whom}: Harrell's C-index {first.note or second.note}. {verdict}"

@@ -143,6 +143,7 @@ def summary(tables: ReportTables, config: Config, cards: Sequence[dict], run: di
         "plan": run.get("plan") if run else None,
         "counts_of": counts_of,
         "any_sparse": any(row.sparse for one in questions for row in one.rows),
+        "any_received": any(pd.notna(row.n_of) for one in questions for row in one.rows),
         "off_age": any(check.name == FOLLOWS_AGE and check.state == PROBLEM for check in checks),
         "figures": summary_figures(tables, config),
         "checks": checks,
@@ -236,7 +237,8 @@ def _curves(tables: ReportTables, config: Config) -> dict | None:
         parts = [part for part in curves_section(tables, name, config, PREVIEW)["curves"] if part["figure"]]
         if parts:
             part = next((one for one in parts if one["title"] == "age acceleration"), parts[-1])
-            most = f", {name} (most events)" if len(config.cohorts) > 1 else ""
+            most = " (most events)" if (deaths == deaths.max()).sum() == 1 else ""
+            most = f", {name}{most}" if len(config.cohorts) > 1 else ""
             title = f"Overall survival by {part['title']}{most}."
             caption = "Kaplan-Meier estimates with 95% CI; ticks: censoring; below: numbers at risk."
             sources = ("survival/kaplan_meier", "survival/at_risk")

@@ -309,7 +309,7 @@ def group_sentence(groups: pd.DataFrame) -> str:
     raw = groups[(groups.adjustment == "unadjusted") & (groups.term == row.term)].iloc[0]
     more = "higher" if row.estimate >= 0 else "lower"
     return (
-        f"Face age was {number(abs(row.estimate), 1)} years {more} in participants with cancer than in controls of the same age "
+        f"Face age was {number(abs(row.estimate), 1)} years {more} in participants with cancer than in controls, adjusted for {covariates(row.covariates)} "
         f"(95% CI {interval(row.ci_lower, row.ci_upper, 1)}, p {p_equals(row.p_value)}; n = {count(row.n)}). "
         f"Unadjusted difference of the age gap: {signed(raw.estimate)} years (95% CI {interval(raw.ci_lower, raw.ci_upper, 1)})."
     )

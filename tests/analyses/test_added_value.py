@@ -287,7 +287,7 @@ def test_the_page_says_it_in_a_sentence(page, found):
     for words in (
         f"In the same 300 participants ({c.n_events.iloc[0]:.0f} deaths), adding face age to age and sex increased Harrell&#39;s C-index from {low:.3f} to {high:.3f} "
         f"(difference +{high - low:.3f}",
-        "Face age adds prognostic information to them (likelihood-ratio test, p &lt; 0.001)", "face age adds prognostic information to age", "AUC at 6 months", "AUC at 24 months",
+        "Face age adds prognostic information to this model (likelihood-ratio test, p &lt; 0.001)", "face age adds prognostic information to age", "AUC at 6 months", "AUC at 24 months",
         "calibration slope and observed/expected ratio at each time",
     ):  # fmt: skip
         assert words in text
@@ -299,7 +299,7 @@ def test_sentences_for_nothing_added_and_for_nothing_known(found):
     rows = of(found.rows, comparison=FIRST).assign(reason=sparse)
     idle = rows.assign(p_value=rows.p_value.mask(rows.kind == "test", 0.4))
     told = section.sentence(idle)
-    words = "No evidence that face age adds prognostic information to them (likelihood-ratio test, p = 0.400); this is not evidence of no added value"
+    words = "No evidence that face age adds prognostic information to this model (likelihood-ratio test, p = 0.400); this is not evidence of no added value"
     assert words in told
     caution = (
         "Interpret with caution: sparse data: 32 events for 10 variables, fewer than 10 events per variable."

@@ -116,9 +116,9 @@ def test_the_stage_gives_what_the_methods_give(tmp_path):
     row = pick(table, term="all readers", measure="share", level="too young")
     assert row.estimate == pytest.approx((decades[readings.condition == "photo"] == -1).mean())
     face = cases.set_index("case_id").loc[wide.index]
-    row = pick(table, term="FaceAge alone", measure="share", level="same decade")
+    row = pick(table, term="model alone", measure="share", level="same decade")
     assert row.estimate == pytest.approx((face.face_age // 10 == face.chronological_age // 10).mean())
-    row = pick(table, term="FaceAge alone", measure="mean absolute error")
+    row = pick(table, term="model alone", measure="mean absolute error")
     assert row.estimate == pytest.approx((face.face_age - face.chronological_age).abs().mean())
 
 

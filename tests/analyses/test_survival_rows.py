@@ -179,6 +179,13 @@ def test_words_that_no_model_could_be_fitted_of_have_no_unit():
     assert alone.per.to_dict() == {"sex": "", "ecog": "1 ECOG step"}
 
 
+def test_a_model_of_what_nobody_has_counts_nobody():
+    rows = worded(sequential_cox_models(people(50).assign(ecog=np.nan), CHOICES, "c"))
+    row = rows[(rows.step == "unadjusted") & (rows.term == "ecog")].iloc[0]
+    assert row.note == "not estimated, because no participant has a value of ECOG"
+    assert (row.n, row.n_events) == (0, 0)
+
+
 def test_a_rule_without_a_threshold_has_no_cut():
     item = Item(label="age", column="chronological_age", rule="in", values=[60.0], points=1, range=[0, 120])
     with pytest.raises(FitError, match="the rule in on age has no cut"):

@@ -511,7 +511,9 @@ def test_checks_of_redacted_rows_say_no_more_than_is_released():
     check = checked(
         "Proportional hazards", survival__proportional_hazards=rows("survival/proportional_hazards", *tests)
     )
-    words = "no test with p < 0.05 (smallest p 0.400); redacted for some models"
+    words = (
+        "no test of face age or of a whole model with p < 0.05 (smallest p 0.400); redacted for some models"
+    )
     assert (check.state, check.words) == (OK, words)
     words = "no difference (smallest p 0.180); redacted for some tests; camera: not recorded"
     kept = [sites | {"p_value": 0.18}, sites]

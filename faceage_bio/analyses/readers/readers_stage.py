@@ -47,7 +47,6 @@ SIGNED_RANK = "Wilcoxon signed rank, exact (legacy)"
 AUC, GAIN = "AUC", "difference of AUC"
 VERDICTS = {"too young": -1.0, "same decade": 0.0, "too old": 1.0}
 BIAS, MAE = "mean error", "mean absolute error"
-ALONE = "FaceAge alone"
 UNTESTED = {"p_value": np.nan, "statistic": np.nan}
 
 
@@ -345,7 +344,7 @@ def _bias_and_size(error: pd.Series) -> list[dict]:
 def _of_face_age(cases: pd.DataFrame) -> list[dict]:
     """The same of FaceAge, on the cases that were read."""
     known = cases[[AGE, FACE_AGE]].dropna()
-    base = {"term": ALONE, "rater": "model", "condition": "model alone"}
+    base = {"term": "model alone", "rater": "model", "condition": "model alone"}
     sides = np.sign(np.floor(known[FACE_AGE] / 10) - np.floor(known[AGE] / 10))
     shared = base | {"measure": "share", "model": "Wilson interval"}
     rows = [

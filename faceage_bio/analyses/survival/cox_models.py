@@ -180,6 +180,8 @@ def model_frame(usable: pd.DataFrame, columns: Sequence[str], choices: Choices) 
     if not len(usable):
         why = why_none(usable)
         raise FitError(why.code, **why.parameters)
+    if is_empty(kept[0]):
+        raise FitError("no_value_of", column=kept[0])
     if not len(people):
         raise FitError("no_complete_cases")
     if kept[0] in design.constant:
@@ -279,7 +281,8 @@ def ratio_of_terms(fit: CoxFit, term: str, reference: str) -> dict:
 def of_model(people: pd.DataFrame, columns: Sequence[str], choices: Choices) -> dict:
     """What the rows of a model share before it is fitted; the first column is what it is about."""
     about = {"term": columns[0], "exposure": columns[0], "model": name_of(columns)}
-    return about | counted(people) | adjusted_for(columns[1:], choices)
+    known = people[people[columns[0]].notna()] if columns[0] in people else people
+    return about | counted(known) | adjusted_for(columns[1:], choices)
 
 
 def counts(frame: ModelFrame) -> dict:
