@@ -62,7 +62,7 @@ COLUMN_SETTINGS = (
     "phenotype.dose_response", "phenotype.modifiers", "phenotype.full_adjustment", "phenotype.matching.exact", "phenotype.matching.balance_covariates",
     "fairness.by", "expression.covariates", "expression.composition", "expression.purity", "expression.mediator",
     "variants.covariates", "survival.sequential_adjustment", "survival.covariates", "survival.strata", "survival.cluster", "survival.heterogeneity_by",
-    "survival.modifiers", "survival.groups", "survival.gene_covariates", "survival.log_rank_strata",
+    "survival.modifiers", "survival.groups", "survival.gene_covariates", "survival.log_rank_strata", "readers.model_column",
 )  # fmt: skip
 
 
@@ -449,6 +449,8 @@ def named_columns(config: Config) -> dict[str, list[str]]:
     for setting, value in values_of(config, COLUMN_SETTINGS).items():
         names = [value] if isinstance(value, str) else value or []
         found[setting] = [part for name in names for part in name.split(":")]
+    if config.readers.cases:  # whose column it is, which is checked with them
+        del found["readers.model_column"]
     return found
 
 

@@ -287,12 +287,16 @@ def proportional_hazards(tables: ReportTables, config: Config) -> Check:
         )
         told += "; redacted for some models" if _redacted(of_age) else ""
         return Check(name, OK, told, place("hazards", least.index[0]), alpha / least.min())
-    remedies = (tables.get("survival", "remedies", cohort)["estimate"] for cohort in bad.index)
-    helped = all(one.notna().any() for one in remedies)
     told = ", ".join(f"{cohort} (p {p_equals(p)})" for cohort, p in bad.items())
-    after = "time-varying models are shown" if helped else "no time-varying model could be fitted"
-    link = place("hazards", bad.index[0])
-    return Check(name, CAUTION if helped else PROBLEM, f"not proportional in {told}; {after}", link, 1)
+    remedies = pd.concat([tables.get("survival", "remedies", cohort) for cohort in bad.index])
+    models = remedies[
+        remedies["remedy"] != "years lived"
+    ]  # none where the whole model's test alone is below alpha
+    shown = dict.fromkeys(remedies.loc[remedies["estimate"].notna(), "remedy"].astype(str))
+    failed = not shown or (models.groupby(COHORT)["estimate"].count() == 0).any()
+    after = "no time-varying model could be fitted" if failed else f"shown instead: {', '.join(shown)}"
+    said = f"not proportional in {told}; {after}"
+    return Check(name, PROBLEM if failed else CAUTION, said, place("hazards", bad.index[0]), 1)
 
 
 def events_per_variable(tables: ReportTables, config: Config) -> Check:
@@ -309,7 +313,7 @@ def events_per_variable(tables: ReportTables, config: Config) -> Check:
         said = without if len(failed) else "no Cox model was fitted"
         return Check(name, NOT_RUN, said, place("cox"))
     fewest, step, cohort = min(zip(known["events_per_term"], known["step"], known[COHORT], strict=True))
-    which = "the age-adjusted model" if step == "+ age" else "the largest model"
+    which = {"+ age": "the age-adjusted model", "full": "the full model"}.get(step, f"the model {step}")
     said = f"{'lowest: ' if all_shown else ''}{number(fewest, 1)} ({which}, {cohort})"
     headline = min(known.loc[known["step"] == "+ age", "events_per_term"], default=fewest)
     state = PROBLEM if headline < EVENTS[1] else CAUTION if fewest < EVENTS[0] or not all_shown else OK

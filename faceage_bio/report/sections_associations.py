@@ -27,6 +27,7 @@ from faceage_bio.report.words import first_upper, interval, label, number, p_val
 # in each figure grey is the unadjusted age gap and vermillion the same adjusted for age
 NAMES = [name for name, _ in RAW_AND_ADJUSTED]
 INTERACTION = "interaction F"
+BALANCED = 0.1  # the largest standardised difference of groups that are called balanced (Austin 2009)
 NUMBERS = (
     "estimate", "ci_lower", "ci_upper", "p_value", "q_value", "p_holm", "effect_size", "effect_lower", "effect_upper",
     "eta_squared", "e_value", "e_value_interval", "exposed_mean", "reference_mean",
@@ -145,7 +146,7 @@ def draw_balance(table: pd.DataFrame) -> Picture:
     kind = (shown.adjustment == "unadjusted").map({True: "before", False: "after"})
     shown = shown.assign(label=shown.term.map(label), kind=kind)[["label", "kind", "estimate"]]
     order = list(dict.fromkeys(shown["label"]))
-    limits = reference_line(-0.1, 0.1, axis="x", dash=(3, 3))
+    limits = reference_line(-BALANCED, BALANCED, axis="x", dash=(3, 3))
     points = alt.Chart(shown).mark_point(filled=True, size=60, opacity=1)
     points = points.encode(
         x=alt.X("estimate:Q", title="Standardised difference, exposed minus reference"),
@@ -172,6 +173,7 @@ def association_sections(tables: ReportTables, config: Config) -> dict:
         "matched": paired(found["matched"]),
         "balance": _before_and_after(balance),
         "balance_figure": _figure(draw_balance, balance),
+        "imbalance": imbalance_sentence(balance),
         "roles": _roles(roles),
         "ran": any(len(table) for table in found.values()),
     }
@@ -210,6 +212,16 @@ def _before_and_after(balance: pd.DataFrame) -> list[dict]:
         {"shown": words.label(str(term)), "before": rows.iloc[0].to_dict(), "after": rows.iloc[-1].to_dict()}
         for term, rows in balance.groupby("term", sort=False)
     ]
+
+
+def imbalance_sentence(balance: pd.DataFrame) -> str:
+    """In which covariates the matched groups still differ, for which the difference in pairs is not adjusted."""
+    after = balance[(balance.adjustment != "unadjusted") & (balance.estimate.abs() > BALANCED)]
+    named = ", ".join(f"{words.label(str(row.term))} {signed(row.estimate, 2)}" for row in after.itertuples())
+    return (
+        named
+        and f"After matching, standardised differences beyond ±{BALANCED}: {named}. The difference within pairs is not adjusted for them."
+    )
 
 
 def _figure(draw: Callable[..., Picture], table: pd.DataFrame, *title: str) -> Picture:

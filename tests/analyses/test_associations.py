@@ -29,7 +29,7 @@ from faceage_bio.core.settings.settings_acceleration import Imputation
 from faceage_bio.core.steps import STEPS
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.report.pages import association_page
-from faceage_bio.report.sections_associations import paired
+from faceage_bio.report.sections_associations import imbalance_sentence, paired
 from faceage_bio.stats.linear import fit_linear, least_squares
 from tests.association_participants import PLAN, people, run_all, tables_of
 from tests.browser import check_width
@@ -241,6 +241,11 @@ def test_pairs_undo_what_age_does_to_the_raw_difference():
     assert abs(after.estimate) < 0.02
     assert matched.n == 2 * matched.n_exposed == after.n
     assert list(found.balance) == columns_of("phenotype/balance")
+    assert imbalance_sentence(found.balance) == ""
+    uneven = found.balance.assign(estimate=found.balance.estimate.where(found.balance.term != "bmi", -0.254))
+    assert imbalance_sentence(uneven).startswith(
+        "After matching, standardised differences beyond ±0.1: BMI −0.25. "
+    )
 
 
 def test_sets_follow_the_declared_roles():
@@ -526,7 +531,7 @@ def test_every_table_of_associations_on_the_page_has_both_columns(page):
     tables = re.findall(r"<table[ >].*?</table>", page, flags=re.DOTALL)
     with_raw = [table for table in tables if "Age gap, unadjusted" in table or "Unadjusted: median" in table]
     assert len(with_raw) >= 12
-    assert all("Adjusted for age" in table for table in with_raw)
+    assert all("Adjusted for age" in table or "Matched pairs" in table for table in with_raw)
     assert not [table for table in tables if "Adjusted for age" in table and table not in with_raw]
 
 

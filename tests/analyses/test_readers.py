@@ -159,6 +159,56 @@ def test_numbers_of_readers_do_not_hang_on_the_order_of_rows(tmp_path):
     assert list(one["reader"].unique()) == [f"{kind} {k + 1}" for kind, n in numbered for k in range(n)]
 
 
+def test_a_list_of_names_does_not_give_the_numbers_of_readers(tmp_path):
+    orders = set()
+    for k in range(4):
+        readings, cases = simulated()
+        readings.loc[readings.index[readings.reader_type == "lay"][0], "rating"] = k / 4
+        numbered, _ = read(tmp_path, readings, cases)
+        staff = numbered[numbered.reader_type == "staff"]
+        orders.add(tuple(staff.groupby("reader")["rating"].sum().round(4)))
+    assert len({tuple(sorted(one)) for one in orders}) == 1
+    assert len(orders) > 1
+
+
+def test_a_reader_is_judged_by_ratings_or_by_answers_and_not_by_both(tmp_path):
+    readings, cases = simulated()
+    rated = np.random.default_rng(1).random(len(readings)) < 0.6
+    some = run(tmp_path, readings.assign(rating=readings.rating.where(rated)), cases)
+    without_answers = readings[rated].assign(predicted_alive="")
+    pd.testing.assert_frame_equal(
+        *(one[one.question == "areas"].dropna(subset="n").drop(columns="term").sort_values(["censoring", "condition", "rater", "estimate"], ignore_index=True)
+          for one in (some, run(tmp_path, without_answers, cases)))
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ("face_agee", "readers.model_column names 'face_agee', which is no column of numbers. Expected the column by which the model"),
+        ("sex", "readers.model_column names 'sex', which is no column of numbers"),
+    ],
+)  # fmt: skip
+def test_the_column_of_the_model_has_numbers(tmp_path, model, said):
+    readings, cases = simulated()
+    readings.to_csv(tmp_path / "readings.csv", index=False)
+    people = cases.rename(columns={"case_id": "subject_id"}).assign(cohort="a", sex="male")
+    people = people.assign(event=(people.event == "died").astype(float))
+    people.to_parquet(tmp_path / "people.parquet")
+    declared = (CONDITIONS, TYPES, "death")
+    with pytest.raises(CohortError, match=said):
+        read_study(tmp_path / "readings.csv", [tmp_path / "people.parquet"], *declared, model)
+
+
+def test_cases_without_face_ages_say_that_the_model_rated_none(tmp_path):
+    table = run(tmp_path, *simulated()[:1], simulated()[1].drop(columns="face_age"))
+    assert table[table.rater == "model"].estimate.isna().all()
+    row = pick(
+        table, question="against the model", term="all readers", condition="photo", censoring="status known"
+    )
+    assert "0 of 100 cases: those that the model rated" in told(row)
+
+
 def test_a_rating_of_survival_is_the_same_study(tmp_path):
     readings, cases = simulated()
     turned = readings.assign(rating=(1 - readings.rating).round(2))
@@ -208,7 +258,7 @@ def test_without_cases_there_is_no_area_and_no_mean_over_readers():
     row = group_mean(pd.DataFrame([[0.5, 0.6]]), [])
     assert row["reason"] == [reason("too_few_cases", needed=2)]
     outcome = Outcome(pd.Series([2.0], ["A1"]), pd.Series([0.0], ["A1"]), 1.0)
-    with pytest.raises(FitError, match="no case of known status was judged by all the readers"):
+    with pytest.raises(FitError, match="no case of known status was judged by all that are compared"):
         outcome.areas(pd.DataFrame(columns=["a", "b"], dtype=float), WEIGHTED)
 
 
@@ -351,7 +401,7 @@ def test_check_reads_the_readings_too(tmp_path):
     (tmp_path / "f.csv").write_text("subject_id,face_age\nA1,60\n")
     (tmp_path / "clinical.csv").write_text("subject_id,chronological_age\nA1,60\n")
     (tmp_path / "config.yaml").write_text(
-        "cohorts: {a: {face_ages: f.csv, clinical: clinical.csv}}\nreaders: {readings: r.csv}\n"
+        "cohorts: {a: {face_ages: f.csv, clinical: clinical.csv}}\nreaders:\n  readings: r.csv\n"
     )
     done = faceage_bio(tmp_path, "check", "--configfile", "config.yaml")
     assert done.status == 2
@@ -361,6 +411,10 @@ def test_check_reads_the_readings_too(tmp_path):
     done = faceage_bio(tmp_path, "check", "--configfile", "config.yaml")
     assert done.status == 0, done.output
     assert "Reader study: 1 readings" in done.output
+    with (tmp_path / "config.yaml").open("a") as file:
+        file.write("  model_column: risk_of_model\n")
+    done = faceage_bio(tmp_path, "check", "--configfile", "config.yaml")
+    assert "readers.model_column names 'risk_of_model', which no table of any cohort has" in done.output
 
 
 def test_the_command_runs_on_plain_tables(tmp_path):

@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from faceage_bio.analyses.survival.added_value import added_value
 from faceage_bio.analyses.survival.cox_models import Choices, grouped
-from faceage_bio.analyses.survival.subgroups import RATIO
+from faceage_bio.analyses.survival.subgroups import RATIO, compare_sites, fit_one_stage
 from faceage_bio.analyses.survival.subgroups import subgroup_hazards as fitted
 from faceage_bio.core.errors import CohortError
+from faceage_bio.core.settings.settings_survival import AddedValue
 from tests.golden.sequential_models.data import people as lung
 from tests.rows import golden, told, worded
 from tests.survival_studies import died, people
@@ -170,6 +172,50 @@ def test_a_subgroup_of_few_deaths_is_named_and_in_no_model():
     row = rows[rows.subgroup == "throat"].iloc[0]
     assert np.isfinite(row.estimate)
     assert (row.note, row.status) == ("sparse data: fewer than 10 deaths", "sparse")
+
+
+def test_deaths_of_a_level_are_counted_among_complete_cases():
+    data = people(n=300).assign(site=["lung", "breast", "throat"] * 100, smoking=["never", "former"] * 150)
+    throat = data.index[data.site == "throat"]
+    dead = throat[data.event[throat] == 1]
+    assert len(dead) > 20
+    data.loc[throat, "smoking"] = None
+    data.loc[dead[:3], "smoking"] = "never"
+    choices = Choices(10, ["smoking"], ["chronological_age", "smoking"])
+    without = data[data.site != "throat"]
+    of_sites, alone = (compare_sites(one, "site", choices, "c").iloc[-1] for one in (data, without))
+    assert told(of_sites).startswith("without throat, with fewer than 5 deaths")
+    assert (of_sites.p_value, of_sites.df, of_sites.n) == (alone.p_value, 1, 200)
+    row = subgroup_hazards(data, ["site"], choices, "c").query("subgroup == 'throat'").iloc[-1]
+    assert row.note == "not estimated, because fewer than 5 died in the subgroup"
+    assert (row.n, row.n_events) == (3, 3)
+    data.loc[data.site != "lung", "smoking"] = None
+    assert "fewer than 2 groups have 5 deaths" in told(compare_sites(data, "site", choices, "c").iloc[-1])
+
+
+@pytest.mark.parametrize("test", ["sites", "one stage", "added value"])
+def test_a_likelihood_ratio_does_not_account_for_clusters_and_says_so(test):
+    one = people(n=120).assign(site=["lung", "breast"] * 60, cohort=["a", "b"] * 60)
+    copies = pd.concat([one.assign(hospital=[f"h{k}" for k in range(120)])] * 3, ignore_index=True)
+
+    def rows(choices):
+        if test == "sites":
+            return compare_sites(copies, "site", choices, "c")
+        if test == "added value":
+            return added_value(copies, choices, "c", AddedValue(bootstraps=0, times_years=[1.0])).rows.query(
+                "kind == 'test'"
+            )
+        return fit_one_stage([copies[copies.cohort == name] for name in "ab"], choices)
+
+    alone, clustered = (rows(Choices(10, [], [], cluster=name)) for name in (None, "hospital"))
+    tests = clustered.p_value.notna() & (clustered.measure != "hazard ratio")
+    assert tests.any()
+    assert told(clustered[tests]).str.contains("does not account for clusters").all()
+    assert not told(alone).str.contains("clusters").any()
+    if test == "one stage":  # three copies of each participant are no more participants
+        ratio, wide = (one.query("measure == 'hazard ratio'").iloc[0] for one in (alone, clustered))
+        assert wide.estimate == pytest.approx(ratio.estimate)
+        assert wide.standard_error > 1.4 * ratio.standard_error
 
 
 def test_what_cannot_be_compared_says_why():

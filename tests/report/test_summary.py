@@ -227,15 +227,29 @@ def test_age_dependence(r, state):
     assert check.state == state
 
 
+LOG_TIME, YEARS_LIVED = "changing with log time", "years lived"
+
+
 @pytest.mark.parametrize(
-    ("p", "remedy", "state"), [(0.4, False, OK), (0.01, True, CAUTION), (0.01, False, PROBLEM)]
-)
-def test_proportional_hazards(p, remedy, state):
+    ("p", "fitted", "state", "said"),
+    [
+        (0.4, {}, OK, "no test of face age or of a whole model with p < 0.05"),
+        (0.01, {LOG_TIME: 1.0, YEARS_LIVED: 0.2}, CAUTION, "p = 0.010); shown instead: changing with log time, years lived"),
+        (0.01, {YEARS_LIVED: 0.2}, CAUTION, "shown instead: years lived"),
+        (0.01, {LOG_TIME: np.nan, YEARS_LIVED: 0.2}, PROBLEM, "no time-varying model could be fitted"),
+        (0.01, {YEARS_LIVED: np.nan}, PROBLEM, "no time-varying model could be fitted"),
+    ],
+)  # fmt: skip
+def test_proportional_hazards(p, fitted, state, said):
     test = {"term": "face_age", "model": "face age + age", "p_value": p}
     tests = rows("survival/proportional_hazards", test)
-    remedies = rows("survival/remedies", {"term": "face_age", "estimate": 1.0 if remedy else np.nan})
+    remedies = rows(
+        "survival/remedies",
+        *({"term": "face_age", "remedy": one, "estimate": value} for one, value in fitted.items()),
+    )
     check = checked("Proportional hazards", survival__proportional_hazards=tests, survival__remedies=remedies)
     assert check.state == state
+    assert said in check.words
     assert check.link == "survival.html#hazards-one"
 
 

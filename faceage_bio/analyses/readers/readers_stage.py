@@ -177,7 +177,7 @@ def compare_with_model(study: Study) -> list[dict]:
         for name, readers in study.groups.items():
             ratings, remarks = study.crossed("rating", readers, [condition])
             model = study.model.reindex(ratings.index)
-            together = ratings[model.notna()].assign(model=model)
+            together = ratings.assign(model=model)[model.notna()]
             if len(together) < len(ratings):
                 remarks = [*remarks, reason("rated_by_model", n=len(together), n_judged=len(ratings))]
             for how in (KNOWN, WEIGHTED):

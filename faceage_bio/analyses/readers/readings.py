@@ -6,7 +6,7 @@ Which way an answer points is never guessed: yes and no stand under ``predicted_
 """
 
 import difflib
-import hashlib
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -108,14 +108,15 @@ def read_readings(
     advice = "Expected an answer, but this reading holds none. Take the row out."
     for line in table.index[silent & parse.is_missing(table[ALIVE]) & parse.is_missing(written)]:
         problems.cell(file, line, ALIVE, None, advice)
+    rates = rating.notna().groupby([table[READER], table[CONDITION]]).transform("any")
     predicted = (rating >= HALF).astype(float).where(rating.notna())
-    readings = table[[TYPE, CASE, CONDITION]].assign(
-        reader=_pseudonyms(table),
-        rating=rating.where(rating.notna(), answer),
+    readings = table[[READER, TYPE, CASE, CONDITION]].assign(
+        rating=rating.where(rates, answer),  # a yes would be surer than any rating of the same reader
         dead=answer.where(answer.notna(), predicted),
         years=years,
         decade=decade,
     )
+    readings = readings.assign(reader=_pseudonyms(readings)).drop(columns=READER)
     order = {kind: place for place, kind in enumerate(types)}
     number = readings["reader"].str.rsplit(" ", n=1).str[-1].astype(int)
     keys = readings.assign(kind=readings[TYPE].map(order), number=number)
@@ -185,16 +186,17 @@ def _decades(table: pd.DataFrame, file: str, problems: Problems) -> pd.Series:
     return values.astype("float64")
 
 
-def _pseudonyms(table: pd.DataFrame) -> pd.Series:
-    """ "staff 1" ...: the order is that of a digest, so that it tells nothing of names and does not hang on
-    the rows.
+def _pseudonyms(readings: pd.DataFrame) -> pd.Series:
+    """ "staff 1" ...: the order is that of a digest with all readings, which a list of names does not give; the
+    order of rows does not change it.
     """
-    readers = table.drop_duplicates(READER)[[READER, TYPE]]
-    digest = readers[READER].map(lambda name: hashlib.sha256(name.encode()).hexdigest())
+    readers = readings.drop_duplicates(READER)[[READER, TYPE]]
+    cells = readings.sort_values([READER, CASE, CONDITION]).to_csv(index=False, float_format="%.6f").encode()
+    digest = readers[READER].map(lambda name: hmac.digest(cells, name.encode(), "sha256"))
     readers = readers.assign(digest=digest).sort_values("digest")
     numbers = readers.groupby(TYPE).cumcount() + 1
     names = readers[TYPE] + " " + numbers.astype(str)
-    return table[READER].map(dict(zip(readers[READER], names, strict=True)))
+    return readings[READER].map(dict(zip(readers[READER], names, strict=True)))
 
 
 def read_cases(
@@ -219,21 +221,29 @@ def read_cases(
         per case.
     """
     wanted = dict.fromkeys([COHORT, SUBJECT, *NUMBERS, EVENT, model_column])
-    parts = []
+    parts, found = [], {FACE_AGE}  # which may lack: readers are compared with each other then
     for path in paths:
         if Path(path).suffix == ".parquet":
             table = read_table(path)
         else:
             table = _plain_cases(path, model_column, problems, form or SheetForm())
+        found |= set(table)
         parts.append(table.reindex(columns=list(wanted)))
     cases = pd.concat([part.astype(object) for part in parts if len(part)] or parts, ignore_index=True)
+    numbers = pd.to_numeric(cases[model_column], errors="coerce")
+    if (cases[model_column].notna() & numbers.isna()).any() or model_column not in found:
+        problems.other(
+            f"{', '.join(map(str, paths))}: readers.model_column names '{model_column}', which is no column of numbers. "
+            "Expected the column by which the model orders the cases. Correct the name."
+        )
+        cases[model_column] = numbers
     for name in {*NUMBERS, EVENT, model_column}:
         cases[name] = cases[name].astype("float64")
     doubled = cases[SUBJECT].duplicated(keep="first")
     if doubled.any():
-        found = ", ".join(map(repr, cases.loc[doubled, SUBJECT].head()))
+        twice = ", ".join(map(repr, cases.loc[doubled, SUBJECT].head()))
         problems.other(
-            f"{', '.join(map(str, paths))}: {int(doubled.sum())} case(s) stand more than once ({found}). Expected one row of each. Keep one row of each."
+            f"{', '.join(map(str, paths))}: {int(doubled.sum())} case(s) stand more than once ({twice}). Expected one row of each. Keep one row of each."
         )
     return cases.assign(model=cases[model_column])
 

@@ -92,17 +92,20 @@ def added_value(
         about |= counts(asked.frame)
         flattery, failed = _flattery(asked, settings, done)
         remarks = [*asked.fits[1].reasons, *asked.frame.reasons, *failed]
-        nested = [reason("nested_models")] if question != AGES_COMPARED else []
+        of_kinds = {
+            "difference": [reason("nested_models")] if question != AGES_COMPARED else [],
+            "test": [reason("test_without_clusters")] if asked.frame.cluster is not None else [],
+        }
         for part, found in (
             (rows, [*_tests(asked), *_measures(asked, flattery)]),
             (calibration, calibration_rows(asked, flattery, settings.risk_groups)),
             (decisions, decision_rows(asked)),
         ):
             for row in found:
-                of_difference = nested if row.get("kind") == "difference" else []
+                of_kind = of_kinds.get(row.get("kind"), [])
                 own = row.pop("reason", [])
                 stands = pd.notna(row.get("estimate", np.nan)) or not own
-                part.append(about | row | {"reason": [*own, *remarks, *of_difference] if stands else own})
+                part.append(about | row | {"reason": [*own, *remarks, *of_kind] if stands else own})
     tables = {"added_value": rows, "calibration": calibration, "decision_curve": decisions}
     return AddedValue(*(result_rows(part, f"survival/{table}") for table, part in tables.items()))
 

@@ -97,18 +97,16 @@ def _interaction(
     known: pd.DataFrame, by: str, levels: list[str], columns: list[str], choices: Choices
 ) -> dict:
     labels = known[by].astype(str)
-    deaths = known[EVENT].groupby(labels).sum()
-    used, left_out = _with_deaths(levels, deaths)
     try:
+        complete = model_frame(known, columns, choices).people
+        used, left_out = _with_deaths(levels, complete[EVENT].groupby(labels[complete.index]).sum())
         if len(used) < 2:
             raise FitError("few_levels", needed=FEWEST_EVENTS)
         frame = model_frame(known[labels.isin(used)], columns, _within(by, choices))
-        smaller, larger = (frame.fit(design) for design in _one_and_each(frame, by))
-        test = tested(INTERACTION, likelihood_ratio_test(smaller, larger))
+        test, _ = _tested(INTERACTION, frame, *_one_and_each(frame, by))
     except FitError as error:
         return _no_test(error.reason)
-    reasons = [*_without(left_out), *larger.reasons, *frame.reasons]
-    return test | counted(frame.people) | {"reason": reasons}
+    return test | counted(frame.people) | {"reason": [*_without(left_out), *test["reason"]]}
 
 
 def _with_deaths(levels: Sequence[str], deaths: pd.Series) -> tuple[list[str], list[str]]:
@@ -126,10 +124,8 @@ def _no_test(why: Reason) -> dict:
 
 
 def _within(by: str, choices: Choices) -> Choices:
-    """The choices with a baseline hazard for each level of a column, and no clusters, of which likelihoods do
-    not know.
-    """
-    return replace(choices, strata=list(dict.fromkeys([by, *choices.strata])), cluster=None, firth=False)
+    """The choices with a baseline hazard for each level of a column."""
+    return replace(choices, strata=list(dict.fromkeys([by, *choices.strata])), firth=False)
 
 
 def _one_and_each(frame: ModelFrame, by: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -263,21 +259,22 @@ def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Cho
         larger = by_level(frame.design[[AGE_ACCELERATION]], labels).join(others)
         if flat := [level for level in labels.unique() if f"{AGE_ACCELERATION} in {level}" not in larger]:
             raise FitError("constant_in", column="age acceleration", level=flat[0])
-        test, fit = _tested(frame, frame.design, larger)
+        test, (_, fit) = _tested(INTERACTION, frame, frame.design, larger)
+        fit = fit if frame.cluster is None else frame.fit(larger)
     except FitError as error:
         why = {"reason": error.reason}
         return [*(row | why for row in rows.values()), base | _no_test(error.reason)]
     for level, row in rows.items():
         if level in left_out:
             rows[level] = (
-                row | of_all[level] | {"reason": reason("few_events_in_group", needed=FEWEST_EVENTS)}
+                row | left_out[level] | {"reason": reason("few_events_in_group", needed=FEWEST_EVENTS)}
             )
         else:
             few = row["n_events"] < EVENTS_OF_SUBGROUP
             found = numbers(fit.terms.loc[f"{AGE_ACCELERATION} in {level}"])
             sparse = reason("sparse_subgroup", needed=EVENTS_OF_SUBGROUP) if few else None
             rows[level] = row | found | NO_TEST_OF_IT | {"reason": sparse}
-    test |= counted(frame.people) | {"reason": [*_without(left_out), *test["reason"]]}
+    test |= counted(frame.people) | {"reason": [*_without(list(left_out)), *test["reason"]]}
     used = [level for level in levels if level not in left_out]
     if modifier not in choices.levels:
         used.sort()  # cohorts that are pooled need one reference
@@ -293,28 +290,30 @@ def _groups(known: pd.DataFrame, modifier: str, columns: list[str], choices: Cho
 
 def _frame_of_levels(
     known: pd.DataFrame, modifier: str, levels: list[str], columns: list[str], choices: Choices
-) -> tuple[ModelFrame, list[str]]:
-    """The model of the subgroups that have deaths enough, and the names of the others."""
+) -> tuple[ModelFrame, dict[str, dict]]:
+    """The model of the subgroups that have deaths enough, and the complete cases and deaths of the others."""
     if len(levels) < 2:
         raise FitError("constant", column=modifier.replace("_", " "))
     wanted = list(dict.fromkeys([*columns, modifier]))
     people = model_frame(known, wanted, choices).people
     labels = known[modifier].astype(str)
-    used, left_out = _with_deaths(levels, people[EVENT].groupby(labels[people.index]).sum())
+    own = labels[people.index]
+    used, left_out = _with_deaths(levels, people[EVENT].groupby(own).sum())
     if len(used) < 2:
         raise FitError("few_levels", needed=FEWEST_EVENTS)
-    return model_frame(known[labels.isin(used)], wanted, choices), left_out
+    return model_frame(known[labels.isin(used)], wanted, choices), {
+        level: counted(people[own == level]) for level in left_out
+    }
 
 
-def _tested(frame: ModelFrame, smaller: pd.DataFrame, larger: pd.DataFrame) -> tuple[dict, CoxFit]:
-    """The likelihood-ratio test with what is to be said of it, and the larger model with the errors that the choices ask for."""
-    # likelihoods do not know of clusters, so the test is of the models without
-    fit = frame.fit(larger, cluster=None)
-    test = tested(INTERACTION, likelihood_ratio_test(frame.fit(smaller, cluster=None), fit))
-    if frame.cluster is None:
-        return test | {"reason": [*fit.reasons, *frame.reasons]}, fit
-    fit = frame.fit(larger)
-    return test | {"reason": [*fit.reasons, *frame.reasons, reason("test_without_clusters")]}, fit
+def _tested(
+    measure: str, frame: ModelFrame, smaller: pd.DataFrame, larger: pd.DataFrame
+) -> tuple[dict, list[CoxFit]]:
+    """The likelihood-ratio test of two designs with what is to be said of it, and their fits without clusters, of which likelihoods do not know."""
+    fits = [frame.fit(design, cluster=None) for design in (smaller, larger)]
+    unclustered = [] if frame.cluster is None else [reason("test_without_clusters")]
+    said = [*fits[1].reasons, *frame.reasons, *unclustered]
+    return tested(measure, likelihood_ratio_test(*fits)) | {"reason": said}, fits
 
 
 def _as_number(usable: pd.DataFrame, modifier: str, columns: list[str], choices: Choices) -> dict:
@@ -330,7 +329,8 @@ def _as_number(usable: pd.DataFrame, modifier: str, columns: list[str], choices:
             raise FitError("constant", column=WORDS.get(modifier, modifier))
         along = (frame.people[modifier] - frame.people[modifier].mean()) / size
         larger = frame.design.assign(**{product: frame.design[AGE_ACCELERATION] * along})
-        test, fit = _tested(frame, frame.design, larger)
+        test, (_, fit) = _tested(INTERACTION, frame, frame.design, larger)
+        fit = fit if frame.cluster is None else frame.fit(larger)
     except FitError as error:
         return base | {"reason": error.reason}
     found = numbers(fit.terms.loc[product]) | {"statistic": np.nan, "p_value": test["p_value"]}
@@ -353,7 +353,7 @@ def fit_one_stage(cohorts: Sequence[pd.DataFrame], choices: Choices) -> pd.DataF
     Parameters
     ----------
     cohorts : participants with follow-up of each cohort, with the column cohort
-    choices : steps and covariates; an own ``cluster`` is not used
+    choices : steps and covariates
 
     Returns
     -------
@@ -387,13 +387,14 @@ def _one_step(people: pd.DataFrame, columns: list[str], choices: Choices, step: 
             "n_events_smallest": int(cohort.sum().min()),
             "events_per_term": frame.people[EVENT].sum() / smaller.shape[1],
         }
-        fit = frame.fit(smaller)
-        test = tested(COHORTS_DIFFER, likelihood_ratio_test(fit, frame.fit(larger)))
+        test, (fit, _) = _tested(COHORTS_DIFFER, frame, smaller, larger)
+        fit = fit if frame.cluster is None else frame.fit(smaller)
     except FitError as error:
         base["reason"] = error.reason
         return [base, base | {"measure": COHORTS_DIFFER, "per": ""}]
     why = [reason("without_cohorts", cohorts=left_out)] if left_out else []
     base["reason"] = [*why, *fit.reasons, *frame.reasons]
+    test["reason"] = [*why, *test["reason"]]
     return [base | numbers(fit.terms.loc[exposure]), base | {"per": ""} | test]
 
 

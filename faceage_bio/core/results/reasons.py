@@ -278,7 +278,7 @@ WHY_NOT = {  # no number is given
     "groups_of_age": "the groups differ in age by definition",
     "age_in_correlation": "a correlation with age has age in it",
     # readers and reviewers
-    "no_case_judged": "no case of known status was judged by all the readers",
+    "no_case_judged": "no case of known status was judged by all that are compared",
     "too_few_cases": "fewer than {needed} cases count",
     "no_photo_in_common": "they looked at no photo in common",
     # independent software
@@ -306,7 +306,7 @@ REMARKS = {  # what a reader should know of a number
     "firth": "Firth's penalised likelihood, profile intervals",
     "firth_helps": "Firth's penalised likelihood (survival.firth: true) gives a finite one",
     "without_levels": "without {levels}, with fewer than {needed} deaths",
-    "test_without_clusters": "p of the interaction is of a likelihood-ratio test, which does not account for clusters",
+    "test_without_clusters": "p is of a likelihood-ratio test, which does not account for clusters",
     "without_unknown_group": "without {n} participants whose group or stratum is not known",
     "without_unknown_cause": "without {n} participants whose cause of death is not known",
     "not_reached": "not reached",
