@@ -1,8 +1,10 @@
 """How many participants, events, samples or cohorts an estimate needs: below a minimum it is not given, or flagged as sparse."""
 
+import numpy as np
 import pandas as pd
 
 from faceage_bio.core.errors import FitError
+from faceage_bio.core.results.reasons import Reason, reason
 
 # events (deaths)
 FEWEST_EVENTS = 5
@@ -58,3 +60,20 @@ def check_events(event: pd.Series) -> None:
     """
     if (n_events := int(event.sum())) < FEWEST_EVENTS:
         raise FitError("few_events", n_events=n_events, needed=FEWEST_EVENTS)
+
+
+def why_not_by(time: float, years: np.ndarray, event: np.ndarray) -> Reason | None:
+    """Why a prediction of death by a time cannot be judged, if it cannot: fewer than `EVENTS_OF_PREDICTION` deaths by then, or participants followed still.
+
+    Parameters
+    ----------
+    time : years
+    years, event : float arrays, shape (n,)
+        Follow-up, and 1 = died.
+    """
+    deaths = event * (years <= time)
+    if deaths.sum() < EVENTS_OF_PREDICTION:
+        return reason("few_events_by_then", needed=EVENTS_OF_PREDICTION)
+    if np.sum((years >= time) & (deaths == 0)) < EVENTS_OF_PREDICTION:
+        return reason("few_followed_then", needed=EVENTS_OF_PREDICTION)
+    return None

@@ -403,6 +403,18 @@ def test_identical_ages_move_no_participant_and_differ_in_nothing():
     assert (differences[["estimate", "ci_lower", "ci_upper"]] == 0).all(axis=None)
 
 
+def test_an_area_by_a_time_of_few_deaths_is_not_estimated():
+    table = data.people().sort_values("followup_years")
+    died = table.event == 1
+    first = table.followup_years[died].iloc[0]
+    rows = compared(table, horizons_months=[12 * first, 12.0])
+    early, late = (rows[(rows.measure == "AUC") & np.isclose(rows.horizon, time)] for time in (first, 1.0))
+    assert early.estimate.isna().all()
+    assert set(early.note) == {"not estimated, because fewer than 10 had died by then"}
+    assert (early.n_events < 10).all()
+    assert late.estimate.notna().all()
+
+
 def planted(seed, n=400, shuffled=False):
     """Death follows face age; the clinical items say nothing."""
     random = np.random.default_rng(seed)

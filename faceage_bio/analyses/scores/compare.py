@@ -29,7 +29,7 @@ from faceage_bio.intake.observation import entry_of
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, numbers
 from faceage_bio.stats.kaplan_meier import kaplan_meier, median
-from faceage_bio.stats.minimum_sizes import check_events
+from faceage_bio.stats.minimum_sizes import check_events, why_not_by
 from faceage_bio.stats.resampling import areas, concordances, draw_counts, percentile_interval
 
 MONTHS = 12  # in a year
@@ -200,10 +200,10 @@ def discrimination_rows(
     rows = []
     measures = {(HARRELL, None): lambda risk: concordances(years, event, risk, counts, entry)}
     for horizon in (months / MONTHS for months in horizons_months):
-        if entry is None:
+        late = None if entry is None else reason("late_entry", method="an area under the ROC curve at a time")
+        if not (why := late or why_not_by(horizon, years, event)):
             measures[AUC, horizon] = lambda risk, horizon=horizon: areas(years, event, risk, horizon, counts)
         else:
-            why = reason("late_entry", method="an area under the ROC curve at a time")
             at = base | {"measure": AUC, "horizon": horizon, "n_events": _deaths_by(years, event, horizon)}
             rows += [at | {"term": name, "reason": why} for name in risks]
     for (measure, horizon), compute in measures.items():

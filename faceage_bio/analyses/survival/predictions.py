@@ -34,7 +34,7 @@ from faceage_bio.stats.concordance import concordance, uno_concordance
 from faceage_bio.stats.cox import fit_cox
 from faceage_bio.stats.cox_fit import CoxFit, likelihood_ratio_test, linear_predictor, survival_at
 from faceage_bio.stats.linear import Estimate
-from faceage_bio.stats.minimum_sizes import EVENTS_OF_PREDICTION, PER_RISK_GROUP
+from faceage_bio.stats.minimum_sizes import EVENTS_OF_PREDICTION, PER_RISK_GROUP, why_not_by
 from faceage_bio.stats.prediction_accuracy import Measured, against, brier, censored_auc, integrated
 
 GRID = 20  # times of the integrated Brier score
@@ -76,12 +76,7 @@ class Outcome:
 
     def why_not(self, time: float) -> Reason | None:
         """Why nothing can be said of a time, if nothing can."""
-        deaths = self.event * (self.years <= time)
-        if deaths.sum() < EVENTS_OF_PREDICTION:
-            return reason("few_events_by_then", needed=EVENTS_OF_PREDICTION)
-        if np.sum((self.years >= time) & (deaths == 0)) < EVENTS_OF_PREDICTION:
-            return reason("few_followed_then", needed=EVENTS_OF_PREDICTION)
-        return None
+        return why_not_by(time, *self.seen)
 
 
 def outcome_of(frame: ModelFrame) -> Outcome:
