@@ -263,7 +263,7 @@ def _proportional(tests: pd.DataFrame, curve: pd.DataFrame, remedies: pd.DataFra
     elif len(offending):
         rows = offending.itertuples()
         named = "; ".join(f"{term(row.term)} in {row.model} (p {p_equals(row.p_value)})" for row in rows)
-        sentence = f"Evidence against proportional hazards: {named}. The hazard ratios above are averages over follow-up; models for non-proportional hazards are below."
+        sentence = f"Evidence against proportional hazards: {named}. The hazard ratios above are averages over follow-up; models for non-proportional hazards, as far as any can be fitted, are below."
     else:
         low = known.loc[known["p_value"].idxmin()]
         sentence = f"No evidence against proportional hazards at p < {alpha:g} (smallest: {term(low.term)}, p {p_equals(low.p_value)}); no models for non-proportional hazards were fitted."
@@ -281,8 +281,9 @@ def _remedies(remedies: pd.DataFrame) -> list[dict]:
     """Rows whose measure tells the stretch of follow-up, or the groups that are compared."""
     rows = to_records(remedies)
     for row in rows:
-        compared = row["measure"] and row["remedy"] == "years lived"
-        groups = f"{row['level']} vs {row['reference']}" if compared else ""
+        groups = (
+            f"{row['level']} vs {row['reference']}" if row["remedy"] == "years lived" and row["level"] else ""
+        )
         row["measured"] = ", ".join(filter(None, (row["measured"], row["period"], groups)))
     return rows
 

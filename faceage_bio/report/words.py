@@ -26,6 +26,7 @@ TERMS = {
     "interval_years": "interval between the photos",
     "age_gap": "age gap",
     "skin_type": "skin type",
+    "GLOBAL": "whole model",
 } | SPOKEN
 NAMED = re.compile(rf"\b({'|'.join(name for name in TERMS if '_' in name or name in SPOKEN)})\b")
 SIGNS = re.compile(r"[-<>]")

@@ -116,7 +116,7 @@ def test_a_factor_that_is_not_proportional_becomes_strata():
     strata = found.remedies[found.remedies.remedy == "strata"]
     assert set(strata.term) >= {"face_age"}
     assert not strata.term.str.startswith("sex").any()
-    assert worded(strata).note.str.contains("strata of sex; GLOBAL test p").all()
+    assert worded(strata).note.str.contains("strata of sex; p of the whole model's test").all()
 
 
 def test_proportional_hazards_are_let_be():

@@ -36,7 +36,7 @@ from faceage_bio.stats.smoothing import natural_spline, place_knots
 TRANSFORM = "km"
 CHI_SQUARE = "proportional hazards chi-square"
 BINS = 10
-YEARS_LIVED = "years lived"
+YEARS_LIVED, MEAN_DIFFERENCE = "years lived", "difference of restricted mean survival time"
 MOST_ROWS = 1_000_000  # of start-stop rows; beyond, time goes in steps
 STEPS = 100
 STRATA, LOG_TIME, STRETCHES = "strata", "changing with log time", "stretches of follow-up"
@@ -192,7 +192,8 @@ def _attempt(remedy: str, term: str, compute: Callable[[], list[dict]]) -> list[
     try:
         return [{"remedy": remedy} | row for row in compute()]
     except FitError as error:
-        return [{"remedy": remedy, "term": term, "measure": "hazard ratio", "reason": error.reason}]
+        measure = MEAN_DIFFERENCE if remedy == YEARS_LIVED else "hazard ratio"
+        return [{"remedy": remedy, "term": term, "measure": measure, "reason": error.reason}]
 
 
 def _stratified(
@@ -226,7 +227,7 @@ def _years_lived(people: pd.DataFrame, rmst_years: float) -> list[dict]:
     for level in others:
         both = people[grouping.groups.isin([first, level])]
         about = {"term": AGE_ACCELERATION, "exposure": AGE_ACCELERATION, "level": level, "reference": first}
-        about |= {"measure": "difference of restricted mean survival time", "horizon": rmst_years}
+        about |= {"measure": MEAN_DIFFERENCE, "horizon": rmst_years}
         about |= {"adjustment": "unadjusted", "covariates": "", "reason": remarks}
         rows.append(about | vars(difference(means[level], means[first])) | counted(both))
     return rows

@@ -315,7 +315,7 @@ REMARKS = {  # what a reader should know of a number
     "all_died_by_then": "all at risk had died by then",
     "observed_late": "no participant is observed from the start: survival of those alive when observation starts",
     "no_curve": "no curve below {needed} events per variable",
-    "within_strata": "strata of {columns}; GLOBAL test p {p} then",
+    "within_strata": "strata of {columns}; p of the whole model's test {p} then",
     "unadjusted": "unadjusted",
     "time_in_steps": "time in {steps} steps",
     "optimism_without": "optimism without {failed} of {repeats} bootstrap samples, which have no model of all participants",
