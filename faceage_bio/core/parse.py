@@ -30,25 +30,25 @@ MISSING = {
 }  # fmt: skip
 WORDS = {
     "sex": {
-        "female": "female", "f": "female", "woman": "female", "w": "female",
-        "male": "male", "m": "male", "man": "male",
+        **dict.fromkeys(("female", "f", "woman", "w", "weiblich", "frau"), "female"),
+        **dict.fromkeys(("male", "m", "man", "männlich", "mann"), "male"),
     },
     "smoking": {
         **dict.fromkeys(("never", "no", "never smoker", "never smoked", "non-smoker", "nonsmoker", "non smoker", "lifelong non-smoker",
-                         "lifelong never smoker"), "never"),
+                         "lifelong never smoker", "nie", "nieraucher", "nie geraucht"), "never"),
         **dict.fromkeys(("former", "ex", "quit", "former smoker", "ex-smoker", "ex smoker", "exsmoker", "past", "past smoker", "previous",
                          "previous smoker", "stopped", "reformed smoker", "current reformed smoker",
                          "current reformed smoker for > 15 years", "current reformed smoker for < or = 15 years",
                          "current reformed smoker for <= 15 years", "current reformed smoker for > 15 yrs", "current reformed smoker for < or = 15 yrs",
-                         "current reformed smoker, duration not specified"), "former"),
-        **dict.fromkeys(("current", "yes", "current smoker", "smoker", "smokes", "active", "active smoker"), "current"),
+                         "current reformed smoker, duration not specified", "ehemalig", "früher", "ex-raucher", "exraucher"), "former"),
+        **dict.fromkeys(("current", "yes", "current smoker", "smoker", "smokes", "active", "active smoker", "aktuell", "aktiv", "raucher"), "current"),
     },
     "group": {
         **dict.fromkeys(("cancer", "patient", "case"), "cancer"), **dict.fromkeys(("reference", "control", "healthy"), "reference"),
     },
     "event": {
-        **dict.fromkeys(("1", "1.0", "died", "dead", "death", "deceased", "1:deceased", "yes", "true"), 1.0),
-        **dict.fromkeys(("0", "0.0", "alive", "living", "0:living", "censored", "no", "false"), 0.0),
+        **dict.fromkeys(("1", "1.0", "died", "dead", "death", "deceased", "1:deceased", "yes", "true", "tot", "verstorben", "gestorben", "ja"), 1.0),
+        **dict.fromkeys(("0", "0.0", "alive", "living", "0:living", "censored", "no", "false", "lebt", "lebend", "nein"), 0.0),
     },
     "cause": {
         "cancer": "cancer", "tumour": "cancer", "tumor": "cancer", "cardiovascular": "cardiovascular", "cardiac": "cardiovascular",

@@ -1,10 +1,12 @@
 """`faceage-bio init --from` and `--redcap`: what a config may say of a table, what is unsure, and that the proposal is read."""
 
+import pandas as pd
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from faceage_bio.cli.main import app
+from faceage_bio.core import parse
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import Problems, RunError, TableError
 from faceage_bio.core.settings.settings_cohort import form_of
@@ -82,6 +84,8 @@ def test_codes_that_could_mean_either_are_asked_and_not_guessed(tmp_path):
           "event": "vital_status"}),
         ("Sample,Patient,Sample Type,plate", "samples", {"sample_id": "Sample", "subject_id": "Patient", "tissue": "Sample Type", "batch": "plate"}),
         ("photo,patient,file,image_date", "manifest", {"photo_id": "photo", "subject_id": "patient", "path": "file", "photo_date": "image_date"}),
+        ("Fallnummer,Geburtsdatum,Geschlecht,Rauchen,tot,Todesursache", "clinical",
+         {"subject_id": "Fallnummer", "birth_date": "Geburtsdatum", "sex": "Geschlecht", "smoking": "Rauchen", "event": "tot", "cause": "Todesursache"}),
         ("PatientID,predictedAge", "face_ages", {"subject_id": "PatientID", "face_age": "predictedAge"}),
     ],
 )  # fmt: skip
@@ -90,6 +94,19 @@ def test_usual_names_are_recognised_in_each_table(tmp_path, header, table, colum
     found = propose(path)
     assert found.table == table
     assert found.form["columns"] == columns
+
+
+@pytest.mark.parametrize(
+    ("column", "cells"),
+    [
+        ("sex", {"Weiblich": "female", "männlich": "male"}), ("smoking", {"nie": "never", "Ehemalig": "former", "aktuell": "current"}),
+        ("event", {"verstorben": 1.0, "lebt": 0.0, "ja": 1.0, "nein": 0.0}),
+    ],
+)  # fmt: skip
+def test_words_of_german_tables_are_ours(column, cells):
+    problems = Problems()
+    assert parse.words(pd.Series(list(cells)), column, "t.csv", problems).tolist() == list(cells.values())
+    problems.stop_if_any()
 
 
 def test_a_dictionary_alone_gives_codings(tmp_path):
