@@ -47,6 +47,8 @@ DECLARE_CODE = ", or declare the code in the config, such as missing: [999]"
 # a number that somebody wrote with a unit, a mark of thousands or of a limit of detection; a range is none
 MEASURED = re.compile(r"[<>≤≥~]?\s*[+-]?\d+([.,' ]\d+)*(%|\s+[^\d\s].*)?")
 LEAST_MEASURED = 10  # different values; fewer may be codes of groups
+DOUBTFUL = {"none", "not done", "not applicable"}  # words for nothing that may be meant as groups
+NONE_OF = {"smoking": "never"}  # what they may mean; "no" otherwise
 TRUTH = {"True": True, "False": False}
 
 # kinds; a moment is a date with the time of day where it is known
@@ -179,6 +181,7 @@ def read_user_table(
             f"{file}: no rows below the header. Expected one at least. Save the table again, with its rows."
         )
         return None
+    given = _under_our_names(typed, form, list(cells))
     cells, said = _without_repeats(cells, list(kinds)) if schema is CLINICAL else (cells, ())
     kinds = dict.fromkeys(cells) | kinds
     decimal = form.decimal or _decimal_of(cells, kinds, typed.attrs["delimiter"])
@@ -186,6 +189,8 @@ def read_user_table(
     table = in_years(pd.DataFrame(values, index=cells.index), form.units, year_days)
     _validate(table, cells, schema, file, problems)
     for name in table:
+        if kinds[name] in (LEVELS, None) or name in NONE_OF:
+            _caution_words(table[name], given.loc[table.index, name], form, file, problems)
         if kinds[name] == LEVELS:
             check_spelling(table[name], file, problems)
         elif kinds[name] in (NUMBER, None) and name != "pack_years":  # of which 99 may be measured
@@ -311,6 +316,23 @@ def _validate(
             problems.cell(
                 file, line, column, cells.at[line, column] or None, str(failure.check), declare=declare
             )
+
+
+def _caution_words(
+    values: pd.Series, typed: pd.Series, form: SheetForm, file: str, problems: Problems
+) -> None:
+    """Caution where a column of groups has words for nothing that may be a group of their own."""
+    if pd.api.types.is_numeric_dtype(values) or not 1 <= values.nunique() <= MOST_LEVELS:
+        return
+    doubtful = DOUBTFUL - {str(word).lower() for word in form.missing}
+    for word, n in typed[values.isna() & typed.str.lower().isin(doubtful)].value_counts().items():
+        meant = NONE_OF.get(str(values.name), "no")
+        problems.caution(
+            str(values.name),
+            f"{file}: column '{values.name}': {n} of {len(values)} cells hold '{word}', which is taken as not known. If it is a group of its own, "
+            f"write another word, such as '{meant}'.",
+            declare=f', or declare codings: {{{values.name}: {{"{word}": "{meant}"}}}}; if it is not known, declare missing: ["{word}"]',
+        )
 
 
 def check_spelling(values: pd.Series, file: str, problems: Problems) -> None:
