@@ -44,8 +44,8 @@ CODES = {
 }  # fmt: skip
 FAR = 2.0  # times the largest of the other values
 DECLARE_CODE = ", or declare the code in the config, such as missing: [999]"
-# a number that somebody wrote with a unit, a mark of thousands or of a limit of detection; a range is none
-MEASURED = re.compile(r"[<>≤≥~]?\s*[+-]?\d+([.,' ]\d+)*(%|\s+[^\d\s].*)?")
+# a number that somebody wrote with a unit, a mark of thousands or of a limit of detection; a range or a date is none
+MEASURED = re.compile(r"[<>≤≥~]?\s*[+-]?\d+(?:[.,' ]\d{3})*(?:[.,]\d+)?(?P<unit>%|\s+[^\d\s].*)?")
 LEAST_MEASURED = 10  # different values; fewer may be codes of groups
 DOUBTFUL = {"none", "not done", "not applicable"}  # words for nothing that may be meant as groups
 NONE_OF = {"smoking": "never"}  # what they may mean; "no" otherwise
@@ -361,10 +361,21 @@ def check_spelling(values: pd.Series, file: str, problems: Problems) -> None:
 def check_measured(values: pd.Series, file: str, problems: Problems) -> None:
     """Add a column of measured values in which some are no plain numbers, so that each value would be a group."""
     known = values[values.map(lambda value: isinstance(value, str)).astype(bool)].astype(object)
-    measured = known.map(lambda cell: MEASURED.fullmatch(cell) is not None).astype(bool)
-    if known[measured].nunique() < LEAST_MEASURED or measured.mean() <= 0.5:
+    found = known.map(MEASURED.fullmatch).dropna()
+    n_different = known[found.index].nunique()
+    # numbers share few units; 8001 Wil and 8002 Bern are names
+    units = found.map(lambda one: one["unit"]).nunique()
+    if n_different < LEAST_MEASURED or len(found) <= 0.5 * len(known) or units > 0.5 * n_different:
         return
     others = known[~(parse.to_numbers(known).notna() | parse.to_numbers(known, ",").notna())]
+    if others.empty:
+        commas = known[parse.to_numbers(known).isna()].map(repr).unique().tolist()
+        problems.other(
+            f"{file}: column '{values.name}': all {len(known)} values are numbers, some with a comma: {examples(commas)}. Expected numbers that are written "
+            "alike. Write a decimal point, not a comma.",
+            declare=', or declare decimal: "," in the config',
+        )
+        return
     told = [f"{name!r} ({n} row(s))" for name, n in others.value_counts().items()]
     problems.other(
         f"{file}: column '{values.name}': {len(known) - len(others)} of {len(known)} values are numbers, others are not: {examples(told)}. Expected "
