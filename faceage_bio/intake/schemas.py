@@ -43,6 +43,7 @@ CODES = {
     99.0, 999.0, 7777.0, 8888.0, 9998.0, 9999.0, 77777.0, 88888.0, 99999.0,
 }  # fmt: skip
 FAR = 2.0  # times the largest of the other values
+FAR_OF_99 = 5.0  # in a column without a range, since 99 months or 99 mg/l may be measured
 DECLARE_CODE = ", or declare the code in the config, such as missing: [999]"
 # a number that somebody wrote with a unit, a mark of thousands or of a limit of detection; a range or a date is none
 MEASURED = re.compile(r"[<>≤≥~]?\s*[+-]?\d+(?:[.,' ]\d{3})*(?:[.,]\d+)?(?P<unit>%|\s+[^\d\s].*)?")
@@ -194,7 +195,8 @@ def read_user_table(
         if kinds[name] == LEVELS:
             check_spelling(table[name], file, problems)
         elif kinds[name] in (NUMBER, None) and name != "pack_years":  # of which 99 may be measured
-            _check_codes(values[name], cells[name], file, problems)
+            ranged = name in schema.columns and bool(schema.columns[name].checks)
+            _check_codes(values[name], cells[name], ranged, file, problems)
     return UserTable(table, cells, said)
 
 
@@ -403,8 +405,10 @@ def check_components(ancestry: pd.DataFrame, file: str, problems: Problems) -> N
         )
 
 
-def _check_codes(values: pd.Series, cells: pd.Series, file: str, problems: Problems) -> None:
-    """Add codes such as 999 for what is not known, also where they lie within the range of a column (a BMI of 99)."""
+def _check_codes(values: pd.Series, cells: pd.Series, ranged: bool, file: str, problems: Problems) -> None:
+    """Add codes such as 999 for what is not known, also where they lie within the range of a column (a BMI of 99);
+    a caution where 99 may be measured.
+    """
     if not pd.api.types.is_numeric_dtype(values):
         return
     numbers = values.astype("float64")
@@ -412,8 +416,18 @@ def _check_codes(values: pd.Series, cells: pd.Series, file: str, problems: Probl
     others = numbers[~coded & numbers.notna()]
     if not coded.any() or others.empty:
         return
+    largest = others.abs().max()
     # one that is negative where no other value is, or more than `FAR` times all others
-    far = ((numbers < 0) & (others.min() >= 0)) | (numbers > FAR * others.abs().max())
+    far = ((numbers < 0) & (others.min() >= 0)) | (numbers > FAR * largest)
+    if not ranged and largest * FAR_OF_99 >= 99 and (measured := far & (numbers == 99)).any():
+        shown = [f"line {line}" for line in cells.index[measured]]
+        problems.caution(
+            str(cells.name),
+            f"{file}: column '{cells.name}': {measured.sum()} row(s) hold 99 ({examples(shown)}), a usual code for an unknown value, and all others are at most "
+            f"{largest:g}. It is taken as measured. If it is a code, leave the cell empty.",
+            declare=f', or declare codings: {{{cells.name}: {{"99": NA}}}}',
+        )
+        far &= ~measured
     advice = (
         "It lies far from all other values and is a usual code for an unknown one. Expected a measured value. Leave the cell empty, "
         "correct it."
