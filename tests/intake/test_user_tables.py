@@ -282,7 +282,11 @@ def test_empty_columns_and_cells_of_a_spreadsheet_are_dropped(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("My study;;\nid;age;sex\na;6;f\n", "line 1 holds 'My study' alone, as a title does. Expected the names of all columns"),
+        ("My study;;\nid;age;sex\na;6;f\n", "line 1 holds 'My study' alone, as a title or comment does. Expected the names of all columns"),
+        ("Cohort North, export of 1 March\nid;age;sex\na;6;f\n", "line 1 holds 'Cohort North, export of 1 March' alone, as a title or comment does. Expected the names of all columns in the first line. Delete what stands above them"),
+        ("Cohort North\nid\tage\tsex\na\t6\tf\n", "line 1 holds 'Cohort North' alone"),
+        ("# of REDCap, 2021\nid,age,sex\na,6,f\n", "the header has 2 columns, but line 2: 3 cells; line 3: 3 cells. Expected as many cells in each line. Look for a stray separator or quote, or a title"),
+        ("# of REDCap\nid,age,sex\na,6,f\nb,7,m\n", "line 1 holds '# of REDCap' alone"),
         ("id;;sex\na;6;f\n", "line 1 has no name for column 2, which has cells below. Expected one line with a name for each"),
     ],
 )  # fmt: skip
