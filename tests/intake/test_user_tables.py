@@ -245,6 +245,19 @@ def test_a_workbook_that_cannot_be_meant_is_refused(tmp_path, case):
         read_text_table(path, sheet)
 
 
+def test_a_formula_whose_saved_text_is_empty_is_an_empty_cell(tmp_path):
+    path = save(tmp_path / "t.xlsx", {"one": [["id", "bmi"], ["a1", '=IF(1=1,"",1)'], ["a2", 24]]})
+    with zipfile.ZipFile(path) as packed:
+        members = {name: packed.read(name) for name in packed.namelist()}
+    members["xl/worksheets/sheet1.xml"] = members["xl/worksheets/sheet1.xml"].replace(
+        b'<c r="B2"><f>', b'<c r="B2" t="str"><f>'
+    )  # as spreadsheet programs save it
+    with zipfile.ZipFile(path, "w") as packed:
+        for name, content in members.items():
+            packed.writestr(name, content)
+    assert read_text_table(path).bmi.tolist() == ["", "24"]
+
+
 def test_what_is_no_workbook_is_refused(tmp_path):
     (tmp_path / "t.xlsx").write_text("id\n1\n")
     with pytest.raises(TableError, match=r"not a workbook that can be read .*Save it again as a workbook"):
