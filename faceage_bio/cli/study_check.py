@@ -105,13 +105,20 @@ def _checked_tables(
 ) -> "dict[str, CohortTables] | None":
     """All tables with what they are used for; None if they cannot be read."""
     from faceage_bio.intake.cohort.intake import KEPT, read_cohorts
+    from faceage_bio.intake.schemas import CLINICAL, SAMPLES
 
     settings = analysis_settings(config)
-    tables, kept = None, Path(config.results_dir) / KEPT
+    tables, kept, found = None, Path(config.results_dir) / KEPT, Problems()
+    named = settings["names"]
     with _collected(problems):
-        tables = read_cohorts(config.cohorts, config.survival.year_days, named=settings["names"], kept=kept)
+        tables = read_cohorts(
+            config.cohorts, config.survival.year_days, named=named, kept=kept, problems=found
+        )
     if tables is None:
         return None
+    used = {*CLINICAL.columns, *SAMPLES.columns, *(one for names in named.values() for one in names)}
+    for line in [line for column, lines in found.cautions.items() if column in used for line in lines]:
+        say(f"{CAUTION}{line}")
     with _collected(problems):
         _check_uses(config.cohorts, tables, settings, say)
     for check in (_check_variation, _check_sessions, _check_readings, _check_review):

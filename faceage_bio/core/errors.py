@@ -143,6 +143,7 @@ class Problems:
     plain: bool = False
     cells: dict[tuple[str, str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     others: list[str] = field(default_factory=list)
+    cautions: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))  # by column
     marked: set[tuple[str, str, int]] = field(default_factory=set)  # file, column, line of each cell
 
     def cell(
@@ -168,6 +169,10 @@ class Problems:
     def other(self, message: str, *, declare: str = "") -> None:
         """Anything else; the message names file, what was found and what to do."""
         self.others.append(self._advice(message, declare))
+
+    def caution(self, column: str, message: str, *, declare: str = "") -> None:
+        """What may be a mistake in a column and stops nothing; as `other`."""
+        self.cautions[column].append(self._advice(message, declare))
 
     def _advice(self, advice: str, declare: str) -> str:
         return f"{advice.removesuffix('.')}{declare}." if declare and not self.plain else advice

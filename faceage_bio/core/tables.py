@@ -121,12 +121,12 @@ def _frame(rows: list[list[str]], lines: list[int], delimiter: str, path: Path |
     named = [name for name in header if name]
     if len(named) == 1 and header[0] and any(sum(map(bool, row)) > 1 for row in body):
         raise TableError(
-            f"{path}: line {lines[0]} holds {named[0]!r} alone, as a title does. Expected the names of all columns in the first line. "
-            "Take out what stands above them."
+            f"{path}: line {lines[0]} holds {named[0]!r} alone, as a title or comment does. Expected the names of all columns in the first line. "
+            "Delete what stands above them."
         )
     if ragged:
         raise TableError(
-            f"{path}: the header has {n} columns, but {'; '.join(ragged[:5])}. Expected as many cells in each line. Look for a stray separator or quote."
+            f"{path}: the header has {n} columns, but {'; '.join(ragged[:5])}. Expected as many cells in each line. Look for a stray separator or quote, or a title above the names."
         )
     kept = [k for k in range(n) if header[k] or any(row[k] for row in body)]
     # R writes row names under no name
@@ -157,12 +157,13 @@ def said_delimiter(text: str) -> tuple[int, str]:
 
 def delimiter_of(lines: Sequence[str]) -> str:
     """Tab, semicolon or comma: the one that parts the lines into the same number of cells, most of them;
-    names may hold the others.
+    names, or a title above them, may hold the others.
     """
 
-    def regularity(delimiter: str) -> tuple[bool, bool, int]:
+    def regularity(delimiter: str) -> tuple[bool, bool, bool, int]:
         cells = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
-        return cells[:1] > [1], len(set(cells)) == 1, cells[0] if cells else 0
+        usual = max(cells, key=lambda n: (cells.count(n), n), default=0)
+        return usual > 1, cells[:1] > [1], len(set(cells)) == 1, usual
 
     return max("\t;,", key=regularity)
 

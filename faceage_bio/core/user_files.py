@@ -14,7 +14,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
@@ -225,13 +225,15 @@ def read_sheet(path: Path, sheet: str | None, decimal: str) -> tuple[list[list[s
         ) from None
     chosen = _chosen(path, {one.title: one for one in book.worksheets}, sheet)
     _check_merged(path, chosen)
-    rows, lines = [], []
+    rows, lines, unsaved = [], [], set()
     for line, cells in enumerate(chosen.iter_rows(), start=1):
         row = [_typed(cell.value, cell.number_format, decimal) for cell in cells]
         if any(row):
             rows.append(row)
             lines.append(line)
-    _check_formulas(path, chosen.title, rows, lines)
+            # a formula whose saved text is empty has the type of text
+            unsaved |= {cell.coordinate for cell in cells if cell.value is None and cell.data_type != "str"}
+    _check_formulas(path, chosen.title, unsaved)
     return rows, lines
 
 
@@ -264,22 +266,18 @@ def _check_merged(path: Path, sheet: "Worksheet") -> None:
         )
 
 
-def _check_formulas(path: Path, title: str, rows: Sequence[Sequence[str]], lines: Sequence[int]) -> None:
+def _check_formulas(path: Path, title: str, unsaved: Collection[str]) -> None:
     """Formulas have the value that the spreadsheet program saved; without one the cell would be missing."""
     import openpyxl
-    from openpyxl.utils import get_column_letter
 
-    empty = {
-        (line, k) for row, line in zip(rows, lines, strict=True) for k, cell in enumerate(row) if not cell
-    }
-    if not empty:
+    if not unsaved:
         return
     with closing(openpyxl.load_workbook(path, read_only=True)) as book:
         bare = [
-            f"{get_column_letter(k + 1)}{line}"
-            for line, row in enumerate(book[title].iter_rows(values_only=True), start=1)
-            for k, cell in enumerate(row)
-            if (line, k) in empty and isinstance(cell, str) and cell.startswith("=")
+            cell.coordinate
+            for row in book[title].iter_rows()
+            for cell in row
+            if cell.data_type == "f" and cell.coordinate in unsaved
         ]
     if bare:
         raise TableError(

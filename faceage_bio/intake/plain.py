@@ -82,6 +82,8 @@ def read_plain(
             f"Expected {', '.join(map(str, needed))}. Name the columns so; ages are in years."
         )
     problems.stop_if_any()
+    for line in [line for lines in problems.cautions.values() for line in lines]:
+        print(f"note: {line}")
     if AGE in needed and Path(path).suffix != ".parquet":
         table = with_covariates(table)
     return table.astype({name: "float64" for name in NUMBERS if name in table}).reset_index(drop=True)

@@ -43,10 +43,13 @@ CODES = {
     99.0, 999.0, 7777.0, 8888.0, 9998.0, 9999.0, 77777.0, 88888.0, 99999.0,
 }  # fmt: skip
 FAR = 2.0  # times the largest of the other values
+FAR_OF_99 = 5.0  # in a column without a range, since 99 months or 99 mg/l may be measured
 DECLARE_CODE = ", or declare the code in the config, such as missing: [999]"
-# a number that somebody wrote with a unit, a mark of thousands or of a limit of detection; a range is none
-MEASURED = re.compile(r"[<>≤≥~]?\s*[+-]?\d+([.,' ]\d+)*(%|\s+[^\d\s].*)?")
+# a number that somebody wrote with a unit, a mark of thousands or of a limit of detection; a range or a date is none
+MEASURED = re.compile(r"[<>≤≥~]?\s*[+-]?\d+(?:[.,' ]\d{3})*(?:[.,]\d+)?(?P<unit>%|\s+[^\d\s].*)?")
 LEAST_MEASURED = 10  # different values; fewer may be codes of groups
+DOUBTFUL = {"none", "not done", "not applicable"}  # words for nothing that may be meant as groups
+NONE_OF = {"smoking": "never"}  # what they may mean; "no" otherwise
 TRUTH = {"True": True, "False": False}
 
 # kinds; a moment is a date with the time of day where it is known
@@ -179,6 +182,7 @@ def read_user_table(
             f"{file}: no rows below the header. Expected one at least. Save the table again, with its rows."
         )
         return None
+    given = _under_our_names(typed, form, list(cells))
     cells, said = _without_repeats(cells, list(kinds)) if schema is CLINICAL else (cells, ())
     kinds = dict.fromkeys(cells) | kinds
     decimal = form.decimal or _decimal_of(cells, kinds, typed.attrs["delimiter"])
@@ -186,10 +190,13 @@ def read_user_table(
     table = in_years(pd.DataFrame(values, index=cells.index), form.units, year_days)
     _validate(table, cells, schema, file, problems)
     for name in table:
+        if kinds[name] in (LEVELS, None) or name in NONE_OF:
+            _caution_words(table[name], given.loc[table.index, name], form, file, problems)
         if kinds[name] == LEVELS:
             check_spelling(table[name], file, problems)
         elif kinds[name] in (NUMBER, None) and name != "pack_years":  # of which 99 may be measured
-            _check_codes(values[name], cells[name], file, problems)
+            ranged = name in schema.columns and bool(schema.columns[name].checks)
+            _check_codes(values[name], cells[name], ranged, file, problems)
     return UserTable(table, cells, said)
 
 
@@ -313,6 +320,23 @@ def _validate(
             )
 
 
+def _caution_words(
+    values: pd.Series, typed: pd.Series, form: SheetForm, file: str, problems: Problems
+) -> None:
+    """Caution where a column of groups has words for nothing that may be a group of their own."""
+    if pd.api.types.is_numeric_dtype(values) or not 1 <= values.nunique() <= MOST_LEVELS:
+        return
+    doubtful = DOUBTFUL - {str(word).lower() for word in form.missing}
+    for word, n in typed[values.isna() & typed.str.lower().isin(doubtful)].value_counts().items():
+        meant = NONE_OF.get(str(values.name), "no")
+        problems.caution(
+            str(values.name),
+            f"{file}: column '{values.name}': {n} of {len(values)} cells hold '{word}', which is taken as not known. If it is a group of its own, "
+            f"write another word, such as '{meant}'.",
+            declare=f', or declare codings: {{{values.name}: {{"{word}": "{meant}"}}}}; if it is not known, declare missing: ["{word}"]',
+        )
+
+
 def check_spelling(values: pd.Series, file: str, problems: Problems) -> None:
     """Add groups whose names differ in capitals and blanks alone: two groups of a model that are probably one."""
     known = values[values.map(lambda value: isinstance(value, str)).astype(bool)].astype(object)
@@ -339,10 +363,21 @@ def check_spelling(values: pd.Series, file: str, problems: Problems) -> None:
 def check_measured(values: pd.Series, file: str, problems: Problems) -> None:
     """Add a column of measured values in which some are no plain numbers, so that each value would be a group."""
     known = values[values.map(lambda value: isinstance(value, str)).astype(bool)].astype(object)
-    measured = known.map(lambda cell: MEASURED.fullmatch(cell) is not None).astype(bool)
-    if known[measured].nunique() < LEAST_MEASURED or measured.mean() <= 0.5:
+    found = known.map(MEASURED.fullmatch).dropna()
+    n_different = known[found.index].nunique()
+    # numbers share few units; 8001 Wil and 8002 Bern are names
+    units = found.map(lambda one: one["unit"]).nunique()
+    if n_different < LEAST_MEASURED or len(found) <= 0.5 * len(known) or units > 0.5 * n_different:
         return
     others = known[~(parse.to_numbers(known).notna() | parse.to_numbers(known, ",").notna())]
+    if others.empty:
+        commas = known[parse.to_numbers(known).isna()].map(repr).unique().tolist()
+        problems.other(
+            f"{file}: column '{values.name}': all {len(known)} values are numbers, some with a comma: {examples(commas)}. Expected numbers that are written "
+            "alike. Write a decimal point, not a comma.",
+            declare=', or declare decimal: "," in the config',
+        )
+        return
     told = [f"{name!r} ({n} row(s))" for name, n in others.value_counts().items()]
     problems.other(
         f"{file}: column '{values.name}': {len(known) - len(others)} of {len(known)} values are numbers, others are not: {examples(told)}. Expected "
@@ -370,8 +405,10 @@ def check_components(ancestry: pd.DataFrame, file: str, problems: Problems) -> N
         )
 
 
-def _check_codes(values: pd.Series, cells: pd.Series, file: str, problems: Problems) -> None:
-    """Add codes such as 999 for what is not known, also where they lie within the range of a column (a BMI of 99)."""
+def _check_codes(values: pd.Series, cells: pd.Series, ranged: bool, file: str, problems: Problems) -> None:
+    """Add codes such as 999 for what is not known, also where they lie within the range of a column (a BMI of 99);
+    a caution where 99 may be measured.
+    """
     if not pd.api.types.is_numeric_dtype(values):
         return
     numbers = values.astype("float64")
@@ -379,8 +416,18 @@ def _check_codes(values: pd.Series, cells: pd.Series, file: str, problems: Probl
     others = numbers[~coded & numbers.notna()]
     if not coded.any() or others.empty:
         return
+    largest = others.abs().max()
     # one that is negative where no other value is, or more than `FAR` times all others
-    far = ((numbers < 0) & (others.min() >= 0)) | (numbers > FAR * others.abs().max())
+    far = ((numbers < 0) & (others.min() >= 0)) | (numbers > FAR * largest)
+    if not ranged and largest * FAR_OF_99 >= 99 and (measured := far & (numbers == 99)).any():
+        shown = [f"line {line}" for line in cells.index[measured]]
+        problems.caution(
+            str(cells.name),
+            f"{file}: column '{cells.name}': {measured.sum()} row(s) hold 99 ({examples(shown)}), a usual code for an unknown value, and all others are at most "
+            f"{largest:g}. It is taken as measured. If it is a code, leave the cell empty.",
+            declare=f', or declare codings: {{{cells.name}: {{"99": NA}}}}',
+        )
+        far &= ~measured
     advice = (
         "It lies far from all other values and is a usual code for an unknown one. Expected a measured value. Leave the cell empty, "
         "correct it."

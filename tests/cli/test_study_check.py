@@ -331,6 +331,29 @@ def test_what_does_not_vary_is_cautioned(study, capsys, tables, caution):
     assert "Everything fits. Start with" in out
 
 
+@pytest.mark.parametrize("word", ["none", "Not done", "not applicable"])
+@pytest.mark.parametrize(("column", "meant"), [("comorbidity", "no"), ("smoking", "never")])
+def test_words_for_nothing_that_may_be_a_group_are_cautioned(study, capsys, column, meant, word):
+    def told(cells, setting=None, **mine):
+        config = {"mine": mine, "survival": {"covariates": setting or [column]}}
+        study(config, face_ages=VARYING, clinical=DYING.assign(**{column: cells}))
+        return capsys.readouterr().out
+
+    advice = f'codings: {{{column}: {{"{word}": "{meant}"}}}}', f'missing: ["{word}"]'
+    groups = [*["former"] * 4, *["current"] * 4]
+    sentence = (
+        f"caution: clinical.tsv: column '{column}': 4 of 12 cells hold '{word}', which is taken as not known. If it is a group of its own, write another "
+        f"word, such as '{meant}', or declare {advice[0]}; if it is not known, declare {advice[1]}.\n"
+    )
+    assert sentence in told([word] * 4 + groups)
+    for declared in advice:
+        assert "not known" not in told([word] * 4 + groups, **yaml.safe_load(declared))
+    assert "not known" not in told([word] * 12)
+    if column == "comorbidity":  # what nothing uses, and numbers
+        assert "taken as not known" not in told([word] * 4 + groups, ["sex"])
+        assert "taken as not known" not in told([word] * 4 + [*range(8)])
+
+
 def test_face_ages_beside_the_wrong_participants_are_cautioned(study, capsys):
     rng = np.random.default_rng(3)
     people = pd.DataFrame(

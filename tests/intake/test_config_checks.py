@@ -97,6 +97,17 @@ def test_a_name_that_nothing_has_is_told_with_the_nearest(checked, cohort, secti
         ([f"{value}.5 mg/l" for value in range(12)], "0 of 12 values are numbers, others are not: '0.5 mg/l' (1 row(s)); '1.5 mg/l'"),
         ([*(f"{value},5" for value in range(11)), "<0,5"], "11 of 12 values are numbers, others are not: '<0,5' (1 row(s))."),
         ([*(f"{value}.234,5" for value in range(11)), "900,5"], "1 of 12 values are numbers, others are not: '0.234,5' (1 row(s))"),
+        (
+            [f"{value},8" for value in range(12)],
+            "all 12 values are numbers, some with a comma: '0,8'; '1,8'; '2,8'; '3,8'; '4,8'; and 7 more. Expected numbers that are written alike. Write a "
+            'decimal point, not a comma, or declare decimal: "," in the config.',
+        ),
+        ([*(f"{value},8" for value in range(11)), "12"], "all 12 values are numbers, some with a comma: '0,8'"),
+        ([f"{value:02}.03.2021" for value in range(1, 13)], ""),
+        ([f"{value:02}.03.21 10:15" for value in range(1, 13)], ""),
+        ([f"{8000 + value} Klinikum {value}" for value in range(12)], ""),
+        ([f"{8000 + ord(name)} {name}urg" for name in "ABCDEFGHIJKL"], ""),
+        ([f"{value},{value:03}.5" for value in range(12)], "0 of 12 values are numbers, others are not: '0,000.5'"),
         (["A", *"BCBCBCBCBC", "a"], "clinical.tsv: column 'crp': 'A' (1 row(s)); 'a' (1 row(s)) differ in capitals"),
         ([*"1212121212", "unk.", "3"], ""),
         ([f"{value}-{value + 4}" for value in range(20, 80, 5)], ""),
@@ -109,6 +120,8 @@ def test_a_column_of_ones_own_holds_numbers_or_groups(checked, values, message):
     clinical = "".join(["subject_id\tchronological_age\tcrp\n", *rows])
     problems, _ = checked(clinical=clinical, phenotype={"exposures": ["crp"]})
     assert message in problems if message else not problems
+    if "decimal:" in message:  # what is advised
+        assert not checked({"decimal": ","}, clinical, phenotype={"exposures": ["crp"]})[0]
 
 
 def test_names_of_settings_may_be_those_that_we_make_or_that_a_study_happens_not_to_have(checked):

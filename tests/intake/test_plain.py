@@ -5,6 +5,7 @@ import datetime
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from faceage_bio.analyses.survival.follow_up import prepare, read_people
 from faceage_bio.core.errors import CohortError, ConfigError, Problems
 from faceage_bio.core.parse import date_problem, dates_of, to_numbers
 from faceage_bio.core.results.reasons import in_words
-from faceage_bio.core.settings.settings_cohort import Cohort
+from faceage_bio.core.settings.settings_cohort import Cohort, SheetForm
 from faceage_bio.core.settings.settings_survival import Survival
 from faceage_bio.core.tables import write_table
 from faceage_bio.intake.cohort.intake import read_cohorts
@@ -193,7 +194,7 @@ IMPOSSIBLE = [
     ("bmi", -9, "Expected 8 to 100 kg/m2"), ("bmi", 999, "Expected 8 to 100 kg/m2"), ("bmi", 0.27, "Expected 8 to 100 kg/m2"),
     ("bmi", 2700, "Expected 8 to 100 kg/m2"), ("ecog", 9, "Expected 0, 1, 2, 3 or 4"), ("chronological_age", 121, "Expected years above 0, up to 120"), ("chronological_age", 0, "Expected years above 0"), ("albumin", -8, "usual code for an unknown"),
     ("chronological_age", -1, "Expected years above 0, up to 120"), ("albumin", -99, "usual code for an unknown"),
-    ("albumin", 999, "usual code for an unknown"), ("followup_years", -0.5, "Follow-up ends before the photo"),
+    ("albumin", 999, "usual code for an unknown"), ("bmi", 99, "usual code for an unknown"), ("followup_years", -0.5, "Follow-up ends before the photo"),
     ("event", 2, "Expected 1 \\(died\\) or 0"),
 ]  # fmt: skip
 
@@ -238,6 +239,38 @@ def test_measured_values_pass(tmp_path):
     read_user_table(written(tmp_path / "t.tsv", table, {}), CLINICAL, problems)
     problems.stop_if_any()
     assert len(study(tmp_path).subjects) == len(read_people(plain(tmp_path))) == N
+
+
+@pytest.mark.parametrize("column", ["followup_years", "crp"])
+def test_99_may_be_measured_where_no_range_is_known_and_is_cautioned(tmp_path, capsys, column):
+    values = np.linspace(3, 45, N).round()
+    table = PEOPLE.assign(**{"followup_years": values, "crp": values})
+    table.loc[5, column] = 99
+    path, units = written(tmp_path / "t.tsv", table, {}), {"followup": "months"}
+
+    def read(**form):
+        problems = Problems()
+        found = read_user_table(path, CLINICAL, problems, SheetForm(units=units, **form)).values[column]
+        problems.stop_if_any()
+        return found.iloc[5], problems.cautions
+
+    value, cautions = read()
+    assert value == (99 / 12 if column == "followup_years" else 99)
+    told = (
+        f"t.tsv: column '{column}': 1 row(s) hold 99 (line 7), a usual code for an unknown value, and all others are at most 45. It is taken as measured. "
+        "If it is a code, leave the cell empty"
+    )
+    declared = f'codings: {{{column}: {{"99": NA}}}}'
+    assert cautions == {column: [f"{tmp_path}/{told}, or declare {declared}."]}
+    value, cautions = read(**yaml.safe_load(declared))
+    assert np.isnan(value)
+    assert not cautions
+    read_plain(written(path, table.merge(FACES), {}), units=units)
+    assert f"{told}.\n" in capsys.readouterr().out
+    table[column] = table[column].clip(upper=19).where(table[column] < 99, 99)
+    written(path, table, {})
+    with pytest.raises(CohortError, match=f"'{column}': 1 row.s., line 7: '99.0'. It lies far"):
+        read()
 
 
 def test_units_settle_days_and_months(tmp_path):

@@ -118,6 +118,33 @@ def test_a_column_of_symbols_is_used(tmp_path):
     assert "annotation column(s) excluded: gene_name" in found.said
 
 
+@pytest.mark.parametrize("nothing", ["NA", "NaN", "", "-", "n/a"])
+def test_a_gene_without_a_symbol_keeps_its_identifier_or_gets_the_known_symbol(tmp_path, nothing):
+    import anndata
+
+    unnamed = ["ENSG00000999991", "ENSG00000999992"]
+    table = COUNTS.set_axis([ENSEMBL[0], *unnamed, ENSEMBL[3]])
+    symbols = [nothing, nothing, nothing, "MINE"]
+    expected = COUNTS.set_axis(["CDK6", *unnamed, "MINE"])
+    path = write(tmp_path / "counts.tsv", table)
+    mapping = tmp_path / "ids.tsv"
+    pd.DataFrame({"gene_id": table.index, "symbol": symbols}).to_csv(mapping, sep="\t", index=False)
+    same(read_counts(path, mapping=mapping), expected)
+    var = pd.DataFrame({"gene_name": symbols}, index=table.index)
+    anndata.AnnData(table.T.to_numpy(), obs=pd.DataFrame(index=list(table)), var=var).write_h5ad(
+        tmp_path / "counts.h5ad"
+    )
+    same(read_counts(tmp_path / "counts.h5ad"), expected)
+    table.insert(0, "symbol", symbols)
+    same(read_counts(write(path, table)), expected)
+
+
+def test_unk_is_a_gene_and_no_word_for_nothing():
+    assert gene_ids.name_genes(pd.Series(["UNK", "unk", "NA", None, " CDK6"])).tolist() == [
+        True, False, False, False, True,
+    ]  # fmt: skip
+
+
 def test_older_symbols_are_known_unless_the_new_one_is_there():
     assert gene_ids.to_symbols(["IL8", "PAI1", "X"]).tolist() == ["CXCL8", "SERPINE1", "X"]
     assert gene_ids.to_symbols(["IL8", "CXCL8"]).tolist() == ["IL8", "CXCL8"]

@@ -245,6 +245,19 @@ def test_a_workbook_that_cannot_be_meant_is_refused(tmp_path, case):
         read_text_table(path, sheet)
 
 
+def test_a_formula_whose_saved_text_is_empty_is_an_empty_cell(tmp_path):
+    path = save(tmp_path / "t.xlsx", {"one": [["id", "bmi"], ["a1", '=IF(1=1,"",1)'], ["a2", 24]]})
+    with zipfile.ZipFile(path) as packed:
+        members = {name: packed.read(name) for name in packed.namelist()}
+    members["xl/worksheets/sheet1.xml"] = members["xl/worksheets/sheet1.xml"].replace(
+        b'<c r="B2"><f>', b'<c r="B2" t="str"><f>'
+    )  # as spreadsheet programs save it
+    with zipfile.ZipFile(path, "w") as packed:
+        for name, content in members.items():
+            packed.writestr(name, content)
+    assert read_text_table(path).bmi.tolist() == ["", "24"]
+
+
 def test_what_is_no_workbook_is_refused(tmp_path):
     (tmp_path / "t.xlsx").write_text("id\n1\n")
     with pytest.raises(TableError, match=r"not a workbook that can be read .*Save it again as a workbook"):
@@ -282,7 +295,11 @@ def test_empty_columns_and_cells_of_a_spreadsheet_are_dropped(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("My study;;\nid;age;sex\na;6;f\n", "line 1 holds 'My study' alone, as a title does. Expected the names of all columns"),
+        ("My study;;\nid;age;sex\na;6;f\n", "line 1 holds 'My study' alone, as a title or comment does. Expected the names of all columns"),
+        ("Cohort North, export of 1 March\nid;age;sex\na;6;f\n", "line 1 holds 'Cohort North, export of 1 March' alone, as a title or comment does. Expected the names of all columns in the first line. Delete what stands above them"),
+        ("Cohort North\nid\tage\tsex\na\t6\tf\n", "line 1 holds 'Cohort North' alone"),
+        ("# of REDCap, 2021\nid,age,sex\na,6,f\n", "the header has 2 columns, but line 2: 3 cells; line 3: 3 cells. Expected as many cells in each line. Look for a stray separator or quote, or a title"),
+        ("# of REDCap\nid,age,sex\na,6,f\nb,7,m\n", "line 1 holds '# of REDCap' alone"),
         ("id;;sex\na;6;f\n", "line 1 has no name for column 2, which has cells below. Expected one line with a name for each"),
     ],
 )  # fmt: skip

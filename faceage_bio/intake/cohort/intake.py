@@ -41,6 +41,7 @@ def read_cohorts(
     *,
     named: Mapping[str, Sequence[str]] | None = None,
     kept: Path | None = None,
+    problems: Problems | None = None,
 ) -> dict[str, CohortTables]:
     """Read and check every table of every cohort: first the column names of all of them, then cells and counts.
 
@@ -54,6 +55,8 @@ def read_cohorts(
         The columns that each setting names (`config.named_columns`).
     kept : path, optional
         Folder for counts that were read, to read them once (`count_files.read_counts_once`).
+    problems : Problems, optional
+        Gets the cautions, which stop nothing.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def read_cohorts(
         Everything that is wrong in column names, or else everything that is wrong in any table: file, line,
         column, value and what to write instead.
     """
-    problems = Problems()
+    problems = problems or Problems()
     headers = {name: check_columns(name, settings, problems) for name, settings in cohorts.items()}
     check_settings(cohorts, headers, named or {}, problems)
     problems.stop_if_any()

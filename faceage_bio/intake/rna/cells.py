@@ -267,8 +267,8 @@ def symbols_in_var(var: pd.DataFrame) -> dict[str, str] | None:
     column = next((name for name in SYMBOL_COLUMNS if name in var), None)
     if column is None:
         return None
-    pairs = zip(gene_ids.without_version(names), _words(var[column]), strict=True)
-    return {name: symbol for name, symbol in pairs if symbol}
+    symbols = _words(var[column]).set_axis(gene_ids.without_version(names))
+    return symbols[gene_ids.name_genes(symbols)].to_dict()
 
 
 def _words(column: pd.Series) -> pd.Series:

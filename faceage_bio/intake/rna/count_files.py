@@ -153,8 +153,9 @@ def _as_numbers(
     annotation = [name for name in table if name.lower() in ANNOTATION]
     for name in annotation:
         if name.lower() in SYMBOL_COLUMNS:
-            named = zip(gene_ids.without_version(table.index), table[name].astype(str), strict=True)
-            symbols |= {key: value for key, value in named if key not in symbols and value.strip()}
+            named = table[name].set_axis(gene_ids.without_version(table.index))
+            found = named[gene_ids.name_genes(named)].astype(str).to_dict()
+            symbols |= {key: value for key, value in found.items() if key not in symbols}
     if annotation:
         said.append(f"annotation column(s) excluded: {', '.join(annotation)}")
         table = table.drop(columns=annotation)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from faceage_bio.core.errors import TableError, examples, no_file
+from faceage_bio.core.parse import is_missing
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.core.user_files import open_text
 
@@ -125,6 +126,12 @@ def to_symbols(names: Sequence[str], mapping: dict[str, str] | None = None) -> p
     return pd.Index([symbol_of(name) for name in plain])
 
 
+def name_genes(cells: pd.Series) -> pd.Series:
+    """Which cells of a column of symbols hold one: not empty, NA or another word for nothing, of which UNK is a gene."""
+    typed = cells.astype(str).str.strip()
+    return ~is_missing(typed) | typed.isin(_names().symbols)
+
+
 def share_known(symbols: Sequence[str]) -> float:
     """Share of names that are symbols of human genes."""
     return sum(name in _names().symbols for name in symbols) / max(len(symbols), 1)
@@ -161,7 +168,7 @@ def read_mapping(path: Path | str) -> dict[str, str]:
             f"{path}: line 1 lacks gene_id or symbol; found {', '.join(map(str, table.columns))}. Expected both. Name the columns so, or give a GTF."
         )
     pairs = pd.DataFrame({"id": without_version(table[identifier]), "symbol": table[symbol]})
-    pairs = pairs[pairs.symbol != ""].drop_duplicates()
+    pairs = pairs[name_genes(pairs.symbol)].drop_duplicates()
     if doubled := pairs.id[pairs.id.duplicated()].unique().tolist():
         raise TableError(
             f"{path}: {len(doubled)} identifier(s) have more than one symbol: {examples(doubled)}. Expected one of each. Keep one of each."
