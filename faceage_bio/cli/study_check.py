@@ -171,8 +171,8 @@ def _check_variation(config: "Config", tables: "dict[str, CohortTables]", say: S
         complete,
         constant,
         constant_acceleration,
+        few_clusters,
         hints,
-        one_cluster,
     )
     from faceage_bio.intake.cohort.intake import photographed
     from faceage_bio.intake.observation import is_followed
@@ -207,7 +207,7 @@ def _check_variation(config: "Config", tables: "dict[str, CohortTables]", say: S
         if len(followed := aged[is_followed(aged)]):
             of_survival = [one for one in varying if one in columns["survival"]]
             said += hints(people, followed, of_survival, str(files.clinical))
-            said += one_cluster(followed, config.survival.cluster, str(files.clinical))
+            said += few_clusters(followed, config.survival.cluster, str(files.clinical))
         sampled = aged[aged[SUBJECT].isin(cohort.samples[SUBJECT])]
         of_genes = [one for one in varying if one in columns["expression"]]
         said += constant(sampled, of_genes, str(files.clinical), "participants with RNA").values()

@@ -24,14 +24,14 @@ from faceage_bio.report.words import (
     p_scientific,
     p_value,
 )
-from faceage_bio.stats.minimum_sizes import EVENTS_PER_TERM
+from faceage_bio.stats.minimum_sizes import CLUSTERS, EVENTS_PER_TERM
 
 UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f\ufffe\uffff]+")
 NONE = "–"
 MARK = "*"  # of sparse data
 CI = "CI: confidence interval."
 NOT_ESTIMATED = f"{NONE}: not estimated, or does not apply."
-SPARSE = f"{MARK} Sparse data: fewer than {EVENTS_PER_TERM} events per variable; interpret with caution."
+SPARSE = f"{MARK} Sparse data: fewer than {EVENTS_PER_TERM} events per variable or {CLUSTERS} clusters; interpret with caution."
 ROUNDED = (
     "Counts are rounded to the midpoints of {k} (midpoint rounding), so that totals may not add up; statistics from a count of 1 to {k} "
     f"are redacted ({NONE})."

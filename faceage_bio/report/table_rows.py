@@ -192,8 +192,8 @@ def comparison(row: Mapping) -> str:
 
 
 def is_sparse(row: Mapping) -> bool:
-    """Whether a model has too few events for its variables."""
-    return any(one.code == "few_events_per_variable" for one in decode(row["reason"]))
+    """Whether a model has too few events for its variables, or too few clusters for its errors."""
+    return any(one.code in ("few_events_per_variable", "few_clusters") for one in decode(row["reason"]))
 
 
 def groups_of(table: pd.DataFrame) -> list[Group]:

@@ -216,6 +216,13 @@ def test_a_likelihood_ratio_does_not_account_for_clusters_and_says_so(test):
         ratio, wide = (one.query("measure == 'hazard ratio'").iloc[0] for one in (alone, clustered))
         assert wide.estimate == pytest.approx(ratio.estimate)
         assert wide.standard_error > 1.4 * ratio.standard_error
+        few = fit_one_stage(
+            [copies[copies.cohort == name].assign(hospital=name) for name in "ab"],
+            Choices(10, ["sex"], [], cluster="hospital"),
+        )
+        age = few[few.step == "+ age"].iloc[:2]
+        assert "clusters are too few for robust errors" in told(age.iloc[0])
+        assert np.isfinite(age.iloc[1].estimate)  # the test needs no errors
 
 
 def test_what_cannot_be_compared_says_why():

@@ -31,7 +31,7 @@ from faceage_bio.core.tables import ledger_rows
 from faceage_bio.intake.observation import has_no_time, is_followed
 from faceage_bio.intake.plain import read_plain
 from faceage_bio.stats.design import build_design
-from faceage_bio.stats.minimum_sizes import FOR_LINE
+from faceage_bio.stats.minimum_sizes import CLUSTERS, FOR_LINE
 
 PHOTO_DATE = "photo_date"
 NO_ACCELERATION = "no_acceleration"  # reason, and how many have it, kept with the usable rows
@@ -276,14 +276,20 @@ def constant_acceleration(people: pd.DataFrame, source: str) -> list[str]:
     ]
 
 
-def one_cluster(people: pd.DataFrame, cluster: str | None, source: str) -> list[str]:
-    """A sentence where all participants are of one cluster, against which no error can be robust."""
+def few_clusters(people: pd.DataFrame, cluster: str | None, source: str) -> list[str]:
+    """A sentence where all participants are of one cluster, against which no error can be robust, or of so few that errors are too small."""
     units = people[cluster].dropna().unique() if cluster else []
-    if len(units) != 1:
+    if not 0 < len(units) < CLUSTERS:
         return []
+    place = f"{source}: column '{cluster}' (survival.cluster): all participants with follow-up are of"
+    if len(units) == 1:
+        return [
+            f"{place} one unit ({_shown(units[0])}), so that robust standard errors cannot be computed and no Cox model can be fitted. "
+            "Expected many units. Name another column, or none (null)."
+        ]
     return [
-        f"{source}: column '{cluster}' (survival.cluster): all participants with follow-up are of one unit ({_shown(units[0])}), so that robust standard errors "
-        "cannot be computed and no Cox model can be fitted. Expected many units. Name another column, or none (null)."
+        f"{place} {len(units)} units; robust standard errors are too small, and intervals too short, with fewer than {CLUSTERS}. "
+        "Expected many units. Name the column under survival.strata or survival.covariates in place of survival.cluster."
     ]
 
 

@@ -388,14 +388,16 @@ def _one_step(people: pd.DataFrame, columns: list[str], choices: Choices, step: 
             "events_per_term": frame.people[EVENT].sum() / smaller.shape[1],
         }
         test, (fit, _) = _tested(COHORTS_DIFFER, frame, smaller, larger)
-        fit = fit if frame.cluster is None else frame.fit(smaller)
     except FitError as error:
         base["reason"] = error.reason
         return [base, base | {"measure": COHORTS_DIFFER, "per": ""}]
     why = [reason("without_cohorts", cohorts=left_out)] if left_out else []
-    base["reason"] = [*why, *fit.reasons, *frame.reasons]
-    test["reason"] = [*why, *test["reason"]]
-    return [base | numbers(fit.terms.loc[exposure]), base | {"per": ""} | test]
+    try:
+        fit = fit if frame.cluster is None else frame.fit(smaller)
+        found = numbers(fit.terms.loc[exposure]) | {"reason": [*why, *fit.reasons, *frame.reasons]}
+    except FitError as error:
+        found = {"reason": [error.reason, *why]}
+    return [base | found, base | test | {"per": "", "reason": [*why, *test["reason"]]}]
 
 
 def _frame_of_cohorts(
