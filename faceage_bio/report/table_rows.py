@@ -33,6 +33,7 @@ ASSOCIATION = (
     "adjustment_set",
     "missing",
 )
+SPARSE = ("few_events_per_variable", "few_clusters", "sparse_cohorts")  # of few events or clusters
 SPOKEN = dict.fromkeys(("group: cancer vs reference", "group"), "Cancer vs controls")
 
 
@@ -192,8 +193,8 @@ def comparison(row: Mapping) -> str:
 
 
 def is_sparse(row: Mapping) -> bool:
-    """Whether a model has too few events for its variables, or too few clusters for its errors."""
-    return any(one.code in ("few_events_per_variable", "few_clusters") for one in decode(row["reason"]))
+    """Whether a model, or one that is pooled, has too few events for its variables or too few clusters for its errors."""
+    return any(one.code in SPARSE for one in decode(row["reason"]))
 
 
 def groups_of(table: pd.DataFrame) -> list[Group]:

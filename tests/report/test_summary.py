@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from faceage_bio.core.columns import LEDGER_COLUMNS
-from faceage_bio.core.results.reasons import reason
+from faceage_bio.core.results.reasons import encode, reason
 from faceage_bio.core.results.row import result_rows
 from faceage_bio.core.settings.settings_cohort import Cohort
 from faceage_bio.intake.cohort.ledger import flow, with_totals
@@ -35,6 +35,7 @@ from faceage_bio.report.key_results import key_results, not_answered
 from faceage_bio.report.pages import association_page, index_page
 from faceage_bio.report.sections_participants import table_one
 from faceage_bio.report.summary import OF_COHORTS, _hazards, change_sentence, describe_cohorts, strip
+from faceage_bio.report.table_rows import is_sparse
 from faceage_bio.report.tables_by_place import ReportTables
 from tests.report_studies import CARD, EVIL, HAZARD, config_of
 from tests.rows import worded
@@ -225,6 +226,17 @@ def test_age_dependence(r, state):
     row = {"term": "age_acceleration", "measure": "correlation", "estimate": r}
     check = checked("Age dependence", acceleration__summary=rows("acceleration/summary", row))
     assert check.state == state
+
+
+@pytest.mark.parametrize(
+    ("why", "marked"),
+    [
+        (reason("few_clusters", n_clusters=3), True), (reason("few_events_per_variable", n_events=8, terms=2, needed=10), True),
+        (reason("sparse_cohorts", cohorts=["a"]), True), (reason("complete_cases"), False),
+    ],
+)  # fmt: skip
+def test_results_of_few_events_or_clusters_are_marked(why, marked):
+    assert is_sparse({"reason": encode([why])}) == marked
 
 
 LOG_TIME, YEARS_LIVED = "changing with log time", "years lived"
