@@ -288,7 +288,7 @@ def _rounded(one: reasons.Reason, k: int) -> reasons.Reason | None:
     """A reason whose counts are rounded; None for a remark on one participant, or one that a threshold of an exact count gave."""
     if one.code in reasons.OF_ONE and one.status == reasons.NOT_ESTIMATED:
         return reasons.reason("redacted", k=k)
-    if one.status == reasons.SPARSE or one.code in reasons.OF_FEW | reasons.OF_ONE:
+    if one.code in reasons.OF_FEW | reasons.OF_ONE or (one.status == reasons.SPARSE and not one.of_all_to(k)):
         return None
     told = dict(one.parameters)
     for name in filter(is_count, told):

@@ -93,9 +93,9 @@ def test_reasons_survive_a_table(text, number, share):
 def test_words_come_from_codes():
     expected = "not estimated, because 3 deaths are too few; a hazard ratio needs at least 5"
     assert in_words(encode([reason("few_events", n_events=3, needed=5)])) == expected
-    assert in_words(encode([reason("complete_cases"), reason("few_clusters", n_clusters=4)])).startswith(
-        "complete cases only; only 4"
-    )
+    assert in_words(
+        encode([reason("complete_cases"), reason("few_clusters", n_clusters=4, needed=20)])
+    ).startswith("complete cases only; only 4")
     assert in_words("") == in_words(float("nan")) == ""
 
 

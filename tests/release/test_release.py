@@ -326,6 +326,26 @@ def test_what_is_shown_depends_on_rounded_counts_alone():
     assert len(few) == 1
 
 
+@pytest.mark.parametrize(
+    ("why", "n_events", "kept"),
+    [
+        (reason("few_events_per_variable", n_events=14, terms=2, needed=10), 14, True),
+        (
+            reason("few_events_per_variable", n_events=19, terms=2, needed=10),
+            19,
+            False,
+        ),  # 24 events round to the same
+        (reason("few_clusters", n_clusters=3, needed=20), 79, True),
+        (reason("few_clusters", n_clusters=19, needed=20), 79, False),
+    ],
+)
+def test_a_caution_leaves_where_its_rounded_count_tells_as_much(why, n_events, kept):
+    row = {"measure": "hazard ratio", "estimate": 1.5, "ci_lower": 1.1, "ci_upper": 2.0, "covariates": "age"}
+    told = released("survival/cox", n=114, n_events=n_events, reason=why, **row)
+    assert (told["status"] == "sparse") == kept
+    assert [one.code for one in decode(told["reason"])] == ([decode(why.encoded)[0].code] if kept else [])
+
+
 def sparse_of(events: int):
     return reason("few_events_per_variable", n_events=events, terms=2, needed=10) if events < 20 else ""
 

@@ -231,7 +231,7 @@ def test_age_dependence(r, state):
 @pytest.mark.parametrize(
     ("why", "marked"),
     [
-        (reason("few_clusters", n_clusters=3), True), (reason("few_events_per_variable", n_events=8, terms=2, needed=10), True),
+        (reason("few_clusters", n_clusters=3, needed=20), True), (reason("few_events_per_variable", n_events=8, terms=2, needed=10), True),
         (reason("sparse_cohorts", cohorts=["a"]), True), (reason("complete_cases"), False),
     ],
 )  # fmt: skip

@@ -194,7 +194,7 @@ def model_frame(usable: pd.DataFrame, columns: Sequence[str], choices: Choices) 
         reasons.append(reason("complete_cases"))
     cluster = people[choices.cluster] if choices.cluster and choices.cluster not in absent else None
     if cluster is not None and cluster.nunique() < CLUSTERS:
-        reasons.append(reason("few_clusters", n_clusters=cluster.nunique()))
+        reasons.append(reason("few_clusters", n_clusters=cluster.nunique(), needed=CLUSTERS))
     matrix = design.matrix.copy()
     for column in matrix:
         matrix[column] = matrix[column] / choices.unit(column)[0]

@@ -5,6 +5,7 @@ names are those of counts (`is_count`) are counts of participants, samples, phot
 release rule rounds; others are settings and names.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -292,7 +293,7 @@ SPARSE_DATA = {  # a number that is to be interpreted with caution
     # survival
     "sparse_subgroup": "sparse data: fewer than {needed} deaths",
     "few_at_risk_early": "sparse data: fewer than {needed} participants at risk at an early death, which moves the whole curve",
-    "few_clusters": "only {n_clusters} clusters, so intervals may be too short",
+    "few_clusters": "only {n_clusters} clusters, fewer than {needed}, so intervals may be too short",
     "sparse_cohorts": "sparse data in {cohorts}",
     # fairness
     "few": "sparse data: fewer than {needed} {what}; interpret with caution",
@@ -419,6 +420,14 @@ class Reason:
         if self.code in WHY_NOT | REDACTED:
             return NOT_ESTIMATED
         return SPARSE if self.code in SPARSE_DATA else OK
+
+    def of_all_to(self, k: int) -> bool:
+        """Whether each count of the same step of k, as midpoint rounding has them, gives this caution, which then reveals no more than the step."""
+        counts = [
+            int(self.parameters[name]) for name in ("n_events", "n_clusters") if name in self.parameters
+        ]
+        limit = int(self.parameters.get("needed", 0)) * int(self.parameters.get("terms", 1))
+        return bool(counts) and math.ceil(counts[0] / k) * k < limit
 
     @property
     def encoded(self) -> str:
