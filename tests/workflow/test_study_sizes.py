@@ -9,7 +9,7 @@ import pytest
 
 from faceage_bio.core.tables import read_table, read_text_table
 from tests.commands import output_of
-from tests.conftest import ROOT
+from tests.conftest import ROOT, jobs_planned, snakemake
 from tests.sized_studies import RESULTS, SIZES, write_study
 from tests.started_steps import forked
 
@@ -58,3 +58,6 @@ def test_small_studies_have_exact_pages_and_a_bundle(tmp_path, monkeypatch):
         assert (
             re.findall(r".{0,40}(?:\bnan\b|\bNone\b|\(– to –|p = –|\b1 deaths|\b1 terms).{0,40}", words) == []
         ), page.name
+    (tmp_path / RESULTS / "thirty/survival/at_risk.tsv").unlink()
+    plan = snakemake(tmp_path, "--dry-run", configfile="config.yaml", sections="full").output
+    assert jobs_planned(plan)["estimate_curves"] == 1
