@@ -166,6 +166,8 @@ def _characteristics(
         notes.append("SMD: standardised mean difference, the largest of all pairs of groups.")
         if undefined:
             notes.append(f"–: {undefined}.")
+    if not undefined and any(NONE in row.cells for row in rows):
+        notes.append(NOT_ESTIMATED)
     if not_recorded:
         notes.append(f"Not recorded: {', '.join(not_recorded)}.")
     heads = [f"{group.name}\nn = {count(group.n)}" for group in groups]
@@ -223,7 +225,7 @@ def _cox(tables: ReportTables, config: Config) -> JournalTable | None:
             for row in model.rows:
                 held = first_upper(select.adjusted_for(row)) or "Unadjusted"
                 counts = count(row["n"]), count(row["n_events"])
-                rows.append(Row((held, _hazard_ratio(row), p_value(row["p_value"]), *counts)))
+                rows.append(Row((held, _marked(row), p_value(row["p_value"]), *counts)))
     notes = [
         f"HR: hazard ratio for death; {CI} Cox proportional hazards models of participants with complete data (Efron's method for ties, Wald intervals). "
         "Chronological age: models without face age.",
@@ -275,7 +277,7 @@ def _gene_panel(tables: ReportTables, cohort: str) -> JournalTable | None:
         for gene, row in genes.acceleration.items():
             age = genes.age.get(gene, {"estimate": None, "ci_lower": None, "ci_upper": None, "p_value": None})
             rows.append(Row((
-                (Gene(gene),), _fold_change(row), p_scientific(row["p_value"]), p_scientific(row["q_value"]),
+                (Gene(gene),), _marked(row), p_scientific(row["p_value"]), p_scientific(row["q_value"]),
                 _estimate(age, 2), p_scientific(age["p_value"]), count(row["n"]),
             )))  # fmt: skip
     named = "; ".join(GENE_METHODS[one] for one in dict.fromkeys(methods)) or "models of RNA counts"
@@ -310,7 +312,7 @@ def _meta_analysis(tables: ReportTables, config: Config) -> JournalTable | None:
                 whole = row is pool.row
                 rows.append(Row((
                     select.of_cohorts(row) if whole else row["cohort"], count(row["n"]), count(row["n_events"]),
-                    "100.0" if whole else number(row["weight"], 1), _estimate(row, block.digits), p(row["p_value"]),
+                    "100.0" if whole else number(row["weight"], 1), _marked(row, block.digits), p(row["p_value"]),
                     number(row["i2"], 1) if whole else "",
                     (confidence_interval(row["pi_lower"], row["pi_upper"], block.digits) or NONE) if whole else "",
                 )))  # fmt: skip
@@ -329,10 +331,9 @@ def _key_results(tables: ReportTables, config: Config) -> JournalTable | None:
         rows.append(_head(head, heads))
         for key in keys:
             row, raw = key.adjusted, key.unadjusted
-            told = _hazard_ratio(row) if row["measure"] == "hazard ratio" else _estimate(row, digits)
             rows.append(Row((
-                key.whom, first_upper(select.adjusted_for(row)) or NONE, told, p(row["p_value"]), p(row["q_value"]), count(row["n"]),
-                count(row["n_events"]), _estimate(raw, digits) if raw else NONE,
+                key.whom, first_upper(select.adjusted_for(row)) or NONE, _marked(row, digits), p(row["p_value"]), p(row["q_value"]), count(row["n"]),
+                count(row["n_events"]), _marked(raw, digits) if raw else NONE,
             )))  # fmt: skip
 
     for one in select.key_questions(tables, config):
@@ -383,21 +384,19 @@ def _estimate(row: Mapping, digits: int) -> str:
     return NONE if pd.isna(told[0]) else words.with_ci(*told, digits)
 
 
-def _hazard_ratio(row: Mapping) -> str:
-    told = _estimate(row, 2)
-    return f"{told}{MARK}" if told != NONE and select.is_sparse(row) else told
-
-
-def _fold_change(row: Mapping) -> str:
-    told = _estimate(row, 2)
-    return f"{told}{APART}" if told != NONE and words.disagree(row["reason"]) else told
+def _marked(row: Mapping, digits: int = 2) -> str:
+    """`_estimate` with the marks of sparse data and of methods that disagree."""
+    told = _estimate(row, digits)
+    if told == NONE:
+        return told
+    return told + MARK * select.is_sparse(row) + APART * words.disagree(row["reason"])
 
 
 def _marks(rows: Sequence[Row]) -> list[str]:
     """What the marks in a table mean, where they occur."""
     cells = [plain(cell) for row in rows for cell in row.cells]
     return [
-        *([SPARSE] if any(cell.endswith(MARK) for cell in cells) else []),
+        *([SPARSE] if any(cell.rstrip(APART).endswith(MARK) for cell in cells) else []),
         *([DISAGREE] if any(cell.endswith(APART) for cell in cells) else []),
         *([NOT_ESTIMATED] if NONE in cells else []),
     ]

@@ -146,7 +146,7 @@ def _family(keys: Sequence[select.Key], table: pd.DataFrame) -> str:
 
 def _survival(asked: select.KeyQuestion, tables: ReportTables) -> Question:
     keys, plan = asked.keys, asked.plan
-    rows = [_row(key, 2, "cox", "survival/cox", sparse=select.is_sparse(key.adjusted)) for key in keys]
+    rows = [_row(key, 2, "cox", "survival/cox") for key in keys]
     held = f"adjusted for {_adjusted(keys)}" if _adjusted(keys) else "unadjusted"
     measure = f"HR for death {_per(keys)} in {words.term(plan.exposure)}, {held}"
     family = _family(keys, tables.get("survival", "cox"))
@@ -218,7 +218,6 @@ def _row(
     section: str,
     source: str,
     *,
-    sparse: bool = False,
     say: Callable[[float], str] = p_value,
 ) -> KeyRow:
     cohort = key.adjusted["cohort"]
@@ -228,7 +227,9 @@ def _row(
     link = place(section, "" if cohort == POOLED else cohort)
     printed = _raw(key.unadjusted, digits), _q(key.adjusted, say)
     whose = select.whom(cohort), key.whom
-    return KeyRow(*whose, key.adjusted, *printed, link, source, sparse=sparse, pooled=key.pooled)
+    return KeyRow(
+        *whose, key.adjusted, *printed, link, source, sparse=select.is_sparse(key.adjusted), pooled=key.pooled
+    )
 
 
 def _typical(keys: Sequence[select.Key]) -> Mapping:
@@ -241,6 +242,14 @@ def _per(keys: Sequence[select.Key]) -> str:
 
 
 def _adjusted(keys: Sequence[select.Key]) -> str:
+    """The covariates of the cohorts' models; where they differ, of each cohort."""
+    by: dict[str, list[str]] = {}
+    for key in keys:
+        if key.estimated and not key.pooled:
+            held = _listed(select.adjusted_for(key.adjusted)) or "nothing"
+            by.setdefault(held, []).append(select.whom(key.adjusted["cohort"]))
+    if len(by) > 1:
+        return "; ".join(f"{held} in {' and '.join(dict.fromkeys(cohorts))}" for held, cohorts in by.items())
     return _listed(select.adjusted_for(_typical(keys))) if keys else ""
 
 

@@ -181,7 +181,14 @@ def _difference_figure(rows: pd.DataFrame) -> Picture:
     errors = both["measure"].str.removeprefix("difference in ")
     names = both["term"] + ", " + errors + both["sparse"].map(MARKS)
     colours = [(RAW_DIFFERENCE, GREY), (DIFFERENCE_AT_AGE, VERMILLION)]
-    return forest(both.assign(label=names), "label", colours, 0, "Difference in mean error, years", digits=1)
+    return forest(
+        both.assign(label=names),
+        "label",
+        colours,
+        0,
+        "Difference in mean or mean absolute error, years",
+        digits=1,
+    )
 
 
 def _sentences(groups: pd.DataFrame, differences: pd.DataFrame) -> list[str]:

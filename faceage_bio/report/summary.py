@@ -8,6 +8,7 @@ import pandas as pd
 
 from faceage_bio.core.columns import POOLED
 from faceage_bio.core.config import Config
+from faceage_bio.core.tables import to_records
 from faceage_bio.report import figures, flow
 from faceage_bio.report.checks import (
     CHECKS,
@@ -26,6 +27,7 @@ from faceage_bio.report.plot import VERMILLION, of_cohorts
 from faceage_bio.report.sections_cox import step_words
 from faceage_bio.report.sections_curves import curves_section
 from faceage_bio.report.sections_participants import ALL, face_age_figure
+from faceage_bio.report.table_rows import adjusted_for
 from faceage_bio.report.tables_by_place import ReportTables, collect
 from faceage_bio.report.words import (
     count,
@@ -54,7 +56,7 @@ OF_COHORTS = {
 }
 PREVIEW = 560.0  # width of a figure
 MOST_COHORTS = 6  # of more the figure of hazard ratios shows those adjusted for age alone
-AGE_ADJUSTED = "+ age"  # step of the models
+AGE_ADJUSTED, FULL = "+ age", "full"  # steps of the models
 PAGES = ("index", "association", "survival", "photos")
 TABLES = ("survival/cox", "expression/panel")  # overall survival and the first prespecified gene
 # part of what changed: one, several
@@ -77,7 +79,7 @@ def describe_cohorts(tables: ReportTables, config: Config) -> list[dict]:
         n = sizes.iloc[0]
         follow_up, deaths = _follow_up(tables.get("survival", "summary", name))
         levels = _levels(rows, "sex")
-        women = levels.loc[levels["level"] == "female", "estimate"]
+        women = levels.loc[levels["level"] == "female", "estimate"].sum()
         described = config.report.cohorts.get(name)
         found.append(
             {
@@ -87,7 +89,7 @@ def describe_cohorts(tables: ReportTables, config: Config) -> list[dict]:
                 "who": "; ".join(filter(None, (_participants(rows), described))),
                 "age": _mean(rows, "chronological_age"),
                 "face_age": _mean(rows, "face_age"),
-                "women": percent(women.iloc[0]) if len(women) else "–",
+                "women": percent(women) if len(levels) else "–",
                 "follow_up": follow_up,
                 "deaths": deaths,
             }
@@ -143,6 +145,7 @@ def summary(tables: ReportTables, config: Config, cards: Sequence[dict], run: di
         "plan": run.get("plan") if run else None,
         "counts_of": counts_of,
         "any_sparse": any(row.sparse for one in questions for row in one.rows),
+        "cox_steps": _cox_steps(tables),
         "any_received": any(pd.notna(row.n_of) for one in questions for row in one.rows),
         "off_age": any(check.name == FOLLOWS_AGE and check.state == PROBLEM for check in checks),
         "figures": summary_figures(tables, config),
@@ -237,7 +240,7 @@ def _curves(tables: ReportTables, config: Config) -> dict | None:
         parts = [part for part in curves_section(tables, name, config, PREVIEW)["curves"] if part["figure"]]
         if parts:
             part = next((one for one in parts if one["title"] == "age acceleration"), parts[-1])
-            most = " (most events)" if (deaths == deaths.max()).sum() == 1 else ""
+            most = " (most events)" if (deaths >= deaths[name]).sum() == 1 else ""
             most = f", {name}{most}" if len(config.cohorts) > 1 else ""
             title = f"Overall survival by {part['title']}{most}."
             caption = "Kaplan-Meier estimates with 95% CI; ticks: censoring; below: numbers at risk."
@@ -257,6 +260,23 @@ def _figure(svg: str, title: str, caption: str, link: str, *tables: str, cohort:
     }
 
 
+def _cox_steps(tables: ReportTables) -> list[str]:
+    """What the models of face age that were estimated add, step by step, in any cohort."""
+    cox = tables.get("survival", "cox")
+    rows = cox[(cox["term"] == "face_age") & (cox["exposure"] == "face_age") & cox["estimate"].notna()]
+    steps: dict[str, None] = {}
+    for _, own in rows.groupby("cohort", sort=False):
+        held = ""
+        for row in to_records(own):
+            if (now := adjusted_for(row)) != held:
+                steps[row["step"]] = None
+            held = now
+    return [
+        "all covariates" if step == FULL else term(step.removeprefix("+ "))
+        for step in sorted(steps, key=list(dict.fromkeys(cox["step"])).index)
+    ]
+
+
 def _hazards(tables: ReportTables, config: Config) -> dict | None:
     cox = tables.get("survival", "cox")
     if not len(cox) or "step" not in cox:
@@ -267,9 +287,8 @@ def _hazards(tables: ReportTables, config: Config) -> dict | None:
         rows, how = rows.assign(label=rows["cohort"], kind=AGE_ADJUSTED), "adjusted for age"
     else:
         rows = rows.assign(label=[step_words(str(step)) for step in rows["step"]], kind=rows["cohort"])
-        survival = config.survival
-        full = dict.fromkeys(["age", *survival.sequential_adjustment, *survival.covariates])
-        how = f"sequentially adjusted (full: {', '.join(map(term, full))})"
+        full = dict.fromkeys(map(adjusted_for, to_records(rows[rows["step"] == FULL])))
+        how = "sequentially adjusted" + (f" (full: {' or '.join(full)})" if full else "")
     if not len(rows):
         return None
     svg = _forest(
@@ -291,7 +310,8 @@ def _genes(tables: ReportTables, config: Config) -> dict | None:
     where = ""
     if len(panel[["cohort", "question"]].drop_duplicates()) > 1:
         cells = "" if question == "expression" else f", {question}"
-        where = f", {cohort}{cells} (largest sample)"
+        sizes = known.groupby(["cohort", "question"])["n"].max()
+        where = f", {cohort}{cells}{' (largest sample)' if (sizes == sizes.max()).sum() == 1 else ''}"
     shown, axis = rows.assign(label=rows["term"], kind=cohort), increase(_per(rows))
     svg = _forest(
         shown, config, 0, f"Log2 fold change per {axis} in age acceleration", italic=True, p=p_scientific

@@ -170,7 +170,7 @@ def exposure(term: str) -> str:
 
 def level(name: str) -> str:
     """A level or group as Table 1 prints it."""
-    return "Overall" if name == ALL else first_upper(str(name).replace("third", "tertile"))
+    return "Overall" if name == ALL else first_upper(str(name))
 
 
 def adjusted_for(row: Mapping) -> str:
@@ -194,12 +194,12 @@ def comparison(row: Mapping) -> str:
 
 def is_sparse(row: Mapping) -> bool:
     """Whether a model, or one that is pooled, has too few events for its variables or too few clusters for its errors."""
-    return any(one.code in SPARSE for one in decode(row["reason"]))
+    return any(one.code in SPARSE for one in decode(row.get("reason", "")))
 
 
 def groups_of(table: pd.DataFrame) -> list[Group]:
     """The columns of one cohort's Table 1: all participants first."""
-    heads, rows = table[table["measure"] == "participants"], table[table["variable"].notna()]
+    heads, rows = table[table["measure"] == "participants"], table[table["variable"].fillna("") != ""]
     return [Group(row.group, row.n, rows[rows["group"] == row.group]) for row in heads.itertuples()]
 
 

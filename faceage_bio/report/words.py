@@ -19,7 +19,6 @@ FILE = re.compile(r"(?:[^/\\]*[/\\])+[^/\\]+\.\w{1,6}")
 REASONS = dict(read_table(Path(__file__).parent / "reasons.tsv").itertuples(index=False))  # code: words
 TERMS = {
     "face_age": "face age",
-    "line": "regression line",
     "chronological_age": "chronological age",
     "age_acceleration": "age acceleration",
     "face_ageing_rate": "face ageing rate",
@@ -308,10 +307,11 @@ def group_sentence(groups: pd.DataFrame) -> str:
         return f"Cancer and controls: {why.iloc[0] if len(why) else 'not run'}."
     row = adjusted.iloc[0]
     raw = groups[(groups.adjustment == "unadjusted") & (groups.term == row.term)].iloc[0]
-    more = "higher" if row.estimate >= 0 else "lower"
+    more, sign = ("higher", 1) if row.estimate >= 0 else ("lower", -1)
+    bounds = interval(*sorted((sign * row.ci_lower, sign * row.ci_upper)), 1)
     return (
         f"Face age was {number(abs(row.estimate), 1)} years {more} in participants with cancer than in controls, adjusted for {covariates(row.covariates)} "
-        f"(95% CI {interval(row.ci_lower, row.ci_upper, 1)}, p {p_equals(row.p_value)}; n = {count(row.n)}). "
+        f"(95% CI {bounds}, p {p_equals(row.p_value)}; n = {count(row.n)}). "
         f"Unadjusted difference of the age gap: {signed(raw.estimate)} years (95% CI {interval(raw.ci_lower, raw.ci_upper, 1)})."
     )
 

@@ -404,7 +404,7 @@ def restricted_mean(curve: pd.DataFrame, horizon: float) -> RestrictedMean:
     ------
     FitError
         No participant was followed that long while some still lived, so that the curve is not known up to
-        there; no participant died before, so that the estimate has no known error.
+        there; no participant died before, or all at one time, so that the estimate has no known error.
     """
     horizon = round(horizon, DIGITS)
     times, survival = curve["years"].to_numpy(), curve["survival"].to_numpy()
@@ -422,30 +422,18 @@ def restricted_mean(curve: pd.DataFrame, horizon: float) -> RestrictedMean:
     terms = hazard_variance(died, at_risk)
     # where all at risk died the curve is 0 from there on, and so is the area
     variance = np.sum(from_here**2 * np.where(np.isfinite(terms), terms, 0.0))
+    if not variance > 0:
+        raise FitError("no_error_of_mean")
     return RestrictedMean(float(areas.sum()), float(np.sqrt(variance)))
 
 
 def difference(one: RestrictedMean, reference: RestrictedMean) -> Contrast:
-    """Years lived more within the horizon than in the reference group.
-
-    Raises
-    ------
-    FitError
-        Neither area has an error: in both groups all die at one time.
-    """
+    """Years lived more within the horizon than in the reference group."""
     return _wald(one.estimate - reference.estimate, np.hypot(one.standard_error, reference.standard_error))
 
 
 def ratio(one: RestrictedMean, reference: RestrictedMean) -> Contrast:
-    """Areas' ratio, its error by the delta method on the logarithm.
-
-    Raises
-    ------
-    FitError
-        All participants of a group died at time 0, so that its area is 0; neither area has an error.
-    """
-    if one.estimate <= 0 or reference.estimate <= 0:
-        raise FitError("no_time_lived")
+    """Areas' ratio, its error by the delta method on the logarithm."""
     error = np.hypot(one.standard_error / one.estimate, reference.standard_error / reference.estimate)
     found = _wald(np.log(one.estimate / reference.estimate), error)
     estimate, lower, upper = np.exp([found.estimate, found.ci_lower, found.ci_upper]).tolist()
@@ -453,8 +441,6 @@ def ratio(one: RestrictedMean, reference: RestrictedMean) -> Contrast:
 
 
 def _wald(estimate: float, error: float) -> Contrast:
-    if not error > 0:
-        raise FitError("no_error_of_means")
     half = NORMAL_975 * error
     p_value = 2 * stats.norm.sf(abs(estimate) / error)
     return Contrast(*map(float, (estimate, estimate - half, estimate + half, p_value, error)))

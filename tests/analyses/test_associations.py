@@ -30,6 +30,7 @@ from faceage_bio.core.steps import STEPS
 from faceage_bio.core.tables import read_table, write_table
 from faceage_bio.report.pages import association_page
 from faceage_bio.report.sections_associations import imbalance_sentence, paired
+from faceage_bio.report.words import group_sentence
 from faceage_bio.stats.linear import fit_linear, least_squares
 from tests.association_participants import PLAN, people, run_all, tables_of
 from tests.browser import check_width
@@ -525,6 +526,26 @@ def test_the_page_shows_every_comparison_with_its_figure(page):
     sentence = r"unadjusted age gap \+[\d.]+\)\. E-value [\d.]+: the smallest risk ratio"
     assert re.search(sentence, page)
     assert ">nan<" not in page.lower()
+
+
+def test_a_difference_below_0_has_an_interval_around_it():
+    base = {
+        "term": "group: cancer vs reference",
+        "n": 100,
+        "note": "",
+        "ci_lower": -8.1,
+        "ci_upper": -2.1,
+        "estimate": -5.1,
+        "p_value": 0.001,
+    }
+    rows = pd.DataFrame(
+        [
+            base | {"adjustment": "unadjusted", "covariates": ""},
+            base | {"adjustment": "minimal", "covariates": "age, sex"},
+        ]
+    )
+    said = "5.1 years lower in participants with cancer than in controls, adjusted for age, sex (95% CI 2.1–8.1, p = 0.001; n = 100)"
+    assert said in group_sentence(rows)
 
 
 def test_every_table_of_associations_on_the_page_has_both_columns(page):

@@ -195,6 +195,8 @@ def test_commands_on_a_pilot_and_the_page_of_their_plans(tmp_path):
     assert re.match(
         r"\d+ participants with about \d+ events give a 95% CI of width 0\.2 for the C-index", said
     )
+    said = output_of(f"plan {interval} --measure hazard-ratio --width 1.5")
+    assert "a 95% CI whose upper end is 1.5 times its lower end for the hazard ratio per 10 years" in said
     said = output_of(f"plan {interval} --above 0.5")
     assert "lower end of the 95% CI is 0.5: in about half of such studies it is below" in said
     page = plan_page([read_plan(trial), read_plan(precision)], "Plan <1>")

@@ -272,6 +272,7 @@ def test_table_1_holds_the_participants(files, kind):
     if heads:
         assert [head.split("n = ")[-1] for head in heads[1:5]] == [str(len(part)) for part in parts]
     bmi = [part["bmi"].dropna() for part in parts]
+    assert all(any(row) for row in lines)
     assert rows["Mean (SD)"][:4] == [f"{one.mean():.1f} ({one.std():.1f})" for one in bmi]
     assert rows["Median (IQR)"][:4] == [
         f"{one.median():.1f} ({one.quantile(0.25):.1f}–{one.quantile(0.75):.1f})" for one in bmi

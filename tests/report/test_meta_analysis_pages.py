@@ -110,7 +110,7 @@ def test_a_small_first_cohort_hides_neither_pooled_row_nor_adjustment(tmp_path):
         "women": value | few | {"reason": None},
     }
     tables = {
-        name: result_rows([base | row | {"cohort": name, "adjustment": "unadjusted", "covariates": ""}, base | row | {"cohort": name}],
+        name: result_rows([base | row | {"cohort": name, "adjustment": "unadjusted", "covariates": "", "outcome": "age gap"}, base | row | {"cohort": name}],
                           "phenotype/phenotypes")
         for name, row in adjusted.items()
     }  # fmt: skip

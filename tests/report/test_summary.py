@@ -343,6 +343,16 @@ def test_cohorts_are_described_from_table_one_and_follow_up():
     }]  # fmt: skip
 
 
+def test_a_cohort_of_men_has_no_women():
+    whole = {"group": "all", "n": 90}
+    sex = whole | {"variable": "sex", "measure": "share"}
+    table = rows(
+        "phenotype/table_one", whole | {"term": "participants", "measure": "participants", "estimate": 90}, sex | {"level": "male", "estimate": 1.0}
+    )  # fmt: skip
+    (men,) = describe_cohorts(study(phenotype__table_one=table), config_of(["one"]))
+    assert men["women"] == "0%"
+
+
 def test_photos_that_are_all_used_are_not_said_to_be_excluded():
     flow = flow_table(("photo", "intake", "included", "", 12), ("photo", "face_age", "included", "", 12))
     assert [what for _, what, _ in strip(study(ledger__flow=flow), config_of(["one"]))] == [
@@ -521,6 +531,32 @@ def test_the_figure_of_hazard_ratios_stays_readable_with_many_cohorts(n, shown):
     assert set(shown) <= set(labels)
     assert ("unadjusted" in labels) == (n == 2)
     assert ("adjusted for age;" in figure["caption"]) == (n == 20)
+
+
+def test_what_models_are_adjusted_for_is_that_of_the_models_and_not_of_the_settings():
+    """One cohort has no ECOG; no cohort has a site."""
+    base = HAZARD | {"estimate": 1.5, "per": "10 years", "p_value": 0.1, "exposure": "face_age"}
+    steps = {"unadjusted": "", "+ age": "age", "+ site": "age, site", "full": "age, site, smoking, ecog"}
+    words = {"unadjusted": "unadjusted", "+ age": "age", "+ site": "stepwise", "full": "full"}
+
+    def cox(name, *absent):
+        without = [reason("without_missing", columns=[*absent])]
+        models = [
+            base | {"step": step, "adjustment": words[step], "covariates": held, "reason": without if any(one in held for one in absent) else None}
+            for step, held in steps.items()
+        ]  # fmt: skip
+        return rows("survival/cox", *models, cohort=name)
+
+    tables = study(survival__cox=pd.concat([cox("one", "site"), cox("two", "site", "ecog")]))
+    config = config_of(
+        ["one", "two"],
+        study={"primary": {"question": "overall survival", "exposure": "face_age", "adjustment": "full"}},
+    )
+    assert "(full: age, smoking, ECOG or age, smoking)" in _hazards(tables, config)["caption"]
+    page = index_page(tables, config, [CARD])
+    assert "unadjusted and sequentially adjusted for age, then all covariates." in page
+    first = key_results(tables, config)[0]
+    assert first.measure.endswith("adjusted for age, smoking and ECOG in one; age and smoking in two")
 
 
 def test_checks_of_redacted_rows_say_no_more_than_is_released():

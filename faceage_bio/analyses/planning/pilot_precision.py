@@ -116,18 +116,22 @@ def precision_plan(
         HAZARD_RATIO: f"hazard ratio per {per:g} years",
     }[measure]
     events = rows[EVENT].sum()
+    wide = "ratio of the ends of the 95% CI" if measure == HAZARD_RATIO else "width of the 95% CI"
     assumptions = [
         ("pilot rows", len(rows), "participants"),
         ("pilot events", events, "events"),
         (f"{name} in the samples", widths["estimate"].iloc[-1], ""),
-        ("wished width of the 95% CI", width, ""),
+        (f"wished {wide}", width, ""),
     ]
     results = [("participants", n, "participants"), ("events", round(n * events / len(rows)), "events")]
-    curve = ("width of the 95% CI", list(zip(widths["n"], widths["width"], strict=True)), "participants")
+    curve = (wide, list(zip(widths["n"], widths["width"], strict=True)), "participants")
     needed = f"{n:,} participants with about {n * events / len(rows):,.0f} events"
-    answer = (
-        f"{needed} give a 95% CI of width {width:.3g} for the {name} (pilot: {len(rows)} with {events:.0f})."
+    ends = (
+        f"whose upper end is {width:.3g} times its lower end"
+        if measure == HAZARD_RATIO
+        else f"of width {width:.3g}"
     )
+    answer = f"{needed} give a 95% CI {ends} for the {name} (pilot: {len(rows)} with {events:.0f})."
     return plan_table("precision", answer, assumptions, results, [curve], remarks=remarks)
 
 

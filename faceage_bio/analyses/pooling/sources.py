@@ -50,8 +50,9 @@ SOURCES: dict[str, Source] = {
     "survival/subgroups": Source(lambda t: t["question"].eq("subgroups") & t["modifier"].fillna("").ne("") & t["subgroup"].fillna("").eq(""), ("step", "modifier")),
     "survival/summary": Source(lambda t: t["measure"] == "difference of restricted mean survival time", ("grouping",)),
     "survival/gene_panel": Source(_all, genes=True),
-    "phenotype/phenotypes": Source(_all, ("adjustment",)),
-    "phenotype/interactions": Source(_all, ("modifier", "adjustment")),
+    # by outcome, of age gap or face age; what they are adjusted for may differ, as in a cohort of one sex
+    "phenotype/phenotypes": Source(_all),
+    "phenotype/interactions": Source(_all, ("modifier",)),
     "expression/panel": Source(
         lambda t: (t["model"] == "together") & t["exposure"].isin([AGE_ACCELERATION, AGE, "difference"]), ("model",), genes=True
     ),
