@@ -130,15 +130,42 @@ def test_days_between_photos_are_those_of_the_calendar():
     faces, photos, known = sessions()
     photos["photo_date"] = ["2020-01-01 23:00", None, None, None, "2020-01-03 01:00", None, None]
     table = one_per_subject(faces, photos, known, Acceleration(repeat_photos="last")).set_index("subject_id")
-    assert table.followup_years["a"] == pytest.approx(4)  # the undated come last
+    assert table.followup_years["a"] == pytest.approx(4 - 2 / 365.25)  # no undated one is the last
     faces = faces.iloc[[0, 4]]
-    table = one_per_subject(faces, photos, known, Acceleration(repeat_photos="last")).set_index("subject_id")
-    assert table.followup_years["a"] == pytest.approx(4 - 2 / 365.25)
     late = known.assign(diagnosis_date="2020-01-02")
     nearest = Acceleration(repeat_photos="nearest", nearest_to="diagnosis_date")
     table = one_per_subject(faces, photos, late, nearest).set_index("subject_id")
     assert table.face_age["a"] == 60.0  # both a day away: the earlier
     assert dated_photos(faces, photos, known).years.tolist() == pytest.approx([0, 2 / 365.25])
+
+
+def test_the_mean_of_photos_is_compared_with_the_mean_age_at_them():
+    """Faces as old as their owners, some photographed again after 8 years; with an undated photo among dated ones the age is not known."""
+    known = pd.DataFrame(
+        {
+            "subject_id": ["once", "twice", "mixed"],
+            "chronological_age": [50.0, 60.0, 70.0],
+            "followup_years": 9.0,
+            "entry_years": 0.0,
+        }
+    )
+    taken = [
+        ("once", 50.0, "2011-01-01"),
+        ("twice", 60.0, "2011-01-01"),
+        ("twice", 68.0, "2019-01-01"),
+        ("mixed", 70.0, "2011-01-01"),
+        ("mixed", 75.0, None),
+    ]
+    faces = pd.DataFrame(taken, columns=["subject_id", "face_age", "photo_date"]).assign(
+        photo_id=[f"p{k}" for k in range(5)], flags=""
+    )
+    photos = faces[["photo_id", "photo_date"]].assign(chronological_age=np.nan)
+    table = one_per_subject(
+        faces.drop(columns="photo_date"), photos, known, Acceleration(repeat_photos="mean")
+    ).set_index("subject_id")
+    assert table.chronological_age["once"] == 50
+    assert table.chronological_age["twice"] == pytest.approx(table.face_age["twice"], abs=0.01)
+    assert np.isnan(table.chronological_age["mixed"])
 
 
 def test_minutes_without_times_of_day_are_told():

@@ -31,6 +31,29 @@ def test_samples_left_out_are_in_the_ledger():
     assert list(chosen.counts.index) == list(chosen.people.index)
 
 
+def test_what_a_sheet_of_samples_says_of_participants_does_not_count(capsys):
+    table, counts, samples = expression_study()
+    alone = choose_samples(table, counts, samples, ["chronological_age", "sex"]).people
+    sheet = samples.assign(chronological_age=99.0, sex=[None, "M"] * 30, purity=0.5, batch=None)
+    people = choose_samples(
+        table.assign(batch="b1"), counts, sheet, ["chronological_age", "sex", "batch"]
+    ).people
+    assert len(people) == len(alone)
+    assert people.sex.tolist() == alone.sex.tolist()
+    assert people.chronological_age.tolist() == alone.chronological_age.tolist()
+    assert set(people.purity) == {0.5}
+    assert set(people.batch) == {"b1"}  # the sheet's is empty
+
+
+def test_of_several_samples_the_last_has_a_date():
+    table, counts, samples = expression_study()
+    samples.loc[[4, 5, 6], "subject_id"] = "s4"
+    samples["sample_date"] = "2020-01-01"
+    samples.loc[[4, 5, 6], "sample_date"] = ["2020-01-01", "2021-01-01", None]
+    chosen = choose_samples(table, counts, samples, ["sex"], repeated="last")
+    assert chosen.people.index[chosen.people.subject_id == "s4"].tolist() == ["r5"]
+
+
 def test_an_unknown_covariate_is_told():
     with pytest.raises(CohortError, match="names 'plate'"):
         choose_samples(*expression_study(), ["plate"])

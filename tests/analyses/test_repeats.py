@@ -105,6 +105,16 @@ def test_pairs_are_the_closest_and_copies_are_none():
     assert photos.set_index("photo_id").chronological_age["y"] == pytest.approx(60.085, abs=0.01)
 
 
+def test_two_visits_whose_photos_were_exported_twice_are_two():
+    copy = "same_photo_twice"
+    faces = photos_of(
+        ("a", "1", "2018-01-01", 60.0, copy), ("a", "1 (1)", "2018-01-01", 60.3, copy),  # resized
+        ("a", "2", "2019-01-01", 61.0, copy), ("a", "2 (1)", None, 61.0, copy),
+    )  # fmt: skip
+    subjects = pd.DataFrame({"subject_id": ["a"], "chronological_age": [60.0]})
+    assert dated_photos(faces, NONE, subjects).photo_id.tolist() == ["1", "2"]
+
+
 def test_dates_may_stand_in_a_table_of_photos():
     faces, subjects, _ = cohort(30)
     photos = faces[["photo_id", "photo_date"]].assign(chronological_age=50.0)

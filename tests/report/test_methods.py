@@ -95,7 +95,10 @@ def test_strata_are_said_once_and_so_is_what_has_neither_strata_nor_clusters(tab
     assert (
         "competing risks, definitions of age acceleration, face ageing rate and scores have neither" in told
     )
-    assert "Curves, their tests, likelihood-ratio tests and models of genes take participants as independent." in told
+    assert (
+        "Curves, their tests, likelihood-ratio tests and models of genes take participants as independent."
+        in told
+    )
     assert "neither strata nor clusters" not in methods_of(page_of(tables))
 
 

@@ -255,7 +255,7 @@ def summarise(
     attempt(AGE_GAP, "mean absolute error", pd.Series.mean, gap.abs())
     attempt(AGE_GAP, "correlation", correlation, gap, table[AGE], **WITH_AGE)
     attempt(FACE_AGE, "correlation", correlation, table[FACE_AGE], table[AGE], **WITH_AGE)
-    own = {"definition": definition}
+    own = {"definition": definition, "n": len(accelerated)}
     if why:
         rows.append(base | own | {"term": AGE_ACCELERATION, "measure": "mean", "reason": why})
     else:

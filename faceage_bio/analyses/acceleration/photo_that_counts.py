@@ -66,19 +66,27 @@ def one_per_subject(
             dates = dates_of(subjects.set_index(SUBJECT), str(settings.nearest_to), "acceleration.nearest_to")
             one = _nearest(usable, dates)
         else:
-            one = grouped.head(1) if rule == "first" else grouped.tail(1)
+            dated_last = usable.sort_values("taken", na_position="first", kind="stable").groupby(SUBJECT)
+            one = grouped.head(1) if rule == "first" else dated_last.tail(1)
         chosen = one.set_index(SUBJECT)[[FACE_AGE, AGE, "photo_date", SHORT_SIDE, "flags"]]
     chosen = chosen.rename(columns={AGE: "photo_age"})
     chosen["n_photos"] = grouped.size()
     later = chosen["photo_date"] - first_date.reindex(chosen.index)
     chosen["later_years"] = (later.dt.days / DAYS_PER_YEAR).fillna(0.0)
+    chosen["older_years"] = chosen["later_years"]  # than at the first photo
+    if rule == "mean":  # not known where some photos have a date and others have none
+        days = (usable["photo_date"] - usable[SUBJECT].map(first_date)).dt.days / DAYS_PER_YEAR
+        by = days.groupby(usable[SUBJECT])
+        chosen["older_years"] = by.mean().where(by.count() == by.size()).where(by.count() > 0, 0.0)
     dates = chosen["photo_date"].dt.strftime("%Y-%m-%d")
     chosen["photo_date"] = dates.astype(object).where(dates.notna(), None)
     result = subjects.merge(chosen, left_on=SUBJECT, right_index=True, how="left", validate="1:1")
-    later = result.pop("later_years").fillna(0.0)
+    later, older = result.pop("later_years").fillna(0.0), result.pop("older_years")
     photo_age = result.pop("photo_age")
     # an age that came with the subject is the age at the first photo
-    result[AGE] = photo_age.where(photo_age.notna(), result[AGE] + (later if rule != "mean" else 0.0))
+    result[AGE] = photo_age.where(
+        photo_age.notna(), result[AGE] + older.where(result["n_photos"].notna(), 0.0)
+    )
     result["n_photos"] = result["n_photos"].fillna(0).astype("int64")
     result[FOLLOWUP] = result[FOLLOWUP] - later
     result[ENTRY] = result[ENTRY] - later

@@ -86,7 +86,9 @@ def dated_photos(face_ages: pd.DataFrame, photos: pd.DataFrame, subjects: pd.Dat
         table[AGE] = table[AGE].astype("float64").fillna(start + table["years"])
     table = table[table[FACE_AGE].notna()].sort_values(["photo_date", PHOTO], kind="stable")
     copied = table["flags"].fillna("").astype(str).str.contains(COPY)
-    table = table[~copied | ~table[copied].duplicated(SUBJECT).reindex(table.index, fill_value=False)]
+    mine = table[copied]  # of photos that are one photo the first: they have one face age, or one day
+    again = mine.duplicated([SUBJECT, FACE_AGE]) | mine.duplicated([SUBJECT, "photo_date"])
+    table = table[~again.reindex(table.index, fill_value=False)]
     return table[[SUBJECT, PHOTO, "photo_date", AGE, FACE_AGE, "years"]].reset_index(drop=True)
 
 

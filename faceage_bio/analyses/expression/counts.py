@@ -12,7 +12,7 @@ from faceage_bio.analyses.expression.formula import columns_of
 from faceage_bio.core.columns import AGE_ACCELERATION, COHORT, SAMPLE, SPECIMEN, SUBJECT
 from faceage_bio.core.errors import CohortError, Problems, examples
 from faceage_bio.core.tables import ledger_rows
-from faceage_bio.intake.cohort.samples import check_one_tissue, is_of_tissue
+from faceage_bio.intake.cohort.samples import check_one_tissue, is_of_tissue, with_participants
 from faceage_bio.stats.blocks import split
 
 ABOUT = ["analysis", SAMPLE, SUBJECT, "sample_date", "batch"]  # columns of a table of levels before its genes
@@ -64,8 +64,7 @@ def choose_samples(
     """
     columns = columns_of(covariates)
     ordered = by_date(samples)
-    further = [name for name in samples if name not in (COHORT, SUBJECT, SAMPLE)]
-    people = ordered.merge(table.drop(columns=[COHORT, *further], errors="ignore"), on=SUBJECT, how="left")
+    people = with_participants(ordered, table)
     if len(samples) and not samples[SUBJECT].isin(table[SUBJECT]).any():
         raise CohortError(
             f"none of the {len(samples)} samples is of a person of the analysis table: the samples name {examples(list(samples[SUBJECT]), 3)}, "
@@ -142,6 +141,8 @@ def settle_repeats(
     """
     counts, why = _add_libraries(counts, samples, repeated)
     left = samples[~samples.index.isin(why.index)]
+    if repeated == "last":
+        left = left.sort_values("sample_date", na_position="first", kind="stable")
     if repeated in ("first", "last"):
         doubled = left.index[left[SUBJECT].duplicated(keep=repeated)]
         why = pd.concat([why, pd.Series("repeated_sample", index=doubled, dtype=object)])

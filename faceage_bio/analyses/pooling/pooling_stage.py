@@ -283,7 +283,7 @@ def _sensitivity(head: dict, usable: pd.DataFrame, settings: Pooling) -> Iterato
     if genes:
         return
     years = settings.moderators.get("year", {})
-    order = np.argsort([years.get(name, 0) for name in names], kind="stable")
+    order = np.argsort([years.get(name, np.inf) for name in names], kind="stable")
     ordered = [names[place] for place in order]
     growing = [f"first {n}: up to {name}" for n, name in enumerate(ordered, start=1)]
     for by, part in ((("EE", "z"), slice(0, 2)), ((main, test), slice(2, k))):
@@ -320,7 +320,9 @@ def _diagnostics(head: dict, usable: pd.DataFrame, settings: Pooling) -> Iterato
         about = head | {"measure": "meta-regression coefficient", "variant": f"meta-regression on {name}"}
         about |= {"unit": "", "per": f"1 unit of {name}"}
         known = usable[COHORT].isin(values).to_numpy()
-        x = np.array([values.get(cohort, np.nan) for cohort in usable[COHORT]])[known, None]
+        x = np.array([values.get(cohort, np.nan) for cohort in usable[COHORT]], dtype=float)
+        known &= np.isfinite(x)
+        x = x[known, None]
         try:
             fit = meta.meta_regression(y[known], se[known], x, method, "knha")
         except FitError as error:

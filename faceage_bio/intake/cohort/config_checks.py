@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from faceage_bio.core.columns import AGE, COHORT, EVENT, FOLLOWUP, LATER, SAMPLE, SUBJECT, SUBJECT_COLUMNS
+from faceage_bio.core.columns import AGE, COHORT, EVENT, FOLLOWUP, LATER, SUBJECT, SUBJECT_COLUMNS
 from faceage_bio.core.config import Config, named_columns
 from faceage_bio.core.errors import CohortError, Problems, TableError
 from faceage_bio.core.parse import dates_of
 from faceage_bio.core.settings.settings_cohort import TABLES, Cohort, SheetForm, TableForm, as_list, form_of
 from faceage_bio.core.tables import read_text_table
 from faceage_bio.intake.cohort.proposal import USUAL, plain
-from faceage_bio.intake.cohort.samples import TISSUE, check_one_tissue, is_of_tissue
+from faceage_bio.intake.cohort.samples import TISSUE, check_one_tissue, is_of_tissue, with_participants
 from faceage_bio.intake.observation import is_followed
 from faceage_bio.intake.rna.gene_ids import human_genes
 from faceage_bio.intake.rna.gene_sets import choose_sets
@@ -426,8 +426,7 @@ def _needs(
     if len(samples):
         source = files.samples or files.counts or files.single_cell
         mine = _of_tissue(samples, bool(files.clinical), settings, str(source), problems)
-        further = [name for name in samples if name not in (COHORT, SUBJECT, SAMPLE)]
-        joined = mine.merge(subjects.drop(columns=[COHORT, *further], errors="ignore"), on=SUBJECT)
+        joined = with_participants(mine[mine[SUBJECT].isin(subjects[SUBJECT])], subjects)
         setting = "expression.covariates"
         found.append(Needed(setting, settings[setting], joined, "samples", "models of genes"))
         followed = subjects.drop(columns="batch", errors="ignore").merge(mine[[SUBJECT, "batch"]], on=SUBJECT)

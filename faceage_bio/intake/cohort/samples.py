@@ -9,6 +9,7 @@ import pandas as pd
 
 from faceage_bio.core import parse
 from faceage_bio.core.columns import (
+    AGE,
     AGE_ACCELERATION,
     AGE_GAP,
     COHORT,
@@ -83,6 +84,11 @@ def read_samples(
         table = pd.DataFrame({SAMPLE: names, SUBJECT: names}, index=range(1, len(names) + 1))
     else:
         _check_same_names(table, names, file, settings.counts, problems)
+        if both := [one for one in table if one in {*of_clinical, AGE} and one not in SAMPLES.columns]:
+            print(
+                f"{file}: {', '.join(map(repr, both))} of the samples not used; the participants' own are.",
+                flush=True,
+            )
         table = _with_types_of_barcodes(table, file)
         _check_specimens(table, file, problems)
     found = parse.strangers(table[SUBJECT], known, CLINIC)
@@ -216,6 +222,22 @@ def _donors(
         table["sample_date"] = parse.dates(words, "sample_date", path, problems)
     names = [*SAMPLE_COLUMNS, *(name for name in further if name not in SAMPLE_COLUMNS)]
     return table.reindex(columns=names), cells.genes
+
+
+def with_participants(samples: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
+    """The samples with the columns of their participants, one row each. A column that both have is the participant's, as the sheet of a
+    laboratory may have another age or sex; a column of samples (batch, date) is the sample's where any has a value.
+    """
+    people = people.drop(columns=COHORT, errors="ignore")
+    own = [
+        name
+        for name in samples
+        if name not in people or (name in SAMPLES.columns and samples[name].notna().any())
+    ]
+    kept = [name for name in own if name != SUBJECT]
+    return samples[list(dict.fromkeys([*own, SUBJECT]))].merge(
+        people.drop(columns=kept, errors="ignore"), on=SUBJECT, how="left"
+    )
 
 
 def read_variant_participants(
