@@ -149,5 +149,7 @@ def rank_score(levels: pd.DataFrame, directions: Mapping[str, int]) -> pd.Series
 
 
 def score(levels: pd.DataFrame, directions: Mapping[str, int], method: str) -> pd.Series:
-    """One of `METHODS`."""
+    """One of `METHODS`; NaN where it compares with genes outside of the set and there are none, as of a targeted panel."""
+    if method != METHODS[0] and set(levels) <= set(directions):
+        return pd.Series(np.nan, index=levels.index)
     return dict(zip(METHODS, (mean_z, control_score, rank_score), strict=True))[method](levels, directions)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import kstest
 
+from faceage_bio.analyses.expression.counts import Expression as Data
 from faceage_bio.analyses.expression.counts import choose_samples
 from faceage_bio.analyses.expression.sets import associate, enrichment_tables, score_people, set_tables
 from faceage_bio.core.config import check_config
@@ -154,6 +155,29 @@ def test_every_set_has_raw_gap_acceleration_and_age(tables):
     age = rows[(rows.exposure == "chronological_age") & (rows.term == "SIGNED")]
     assert (age.covariates == "age_acceleration, sex").all()
     assert (age.p_value > 0.001).all()
+
+
+def test_a_panel_of_the_genes_of_a_set_alone_has_one_score():
+    genes = list(shipped_sets()["SenMayo"].directions)[:100]
+    random = np.random.default_rng(0)
+    counts = pd.DataFrame(
+        random.negative_binomial(5, 0.02, (30, 100)), columns=genes, index=[f"x{k}" for k in range(30)]
+    )
+    people = pd.DataFrame(
+        {
+            "subject_id": counts.index,
+            "age_acceleration": random.normal(size=30),
+            "chronological_age": random.uniform(50, 80, 30),
+        },
+        index=counts.index,
+    )
+    data, sets = Data(counts, people, pd.DataFrame()), {"SenMayo": shipped_sets()["SenMayo"]}
+    scores = score_people(data, sets, Expression())
+    table = worded(associate(data, scores, sets, ["chronological_age"], 10.0, {})).set_index("method")
+    assert table.loc["mean z"].estimate.notna().all()
+    assert set(table.drop(index="mean z").note) == {
+        "not estimated, because the RNA has no genes outside of the set, with which it is compared"
+    }
 
 
 def test_a_set_below_the_floor_says_so_and_the_headline_gene_is_told(tables):

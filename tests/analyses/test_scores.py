@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faceage_bio.analyses.scores.calculate import (
+    Version,
     absent_columns,
     matched_cut,
     not_scored,
@@ -20,7 +21,7 @@ from faceage_bio.analyses.scores.calculate import (
     summarise_scores,
     swap_ages,
 )
-from faceage_bio.analyses.scores.compare import compare_score
+from faceage_bio.analyses.scores.compare import compare_score, hazard_rows
 from faceage_bio.analyses.scores.definition import SHIPPED, load_score, shipped
 from faceage_bio.core.config import check_config
 from faceage_bio.core.errors import CohortError, ConfigError, FitError
@@ -413,6 +414,24 @@ def test_an_area_by_a_time_of_few_deaths_is_not_estimated():
     assert set(early.note) == {"not estimated, because fewer than 10 had died by then"}
     assert (early.n_events < 10).all()
     assert late.estimate.notna().all()
+
+
+def test_a_group_without_deaths_takes_no_ratio_from_the_others():
+    random = np.random.default_rng(2)
+    groups = pd.Series(["A"] * 8 + ["B"] * 50 + ["C"] * 32)
+    people = pd.DataFrame({"followup_years": random.exponential(np.where(groups == "C", 0.5, 1.5)) + 0.01,
+                           "event": np.where(groups == "A", 0, 1.0) * (random.random(90) < 0.8), "entry_years": 0.0})  # fmt: skip
+    points = groups.map({"A": 0, "B": 3, "C": 6})
+    all_of_them = hazard_rows(people, Version("age", points, groups, points, {}), TEACHH, "B")
+    without, rest = groups != "A", people[groups != "A"]
+    fewer = hazard_rows(
+        rest, Version("age", points[without], groups[without], points[without], {}), TEACHH, "B"
+    )
+    by = [{row["term"]: row for row in rows} for rows in (all_of_them, fewer)]
+    assert "estimate" not in by[0]["A"]
+    assert by[0]["A"]["reason"].parameters["n_events"] == 0
+    assert by[0]["C"]["estimate"] == by[1]["C"]["estimate"]
+    assert round(by[0]["C"]["estimate"], 3) == 3.472  # R 4.2.2, coxph of all three groups
 
 
 def planted(seed, n=400, shuffled=False):

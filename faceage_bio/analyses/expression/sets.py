@@ -96,6 +96,8 @@ def associate(
     def level(name: str, method: str) -> pd.Series:
         if why := thin.get(name):
             raise FitError(why.code, **why.parameters)
+        if scores[name, method].isna().all():
+            raise FitError("no_control_genes")
         return scores[name, method] / scores[name, method].std(ddof=1)
 
     for name, method in product(sets, METHODS):

@@ -79,8 +79,16 @@ def hazard_rows(people: pd.DataFrame, version: Version, score: Score, reference:
         if not present:
             raise FitError("one_group")
         check_events(people[EVENT])
-        design = pd.DataFrame({name: (version.groups == name).astype("float64") for name in present})
-        fit = fit_cox(people[FOLLOWUP], people[EVENT], design, entry_of(people))
+        # a group without a death changes no other ratio, and its own would be 0
+        dead = people[EVENT].groupby(version.groups).sum()
+        fitted = [name for name in present if dead.get(name, 0)]
+        if not fitted:
+            raise FitError("no_events")
+        mine = people[version.groups.isin([reference, *fitted])]
+        design = pd.DataFrame(
+            {name: (version.groups[mine.index] == name).astype("float64") for name in fitted}
+        )
+        fit = fit_cox(mine[FOLLOWUP], mine[EVENT], design, entry_of(mine))
     except FitError as error:
         return [base | {"term": name, "level": name, "reason": error.reason} for name in present] + empty
     rows = []

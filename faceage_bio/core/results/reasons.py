@@ -36,6 +36,7 @@ WHY_NOT = {  # no number is given
     "few_event_times": "the deaths are too few, or at too few times, to test whether {columns} changes over time",
     "few_times_for_a_curve": "{n_times} times of death are too few for a curve over time",
     "no_events": "there was no death",
+    "no_control_genes": "the RNA has no genes outside of the set, with which it is compared",
     "no_error_of_mean": "all participants of a group died at one time, so that the estimate has no error",
     "separated": "{columns} separates those who died from those who did not, so its hazard ratio has no end",
     "unbounded_hazard_ratio": "its hazard ratio may be anything from 0 to infinity: it nearly follows from the other terms, or one of its units is far too large",
