@@ -78,7 +78,8 @@ def _pooled_words(row, measure: str) -> str:
 
 
 @step(
-    uses=["pooling.reference_cohorts"], writes={"genes.tsv": "one row per gene that two cohorts or more have"}
+    uses=["pooling", "acceleration.fit_in"],
+    writes={"genes.tsv": "one row per gene that two cohorts or more have"},
 )
 def pool_genes(
     table: Annotated[list[Path], "A cohort's expression/genes.tsv; repeat."], settings: Config
@@ -91,7 +92,8 @@ def pool_genes(
     from faceage_bio.analyses.pooling.pooling_stage import pool_genes as pool
     from faceage_bio.core.tables import read_table
 
-    made = pool((read_table(path, COLUMNS) for path in table), settings.pooling.reference_cohorts)
+    shared = settings.acceleration.fit_in == "reference"
+    made = pool((read_table(path, COLUMNS) for path in table), settings.pooling, shared_controls=shared)
     print(f"{made['estimate'].notna().sum()} rows pooled over cohorts")
     return {"genes": made}
 

@@ -368,6 +368,27 @@ def test_genes_of_other_models_are_not_pooled():
     assert row["reason"].startswith("cohorts_differ columns=per")
 
 
+def test_genes_of_cohorts_that_share_controls_are_pooled_where_that_is_declared():
+    tables = [genes(name, np.array([0.1, 0.3])) for name in "ab"] + [
+        genes(name, np.ones(2), exposure="chronological_age") for name in "ab"
+    ]
+    made = pool_genes(tables, shared_controls=True).set_index("exposure")
+    own = made.loc["age_acceleration"]
+    assert np.isnan(own.estimate)
+    assert own.reason == "shared_controls"
+    assert made.loc["chronological_age"].estimate.notna().all()
+    declared = pool_genes(tables, Pooling(overlapping=[["a", "b"]]), shared_controls=True).set_index(
+        "exposure"
+    )
+    assert declared.loc["age_acceleration"].estimate.notna().all()
+    assert declared.loc["age_acceleration"].reason.str.contains("overlapping_cohorts").all()
+    with pytest.raises(
+        CohortError,
+        match=r"a cohort has a table of genes twice: 'a'. Expected one table for a cohort. Give each",
+    ):
+        pool_genes([tables[0], tables[0]])
+
+
 def test_genes_of_the_most_cohorts_that_are_alike_are_pooled():
     tables = [genes("a", np.ones(3), per="5 years"), *(genes(name, np.zeros(3)) for name in "bcd")]
     made = pool_genes(tables)

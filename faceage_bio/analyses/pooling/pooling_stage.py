@@ -24,12 +24,12 @@ from faceage_bio.analyses.pooling.headlines import (
 )
 from faceage_bio.analyses.pooling.plain_cohorts import read_cohorts
 from faceage_bio.analyses.pooling.sources import SOURCES
-from faceage_bio.core.columns import AGE_ACCELERATION, COHORT, POOLED
-from faceage_bio.core.errors import FitError, RunError
+from faceage_bio.core.columns import COHORT, POOLED
+from faceage_bio.core.errors import CohortError, FitError, RunError, examples
 from faceage_bio.core.results.measures import MEASURES, TEST
-from faceage_bio.core.results.reasons import SPARSE, Reason, reason
+from faceage_bio.core.results.reasons import SPARSE, Reason, encode, reason
 from faceage_bio.core.results.result_tables import key_of
-from faceage_bio.core.results.row import ROLES, columns_of, result_rows
+from faceage_bio.core.results.row import ACCELERATION, ROLES, columns_of, result_rows
 from faceage_bio.core.settings.settings_study import Pooling
 from faceage_bio.core.tables import read_table
 from faceage_bio.stats import meta_analysis as meta
@@ -122,7 +122,7 @@ def _why_not(
     if len(usable) < 2:
         return [reason("one_cohort", cohorts=usable[COHORT].tolist())]
     first = group.iloc[0]
-    own = AGE_ACCELERATION in (first["exposure"], first["outcome"], first["term"])
+    own = ACCELERATION & {first["exposure"], first["outcome"], first["term"]}
     if shared_controls and own and not _overlap(usable, settings):
         return [reason("shared_controls")]
     return []
@@ -397,7 +397,9 @@ class _OfCohort:
     genes: pd.DataFrame
 
 
-def pool_genes(tables: Iterable[pd.DataFrame], reference_cohorts: Sequence[str] = ()) -> pd.DataFrame:
+def pool_genes(
+    tables: Iterable[pd.DataFrame], settings: Pooling | None = None, *, shared_controls: bool = False
+) -> pd.DataFrame:
     """Common effects of every gene that two cohorts or more have, with random effects as sensitivity analysis
     from 3.
 
@@ -405,7 +407,8 @@ def pool_genes(tables: Iterable[pd.DataFrame], reference_cohorts: Sequence[str] 
     ----------
     tables : the gene table of each cohort (``expression/genes``), at least its `COLUMNS`; each is let go
         before the next is asked for
-    reference_cohorts : cohorts that are left out
+    settings : with the cohorts that are left out, and those that overlap
+    shared_controls : whether age acceleration was fitted in the controls of all cohorts
 
     Returns
     -------
@@ -414,12 +417,15 @@ def pool_genes(tables: Iterable[pd.DataFrame], reference_cohorts: Sequence[str] 
         differ in unit, adjustment, definition or model the most that are alike are pooled; an exposure
         without two such has one row with the reason.
     """
+    settings = settings or Pooling()
     families: dict[tuple, list[_OfCohort]] = {}
     for table in tables:
-        own = table[~table[COHORT].isin([POOLED, *reference_cohorts]) & (table["question"] == "expression")]
+        own = table[
+            ~table[COHORT].isin([POOLED, *settings.reference_cohorts]) & (table["question"] == "expression")
+        ]
         for key, rows in own.groupby(list(FAMILY), sort=False, dropna=False):
             families.setdefault(key, []).append(_of_cohort(rows))
-    made = [_pool_family(cohorts) for cohorts in families.values()]
+    made = [_pool_family(cohorts, settings, shared_controls) for cohorts in families.values()]
     return result_rows(pd.concat(made, ignore_index=True) if made else [], GENES)
 
 
@@ -429,16 +435,22 @@ def _of_cohort(rows: pd.DataFrame) -> _OfCohort:
     return _OfCohort(as_fitted(rows.head(1)), scaled.reindex(columns=["y", "se", "n", "gene_id"]))
 
 
-def _pool_family(cohorts: Sequence[_OfCohort]) -> pd.DataFrame:
+def _pool_family(cohorts: Sequence[_OfCohort], settings: Pooling, shared_controls: bool) -> pd.DataFrame:
     """One exposure's genes."""
     every = pd.concat([one.about for one in cohorts], ignore_index=True)
+    if twice := every.loc[every[COHORT].duplicated(), COHORT].tolist():
+        raise CohortError(
+            f"a cohort has a table of genes twice: {examples(twice)}. Expected one table for a cohort. Give each table once."
+        )
     first = alike(every)
     lost = [name for name in every[COHORT] if name not in set(first[COHORT])]
     differ = why_different(every, lost) if lost else None
     cohorts = [cohorts[place] for place in first.index]
     about = {name: first[name].iloc[0] for name in SHARED} | {COHORT: POOLED}
     alone = reason("one_cohort", cohorts=first[COHORT].tolist()) if len(cohorts) < 2 else None
-    if why := alone or why_different(first):
+    overlap = _overlap(first, settings)
+    own = shared_controls and ACCELERATION & {about["exposure"]} and not overlap
+    if why := alone or why_different(first) or (reason("shared_controls") if own else None):
         return pd.DataFrame([about | {"term": "all genes", "reason": [why]}])
     held = pd.Index(np.concatenate([one.genes.index for one in cohorts])).value_counts(sort=False)
     terms = held.index[held >= 2]
@@ -455,7 +467,8 @@ def _pool_family(cohorts: Sequence[_OfCohort]) -> pd.DataFrame:
         **about,
     )
     made["q_value"] = benjamini_hochberg(made["p_value"].to_numpy())
-    of_two, others = reason("two_cohorts").encoded, differ.encoded if differ else ""
+    shared = reason("overlapping_cohorts", cohorts=overlap) if overlap else None
+    of_two, others = reason("two_cohorts").encoded, encode(one for one in (differ, shared) if one)
     both = "; ".join(filter(None, (of_two, others)))
     made["reason"] = np.where(made["cohorts"] < COHORTS_RANDOM, both, others)
     return made.sort_values("p_value", kind="stable")

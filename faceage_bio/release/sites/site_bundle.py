@@ -430,7 +430,8 @@ def _write_pooled(tables: Path, settings: Pooling, fit_in: str) -> pd.DataFrame:
     write_table(found.sensitivity, folder / "sensitivity.tsv")
     genes = sorted(tables.glob(f"*/{GENES}.tsv"))
     if len(genes) > 1:
-        made = pool_genes((read_table(path, GENE_COLUMNS) for path in genes), settings.reference_cohorts)
+        tables_of_genes = (read_table(path, GENE_COLUMNS) for path in genes)
+        made = pool_genes(tables_of_genes, settings, shared_controls=fit_in == "reference")
         write_table(made, folder / "genes.tsv")
     return found.estimates
 
