@@ -384,7 +384,7 @@ def test_genes_of_cohorts_that_share_controls_are_pooled_where_that_is_declared(
     assert declared.loc["age_acceleration"].reason.str.contains("overlapping_cohorts").all()
     with pytest.raises(
         CohortError,
-        match=r"a cohort has a table of genes twice: 'a'. Expected one table for a cohort. Give each",
+        match=r"a cohort has a table of genes twice: a\. Expected one table for a cohort. Give each",
     ):
         pool_genes([tables[0], tables[0]])
 
