@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from faceage_bio.cli.terminal import check_alongside, counted
-from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COVARIATES, FACE_AGE, OUTCOMES, POOLED
+from faceage_bio.core.columns import AGE, AGE_ACCELERATION, COVARIATES, FACE_AGE, OUTCOMES, POOLED, SUBJECT
 from faceage_bio.core.config import Config
 from faceage_bio.core.steps import PLAN, Cohort, SharedPhotos, Tables, Units, in_section, section_of, step
 
@@ -211,8 +211,16 @@ def assess_fairness(
         for k, (table, path) in enumerate(zip(people, participants, strict=True))
     }
     if len(people) > 1:
-        together = pd.concat([table.astype(object) for table in people], ignore_index=True).infer_objects()
-        parts[POOLED] = (together, pd.concat(judged, ignore_index=True) if judged else None, POOLED)
+
+        def joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
+            """Two tables may number their participants alike."""
+            apart = [
+                one.assign(**{SUBJECT: f"{k} " + one[SUBJECT].astype(str)}) if SUBJECT in one else one
+                for k, one in enumerate(tables)
+            ]
+            return pd.concat([one.astype(object) for one in apart], ignore_index=True).infer_objects()
+
+        parts[POOLED] = (joined(people), joined(judged) if judged else None, POOLED)
     for name, (table, of_photos, cohort) in parts.items():
         rows = assess(table, chosen.by, chosen.age_cut_points, chosen.min_n, of_photos, cohort)
         write_table(identified(rows, table), output / name / "fairness" / "fairness.tsv")

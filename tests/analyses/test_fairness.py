@@ -388,6 +388,32 @@ def test_the_command_works_on_a_plain_table(tmp_path):
     assert not table.measure.isin(["share", "difference of shares"]).any()
 
 
+def test_two_tables_may_number_their_participants_alike(tmp_path):
+    """North is men of whose photos half failed, south women of whose photos none did."""
+    for name, sex, failed in (("north", "male", 20), ("south", "female", 0)):
+        one = people(n=40).assign(sex=sex, subject_id=[str(k) for k in range(40)])
+        one[["subject_id", "chronological_age", "face_age", "sex"]].to_csv(
+            tmp_path / f"{name}.csv", index=False
+        )
+        status = ["excluded"] * failed + ["included"] * (40 - failed)
+        photos = pd.DataFrame(
+            {
+                "subject_id": one.subject_id,
+                "status": status,
+                "reason": ["blurred"] * failed + [""] * (40 - failed),
+            }
+        )
+        photos.to_parquet(tmp_path / f"{name}.parquet")
+    files = "--participants north.csv --participants south.csv --photos north.parquet --photos south.parquet"
+    output_of(f"assess-fairness {files} --set fairness.by=sex --output .", folder=tmp_path)
+    table = pd.read_csv(tmp_path / "pooled" / "fairness" / "fairness.tsv", sep="\t")
+    rows = table[
+        (table.question == "groups") & (table.measure == "share") & (table.outcome == "photo without an age")
+    ]
+    found = {row.term: (row.n, row.estimate) for row in rows.itertuples()}
+    assert (found["sex: female"], found["sex: male"]) == ((40, 0.0), (40, 0.5))
+
+
 def test_no_identifier_of_a_participant_is_in_the_table():
     table = people(n=60)
     text = assess_fairness(table, ["sex"], CUTS, 30, photos_of(table)).to_csv()
