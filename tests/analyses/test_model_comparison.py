@@ -185,7 +185,8 @@ def test_the_command_takes_the_photo_that_counts(tmp_path):
         assert found == pytest.approx((known.face_age_2 - known.face_age).mean() + of_second - of_first)
         table = read_table(tmp_path / "comparison.tsv")
         errors = table[table.measure == "mean error"].set_index("term").estimate
-        later = 152 / 365.25 if rule == "last" else 0  # since the first photo, of which the age is known
+        # since the first photo, of which the age is known: to the last, or on average
+        later = {"first": 0, "last": 152, "mean": 76}[rule] / 365.25
         error = (known.face_age_2 - known.chronological_age).mean() + of_second - later
         assert errors["Mean of the crop, model 2"] == pytest.approx(error)
 
