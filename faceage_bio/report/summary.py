@@ -1,5 +1,6 @@
 """The summary page: participant flow, key results, four figures, checks, what changed since the last run (index.html.j2)."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -78,8 +79,10 @@ def describe_cohorts(tables: ReportTables, config: Config) -> list[dict]:
             continue
         n = sizes.iloc[0]
         follow_up, deaths = _follow_up(tables.get("survival", "summary", name))
-        levels = _levels(rows, "sex")
-        women = levels.loc[levels["level"] == "female", "estimate"].sum()
+        sexes = rows[(rows["variable"] == "sex") & (rows["measure"] == "share")]
+        # of a redacted share nothing is known; a level that nobody has may have no row
+        women = sexes.loc[sexes["level"] == "female", "estimate"]
+        women = women.iloc[0] if len(women) else 0.0 if sexes["estimate"].notna().any() else math.nan
         described = config.report.cohorts.get(name)
         found.append(
             {
@@ -89,7 +92,7 @@ def describe_cohorts(tables: ReportTables, config: Config) -> list[dict]:
                 "who": "; ".join(filter(None, (_participants(rows), described))),
                 "age": _mean(rows, "chronological_age"),
                 "face_age": _mean(rows, "face_age"),
-                "women": percent(women) if len(levels) else "–",
+                "women": "–" if pd.isna(women) else percent(women),
                 "follow_up": follow_up,
                 "deaths": deaths,
             }

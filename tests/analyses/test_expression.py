@@ -31,7 +31,7 @@ def test_samples_left_out_are_in_the_ledger():
     assert list(chosen.counts.index) == list(chosen.people.index)
 
 
-def test_what_a_sheet_of_samples_says_of_participants_does_not_count(capsys):
+def test_what_a_sheet_of_samples_says_of_participants_does_not_count():
     table, counts, samples = expression_study()
     alone = choose_samples(table, counts, samples, ["chronological_age", "sex"]).people
     sheet = samples.assign(chronological_age=99.0, sex=[None, "M"] * 30, purity=0.5, batch=None)

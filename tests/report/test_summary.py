@@ -351,6 +351,9 @@ def test_a_cohort_of_men_has_no_women():
     )  # fmt: skip
     (men,) = describe_cohorts(study(phenotype__table_one=table), config_of(["one"]))
     assert men["women"] == "0%"
+    redacted = rows("phenotype/table_one", sex | {"level": "female", "reason": reason("redacted", k=6)})
+    (few,) = describe_cohorts(study(phenotype__table_one=pd.concat([table, redacted])), config_of(["one"]))
+    assert few["women"] == "–"
 
 
 def test_photos_that_are_all_used_are_not_said_to_be_excluded():

@@ -86,7 +86,7 @@ def read_samples(
         _check_same_names(table, names, file, settings.counts, problems)
         if both := [one for one in table if one in {*of_clinical, AGE} and one not in SAMPLES.columns]:
             print(
-                f"{file}: {', '.join(map(repr, both))} of the samples not used; the participants' own are.",
+                f"{file}: {', '.join(map(repr, both))}: not read from the samples, as the participants have their own.",
                 flush=True,
             )
         table = _with_types_of_barcodes(table, file)
